@@ -1,0 +1,16 @@
+"""Mistakes of the user's: one clear line that names the key, the value and what is allowed; exit code 2."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UserError(ValueError):
+    """A mistake that the user can mend. Its message is one line, printed without a traceback."""
+
+
+def unknown(kind: str, value: object, allowed: Iterable[str]) -> UserError:
+    """The error for a `value` that is not among `allowed`, with the nearest name where one is near."""
+    names = sorted(allowed)
+    near = get_close_matches(str(value), names, n=1, cutoff=0.6)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    return UserError(f"unknown {kind} '{value}'.{hint} Allowed: {', '.join(names)}")

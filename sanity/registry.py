@@ -1,0 +1,58 @@
+"""Names for methods, checks, models and data sets: ours, and those that other packages register by entry point.
+
+Names and summaries are read without importing what they name, so that `--help` needs no torch.
+"""
+
+import ast
+import importlib
+import importlib.util
+from collections.abc import Mapping
+from functools import cached_property
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from sanity.errors import UserError, unknown
+
+
+class Registry:
+    """The names of one kind of thing, each with the `module:object` that defines it."""
+
+    def __init__(self, kind: str, group: str, builtin: Mapping[str, str]) -> None:
+        self.kind, self.group, self._builtin = kind, group, dict(builtin)
+
+    @cached_property
+    def _targets(self) -> dict[str, str]:
+        third_party = {point.name: point.value for point in entry_points(group=self.group)}
+        return third_party | self._builtin
+
+    def names(self) -> list[str]:
+        """All names, ours first, in the order of their definition."""
+        return [*self._builtin, *(name for name in self._targets if name not in self._builtin)]
+
+    def summary(self, name: str) -> str:
+        """The first line of the docstring of what `name` stands for, or of its module; read, never imported."""
+        module, _, attribute = self.target(name).partition(":")
+        try:
+            spec = importlib.util.find_spec(module)
+            tree = ast.parse(Path(str(spec.origin)).read_text(encoding="utf-8")) if spec else ast.Module([], [])
+        except (ImportError, OSError, SyntaxError):
+            return f"from {module}"
+        named = (node for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == attribute)
+        documented: list[Any] = [*named, tree]
+        return next((text.splitlines()[0] for text in map(ast.get_docstring, documented) if text), f"from {module}")
+
+    def target(self, name: str) -> str:
+        """Where `name` is defined, as `module:object`. Raises `UserError` for an unknown name."""
+        if name not in self._targets:
+            raise unknown(self.kind, name, self._targets)
+        return self._targets[name]
+
+    def load(self, name: str) -> Any:
+        """The object that `name` stands for. A dotted `module:object` works without being registered."""
+        where = name if ":" in name else self.target(name)
+        module, _, attribute = where.partition(":")
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            raise UserError(f"{self.kind} '{name}' cannot be loaded from {where}: {error}") from error

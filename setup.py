@@ -1,0 +1,47 @@
+"""Packaging of the suite: `pip install -e .`, with the extra `test` for the checks that CI runs."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+REQUIRES = [
+    "torch>=2.11",
+    "torchvision",
+    "numpy",
+    "scipy",
+    "pandas",
+    "seaborn",
+    "scikit-learn",  # its digits are the data set that needs no download
+    "statsmodels",  # two one-sided tests, Holm's correction
+    "safetensors",  # masks and weights on disk, never pickle
+    "pydantic>=2.7",  # typed keys with bounds, for the command line and for every option
+    "jinja2",
+    "rich",
+]
+EXTRAS = {
+    "test": [
+        "pytest",
+        "pytest-xdist",
+        "hypothesis",
+        "mypy",
+        "ruff",
+        "pandas-stubs",
+        "scipy-stubs",
+    ]
+}
+
+setup(
+    name="pruning-sanity",
+    version="0.1.0",
+    description="Sanity checks and reproductions of pruning-at-initialization claims",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    python_requires=">=3.11",
+    packages=find_packages(
+        include=[f"{top}{tail}" for top in ("sanity", "methods", "checks", "reproductions", "reports") for tail in ("", ".*")]
+    ),
+    package_data={"reports": ["templates/*"], "reproductions": ["*.csv", "measured/*"], "sanity": ["py.typed"]},
+    install_requires=REQUIRES,
+    extras_require=EXTRAS,
+    entry_points={"pytest11": ["sanity_invariants = sanity.invariants_plugin"]},
+)
