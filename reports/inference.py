@@ -1,0 +1,120 @@
+"""The hypothesis tests behind the verdicts, on arrays, so that a simulation can check their error rates.
+
+Accuracies and differences are in percentage points; a difference is always check minus control, paired by seed.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+Floats = NDArray[np.float64]
+
+CONFIDENCE = 0.95
+POWER = 0.8  # a planned number of seeds is worth its hours if it decides four times out of five
+SEEDS_LIMIT = 1000  # beyond this nobody runs them, and the estimate of the spread does not carry that far
+
+
+def _standard_error(std: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
+    """Standard error of a mean and its degrees of freedom; NaN where fewer than two runs, or no spread, allow none."""
+    std, n = np.asarray(std, dtype=float), np.asarray(n, dtype=float)
+    usable = (n > 1) & (std > 0)
+    n = np.where(usable, n, 2.0)
+    return np.where(usable, std / np.sqrt(n), np.nan), n - 1
+
+
+def half_width(std: ArrayLike, n: ArrayLike, confidence: float = CONFIDENCE) -> Floats:
+    """Half the t interval of a mean of `n` values with sample standard deviation `std`; NaN where undefined."""
+    error, freedom = _standard_error(std, n)
+    return stats.t.ppf(0.5 + confidence / 2, freedom) * error
+
+
+def p_different(mean: ArrayLike, std: ArrayLike, n: ArrayLike) -> Floats:
+    """Two-sided p of the paired t-test that the mean difference is zero; NaN where undefined."""
+    error, freedom = _standard_error(std, n)
+    return 2 * stats.t.sf(np.abs(np.asarray(mean)) / error, freedom)
+
+
+def p_equivalent(mean: ArrayLike, std: ArrayLike, n: ArrayLike, margin: float) -> Floats:
+    """p of two one-sided paired t-tests (Schuirmann 1987) that |difference| >= `margin`; NaN where undefined."""
+    error, freedom = _standard_error(std, n)
+    return stats.t.sf((margin - np.abs(np.asarray(mean))) / error, freedom)
+
+
+def holm(p: ArrayLike) -> Floats:
+    """Holm's adjusted p values of one family; NaN entries (no test was possible) stay NaN and do not count."""
+    p = np.asarray(p, dtype=float)
+    adjusted = np.full_like(p, np.nan)
+    tested = ~np.isnan(p)
+    if tested.any():
+        adjusted[tested] = multipletests(p[tested], method="holm")[1]
+    return adjusted
+
+
+def decide(p_holm: ArrayLike, p_equal: ArrayLike, alpha: float) -> NDArray[np.str_]:
+    """"equivalent", "different" or "undecided" for each comparison.
+
+    Equivalence goes first: a difference that is real but surely smaller than the margin is one that does not matter.
+    """
+    verdict = np.where(np.nan_to_num(np.asarray(p_holm), nan=1.0) < alpha, "different", "undecided")
+    return np.where(np.nan_to_num(np.asarray(p_equal), nan=1.0) < alpha, "equivalent", verdict)
+
+
+def seeds_to_decide(mean: float, std: float, margin: float, alpha: float, family: int = 1) -> float:
+    """The smallest number of seeds at which either verdict is reached with power 0.8, were `mean` and `std` the truth.
+
+    The test for a difference runs at alpha / `family`, the most severe of Holm's steps. NaN where nothing is known of
+    the spread, infinity beyond `SEEDS_LIMIT`.
+    """
+    if not (math.isfinite(mean) and std > 0):
+        return math.nan
+    needed = min(
+        _smallest(lambda n: _power_different(mean, std, n, alpha / max(family, 1))),
+        _smallest(lambda n: _power_equivalent(mean, std, n, margin, alpha)),
+    )
+    return needed if needed <= SEEDS_LIMIT else math.inf
+
+
+def _power_different(mean: float, std: float, n: int, alpha: float) -> float:
+    shift, critical = abs(mean) * math.sqrt(n) / std, stats.t.isf(alpha / 2, n - 1)
+    return float(stats.nct.sf(critical, n - 1, shift))
+
+
+def _power_equivalent(mean: float, std: float, n: int, margin: float, alpha: float) -> float:
+    """A lower bound (Bonferroni's) on the power of both one-sided tests together, close where it matters (>= 0.8)."""
+    critical, scale = stats.t.isf(alpha, n - 1), math.sqrt(n) / std
+    above, below = (stats.nct.sf(critical, n - 1, (margin + side * mean) * scale) for side in (1, -1))
+    return float(above + below - 1)
+
+
+def _smallest(power: Callable[[int], float]) -> float:
+    """The smallest n >= 2 with enough power, by doubling and bisection (power grows with n)."""
+    low, high = 1, 2
+    while not power(high) >= POWER:
+        if high > SEEDS_LIMIT:
+            return math.inf
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if power(middle) >= POWER else (middle, high)
+    return high
+
+
+def against_known(std: float, n: int, other_std: float, other_n: float) -> float:
+    """Half the 95 % interval of the difference of two independent means (Welch 1947).
+
+    `other_std` NaN: the other mean is taken as exact. `other_n` NaN: its standard deviation is taken as the error of
+    its mean, the widest reading. NaN where our own runs have no spread to speak of.
+    """
+    error, freedom = (float(value) for value in _standard_error(std, n))
+    if math.isnan(error):
+        return math.nan
+    other = 0.0 if math.isnan(other_std) else other_std / math.sqrt(1 if math.isnan(other_n) else other_n)
+    denominator = error**4 / freedom
+    if not math.isnan(other_n) and other_n > 1:
+        denominator += other**4 / (other_n - 1)
+    total = error**2 + other**2
+    return float(stats.t.ppf(0.5 + CONFIDENCE / 2, total**2 / denominator) * math.sqrt(total))

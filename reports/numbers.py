@@ -1,0 +1,84 @@
+"""How numbers, names and verdicts are written, the same way in every format of a report."""
+
+import math
+
+from reports.inference import SEEDS_LIMIT
+from reports.statistics import Comparison, Mean
+
+SYMBOLS = {"identical": "≡", "equivalent": "≈", "different": "≠", "undecided": "?", "missing": "–"}
+
+MEANINGS = {
+    "identical": "the check left every ticket as it was, so nothing downstream can differ",
+    "equivalent": "the difference lies within the margin (two one-sided paired t-tests)",
+    "different": "the difference is not zero (paired t-test, Holm's correction) and not shown to lie within the margin",
+    "undecided": "neither can be said with these seeds",
+    "missing": "the grid asks for it, but no run is there",
+}
+
+METHODS = {
+    "dense": "Dense network",
+    "magnitude": "Magnitude",
+    "snip": "SNIP",
+    "grasp": "GraSP",
+    "synflow": "SynFlow",
+    "random": "Random",
+    "random_tickets": "Random tickets",
+    "hybrid_tickets": "Hybrid tickets",
+    "partially_trained": "Partially-trained tickets",
+}
+
+DATASETS = {"digits": "digits", "mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR-10",
+            "cifar100": "CIFAR-100", "tiny_imagenet": "Tiny ImageNet"}  # fmt: skip
+
+
+def method_name(label: str) -> str:
+    """ "snip[score_init=glorot]" -> "SNIP [score_init=glorot]"; a third party's name stays as it is."""
+    name, bracket, options = label.partition("[")
+    return METHODS.get(name, name) + (f" [{options}" if bracket else "")
+
+
+def percent(ratio: float) -> str:
+    """A fraction as a percentage without needless zeros: 0.98 -> "98 %", 0.9785 -> "97.85 %"."""
+    return f"{100 * ratio:.6g} %"
+
+
+def points(value: float, signed: bool = False, digits: int = 2) -> str:
+    """An accuracy or difference with a real minus sign; an en dash where there is none."""
+    if math.isnan(value):
+        return "–"
+    text = f"{value:+.{digits}f}" if signed else f"{value:.{digits}f}"
+    zero = float(text) == 0
+    return (text.lstrip("+-") if zero else text).replace("-", "−")
+
+
+def with_half(value: float, half: float, signed: bool = True) -> str:
+    """ "−0.12 ± 0.20", or the value alone where no interval could be had."""
+    return points(value, signed) + ("" if math.isnan(half) or math.isnan(value) else f" ± {half:.2f}")
+
+
+def mean_std(mean: Mean) -> str:
+    """ "91.04 ± 0.33 (5)": mean, standard deviation, number of runs; the deviation only where there is one."""
+    if not mean.n:
+        return "missing"
+    return points(mean.mean) + ("" if math.isnan(mean.std) else f" ± {mean.std:.2f}") + f" ({mean.n})"
+
+
+def seeds(comparison: Comparison) -> str:
+    """What an undecided comparison still needs."""
+    needed, n = comparison.seeds_needed, comparison.difference.n
+    if math.isinf(needed):
+        return f"more than {SEEDS_LIMIT:,} seeds"
+    if not math.isnan(needed):
+        return f"about {needed:.0f} seeds"
+    return "at least 2 seeds" if n < 2 else f"more than {n} seeds"
+
+
+def share(value: float) -> str:
+    """A share such as a mask overlap as a percentage; an en dash where there is none."""
+    return "–" if math.isnan(value) else f"{100 * value:.1f} %"
+
+
+def p_value(value: float) -> str:
+    if math.isnan(value):
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"

@@ -1,0 +1,95 @@
+"""Turns the frame of records into one that can be analysed: checked columns, one accuracy, no two rows for one cell."""
+
+import pandas as pd
+
+from sanity.errors import UserError, unknown
+
+SETTING = ["dataset", "model", "recipe"]
+GROUP = [*SETTING, "method", "check", "ratio"]
+REQUIRED = [*GROUP, "seed", "status", "last_test_accuracy", "best_test_accuracy"]
+METRICS = {"last": "last_test_accuracy", "best": "best_test_accuracy"}
+CONTROL = "none"
+
+# What may differ between two runs of one cell that a results folder holds; the first that does tells them apart.
+CIRCUMSTANCES = ["epochs", "precision", "device", "deterministic", "data_digest", "commit"]
+
+# Every other column that a report reads, and what stands for it where a frame has none.
+OPTIONAL: dict[str, object] = {
+    "actual_ratio": float("nan"),
+    "kept": float("nan"),
+    "prunable": float("nan"),
+    "effective_density": float("nan"),
+    "mask_overlap": float("nan"),
+    "expected_overlap": float("nan"),
+    "identical_to_none": False,
+    "collapsed": None,
+    "layers": None,
+    "diverged_epoch": None,
+    "classes": float("nan"),
+    "wall_s": float("nan"),
+    "search_s": float("nan"),
+    "paper_mean": float("nan"),
+    "paper_std": float("nan"),
+    "paper_n": float("nan"),
+    "paper_metric": None,
+    "paper_source": None,
+}
+
+
+def prepare(frame: pd.DataFrame) -> pd.DataFrame:
+    """A copy of `frame` with every column that a report reads, and two more: `last` and `best` (percent).
+
+    A run that diverged counts with the accuracy that it recorded. Where that is not a number it counts as chance,
+    100 / `classes`, or as 0 where the frame does not say how many classes there are: dropping it would flatter.
+    Raises `UserError` for an empty frame, a missing column, or two records of one cell that nothing tells apart.
+    """
+    if frame.empty:
+        raise UserError("records: there are none, so there is nothing to report")
+    absent = [name for name in REQUIRED if name not in frame.columns]
+    if absent:
+        raise UserError(f"records: the columns {', '.join(absent)} are missing")
+    frame = frame.copy().reset_index(drop=True)
+    for name, value in OPTIONAL.items():
+        if name not in frame.columns:
+            frame[name] = pd.Series([value] * len(frame), index=frame.index, dtype=object if value is None else None)
+    for name, column in METRICS.items():
+        frame[name] = _accuracy(frame, column)
+    frame["ratio"] = frame["ratio"].astype(float).round(9)
+    return _tell_apart(frame)
+
+
+def ran(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of trainings that took place, diverged ones among them."""
+    return frame[frame["status"] != "missing"]
+
+
+def column_of(metric: str) -> str:
+    """The column that `metric` ("last" or "best") names. Raises `UserError` for another."""
+    if metric not in METRICS:
+        raise unknown("metric", metric, METRICS)
+    return metric
+
+
+def _accuracy(frame: pd.DataFrame, column: str) -> pd.Series:
+    chance = (100 / frame["classes"].astype(float)).fillna(0.0)
+    recorded = frame[column].astype(float)
+    return recorded.where(recorded.notna() | (frame["status"] == "missing"), chance)
+
+
+def _tell_apart(frame: pd.DataFrame) -> pd.DataFrame:
+    """Runs of one cell under different circumstances become two recipes, each named after what differs."""
+    key = [*GROUP, "seed"]
+    for name in CIRCUMSTANCES:
+        twice = frame.duplicated(key, keep=False)
+        if not twice.any() or name not in frame.columns:
+            continue
+        differs = frame[twice].groupby(key, dropna=False)[name].nunique(dropna=False) > 1
+        mixed = {tuple(index[:3]) for index in differs[differs].index}
+        affected = pd.Series([tuple(row) in mixed for row in frame[SETTING].itertuples(index=False)], index=frame.index)
+        label = frame["recipe"].astype(str) + f" ({name}=" + frame[name].astype(str).str.slice(0, 12) + ")"
+        frame["recipe"] = frame["recipe"].where(~affected, label)
+    twice = frame.duplicated(key, keep=False)
+    if twice.any():
+        cell = ", ".join(f"{name}={frame.loc[twice, name].iloc[0]}" for name in key)
+        raise UserError(f"records: two for one cell ({cell}); give each run a results folder of its own")
+    return frame

@@ -1,0 +1,150 @@
+"""One plain sentence for each comparison: what was done to the ticket or its data, what moved, what that means."""
+
+import math
+from dataclasses import dataclass
+
+from reports.numbers import method_name, percent, points, seeds, with_half
+from reports.statistics import Cell, Summary
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """`action`: what the check does. `subject`: what it destroys. `identical`: what follows if no ticket changed."""
+
+    action: str
+    subject: str
+    plural: bool = False
+    identical: str = "there was nothing for the check to change"
+
+
+SEARCH = "the search does not use "
+PHRASES = {
+    "random_labels": Phrase(
+        "searching with random labels", "the labels that the search sees", True, SEARCH + "the labels"
+    ),
+    "random_pixels": Phrase(
+        "searching with shuffled pixels", "the images that the search sees", True, SEARCH + "the images"
+    ),
+    "half_dataset": Phrase(
+        "searching with half of the data", "the other half of the search's data", False, SEARCH + "the other half"
+    ),
+    "layerwise_rearrange": Phrase(
+        "rearranging the mask within layers", "which weights are kept inside a layer",
+        identical="the layers that it could rearrange are dense or empty",
+    ),
+    "layerwise_shuffle": Phrase(
+        "shuffling the weights within layers", "which initial value a weight of a layer has",
+    ),
+    "reinit": Phrase(
+        "drawing the kept weights anew", "the values that the kept weights start from", True,
+    ),
+    "inversion": Phrase(
+        "keeping the lowest scores instead of the highest", "which end of the scores is kept",
+    ),
+}  # fmt: skip
+
+
+def phrase(check: str) -> Phrase:
+    """The wording for a check, for a composition of known checks, or, with its name in it, for one unknown here."""
+    if check in PHRASES:
+        return PHRASES[check]
+    parts = check.split("+")
+    if len(parts) > 1 and all(part in PHRASES for part in parts):
+        known = [PHRASES[part] for part in parts]
+        uses = all(one.identical.startswith(SEARCH) for one in known)
+        together = SEARCH + " or ".join(one.identical.removeprefix(SEARCH) for one in known)
+        return Phrase(
+            " and ".join(one.action for one in known),
+            "what these destroy together",
+            identical=together if uses else Phrase.identical,
+        )
+    return Phrase(f"the check '{check}'", "what it destroys")
+
+
+def sentence(cell: Cell, summary: Summary) -> str:
+    """What the comparison of `cell` to its control found. Raises `ValueError` for a cell without a comparison.
+
+    The number after ± is half the 95 % interval; n is the number of seeds that both sides have.
+    """
+    if cell.comparison is None:
+        raise ValueError(f"{cell.method} with check {cell.check} is not compared with anything")
+    words = phrase(cell.check)
+    return f"{method_name(cell.method)} at {percent(cell.ratio)}: {_finding(cell, words, summary)}.{_caveat(cell, summary)}"
+
+
+def _finding(cell: Cell, words: Phrase, summary: Summary) -> str:
+    comparison = cell.comparison
+    assert comparison is not None
+    difference, verdict = comparison.difference, comparison.verdict
+    if verdict == "missing":
+        return f"{words.action} has not been compared: {_absent(cell)}"
+    n = f"n = {difference.n}"
+    if verdict == "identical":
+        return f"{words.action} left the ticket as it was, weight for weight ({n}), so nothing can differ: {words.identical}"
+    moved = with_half(difference.mean, difference.half)
+    unit = "point" if moved in ("+1.00", "−1.00") else "points"
+    if verdict == "equivalent":
+        verb = "do not matter" if words.plural else "does not matter"
+        margin = f"equivalent within {points(summary.margin).rstrip('0').rstrip('.')} points"
+        return f"{words.action} changed accuracy by {moved} {unit} ({n}): {words.subject} {verb} ({margin})"
+    if verdict == "different":
+        verb = "matter" if words.plural else "matters"
+        return f"{words.action} changed accuracy by {moved} {unit} ({n}): {words.subject} {verb}"
+    return f"{words.action} changed accuracy by {moved} {unit} ({n}): undecided, {_wanted(cell)}"
+
+
+def _absent(cell: Cell) -> str:
+    if not cell.accuracy.n:
+        return "no run of it is there"
+    return "no run of the unperturbed ticket with the same seed is there"
+
+
+def _wanted(cell: Cell) -> str:
+    comparison = cell.comparison
+    assert comparison is not None
+    if comparison.difference.n < 2:
+        return "since one seed says nothing of the error; at least 2 are needed"
+    if comparison.difference.std == 0:
+        return "since all seeds differ by the same amount, which says nothing of the error; more seeds are needed"
+    return f"{seeds(comparison)} would decide it"
+
+
+def _caveat(cell: Cell, summary: Summary) -> str:
+    """What makes the number weaker than it looks: runs that diverged, layers that were emptied, seeds without a pair."""
+    control = next(iter(summary.select(setting=cell.setting, method=cell.method, ratio=cell.ratio, check="none")), None)
+    found = []
+    for name, side in (("with it", cell), ("without it", control)):
+        if side is not None and side.diverged:
+            found.append(f"{len(side.diverged)} of {side.accuracy.n} runs {name} diverged and count")
+        if side is not None and side.collapsed_runs:
+            found.append(f"{side.collapsed_runs} of {side.accuracy.n} tickets {name} have an empty layer")
+    if cell.comparison and cell.comparison.unpaired and cell.comparison.difference.n:
+        found.append(f"{cell.comparison.unpaired} runs have no partner of the same seed")
+    return f" Note: {'; '.join(found)}." if found else ""
+
+
+def overview(summary: Summary) -> str:
+    """The report's first sentence: how many comparisons were made, and how they ended."""
+    verdicts = [cell.comparison.verdict for cell in summary.cells if cell.comparison]
+    if not verdicts:
+        return "No check is part of these results, so there is nothing to compare with the unperturbed tickets."
+    counts = {verdict: verdicts.count(verdict) for verdict in dict.fromkeys(sorted(verdicts))}
+    parts = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    noun = "comparison" if len(verdicts) == 1 else "comparisons"
+    return f"{len(verdicts)} {noun} with the unperturbed ticket: {parts}."
+
+
+def notes(cell: Cell) -> list[str]:
+    """What a reader must know of a cell besides its accuracy, in words; the same in every format."""
+    found = []
+    if cell.missing:
+        found.append(f"{cell.missing} of {cell.missing + cell.accuracy.n} runs missing")
+    if cell.diverged:
+        found.append(f"{len(cell.diverged)} of {cell.accuracy.n} runs diverged (seed {', '.join(map(str, cell.diverged))})")
+    if cell.collapsed:
+        found.append(f"{cell.collapsed_runs} of {cell.accuracy.n} tickets empty a layer: {', '.join(cell.collapsed)}")
+    if not math.isnan(cell.actual_ratio) and abs(cell.actual_ratio - cell.ratio) > 5e-4:
+        found.append(f"ratio is {percent(round(cell.actual_ratio, 5))}, not {percent(cell.ratio)}")
+    if not math.isnan(cell.effective_density) and cell.effective_density < (1 - cell.actual_ratio) - 1e-4:
+        found.append(f"only {percent(round(cell.effective_density, 5))} of the weights lie on a path to the output")
+    return found

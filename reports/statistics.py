@@ -1,0 +1,225 @@
+"""What a report says about each cell of the grid: mean, difference to the control, verdict, delta to the paper."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import pandas as pd
+
+from reports import inference
+from reports.records import CONTROL, GROUP, SETTING, column_of, prepare, ran
+
+MARGIN = 0.5  # percentage points
+ALPHA = 0.05
+VERDICTS = ("identical", "equivalent", "different", "undecided", "missing")
+NAN = math.nan
+
+
+@dataclass(frozen=True)
+class Mean:
+    """Mean and sample standard deviation over `n` runs; `std` is NaN for one run. `half` is half the 95 % interval."""
+
+    n: int = 0
+    mean: float = NAN
+    std: float = NAN
+    half: float = NAN
+
+    @classmethod
+    def of(cls, values: pd.Series) -> "Mean":
+        n, mean, std = len(values), float(values.mean()), float(values.std(ddof=1))
+        std = 0.0 if std < 1e-9 else std  # equal accuracies differ in the last bit after a subtraction
+        return cls(n, mean, std, float(inference.half_width(std, n)))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A check against the control of the same method and ratio, paired by seed. p values are NaN where no test was
+    possible: a single pair, or differences without any spread."""
+
+    difference: Mean
+    verdict: str
+    p_different: float = NAN  # before Holm's correction
+    p_holm: float = NAN
+    p_equivalent: float = NAN
+    seeds_needed: float = NAN  # for an undecided one: NaN unknown, infinity more than inference.SEEDS_LIMIT
+    unpaired: int = 0  # runs of the check or of the control without a partner of the same seed
+
+
+@dataclass(frozen=True)
+class PaperDelta:
+    """The paper's number for a cell, and ours minus it. `errors`: whose errors the interval counts."""
+
+    mean: float
+    std: float
+    n: float
+    metric: str  # what the paper reports: "last", "best" or "unstated"
+    compared: str  # which of our accuracies it was compared with
+    source: str
+    ours: Mean
+    delta: float
+    half: float
+    errors: str  # "both", "ours" (the paper states none), "none" (a single run of ours, or none)
+
+    @property
+    def inside(self) -> bool | None:
+        """Whether the paper's number lies inside the interval around ours; None where there is no interval."""
+        return None if math.isnan(self.half) else abs(self.delta) <= self.half
+
+
+@dataclass(frozen=True)
+class Cell:
+    """All seeds of one (dataset, model, recipe, method, check, ratio)."""
+
+    dataset: str
+    model: str
+    recipe: str
+    method: str
+    check: str
+    ratio: float
+    seeds: tuple[int, ...]  # of runs that took place
+    accuracy: Mean
+    missing: int = 0  # runs that the grid asks for and the store does not have
+    diverged: tuple[int, ...] = ()  # the seeds of these runs; they count
+    collapsed: dict[str, int] = field(default_factory=dict)  # layer without any weight -> in how many runs
+    collapsed_runs: int = 0
+    kept: float = NAN
+    prunable: float = NAN
+    actual_ratio: float = NAN
+    effective_density: float = NAN
+    overlap: float = NAN
+    expected_overlap: float = NAN
+    layers: dict[str, float] = field(default_factory=dict)  # layer -> mean density, in the network's order
+    runs: tuple[float, ...] = ()  # the accuracies, by seed
+    comparison: Comparison | None = None  # None for the control and for the dense network
+    paper: PaperDelta | None = None
+
+    @property
+    def setting(self) -> tuple[str, str, str]:
+        return self.dataset, self.model, self.recipe
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Every cell of a frame, in the order in which the frame names them, ratios ascending."""
+
+    cells: tuple[Cell, ...]
+    metric: str
+    margin: float
+    alpha: float
+    family: int  # how many tests Holm's correction was made for
+
+    def select(self, **where: object) -> list[Cell]:
+        """The cells with these values, as in `select(method="grasp", check="none")`."""
+        return [cell for cell in self.cells if all(getattr(cell, name) == value for name, value in where.items())]
+
+    def names(self, what: str, cells: Sequence[Cell] | None = None) -> list:
+        """The values of a cell's attribute `what`, each once, in order."""
+        return list(dict.fromkeys(getattr(cell, what) for cell in (self.cells if cells is None else cells)))
+
+
+def summarise(frame: pd.DataFrame, metric: str = "last", margin: float = MARGIN, alpha: float = ALPHA) -> Summary:
+    """The statistics of a frame of records. `metric`: "last" or "best" test accuracy, never mixed but where a paper
+    reports the other one: its delta is then taken to our accuracy of that kind. `margin` in percentage points.
+
+    Raises `UserError` as `records.prepare` does, and for an unknown metric.
+    """
+    column_of(metric)
+    frame = prepare(frame)
+    controls = {key: rows for key, rows in frame[frame["check"] == CONTROL].groupby([*SETTING, "method", "ratio"])}
+    cells = []
+    for key, rows in frame.groupby(GROUP, sort=False):
+        control = controls.get((*key[:4], key[5]))
+        cells.append(_cell(key, rows, control, metric, margin))
+    return _with_verdicts(_ordered(cells), metric, margin, alpha)
+
+
+def _cell(key: tuple, rows: pd.DataFrame, control: pd.DataFrame | None, metric: str, margin: float) -> Cell:
+    done = ran(rows).sort_values("seed")
+    emptied = [names if isinstance(names, list | tuple) else [] for names in done["collapsed"]]
+    layers = [name for names in emptied for name in names]
+    bare = key[4] == CONTROL
+    return Cell(
+        *(str(part) for part in key[:5]),
+        ratio=float(key[5]),
+        seeds=tuple(int(seed) for seed in done["seed"]),
+        accuracy=Mean.of(done[metric]),
+        missing=len(rows) - len(done),
+        diverged=tuple(int(seed) for seed in done.loc[done["status"] == "diverged", "seed"]),
+        collapsed={name: layers.count(name) for name in dict.fromkeys(layers)},
+        collapsed_runs=sum(map(bool, emptied)),
+        **{name: float(done[name].astype(float).mean()) for name in ("kept", "actual_ratio", "effective_density")},
+        prunable=float(done["prunable"].astype(float).max()),
+        overlap=NAN if bare else float(done["mask_overlap"].astype(float).mean()),
+        expected_overlap=NAN if bare else float(done["expected_overlap"].astype(float).mean()),
+        layers=_densities(done),
+        runs=tuple(float(value) for value in done[metric]),
+        comparison=None if bare else _compare(done, control, metric, margin),
+        paper=_paper(rows, done, metric),
+    )
+
+
+def _densities(done: pd.DataFrame) -> dict[str, float]:
+    shares: dict[str, list[float]] = {}
+    for layers in done["layers"]:
+        for name, count in (layers if isinstance(layers, dict) else {}).items():
+            shares.setdefault(name, []).append(count["kept"] / count["weights"])
+    return {name: sum(values) / len(values) for name, values in shares.items()}
+
+
+def _compare(done: pd.DataFrame, control: pd.DataFrame | None, metric: str, margin: float) -> Comparison:
+    """The comparison without Holm's correction, which needs the whole table: the verdict is preliminary."""
+    empty = done.iloc[:0]
+    other = empty if control is None else ran(control)
+    pairs = done.merge(other[["seed", metric]], on="seed", suffixes=("", "_control"))
+    difference = Mean.of(pairs[metric] - pairs[f"{metric}_control"])
+    unpaired = len(done) + len(other) - 2 * len(pairs)
+    if pairs.empty:
+        return Comparison(Mean(), "missing", unpaired=unpaired)
+    if pairs["identical_to_none"].eq(True).all() and difference.mean == 0 and not difference.std > 0:
+        return Comparison(difference, "identical", unpaired=unpaired)
+    numbers = difference.mean, difference.std, difference.n
+    p_different, p_equivalent = inference.p_different(*numbers), inference.p_equivalent(*numbers, margin)
+    return Comparison(difference, "undecided", float(p_different), NAN, float(p_equivalent), unpaired=unpaired)
+
+
+def _paper(rows: pd.DataFrame, done: pd.DataFrame, metric: str) -> PaperDelta | None:
+    printed = rows[rows["paper_mean"].notna()]
+    if printed.empty:
+        return None
+    row = printed.iloc[0]
+    stated = row["paper_metric"] if row["paper_metric"] in ("last", "best") else "unstated"
+    compared = metric if stated == "unstated" else stated
+    ours = Mean.of(done[compared])
+    mean, std, n = float(row["paper_mean"]), float(row["paper_std"]), float(row["paper_n"])
+    half = inference.against_known(ours.std, ours.n, std, n)
+    errors = "none" if math.isnan(half) else "ours" if math.isnan(std) else "both"
+    source = row["paper_source"] if isinstance(row["paper_source"], str) else ""
+    return PaperDelta(mean, std, n, stated, compared, source, ours, ours.mean - mean, half, errors)
+
+
+def _with_verdicts(cells: list[Cell], metric: str, margin: float, alpha: float) -> Summary:
+    """Holm's correction over all tests of the table, then the verdicts and, where undecided, the seeds needed."""
+    tested = [cell.comparison for cell in cells if cell.comparison and not math.isnan(cell.comparison.p_different)]
+    p_holm = inference.holm([one.p_different for one in tested])
+    verdicts = inference.decide(p_holm, [one.p_equivalent for one in tested], alpha)
+    decided = {}
+    for one, p, verdict in zip(tested, p_holm, verdicts, strict=True):
+        needed = NAN
+        if verdict == "undecided":
+            needed = inference.seeds_to_decide(one.difference.mean, one.difference.std, margin, alpha, len(tested))
+            needed = max(needed, one.difference.n + 1)
+        decided[id(one)] = replace(one, verdict=str(verdict), p_holm=float(p), seeds_needed=needed)
+    final = (replace(cell, comparison=decided.get(id(cell.comparison), cell.comparison)) for cell in cells)
+    return Summary(tuple(final), metric, margin, alpha, len(tested))
+
+
+def _ordered(cells: list[Cell]) -> list[Cell]:
+    """Settings, methods and checks as the frame names them first (the control before all checks), ratios ascending."""
+    ranks = {name: {value: i for i, value in enumerate(dict.fromkeys(getattr(cell, name) for cell in cells))}
+             for name in ("setting", "method", "check")}  # fmt: skip
+
+    def place(cell: Cell) -> tuple:
+        check = -1 if cell.check == CONTROL else ranks["check"][cell.check]
+        return ranks["setting"][cell.setting], ranks["method"][cell.method], cell.ratio, check
+
+    return sorted(cells, key=place)
