@@ -1,0 +1,77 @@
+"""Models and initialisations by name, each built for any input size and class count; naming them needs no torch."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sanity.registry import Registry
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+REGISTRY = Registry(
+    "model",
+    "sanity.models",
+    {
+        "lenet_300_100": "sanity.models.lenet:LeNet300x100",
+        "lenet5": "sanity.models.lenet:LeNet5",
+        "conv4": "sanity.models.lenet:Conv4",
+        "resnet8": "sanity.models.resnet:ResNet8",
+        "resnet20": "sanity.models.resnet:ResNet20",
+        "resnet32": "sanity.models.resnet:ResNet32",
+        "resnet44": "sanity.models.resnet:ResNet44",
+        "resnet56": "sanity.models.resnet:ResNet56",
+        "resnet110": "sanity.models.resnet:ResNet110",
+        "vgg11": "sanity.models.vgg:VGG11",
+        "vgg13": "sanity.models.vgg:VGG13",
+        "vgg16": "sanity.models.vgg:VGG16",
+        "vgg19": "sanity.models.vgg:VGG19",
+        "resnet18": "sanity.models.imagenet_resnet:ResNet18",
+        "resnet50": "sanity.models.imagenet_resnet:ResNet50",
+    },
+)
+
+INITS = Registry(
+    "initialisation",
+    "sanity.inits",
+    {
+        "kaiming_fan_in": "sanity.models.init:KaimingFanIn",
+        "kaiming_fan_out": "sanity.models.init:KaimingFanOut",
+        "xavier_normal": "sanity.models.init:XavierNormal",
+        "standard_normal": "sanity.models.init:StandardNormal",
+        "random_normal": "sanity.models.init:RandomNormal",
+        "truncated_normal": "sanity.models.init:TruncatedNormal",
+        "glorot": "sanity.models.init:Glorot",
+        "he": "sanity.models.init:He",
+        "lee2019": "sanity.models.init:Lee2019",
+        "grasp": "sanity.models.init:GraSP",
+        "su2020_vgg": "sanity.models.init:Su2020VGG",
+        "frankle2021": "sanity.models.init:Frankle2021",
+    },
+)
+
+
+def build(
+    name: str,
+    input_shape: Sequence[int],
+    classes: int,
+    *,
+    init: str | None = None,
+    generator: "torch.Generator | None" = None,
+    **options: Any,
+) -> "nn.Module":
+    """The network `name` for inputs of `input_shape` (C, H, W), with weights drawn by `init` from `generator`.
+
+    `init=None` takes the model's own `default_init`; `generator=None` seeds one from torch's global generator.
+    Raises `UserError` for an unknown name, option or initialisation and for an input that is too small.
+    """
+    from sanity.models.base import build_by_name
+
+    return build_by_name(name, input_shape, classes, init=init, generator=generator, **options)
+
+
+def initialise(model: "nn.Module", init: str, generator: "torch.Generator | None" = None) -> None:
+    """Redraws every parameter of any `model` in place and resets its batch-norm buffers; see `sanity.models.init`."""
+    from sanity.models.init import initialise
+
+    initialise(model, init, generator)

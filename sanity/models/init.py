@@ -1,0 +1,211 @@
+"""Initialisations by name, drawn on the CPU in parameter order, so that one generator gives one network on any device.
+
+Fans are torch's: fan_in = shape[1] * receptive field, fan_out = shape[0] * receptive field.
+"""
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from math import prod, sqrt
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.conv import _ConvNd
+
+from sanity.errors import UserError
+from sanity.models import INITS
+
+Kind = Literal["conv", "linear", "norm"]
+# The standard deviation of a standard normal truncated to [-2, 2].
+TRUNCATED_STD = 0.8796256610342398
+
+
+class Init(ABC):
+    """One named distribution: what a layer's weight and a normalisation layer's scale are drawn from."""
+
+    @abstractmethod
+    def weight(self, shape: Sequence[int], kind: Kind, generator: torch.Generator) -> Tensor:
+        """A float32 CPU tensor of `shape` for the weight of a layer of `kind` "conv" or "linear"."""
+
+    def scale(self, shape: Sequence[int], generator: torch.Generator) -> Tensor:
+        """The scale (gamma) of a normalisation layer: ones, unless the paper draws it."""
+        return torch.ones(*shape)
+
+
+def fans(shape: Sequence[int]) -> tuple[int, int]:
+    """(fan_in, fan_out) of a weight of `shape` (out, in / groups, *kernel)."""
+    field = prod(shape[2:])
+    return shape[1] * field, shape[0] * field
+
+
+def normal(shape: Sequence[int], std: float, generator: torch.Generator) -> Tensor:
+    """N(0, std^2)."""
+    return torch.randn(*shape, generator=generator) * std
+
+
+def truncated(shape: Sequence[int], std: float, generator: torch.Generator) -> Tensor:
+    """N(0, std^2) cut off at two `std`, by the inverse distribution function; its own deviation is 0.8796 * `std`."""
+    lowest, highest = torch.special.ndtr(torch.tensor([-2.0, 2.0], dtype=torch.float64))
+    uniform = torch.rand(*shape, generator=generator, dtype=torch.float64)
+    return (torch.special.ndtri(lowest + (highest - lowest) * uniform) * std).clamp(-2 * std, 2 * std).float()
+
+
+class KaimingFanIn(Init):
+    """N(0, 2 / fan_in) for every weight (He et al. 2015), torch's kaiming_normal_."""
+
+    def weight(self, shape: Sequence[int], kind: Kind, generator: torch.Generator) -> Tensor:
+        return normal(shape, sqrt(2 / fans(shape)[0]), generator)
+
+
+class KaimingFanOut(Init):
+    """N(0, 2 / fan_out) for every weight (He et al. 2015), torch's kaiming_normal_ with mode fan_out."""
+
+    def weight(self, shape: Sequence[int], kind: Kind, generator: torch.Generator) -> Tensor:
+        return normal(shape, sqrt(2 / fans(shape)[1]), generator)
+
+
+class XavierNormal(Init):
+    """N(0, 2 / (fan_in + fan_out)): what official GraSP draws its scoring copy's classifier from."""
+
+    def weight(self, shape: Sequence[int], kind: Kind, generator: torch.Generator) -> Tensor:
+        return normal(shape, sqrt(2 / sum(fans(shape))), generator)
+
+
+class StandardNormal(Init):
+    """N(0, 1) for every weight, whatever its layer's size."""
+
+    def weight(self, shape: Sequence[int], kind: Kind, generator: torch.Generator) -> Tensor:
+        return normal(shape, 1.0, generator)
+
+
+class RandomNormal(Init):
+    """N(0, 0.1^2): RN of Lee et al. 2019's Table 3, which does not print its deviation."""
+
+    def weight(self, shape: Sequence[int], kind: Kind, generator: torch.Generator) -> Tensor:
+        return normal(shape, 0.1, generator)
+
+
+class TruncatedNormal(Init):
+    """N(0, 0.1^2) cut off at +-0.2: TN of Lee et al. 2019's Table 3, which does not print its deviation."""
+
+    def weight(self, shape: Sequence[int], kind: Kind, generator: torch.Generator) -> Tensor:
+        return truncated(shape, 0.1, generator)
+
+
+class _VarianceScaling(Init):
+    """TensorFlow's variance scaling: cut off at two deviations, widened so that the variance is the one stated."""
+
+    def variance(self, fan_in: int, fan_out: int) -> float:
+        raise NotImplementedError
+
+    def weight(self, shape: Sequence[int], kind: Kind, generator: torch.Generator) -> Tensor:
+        return truncated(shape, sqrt(self.variance(*fans(shape))) / TRUNCATED_STD, generator)
+
+
+class Glorot(_VarianceScaling):
+    """Truncated normal of variance 2 / (fan_in + fan_out) (Glorot & Bengio 2010): VS-X of Lee et al. 2019's Table 3."""
+
+    def variance(self, fan_in: int, fan_out: int) -> float:
+        return 2 / (fan_in + fan_out)
+
+
+class He(_VarianceScaling):
+    """Truncated normal of variance 2 / fan_in (He et al. 2015): VS-H of Lee et al. 2019's Table 3."""
+
+    def variance(self, fan_in: int, fan_out: int) -> float:
+        return 2 / fan_in
+
+
+class Lee2019(_VarianceScaling):
+    """Truncated normal of variance 1 / fan_in: official SNIP's code (TensorFlow's default variance scaling)."""
+
+    def variance(self, fan_in: int, fan_out: int) -> float:
+        return 1 / fan_in
+
+
+class GraSP(Init):
+    """Convolutions N(0, 2 / fan_out), linear layers N(0, 0.01^2): official GraSP, and the ResNets of Su et al. 2020."""
+
+    def weight(self, shape: Sequence[int], kind: Kind, generator: torch.Generator) -> Tensor:
+        return normal(shape, sqrt(2 / fans(shape)[1]) if kind == "conv" else 0.01, generator)
+
+
+class Su2020VGG(Init):
+    """Convolutions N(0, 2 / fan_in), linear layers N(0, 0.01^2): the VGG19 of Su et al. 2020."""
+
+    def weight(self, shape: Sequence[int], kind: Kind, generator: torch.Generator) -> Tensor:
+        return normal(shape, sqrt(2 / fans(shape)[0]) if kind == "conv" else 0.01, generator)
+
+
+class Frankle2021(KaimingFanIn):
+    """N(0, 2 / fan_in) for every weight, batch-norm scales uniform on [0, 1): Frankle et al. 2021."""
+
+    def scale(self, shape: Sequence[int], generator: torch.Generator) -> Tensor:
+        return torch.rand(*shape, generator=generator)
+
+
+def draw(init: str, shape: Sequence[int], kind: Kind, generator: torch.Generator) -> Tensor:
+    """One weight drawn afresh: float32 on the CPU, of `shape`, for a layer of `kind` conv, linear or norm (its scale).
+
+    Raises `UserError` for an unknown `init`.
+    """
+    distribution: Init = INITS.load(init)()
+    return distribution.scale(shape, generator) if kind == "norm" else distribution.weight(shape, kind, generator)
+
+
+def kind_of(module: nn.Module) -> Kind | None:
+    """Which kind of layer `module` is; None for one that only knows itself how to draw its parameters."""
+    if not module._parameters.keys() <= {"weight", "bias"}:
+        return None
+    if isinstance(module, _ConvNd):
+        return "conv"
+    if isinstance(module, nn.Linear):
+        return "linear"
+    return "norm" if isinstance(module, _NormBase | nn.LayerNorm | nn.GroupNorm | nn.RMSNorm) else None
+
+
+@torch.no_grad()
+def initialise(model: nn.Module, init: str, generator: torch.Generator | None = None) -> None:
+    """Redraws every parameter of `model` in place, in the order of `named_parameters`, and resets its buffers.
+
+    Weights come from `init`, biases are zero, normalisation layers forget their running statistics. Any other module
+    is asked to reset itself (`reset_parameters`), with randomness seeded from `generator`; torch's global generator is
+    left as it was. `generator=None` seeds one from torch's global generator. Raises `UserError` for an unknown `init`
+    and for a parameter whose module cannot be asked.
+    """
+    if generator is None:
+        generator = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
+    drawn: set[int] = set()
+    for name, module in model.named_modules():
+        kind = kind_of(module)
+        if kind is None:
+            _ask(name, module, generator)
+        else:
+            _redraw(module, init, kind, generator, drawn)
+
+
+def _redraw(module: nn.Module, init: str, kind: Kind, generator: torch.Generator, drawn: set[int]) -> None:
+    for name, parameter in module.named_parameters(recurse=False):
+        if id(parameter) in drawn:  # a tied weight is drawn once, for the layer that comes first
+            continue
+        drawn.add(id(parameter))
+        parameter.copy_(draw(init, parameter.shape, kind, generator) if name == "weight" else torch.zeros(()))
+    if isinstance(module, _NormBase):
+        module.reset_running_stats()
+
+
+def _ask(name: str, module: nn.Module, generator: torch.Generator) -> None:
+    """Lets a copy on the CPU reset itself: the same numbers on any device, and no other generator is touched."""
+    reset = next((hook for hook in ("reset_parameters", "_reset_parameters") if hasattr(module, hook)), None)
+    if reset is None:
+        if module._parameters:
+            parameter = f"{name}.{next(iter(module._parameters))}".lstrip(".")
+            raise UserError(f"cannot redraw parameter '{parameter}': {type(module).__name__} has no reset_parameters()")
+        return
+    twin = copy.deepcopy(module).cpu()
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+        getattr(twin, reset)()
+    module.load_state_dict(twin.state_dict())

@@ -1,0 +1,76 @@
+"""The small networks of MNIST experiments, and Conv-4: plain convolutions and linear layers, no batch norm."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import nn
+
+from sanity.models.base import InputShape, Model
+
+
+@dataclass(frozen=True)
+class LeNet300x100(Model):
+    """Two hidden layers of 300 and 100 units (LeCun et al. 1998); 266,200 weights on MNIST."""
+
+    def build(self, input_shape: InputShape, classes: int) -> nn.Module:
+        channels, height, width = input_shape
+        return nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(channels * height * width, 300),
+            nn.ReLU(),
+            nn.Linear(300, 100),
+            nn.ReLU(),
+            nn.Linear(100, classes),
+        )
+
+
+@dataclass(frozen=True)
+class LeNet5(Model):
+    """LeNet-5-Caffe: two 5x5 convolutions, one hidden layer of 500; 430,500 weights on MNIST.
+
+    As in Caffe and in Lee et al. 2019's code, max-pooling is the only non-linearity between the convolutions. Inputs
+    below 16x16 would vanish, so theirs are padded by 2; the published network has no padding.
+    """
+
+    smallest_side: ClassVar[int] = 4
+
+    def build(self, input_shape: InputShape, classes: int) -> nn.Module:
+        channels, height, width = input_shape
+        padding = 0 if min(height, width) >= 16 else 2
+
+        def side(length: int) -> int:
+            for _ in range(2):
+                length = (length - 4 + 2 * padding) // 2
+            return length
+
+        return nn.Sequential(
+            nn.Conv2d(channels, 20, 5, padding=padding),
+            nn.MaxPool2d(2),
+            nn.Conv2d(20, 50, 5, padding=padding),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(50 * side(height) * side(width), 500),
+            nn.ReLU(),
+            nn.Linear(500, classes),
+        )
+
+
+@dataclass(frozen=True)
+class Conv4(Model):
+    """Conv-4 (Frankle & Carbin 2019): 3x3 convolutions 64-64-pool-128-128-pool, hidden layers of 256 and 256."""
+
+    smallest_side: ClassVar[int] = 4
+
+    def build(self, input_shape: InputShape, classes: int) -> nn.Module:
+        channels, height, width = input_shape
+        layers: list[nn.Module] = []
+        for width_out in (64, 128):
+            for width_in in (channels, width_out):
+                layers += [nn.Conv2d(width_in, width_out, 3, padding=1), nn.ReLU()]
+            layers.append(nn.MaxPool2d(2))
+            channels = width_out
+        features = 128 * (height // 4) * (width // 4)
+        for hidden in (256, 256):
+            layers += [nn.Flatten(), nn.Linear(features, hidden), nn.ReLU()]
+            features = hidden
+        return nn.Sequential(*layers, nn.Linear(features, classes))
