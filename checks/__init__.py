@@ -1,0 +1,43 @@
+"""The sanity checks by name, composed with `+`. Importing this package imports no torch; `get` does."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from sanity.registry import Registry
+
+if TYPE_CHECKING:
+    from checks.base import Check
+
+REGISTRY = Registry(
+    "check",
+    "sanity.checks",
+    {
+        "none": "checks.none:Unperturbed",
+        "random_labels": "checks.random_labels:RandomLabels",
+        "random_pixels": "checks.random_pixels:RandomPixels",
+        "half_dataset": "checks.half_dataset:HalfDataset",
+        "layerwise_rearrange": "checks.layerwise_rearrange:LayerwiseRearrange",
+        "layerwise_shuffle": "checks.layerwise_shuffle:LayerwiseShuffle",
+        "reinit": "checks.reinit:Reinit",
+        "invert": "checks.invert:Invert",
+    },
+)
+
+
+def get(name: str, options: Mapping[str, Mapping[str, Any]] | None = None, **single: Any) -> "Check":
+    """The check called `name`, or several joined by `+`, applied from left to right.
+
+    options: per part of a composed check, its options; `single` are those of a check that stands alone.
+    Raises `UserError` for an unknown name or option and for a part named twice.
+    """
+    from checks.base import Composed, from_class
+    from sanity.errors import UserError
+
+    parts = [part.strip() for part in name.split("+")]
+    if len(set(parts)) < len(parts):
+        raise UserError(f"check '{name}' names a part twice")
+    given = dict(options or {})
+    if single:
+        given[parts[0]] = {**given.get(parts[0], {}), **single}
+    made = {part: from_class(REGISTRY.load(part), part, given.get(part, {})) for part in parts}
+    return next(iter(made.values())) if len(made) == 1 else Composed(made)

@@ -1,0 +1,73 @@
+"""The one interface of all checks: what a method may look at, what it returned, or how it ranks, is perturbed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
+
+import torch
+
+from sanity.data import Dataset
+from sanity.options import fill
+from sanity.seeds import derive
+from sanity.tickets import Ticket
+
+M = TypeVar("M")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One perturbation. Every hook is the identity unless a check overrides it.
+
+    keeps, destroys: what the perturbation leaves alone and what it takes away, in a researcher's words.
+    """
+
+    keeps: ClassVar[str] = ""
+    destroys: ClassVar[str] = ""
+
+    def corrupt(self, dataset: Dataset, generator: torch.Generator) -> Dataset:
+        """The training set that the search for the ticket sees. Retraining always sees the clean one."""
+        return dataset
+
+    def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
+        """The ticket that is trained, from the one that the method returned."""
+        return ticket
+
+    def alter(self, method: M) -> M:
+        """The method that searches."""
+        return method
+
+    @property
+    def touches_data(self) -> bool:
+        """Whether the search sees other data than without this check."""
+        return type(self).corrupt is not Check.corrupt
+
+
+@dataclass(frozen=True)
+class Composed(Check):
+    """Several checks, applied from left to right, each drawing what it would draw alone."""
+
+    parts: Mapping[str, Check]
+
+    def corrupt(self, dataset: Dataset, generator: torch.Generator) -> Dataset:
+        for name, part in self.parts.items():
+            dataset = part.corrupt(dataset, derive(generator, name))
+        return dataset
+
+    def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
+        for name, part in self.parts.items():
+            ticket = part.perturb(ticket, derive(generator, name))
+        return ticket
+
+    def alter(self, method: M) -> M:
+        for part in self.parts.values():
+            method = part.alter(method)
+        return method
+
+    @property
+    def touches_data(self) -> bool:
+        return any(part.touches_data for part in self.parts.values())
+
+
+def from_class(cls: type[Check], name: str, options: Mapping[str, Any]) -> Check:
+    """An instance of `cls` with `options` over its defaults."""
+    return fill(cls, options, name)

@@ -1,0 +1,31 @@
+"""Half the data set: does the ticket depend on how much data the search had?"""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
+
+import torch
+
+from checks.base import Check
+from sanity.data import Dataset
+
+
+@dataclass(frozen=True, kw_only=True)
+class HalfDataset(Check):
+    """Half of the training set while the ticket is searched.
+
+    Su et al. 2020, section 3; their code takes the first 391 batches of 64 in the file's order, Atanov et al. 2021 a
+    random half, drawn once.
+
+    which: a `random` half, or the `first` one in the order of the data set.
+    """
+
+    keeps: ClassVar[str] = "images with their labels"
+    destroys: ClassVar[str] = "half of the examples"
+
+    which: Literal["random", "first"] = "random"
+
+    def corrupt(self, dataset: Dataset, generator: torch.Generator) -> Dataset:
+        half = (len(dataset) + 1) // 2
+        chosen = torch.arange(half) if self.which == "first" else torch.randperm(len(dataset), generator=generator)[:half]
+        chosen = chosen.sort().values.to(dataset.targets.device)
+        return replace(dataset, examples=dataset.examples[chosen], targets=dataset.targets[chosen])

@@ -1,0 +1,20 @@
+"""Invert: does it matter that the highest scores are kept, and not the lowest?"""
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from checks.base import Check
+
+
+@dataclass(frozen=True, kw_only=True)
+class Invert(Check):
+    """The lowest scores kept instead of the highest.
+
+    Frankle et al. 2021, section 5 (inversion). Under a layerwise allocation the counts of the layers stay.
+    """
+
+    keeps: ClassVar[str] = "the method, its data and its number of weights"
+    destroys: ClassVar[str] = "the direction of the ranking"
+
+    def alter(self, method: Any) -> Any:
+        return replace(method, invert=not method.invert)

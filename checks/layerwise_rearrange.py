@@ -1,0 +1,25 @@
+"""Layerwise rearrange: does it matter which weights of a layer are kept?"""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import torch
+
+from checks.base import Check
+from sanity.masks import permute
+from sanity.seeds import derive
+from sanity.tickets import Ticket
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerwiseRearrange(Check):
+    """The mask permuted within every layer.
+
+    Su et al. 2020, section 3; the `shuffle` of Frankle et al. 2021, section 5.
+    """
+
+    keeps: ClassVar[str] = "the number of weights kept in every layer, and the weights' values"
+    destroys: ClassVar[str] = "which weights of a layer are kept"
+
+    def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
+        return replace(ticket, mask={name: permute(layer, derive(generator, name)) for name, layer in ticket.mask.items()})

@@ -1,0 +1,14 @@
+"""The control: nothing is perturbed."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from checks.base import Check
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unperturbed(Check):
+    """Nothing is perturbed: the control that every check is compared with."""
+
+    keeps: ClassVar[str] = "everything"
+    destroys: ClassVar[str] = "nothing"

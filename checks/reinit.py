@@ -1,0 +1,27 @@
+"""Reinit: does the ticket depend on the values of its initial weights?"""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import torch
+
+from checks.base import Check
+from sanity.errors import UserError
+from sanity.tickets import Ticket
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reinit(Check):
+    """The whole network drawn afresh from the distribution of its initialisation, under the same mask.
+
+    Frankle and Carbin 2019, section 2; Frankle et al. 2021, section 5. Biases, batch norm and its buffers are fresh
+    too, as in OpenLTH. A ticket that had trained weights starts from an initialisation, at its point of the schedule.
+    """
+
+    keeps: ClassVar[str] = "the mask, and the distribution of the initial weights"
+    destroys: ClassVar[str] = "the values of the weights"
+
+    def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
+        if ticket.fresh is None:
+            raise UserError("reinit needs a ticket that knows its initialisation (Ticket.fresh)")
+        return replace(ticket, weights=ticket.fresh(generator))

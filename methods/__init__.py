@@ -1,0 +1,37 @@
+"""The pruning methods by name. Importing this package imports no torch; `get` does."""
+
+from typing import TYPE_CHECKING, Any
+
+from sanity.registry import Registry
+
+if TYPE_CHECKING:
+    from methods.base import Method
+
+REGISTRY = Registry(
+    "method",
+    "sanity.methods",
+    {
+        "magnitude": "methods.magnitude:Magnitude",
+        "snip": "methods.snip:SNIP",
+        "grasp": "methods.grasp:GraSP",
+        "synflow": "methods.synflow:SynFlow",
+        "random": "methods.random:Random",
+        "random_tickets": "methods.random_tickets:RandomTickets",
+        "partially_trained": "methods.partially_trained:PartiallyTrained",
+        "hybrid_tickets": "methods.hybrid_tickets:HybridTickets",
+    },
+)
+
+
+def get(name: str, variant: str = "", **options: Any) -> "Method":
+    """The method called `name`, with the settings of the paper `variant` and then `options` over its defaults.
+
+    name: a registered name, or `package.module:Class`.
+    variant: e.g. "su2020": the settings of that paper's own code; "" takes the method's defaults.
+    options: the dataclass fields of the method, as values or as text.
+
+    Raises `UserError` for an unknown name, variant or option, and for a value out of bounds.
+    """
+    from methods.base import from_class
+
+    return from_class(REGISTRY.load(name), name, variant, options)

@@ -1,0 +1,171 @@
+"""The one interface of all methods: a score, and the four settings that turn a score into a ticket."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, log
+from typing import Annotated, Any, ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from methods.scratch import scratch
+from sanity.allocation import Allocation, SmartRatio
+from sanity.errors import UserError, unknown
+from sanity.masks import Mask, Scores, allocate, check_finite, prunable
+from sanity.options import fill
+from sanity.seeds import derive, generator as seeded
+
+Batches = Sequence[tuple[Tensor, Tensor]]
+Epoch = Annotated[int, Field(ge=0)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method(ABC):
+    """A pruning method: what it scores, how the budget is shared, in how many rounds, when, and what is retrained.
+
+    A method of one's own derives from this class, overrides `saliency` and is a frozen dataclass of its options.
+
+    allocation: how many weights each layer keeps: global | uniform | erk | smart_ratio.
+    smart_decay, smart_linear_keep, smart_layer_count: options of smart_ratio, see `sanity.allocation.SmartRatio`.
+    invert: keep the lowest scores instead (the inversion ablation of Frankle et al. 2021, section 5).
+    rounds: how often it scores and prunes; what a round pruned is never revived.
+    schedule: the density after round i of n is density^(i/n) (exponential) or 1 - ratio * i/n (linear).
+    removed_per_round: fraction of the remaining weights that each round removes; sets the number of rounds instead.
+    scored_at: the weights that are scored: of the `init`ialisation, of the `end` of dense training, or of an epoch.
+    rewind: what is retrained. `init`: the initialisation. `weights`: weights and batch-norm buffers of `rewind_epoch`.
+        `learning_rate`: the weights and buffers that were scored, the schedule set back to `rewind_epoch`.
+        `fine_tune`: the weights that were scored, at the schedule's last learning rate. The optimizer starts afresh
+        in every case, as in the code of Su et al., Atanov et al. and OpenLTH.
+    rewind_epoch: the k of weight and learning-rate rewinding; 0 with `weights` is the lottery ticket.
+    retrain_epochs: how long the ticket trains; by default to the end of the schedule, `fine_tune` as long as the
+        dense network did.
+    """
+
+    needs_data: ClassVar[bool] = False
+    double: ClassVar[bool] = False
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    allocation: Literal["global", "uniform", "erk", "smart_ratio"] = "global"
+    smart_decay: Literal["quadratic", "linear", "ascending", "cubic", "balanced"] = "quadratic"
+    smart_linear_keep: Annotated[float, Field(ge=0, le=1)] = 0.3
+    smart_layer_count: Literal["counted", "nominal"] = "counted"
+    invert: bool = False
+    rounds: Annotated[int, Field(ge=1)] = 1
+    schedule: Literal["exponential", "linear"] = "exponential"
+    removed_per_round: Annotated[float, Field(gt=0, lt=1)] | None = None
+    scored_at: Literal["init", "end"] | Epoch = "init"
+    rewind: Literal["init", "weights", "learning_rate", "fine_tune"] = "init"
+    rewind_epoch: Epoch = 0
+    retrain_epochs: Annotated[int, Field(ge=1)] | None = None
+
+    @abstractmethod
+    def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
+        """The score of every prunable weight of `net`, keyed and shaped like `self.targets(net)`; higher is kept.
+
+        net: a copy in full precision, in evaluation mode, which may be used freely but whose weights must be left alone.
+        batches: (examples, targets) on the device of `net` and in its precision.
+        generator: a CPU generator, the only source of randomness.
+        """
+
+    def targets(self, net: nn.Module) -> dict[str, nn.Parameter]:
+        """The parameters that are scored and pruned: the weights of every Conv2d and Linear."""
+        return prunable(net)
+
+    def prepare(self, net: nn.Module, generator: torch.Generator) -> None:
+        """Turns the copy of the network into the one that is scored; once, before the first round."""
+
+    def score(self, model: nn.Module, batches: Batches, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+        """The scores of the weights of `model`: parameter name -> tensor of the weight's shape, higher is kept.
+
+        model: any module; left bit for bit as it is, also where this raises.
+        batches: (examples, targets) pairs; methods that need no data read only the examples' shape.
+        generator: None stands for one seeded with zero.
+
+        Raises `UserError` naming the parameter whose score is NaN or infinite.
+        """
+        source = generator if generator is not None else seeded(0, "score")
+        with scratch(model, batches, self.double) as (net, prepared):
+            self.prepare(net, derive(source, "prepare"))
+            return self._scores(net, prepared, source)
+
+    def mask(
+        self, model: nn.Module, batches: Batches, ratio: float, generator: torch.Generator | None = None
+    ) -> Mask:
+        """The mask after all rounds: parameter name -> boolean tensor, true where the weight is kept.
+
+        Exactly round((1 - ratio) * N) weights are kept (smart_ratio: its published counts). Arguments as for `score`.
+        Raises `UserError` for a ratio outside (0, 1) or one that leaves no weight.
+        """
+        source = generator if generator is not None else seeded(0, "score")
+        alive: Mask | None = None
+        with scratch(model, batches, self.double) as (net, prepared):
+            self.prepare(net, derive(source, "prepare"))
+            for step, removed in enumerate(self.ratios(ratio)):
+                alive = self._prune(net, prepared, removed, derive(source, step) if step else source, alive)
+        assert alive is not None
+        return alive
+
+    def prune(self, model: nn.Module, batches: Batches, ratio: float, generator: torch.Generator, alive: Mask) -> Mask:
+        """One round by itself: scores `model` where `alive` and removes weights until `ratio` of all are gone."""
+        with scratch(model, batches, self.double) as (net, prepared):
+            self.prepare(net, derive(generator, "prepare"))
+            return self._prune(net, prepared, ratio, generator, alive)
+
+    def ratios(self, ratio: float) -> list[float]:
+        """The fraction of all weights that is gone after each round; the last is `ratio`."""
+        rounds = self.rounds
+        if self.removed_per_round is not None:
+            exact = log(1 - ratio) / log(1 - self.removed_per_round)
+            rounds = max(1, ceil(exact - 1e-9))
+            return [*(1 - (1 - self.removed_per_round) ** i for i in range(1, rounds)), ratio]
+        if self.schedule == "linear":
+            return [*(ratio * i / rounds for i in range(1, rounds)), ratio]
+        return [*(1 - (1 - ratio) ** (i / rounds) for i in range(1, rounds)), ratio]
+
+    def rule(self) -> str | Allocation:
+        """The allocation with this method's options."""
+        if self.allocation != "smart_ratio":
+            return self.allocation
+        return SmartRatio(self.smart_decay, self.smart_linear_keep, self.smart_layer_count)
+
+    def _scores(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
+        scores = {name: score.detach() for name, score in self.saliency(net, batches, generator).items()}
+        self._check(net, scores)
+        return {name: -score for name, score in scores.items()} if self.invert else scores
+
+    def _prune(
+        self, net: nn.Module, batches: Batches, ratio: float, generator: torch.Generator, alive: Mask | None
+    ) -> Mask:
+        if alive is not None:
+            with torch.no_grad():
+                for name, parameter in self.targets(net).items():
+                    parameter.masked_fill_(~alive[name], 0)
+        return allocate(self._scores(net, batches, generator), ratio, self.rule(), alive)
+
+    def _check(self, net: nn.Module, scores: Scores) -> None:
+        shapes = {name: parameter.shape for name, parameter in self.targets(net).items()}
+        given = {name: score.shape for name, score in scores.items()}
+        if given != shapes:
+            wrong = sorted(set(given.items()) ^ set(shapes.items()))[0]
+            raise UserError(f"{type(self).__name__} scores '{wrong[0]}' with shape {tuple(given.get(wrong[0], ()))}, "
+                            f"but its weight has {tuple(shapes.get(wrong[0], ()))}")
+        check_finite(scores)
+
+
+def chunks(batch: tuple[Tensor, Tensor], size: int | None) -> Iterator[tuple[Tensor, Tensor, float]]:
+    """Parts of a batch of at most `size` examples (None: the whole), each with its share of the batch's mean."""
+    examples, targets = batch
+    step = size or len(examples)
+    for start in range(0, len(examples), step):
+        part = slice(start, start + step)
+        yield examples[part], targets[part], len(examples[part]) / len(examples)
+
+
+def from_class(cls: type[Method], name: str, variant: str, options: Mapping[str, Any]) -> Method:
+    """An instance of `cls` with the settings of `variant` under `options`."""
+    if variant and variant not in cls.variants:
+        raise unknown(f"variant of {name}", variant, cls.variants)
+    preset = cls.variants[variant] if variant else {}
+    return fill(cls, {**preset, **options}, name)

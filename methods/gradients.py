@@ -1,0 +1,62 @@
+"""What methods that score by gradients of the training loss share: their data, batch norm while scoring, chunks."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from methods.base import Method, chunks
+
+BatchNorm = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientMethod(Method):
+    """A method that reads training examples.
+
+    batch_norm: `batch` statistics while scoring (most published code), or `running` ones (SNIP 2019, SynFlow's code).
+        Dropout is off in both.
+    examples_per_class: examples of every class in a batch (10 in most published code).
+    examples: size of a batch instead, classes at random.
+    balanced: every class equally often; otherwise examples_per_class * classes examples at random.
+    batches: how many batches are drawn. The gradients of their mean losses are added up.
+    order: `mixed`, or `class_sorted` as in the official GraSP, where the halves of a batch see different classes.
+    split: parts that each batch is cut into, each a batch of its own.
+    augment: with the recipe's crops and flips, as most published code has it.
+    chunk: examples in one pass, which bounds memory. Only the memory depends on it: with batch statistics a batch is
+        never cut.
+    """
+
+    needs_data: ClassVar[bool] = True
+
+    batch_norm: Literal["batch", "running"] = "batch"
+    examples_per_class: Annotated[int, Field(ge=1)] = 10
+    examples: Annotated[int, Field(ge=1)] | None = None
+    balanced: bool = True
+    batches: Annotated[int, Field(ge=1)] = 1
+    order: Literal["mixed", "class_sorted"] = "mixed"
+    split: Annotated[int, Field(ge=1)] = 1
+    augment: bool = False
+    chunk: Annotated[int, Field(ge=1)] = 256
+
+    def prepare(self, net: nn.Module, generator: torch.Generator) -> None:
+        for module in net.modules():
+            if isinstance(module, BatchNorm):
+                module.train(self.batch_norm == "batch")
+
+    def parts(self, net: nn.Module, batch: tuple[Tensor, Tensor]) -> Iterator[tuple[Tensor, Tensor, float]]:
+        """The chunks of a batch with their share of its mean; the batch itself where batch norm ties it together."""
+        tied = any(isinstance(module, BatchNorm) and module.training for module in net.modules())
+        return chunks(batch, None if tied else self.chunk)
+
+
+def gradient(loss: Tensor, parameters: dict[str, nn.Parameter], graph: bool = False) -> dict[str, Tensor]:
+    """The gradient of a scalar by every parameter; zero for one that it does not depend on."""
+    grads = torch.autograd.grad(loss, list(parameters.values()), create_graph=graph, allow_unused=True)
+    return {
+        name: torch.zeros_like(parameter) if grad is None else grad
+        for (name, parameter), grad in zip(parameters.items(), grads, strict=True)
+    }

@@ -1,0 +1,78 @@
+"""GraSP: how much removing a weight changes the flow of gradient through the network."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from methods.base import Batches
+from methods.gradients import GradientMethod, gradient
+from sanity.masks import prunable
+from sanity.models.init import draw
+
+_OFFICIAL = {"augment": True, "order": "class_sorted", "split": 2, "reinit_classifier": True}
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraSP(GradientMethod):
+    """w Hg: gradient signal preservation, the change of the squared gradient norm when a weight is removed.
+
+    Formula: score = w * (H g), g = sum of the batches' gradients, H g = sum over the batches of the batch's Hessian
+    times g, by one double backward pass (Wang et al. 2020, eq. 8 and algorithm 2, which removes the highest -w * Hg).
+    L is the mean cross-entropy of the logits over `temperature`. The sum of all scores is g'Hw.
+
+    What the codes do otherwise: the official one splits class-sorted examples into two halves (for memory, says its
+    author), draws the classifier's weights anew on the scored copy, and keeps one weight more than it should; Frankle
+    et al. 2021 take g and H from one batch; Tanaka et al. 2020 draw examples without regard to class.
+
+    temperature: divides the logits (200 in all published code but one).
+    reinit_classifier: draws every Linear weight of the scored copy anew (Xavier normal), so that the classifier's mask
+        is found on weights that are never trained.
+    absolute: |w Hg|, the `graspabs` of Frankle et al. 2021.
+    """
+
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "wang2020": _OFFICIAL,
+        "su2020": _OFFICIAL,
+        "atanov2021": _OFFICIAL,
+        "frankle2021": {},
+        "tanaka2020": {"augment": True, "balanced": False},
+    }
+
+    temperature: Annotated[float, Field(gt=0)] = 200.0
+    reinit_classifier: bool = False
+    absolute: bool = False
+
+    def prepare(self, net: nn.Module, generator: torch.Generator) -> None:
+        super().prepare(net, generator)
+        if self.reinit_classifier:
+            with torch.no_grad():
+                for weight in prunable(net).values():
+                    if weight.dim() == 2:
+                        weight.copy_(draw("xavier_normal", weight.shape, "linear", generator))
+
+    def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
+        weights = self.targets(net)
+
+        def slope(examples: Tensor, targets: Tensor, share: float, graph: bool) -> dict[str, Tensor]:
+            loss = share * F.cross_entropy(net(examples) / self.temperature, targets)
+            return gradient(loss, weights, graph)
+
+        total = {name: torch.zeros_like(weight) for name, weight in weights.items()}
+        for batch in batches:
+            for part in self.parts(net, batch):
+                for name, value in slope(*part, graph=False).items():
+                    total[name] += value
+        product = {name: torch.zeros_like(weight) for name, weight in weights.items()}
+        for batch in batches:
+            for part in self.parts(net, batch):
+                slopes = slope(*part, graph=True)
+                along = torch.stack([(total[name] * slopes[name]).sum() for name in weights]).sum()
+                for name, value in gradient(along, weights).items():
+                    product[name] += value
+        scores = {name: weight.detach() * product[name] for name, weight in weights.items()}
+        return {name: score.abs() for name, score in scores.items()} if self.absolute else scores

@@ -1,0 +1,33 @@
+"""Partially-trained tickets: magnitude after dense training, then rewinding of weights or of the learning rate."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from methods.base import Epoch
+from methods.magnitude import Magnitude
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartiallyTrained(Magnitude):
+    """|w| of the trained network: lottery tickets, weight rewinding, learning-rate rewinding, fine-tuning.
+
+    Formula: score = |w| at `scored_at`; what is retrained is `rewind`'s choice. Lottery ticket: rewind=weights,
+    rewind_epoch=0 (Frankle and Carbin 2019); weight rewinding to k (Frankle et al. 2020); learning-rate rewinding to k
+    and fine-tuning (Renda et al. 2020, section 2). With several rounds, or removed_per_round=0.2, every round trains,
+    prunes and rewinds (iterative magnitude pruning). Batch-norm buffers come from where the weights come from, the
+    optimizer starts afresh, the schedule starts at `rewind_epoch` (at its end for fine-tuning).
+
+    What the codes do otherwise: Su et al. 2020 rank convolutions alone, keep the classifier whole and retrain from the
+    final weights on the full schedule; Atanov et al. 2021 retrain 160 epochs on a schedule that starts at epoch 40;
+    OpenLTH and Renda et al. remove 20 % of the remaining weights a round.
+    """
+
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "su2020": {"layers": "convolutions"},
+        "atanov2021": {"rewind_epoch": 40, "retrain_epochs": 160},
+        "frankle2021": {"rewind": "weights", "removed_per_round": 0.2},
+    }
+
+    scored_at: Literal["init", "end"] | Epoch = "end"
+    rewind: Literal["init", "weights", "learning_rate", "fine_tune"] = "learning_rate"

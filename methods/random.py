@@ -1,0 +1,28 @@
+"""Random pruning: the score of a weight is uniform noise."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from methods.base import Batches, Method
+
+
+@dataclass(frozen=True, kw_only=True)
+class Random(Method):
+    """Uniform noise, one threshold for the whole network: every layer keeps about the same density.
+
+    Formula: score ~ U(0, 1), drawn from the generator (Frankle et al. 2021, section 3; the code of Tanaka et al. 2020
+    draws normal noise, which ranks alike). Neither data nor weights are used.
+    """
+
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"frankle2021": {}, "tanaka2020": {}}
+
+    def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
+        # float64: twenty million draws in float32 would hold many ties
+        return {
+            name: torch.rand(weight.shape, dtype=torch.float64, generator=generator).to(weight.device)
+            for name, weight in self.targets(net).items()
+        }

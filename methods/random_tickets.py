@@ -1,0 +1,24 @@
+"""Random tickets: random positions, the published smart ratio of weights in every layer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from methods.random import Random
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomTickets(Random):
+    """Smart-ratio random tickets: uniform noise within each layer, layer counts from a fixed rule.
+
+    Su et al. 2020, section 4.1; see `sanity.allocation.SmartRatio` for the rule. Their code permutes exactly the
+    counted number of ones in every layer; ranking noise within the layer draws from the same distribution. Atanov et
+    al. 2021 count the layers differently (`smart_layer_count=nominal`).
+    """
+
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "su2020": {},
+        "atanov2021": {"smart_layer_count": "nominal"},
+    }
+
+    allocation: Literal["global", "uniform", "erk", "smart_ratio"] = "smart_ratio"

@@ -1,0 +1,56 @@
+"""The copy of a network on which methods score, so that the network itself is left bit for bit as it is."""
+
+import copy
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+@contextmanager
+def _global_rng_untouched(device: torch.device) -> Iterator[None]:
+    python, arrays = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(arrays)
+
+
+@contextmanager
+def _full_precision(device: torch.device) -> Iterator[None]:
+    """No autocast, no TF32 or bf16 inside float32 products, and kernels that repeat to the bit."""
+    before = torch.get_float32_matmul_precision()
+    try:
+        torch.set_float32_matmul_precision("highest")
+        with torch.autocast(device.type, enabled=False), torch.backends.cudnn.flags(
+            enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+        ):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+@contextmanager
+def scratch(
+    model: nn.Module, batches: Sequence[tuple[Tensor, Tensor]], double: bool
+) -> Iterator[tuple[nn.Module, list[tuple[Tensor, Tensor]]]]:
+    """A copy of `model` and `batches` in float32, or in float64 where `double` or the model is; evaluation mode.
+
+    Every parameter of the copy wants a gradient. Global random states are as before afterwards, also after an error.
+    """
+    first = next(model.parameters())
+    precision = torch.float64 if double or first.dtype == torch.float64 else torch.float32
+    with ExitStack() as stack:
+        stack.enter_context(_global_rng_untouched(first.device))
+        stack.enter_context(_full_precision(first.device))
+        stack.enter_context(torch.enable_grad())
+        net = copy.deepcopy(model).to(precision).train(False)
+        for parameter in net.parameters():
+            parameter.grad = None
+            parameter.requires_grad_(True)
+        yield net, [(x.to(first.device, precision), y.to(first.device)) for x, y in batches]

@@ -1,0 +1,74 @@
+"""SNIP: how much the loss changes, to first order, when a weight is masked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from methods.base import Batches
+from methods.gradients import GradientMethod, gradient
+from sanity.masks import prunable
+from sanity.models.init import draw
+
+
+@dataclass(frozen=True, kw_only=True)
+class SNIP(GradientMethod):
+    """|w g|: connection sensitivity, the size of the loss's derivative by a weight's mask.
+
+    Formula: score = |dL/dc| at c = 1 = |w * dL/dw|, L the mean cross-entropy of a batch (Lee et al. 2019, eq. 4-6;
+    their division by the sum of all scores changes no rank and is left out).
+
+    What the codes do otherwise: the official one scores a separately drawn set of weights, prunes biases too and has
+    batch norm in inference mode; a widely copied port re-draws the copy it scores and scores one augmented random
+    batch; Frankle et al. 2021 take the absolute value batch by batch.
+
+    aggregate: `abs_of_sum` |w * sum of the batches' gradients|, or `sum_of_abs`, each batch's |w g| weighted by its size.
+    score_weights: `own` scores the weights that will be trained; otherwise the name of an initialisation from which a
+        copy is drawn (random_normal, truncated_normal, glorot, he: the RN, TN, VS-X and VS-H of Lee et al., Table 3).
+    biases: `pruned` scores and prunes the biases of Conv2d and Linear too.
+    """
+
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "lee2019": {
+            "batch_norm": "running",
+            "balanced": False,
+            "score_weights": "lee2019",
+            "biases": "pruned",
+        },
+        "su2020": {"augment": True},
+        "atanov2021": {"augment": True, "examples": 64, "score_weights": "xavier_normal"},
+        "frankle2021": {"aggregate": "sum_of_abs"},
+        "tanaka2020": {"augment": True, "balanced": False},
+    }
+
+    aggregate: Literal["abs_of_sum", "sum_of_abs"] = "abs_of_sum"
+    score_weights: Literal["own", "random_normal", "truncated_normal", "glorot", "he", "lee2019", "xavier_normal"] = "own"
+    biases: Literal["never", "pruned"] = "never"
+
+    def targets(self, net: nn.Module) -> dict[str, nn.Parameter]:
+        return prunable(net, biases=self.biases == "pruned")
+
+    def prepare(self, net: nn.Module, generator: torch.Generator) -> None:
+        super().prepare(net, generator)
+        if self.score_weights == "own":
+            return
+        with torch.no_grad():
+            for weight in prunable(net).values():
+                weight.copy_(draw(self.score_weights, weight.shape, "conv" if weight.dim() == 4 else "linear", generator))
+
+    def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
+        weights = self.targets(net)
+        score = {name: torch.zeros_like(weight) for name, weight in weights.items()}
+        for batch in batches:
+            slope = {name: torch.zeros_like(weight) for name, weight in weights.items()}
+            for examples, targets, share in self.parts(net, batch):
+                part = gradient(share * F.cross_entropy(net(examples), targets), weights)
+                for name in weights:
+                    slope[name] += part[name]
+            for name, weight in weights.items():
+                sensitivity = weight.detach() * slope[name]
+                score[name] += sensitivity.abs() * len(batch[0]) if self.aggregate == "sum_of_abs" else sensitivity
+        return {name: value.abs() for name, value in score.items()}

@@ -1,0 +1,169 @@
+"""How many weights each layer keeps when a method fixes that before it ranks them: uniform, ERK, smart ratio."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import floor, prod
+from typing import Literal
+
+import torch
+
+from sanity.errors import UserError, unknown
+
+Shapes = Mapping[str, Sequence[int]]
+NAMES = ("global", "uniform", "erk", "smart_ratio")
+
+
+class Allocation(ABC):
+    """Kept weights per layer from nothing but the layers' shapes (in module order) and the ratio removed."""
+
+    @abstractmethod
+    def counts(self, shapes: Shapes, ratio: float) -> dict[str, int]:
+        """Kept weights per parameter. Raises `UserError` where the ratio leaves this allocation nothing to share out."""
+
+
+def budget(total: int, ratio: float) -> int:
+    """round(density * total), the number of weights that a network of `total` prunable weights keeps."""
+    if not 0 < ratio < 1:
+        raise UserError(f"ratio={ratio}: must lie in (0, 1), the fraction of weights removed")
+    kept = round((1 - ratio) * total)
+    if kept == 0:
+        raise UserError(f"ratio={ratio}: leaves none of the {total} prunable weights; the largest that leaves one is {1 - 1 / total:.6g}")
+    return kept
+
+
+def _largest_remainder(wanted: Mapping[str, float], sizes: Mapping[str, int], kept: int) -> dict[str, int]:
+    """Whole numbers nearest to `wanted` that sum to `kept`; the largest fractions are rounded up, ties by position."""
+    counts = {name: min(floor(share), sizes[name]) for name, share in wanted.items()}
+    by_fraction = sorted(wanted, key=lambda name: counts[name] - wanted[name])
+    missing = kept - sum(counts.values())
+    while missing:
+        for name in by_fraction:
+            if missing and counts[name] < sizes[name]:
+                counts[name] += 1
+                missing -= 1
+    return counts
+
+
+@dataclass(frozen=True)
+class Uniform(Allocation):
+    """The same density in every layer, exact in total."""
+
+    def counts(self, shapes: Shapes, ratio: float) -> dict[str, int]:
+        sizes = {name: prod(shape) for name, shape in shapes.items()}
+        total = sum(sizes.values())
+        kept = budget(total, ratio)
+        wanted = {name: float(Fraction(kept * size, total)) for name, size in sizes.items()}
+        return _largest_remainder(wanted, sizes, kept)
+
+
+@dataclass(frozen=True)
+class ERK(Allocation):
+    """Erdos-Renyi-Kernel (Evci et al. 2020, RigL, section 3): density proportional to sum(dimensions) / product(dimensions).
+
+    Layers whose share exceeds 1 are kept whole and the rest is shared out anew; exact in total.
+    """
+
+    def counts(self, shapes: Shapes, ratio: float) -> dict[str, int]:
+        sizes = {name: prod(shape) for name, shape in shapes.items()}
+        kept = budget(sum(sizes.values()), ratio)
+        dense: set[str] = set()
+        while True:
+            free = [name for name in shapes if name not in dense]
+            scale = (kept - sum(sizes[name] for name in dense)) / sum(sum(shapes[name]) for name in free)
+            full = {name for name in free if scale * sum(shapes[name]) > sizes[name]}
+            if not full:
+                break
+            dense |= full
+        wanted = {name: float(sizes[name]) if name in dense else scale * sum(shape) for name, shape in shapes.items()}
+        return _largest_remainder(wanted, sizes, kept)
+
+
+@dataclass(frozen=True)
+class SmartRatio(Allocation):
+    """Smart ratio (Su et al. 2020, section 4.1): density falls quadratically with depth, the classifier keeps a fixed share.
+
+    Layer l of L keeps a share proportional to (L-l+1)^2 + (L-l+1), in networks without shortcuts divided by l^2. Their
+    code computes in float32, truncates every count and hands what exceeds a full layer to the next ones until a layer
+    has room; what is left after that stays unassigned. All of this is reproduced, so the total may fall short of
+    round(density * N) by a few weights (by many with `ascending`, which their cascade was not made for).
+
+    decay: quadratic | linear (L-l+1) | ascending (l^2 + l) | cubic ((L-l+1)^3) | balanced, the ablations of their code.
+    linear_keep: share of the classifier that is kept.
+    layer_count: `counted` takes for L every layer, shortcuts and classifier included (Su et al.: 34 for ResNet32, 17 for
+        VGG19); `nominal` is the convention of Atanov et al. 2021 (33, the classifier left out, and 19, as if a VGG still
+        had the three linear layers that gave it its name).
+    plain: divide by l^2; None decides by whether the convolutions form one chain, as in a VGG.
+
+    Their rule knows one linear layer. Where there are more, all but the last follow the rule of the convolutions.
+    """
+
+    decay: Literal["quadratic", "linear", "ascending", "cubic", "balanced"] = "quadratic"
+    linear_keep: float = 0.3
+    layer_count: Literal["counted", "nominal"] = "counted"
+    plain: bool | None = None
+
+    def counts(self, shapes: Shapes, ratio: float) -> dict[str, int]:
+        names = list(shapes)
+        sizes = torch.tensor([float(prod(shapes[name])) for name in names])
+        budget(int(sizes.sum().item()), ratio)
+        linear = names[-1] if len(shapes[names[-1]]) == 2 and len(names) > 1 else None
+        body = range(len(names) - 1 if linear else len(names))
+        fixed = int(self.linear_keep * sizes[-1]) if linear else 0
+        goal = int(sizes.sum() * (1 - ratio)) - fixed
+        if goal <= 0:
+            raise UserError(
+                f"ratio={ratio}: smart_ratio keeps {fixed} weights of {linear} alone, more than the budget of {goal + fixed}; "
+                "lower linear_keep or the ratio"
+            )
+        densities = self._densities(shapes, sizes, body, goal)
+        counts = [int(sizes[i]) if densities[i] >= 1 else int(densities[i] * sizes[i]) for i in body]
+        return dict(zip(names, [*counts, fixed] if linear else counts, strict=True))
+
+    def _densities(self, shapes: Shapes, sizes: torch.Tensor, body: range, goal: int) -> torch.Tensor:
+        if self.decay == "balanced":
+            return torch.full((len(body),), goal / float(sizes[: len(body)].sum()))
+        plain = _is_chain(shapes) if self.plain is None else self.plain
+        depth = len(shapes) + (0 if self.layer_count == "counted" else 2 if plain else -1)
+        share = torch.tensor([float(self._share(i + 1, depth)) for i in body])
+        divisor = [(i + 1) ** 2 if plain else 1 for i in body]
+        scale = goal / sum(int(sizes[i] * share[i] / divisor[i]) for i in body)
+        for i in body:
+            share[i] = share[i] * scale / divisor[i]
+        return _pour_over(share, sizes)
+
+    def _share(self, layer: int, depth: int) -> int:
+        rest = depth - layer + 1
+        return {"quadratic": rest**2 + rest, "linear": rest, "ascending": layer**2 + layer, "cubic": rest**3}[self.decay]
+
+
+def _pour_over(densities: torch.Tensor, sizes: torch.Tensor) -> torch.Tensor:
+    """Fills layers whose density exceeds 1 and pours the surplus into the next ones, up to the first that has room."""
+    surplus = 0
+    for i in range(len(densities)):
+        if densities[i] >= 1:
+            surplus += int((densities[i] - 1) * sizes[i])
+            densities[i] = 1
+        else:
+            room = int((1 - densities[i]) * sizes[i])
+            densities[i] = densities[i] + surplus / sizes[i] if room >= surplus else 1
+            surplus = max(0, surplus - room)
+        if surplus == 0:
+            break
+    return densities
+
+
+def _is_chain(shapes: Shapes) -> bool:
+    """Whether each convolution reads the channels that the one before it wrote, so that there is no shortcut."""
+    convolutions = [shape for shape in shapes.values() if len(shape) == 4]
+    return all(before[0] == after[1] for before, after in zip(convolutions, convolutions[1:], strict=False))
+
+
+def get(allocation: "str | Allocation") -> Allocation | None:
+    """The allocation of that name with its defaults; None for `global`, which ranks all layers together."""
+    if isinstance(allocation, Allocation):
+        return allocation
+    if allocation not in NAMES:
+        raise unknown("allocation", allocation, NAMES)
+    return {"global": None, "uniform": Uniform(), "erk": ERK(), "smart_ratio": SmartRatio()}[allocation]

@@ -1,0 +1,123 @@
+"""Masks from scores: exact counts, ties by position, nothing revived; and what can be measured on a mask alone."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from sanity.allocation import Allocation, budget
+from sanity.allocation import get as get_allocation
+from sanity.errors import UserError
+
+Scores = Mapping[str, Tensor]
+Mask = dict[str, Tensor]
+
+
+def prunable(model: nn.Module, biases: bool = False) -> dict[str, nn.Parameter]:
+    """The weights of every Conv2d and Linear by parameter name, in module order; shared weights once.
+
+    biases: their biases too, each after its weight, as the code of Lee et al. 2019 has it. Batch norm never.
+    Raises `UserError` for a model without any.
+    """
+    found: dict[str, nn.Parameter] = {}
+    for name, module in model.named_modules():
+        if not isinstance(module, nn.Conv2d | nn.Linear):
+            continue
+        for part, parameter in (("weight", module.weight), ("bias", module.bias if biases else None)):
+            if parameter is not None and not any(parameter is other for other in found.values()):
+                found[f"{name}.{part}" if name else part] = parameter
+    if not found:
+        raise UserError(f"model {type(model).__name__} has no Conv2d or Linear weight to prune")
+    return found
+
+
+def dense(model: nn.Module) -> Mask:
+    """The mask that keeps every prunable weight."""
+    return {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in prunable(model).items()}
+
+
+def keep_best(scores: Tensor, count: int) -> Tensor:
+    """A boolean tensor shaped like `scores`, true for exactly `count` of the highest; among equals the first is kept."""
+    flat = scores.flatten()
+    if count >= flat.numel():
+        return torch.ones_like(scores, dtype=torch.bool)
+    if count <= 0:
+        return torch.zeros_like(scores, dtype=torch.bool)
+    threshold = flat.kthvalue(flat.numel() - count + 1).values
+    kept = flat > threshold
+    tied = (flat == threshold).nonzero().squeeze(1)
+    kept[tied[: count - int(kept.sum())]] = True
+    return kept.view_as(scores)
+
+
+def check_finite(scores: Scores) -> None:
+    """Raises `UserError` naming the first parameter whose score has a NaN or an infinity."""
+    for name, score in scores.items():
+        if not torch.isfinite(score).all():
+            bad = int((~torch.isfinite(score)).sum())
+            raise UserError(f"score of '{name}' has {bad} of {score.numel()} values that are NaN or infinite")
+
+
+def allocate(
+    scores: Scores, ratio: float, allocation: str | Allocation = "global", alive: Mapping[str, Tensor] | None = None
+) -> Mask:
+    """The mask that removes `ratio` of all weights and keeps the highest scores.
+
+    scores: parameter name -> tensor shaped like the weight. Higher is kept; ties are broken by position.
+    ratio: fraction removed, in (0, 1); exactly round((1 - ratio) * N) weights are kept (smart_ratio: its published counts).
+    allocation: global (all layers ranked together), uniform, erk, smart_ratio, or an `Allocation`.
+    alive: weights that may be kept. One that an earlier round pruned is never revived.
+
+    Raises `UserError` for a ratio outside (0, 1) or one that leaves nothing, and for scores that are not finite.
+    """
+    check_finite(scores)
+    rule = get_allocation(allocation)
+    floor = float("-inf")
+    eligible = {
+        name: score if alive is None else score.masked_fill(~alive[name], floor) for name, score in scores.items()
+    }
+    if rule is None:
+        flat = torch.cat([score.flatten() for score in eligible.values()])
+        kept = keep_best(flat, budget(flat.numel(), ratio)) & (flat > floor)
+        parts = kept.split([score.numel() for score in eligible.values()])
+        return {name: part.view_as(scores[name]) for name, part in zip(scores, parts, strict=True)}
+    counts = rule.counts({name: tuple(score.shape) for name, score in scores.items()}, ratio)
+    return {name: keep_best(score, counts[name]) & (score > floor) for name, score in eligible.items()}
+
+
+def permute(mask: Tensor, generator: torch.Generator) -> Tensor:
+    """`mask` with its entries in random positions: the count stays, the position goes."""
+    order = torch.randperm(mask.numel(), generator=generator).to(mask.device)
+    return mask.flatten()[order].view_as(mask)
+
+
+def kept(mask: Mapping[str, Tensor]) -> int:
+    """The number of weights that `mask` keeps."""
+    return sum(int(layer.sum()) for layer in mask.values())
+
+
+def size(mask: Mapping[str, Tensor]) -> int:
+    """The number of weights that `mask` is about."""
+    return sum(layer.numel() for layer in mask.values())
+
+
+def layers(mask: Mapping[str, Tensor]) -> dict[str, dict[str, int]]:
+    """Weights and kept weights of every layer, by parameter name."""
+    return {name: {"weights": layer.numel(), "kept": int(layer.sum())} for name, layer in mask.items()}
+
+
+def collapsed(mask: Mapping[str, Tensor]) -> list[str]:
+    """The layers that have no weight left: no signal passes them (layer collapse, Tanaka et al. 2020)."""
+    return [name for name, layer in mask.items() if not layer.any()]
+
+
+def overlap(mask: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> float:
+    """The share of the weights kept by `mask` that `other` keeps too, in [0, 1]."""
+    common = sum(int((layer & other[name]).sum()) for name, layer in mask.items())
+    return common / max(kept(mask), 1)
+
+
+def expected_overlap(mask: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> float:
+    """The overlap that two masks with these counts per layer have on average when positions within a layer are random."""
+    common = sum(int(layer.sum()) * int(other[name].sum()) / layer.numel() for name, layer in mask.items())
+    return common / max(kept(mask), 1)
