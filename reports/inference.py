@@ -29,19 +29,19 @@ def _standard_error(std: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
 def half_width(std: ArrayLike, n: ArrayLike, confidence: float = CONFIDENCE) -> Floats:
     """Half the t interval of a mean of `n` values with sample standard deviation `std`; NaN where undefined."""
     error, freedom = _standard_error(std, n)
-    return stats.t.ppf(0.5 + confidence / 2, freedom) * error
+    return np.asarray(stats.t.ppf(0.5 + confidence / 2, freedom) * error)
 
 
 def p_different(mean: ArrayLike, std: ArrayLike, n: ArrayLike) -> Floats:
     """Two-sided p of the paired t-test that the mean difference is zero; NaN where undefined."""
     error, freedom = _standard_error(std, n)
-    return 2 * stats.t.sf(np.abs(np.asarray(mean)) / error, freedom)
+    return np.asarray(2 * stats.t.sf(np.abs(np.asarray(mean)) / error, freedom))
 
 
 def p_equivalent(mean: ArrayLike, std: ArrayLike, n: ArrayLike, margin: float) -> Floats:
     """p of two one-sided paired t-tests (Schuirmann 1987) that |difference| >= `margin`; NaN where undefined."""
     error, freedom = _standard_error(std, n)
-    return stats.t.sf((margin - np.abs(np.asarray(mean))) / error, freedom)
+    return np.asarray(stats.t.sf((margin - np.abs(np.asarray(mean))) / error, freedom))
 
 
 def holm(p: ArrayLike) -> Floats:
@@ -55,7 +55,7 @@ def holm(p: ArrayLike) -> Floats:
 
 
 def decide(p_holm: ArrayLike, p_equal: ArrayLike, alpha: float) -> NDArray[np.str_]:
-    """"equivalent", "different" or "undecided" for each comparison.
+    """ "equivalent", "different" or "undecided" for each comparison.
 
     Equivalence goes first: a difference that is real but surely smaller than the margin is one that does not matter.
     """

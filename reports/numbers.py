@@ -5,7 +5,9 @@ import math
 from reports.inference import SEEDS_LIMIT
 from reports.statistics import Comparison, Mean
 
-SYMBOLS = {"identical": "≡", "equivalent": "≈", "different": "≠", "undecided": "?", "missing": "–"}
+MINUS, EN_DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
+
+SYMBOLS = {"identical": "≡", "equivalent": "≈", "different": "≠", "undecided": "?", "missing": EN_DASH}
 
 MEANINGS = {
     "identical": "the check left every ticket as it was, so nothing downstream can differ",
@@ -45,14 +47,14 @@ def percent(ratio: float) -> str:
 def points(value: float, signed: bool = False, digits: int = 2) -> str:
     """An accuracy or difference with a real minus sign; an en dash where there is none."""
     if math.isnan(value):
-        return "–"
+        return EN_DASH
     text = f"{value:+.{digits}f}" if signed else f"{value:.{digits}f}"
     zero = float(text) == 0
-    return (text.lstrip("+-") if zero else text).replace("-", "−")
+    return (text.lstrip("+-") if zero else text).replace("-", MINUS)
 
 
 def with_half(value: float, half: float, signed: bool = True) -> str:
-    """ "−0.12 ± 0.20", or the value alone where no interval could be had."""
+    """A signed value such as -0.12 ± 0.20, or the value alone where no interval could be had."""
     return points(value, signed) + ("" if math.isnan(half) or math.isnan(value) else f" ± {half:.2f}")
 
 
@@ -75,10 +77,10 @@ def seeds(comparison: Comparison) -> str:
 
 def share(value: float) -> str:
     """A share such as a mask overlap as a percentage; an en dash where there is none."""
-    return "–" if math.isnan(value) else f"{100 * value:.1f} %"
+    return EN_DASH if math.isnan(value) else f"{100 * value:.1f} %"
 
 
 def p_value(value: float) -> str:
     if math.isnan(value):
-        return "–"
+        return EN_DASH
     return "< 0.001" if value < 0.001 else f"{value:.3f}"

@@ -69,7 +69,8 @@ def sentence(cell: Cell, summary: Summary) -> str:
     if cell.comparison is None:
         raise ValueError(f"{cell.method} with check {cell.check} is not compared with anything")
     words = phrase(cell.check)
-    return f"{method_name(cell.method)} at {percent(cell.ratio)}: {_finding(cell, words, summary)}.{_caveat(cell, summary)}"
+    where = f"{method_name(cell.method)} at {percent(cell.ratio)}"
+    return f"{where}: {_finding(cell, words, summary)}.{_caveat(cell, summary)}"
 
 
 def _finding(cell: Cell, words: Phrase, summary: Summary) -> str:
@@ -80,17 +81,17 @@ def _finding(cell: Cell, words: Phrase, summary: Summary) -> str:
         return f"{words.action} has not been compared: {_absent(cell)}"
     n = f"n = {difference.n}"
     if verdict == "identical":
-        return f"{words.action} left the ticket as it was, weight for weight ({n}), so nothing can differ: {words.identical}"
+        unmoved = f"{words.action} left the ticket as it was, weight for weight ({n})"
+        return f"{unmoved}, so nothing can differ: {words.identical}"
     moved = with_half(difference.mean, difference.half)
-    unit = "point" if moved in ("+1.00", "−1.00") else "points"
     if verdict == "equivalent":
         verb = "do not matter" if words.plural else "does not matter"
         margin = f"equivalent within {points(summary.margin).rstrip('0').rstrip('.')} points"
-        return f"{words.action} changed accuracy by {moved} {unit} ({n}): {words.subject} {verb} ({margin})"
+        return f"{words.action} changed accuracy by {moved} points ({n}): {words.subject} {verb} ({margin})"
     if verdict == "different":
         verb = "matter" if words.plural else "matters"
-        return f"{words.action} changed accuracy by {moved} {unit} ({n}): {words.subject} {verb}"
-    return f"{words.action} changed accuracy by {moved} {unit} ({n}): undecided, {_wanted(cell)}"
+        return f"{words.action} changed accuracy by {moved} points ({n}): {words.subject} {verb}"
+    return f"{words.action} changed accuracy by {moved} points ({n}): undecided, {_wanted(cell)}"
 
 
 def _absent(cell: Cell) -> str:
@@ -110,7 +111,7 @@ def _wanted(cell: Cell) -> str:
 
 
 def _caveat(cell: Cell, summary: Summary) -> str:
-    """What makes the number weaker than it looks: runs that diverged, layers that were emptied, seeds without a pair."""
+    """What makes the number weaker than it looks: diverged runs, emptied layers, seeds without a pair."""
     control = next(iter(summary.select(setting=cell.setting, method=cell.method, ratio=cell.ratio, check="none")), None)
     found = []
     for name, side in (("with it", cell), ("without it", control)):
@@ -140,7 +141,9 @@ def notes(cell: Cell) -> list[str]:
     if cell.missing:
         found.append(f"{cell.missing} of {cell.missing + cell.accuracy.n} runs missing")
     if cell.diverged:
-        found.append(f"{len(cell.diverged)} of {cell.accuracy.n} runs diverged (seed {', '.join(map(str, cell.diverged))})")
+        found.append(
+            f"{len(cell.diverged)} of {cell.accuracy.n} runs diverged (seed {', '.join(map(str, cell.diverged))})"
+        )
     if cell.collapsed:
         found.append(f"{cell.collapsed_runs} of {cell.accuracy.n} tickets empty a layer: {', '.join(cell.collapsed)}")
     if not math.isnan(cell.actual_ratio) and abs(cell.actual_ratio - cell.ratio) > 5e-4:

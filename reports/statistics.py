@@ -25,7 +25,7 @@ class Mean:
     half: float = NAN
 
     @classmethod
-    def of(cls, values: pd.Series) -> "Mean":
+    def of(cls, values: "pd.Series[float]") -> "Mean":
         n, mean, std = len(values), float(values.mean()), float(values.std(ddof=1))
         std = 0.0 if std < 1e-9 else std  # equal accuracies differ in the last bit after a subtraction
         return cls(n, mean, std, float(inference.half_width(std, n)))
@@ -125,7 +125,7 @@ def summarise(frame: pd.DataFrame, metric: str = "last", margin: float = MARGIN,
     """
     column_of(metric)
     frame = prepare(frame)
-    controls = {key: rows for key, rows in frame[frame["check"] == CONTROL].groupby([*SETTING, "method", "ratio"])}
+    controls = dict(iter(frame[frame["check"] == CONTROL].groupby([*SETTING, "method", "ratio"])))
     cells = []
     for key, rows in frame.groupby(GROUP, sort=False):
         control = controls.get((*key[:4], key[5]))
@@ -138,24 +138,30 @@ def _cell(key: tuple, rows: pd.DataFrame, control: pd.DataFrame | None, metric: 
     emptied = [names if isinstance(names, list | tuple) else [] for names in done["collapsed"]]
     layers = [name for names in emptied for name in names]
     bare = key[4] == CONTROL
+    dataset, model, recipe, method, check = map(str, key[:5])
     return Cell(
-        *(str(part) for part in key[:5]),
-        ratio=float(key[5]),
+        dataset, model, recipe, method, check, float(key[5]),
         seeds=tuple(int(seed) for seed in done["seed"]),
         accuracy=Mean.of(done[metric]),
         missing=len(rows) - len(done),
         diverged=tuple(int(seed) for seed in done.loc[done["status"] == "diverged", "seed"]),
         collapsed={name: layers.count(name) for name in dict.fromkeys(layers)},
         collapsed_runs=sum(map(bool, emptied)),
-        **{name: float(done[name].astype(float).mean()) for name in ("kept", "actual_ratio", "effective_density")},
-        prunable=float(done["prunable"].astype(float).max()),
-        overlap=NAN if bare else float(done["mask_overlap"].astype(float).mean()),
-        expected_overlap=NAN if bare else float(done["expected_overlap"].astype(float).mean()),
+        kept=_average(done["kept"]),
+        prunable=_average(done["prunable"]),
+        actual_ratio=_average(done["actual_ratio"]),
+        effective_density=_average(done["effective_density"]),
+        overlap=NAN if bare else _average(done["mask_overlap"]),
+        expected_overlap=NAN if bare else _average(done["expected_overlap"]),
         layers=_densities(done),
         runs=tuple(float(value) for value in done[metric]),
         comparison=None if bare else _compare(done, control, metric, margin),
         paper=_paper(rows, done, metric),
-    )
+    )  # fmt: skip
+
+
+def _average(values: pd.Series) -> float:
+    return float(pd.to_numeric(values).mean())
 
 
 def _densities(done: pd.DataFrame) -> dict[str, float]:

@@ -1,16 +1,15 @@
 """The comparison table in the terminal: narrow enough for 100 columns, the same without colour."""
 
-from collections.abc import Iterator
 from typing import TextIO
 
 from rich import box
 from rich.console import Console, Group, RenderableType
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
-from reports.numbers import SYMBOLS, mean_std, method_name, percent, points, seeds, share, with_half
+from reports.numbers import SYMBOLS, mean_std, method_name, percent, points, seeds, with_half
 from reports.sentences import notes, overview
-from reports.statistics import Cell, Summary
+from reports.statistics import Cell, Mean, Summary
 
 STYLES = {"identical": "cyan", "equivalent": "green", "different": "magenta", "undecided": "yellow", "missing": "dim"}
 WIDTH = 100
@@ -57,46 +56,58 @@ def verdict_text(cell: Cell) -> str:
 
 
 def _comparisons(setting: tuple[str, str, str], cells: list[Cell], summary: Summary) -> Table:
-    table = Table(title=" · ".join(setting), title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0), show_edge=False)
-    table.add_column("method", max_width=18, overflow="fold")
-    table.add_column("ratio", justify="right", no_wrap=True)
-    table.add_column("check", max_width=20, overflow="fold")
-    table.add_column("accuracy", justify="right", no_wrap=True)
-    table.add_column("difference", justify="right", no_wrap=True)
-    table.add_column("verdict", max_width=16)
-    table.add_column("overlap", justify="right", max_width=16)
-    for cell, first in _grouped(cells):
-        flag = "!" if notes(cell) else ""
-        verdict = cell.comparison.verdict if cell.comparison else ""
-        difference = cell.comparison.difference if cell.comparison else None
-        table.add_row(
-            Text(method_name(cell.method) if first else ""),  # Text: "[option=1]" is no markup
-            percent(cell.ratio) if first else "",
-            Text(cell.check),
-            mean_std(cell.accuracy) + flag,
-            with_half(difference.mean, difference.half) if difference else "",
-            Text(verdict_text(cell), style=STYLES.get(verdict, "")),
-            f"{share(cell.overlap)} ({share(cell.expected_overlap)})" if cell.comparison and cell.overlap >= 0 else "",
-            end_section=cell is cells[-1],
-        )
+    table = _table(" · ".join(setting), "accuracy", "difference", "verdict", "overlap %", "chance %")
+    _as_text(table.columns[3], 17)
+    for heading, group in _grouped(cells):
+        table.add_row(heading, style="bold")
+        for cell in group:
+            verdict = cell.comparison.verdict if cell.comparison else ""
+            difference = cell.comparison.difference if cell.comparison else Mean()
+            table.add_row(
+                Text(f"  {cell.check}"),
+                mean_std(cell.accuracy) + ("!" if notes(cell) else " "),
+                with_half(difference.mean, difference.half) if difference.n else "",
+                Text(verdict_text(cell), style=STYLES.get(verdict, "")),
+                *(f"{100 * one:.1f}" if one >= 0 else "" for one in (cell.overlap, cell.expected_overlap)),
+            )
     return table
 
 
 def _papers(cells: list[Cell]) -> Table:
     title = "against the paper (delta: ours minus the paper's, ± half its 95 % interval)"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0), show_edge=False)
-    for name, justify in (("method", "left"), ("ratio", "right"), ("check", "left"), ("metric", "left"),
-                          ("ours", "right"), ("paper", "right"), ("delta", "right"), ("paper is", "left")):  # fmt: skip
-        table.add_column(name, justify="right" if justify == "right" else "left", max_width=20, overflow="fold")
-    for cell, first in _grouped([cell for cell in cells if cell.paper]):
-        if cell.paper is None:
-            continue
-        name, ratio = (method_name(cell.method), percent(cell.ratio)) if first else ("", "")
-        table.add_row(
-            Text(name), ratio, Text(cell.check), metric_text(cell), mean_std(cell.paper.ours), paper_number(cell),
-            with_half(cell.paper.delta, cell.paper.half), inside_text(cell),
-        )  # fmt: skip
+    table = _table(title, "ours", "paper", "delta", "metric", "paper is")
+    _as_text(table.columns[4], 10)
+    _as_text(table.columns[5], 12)
+    for heading, group in _grouped([cell for cell in cells if cell.paper]):
+        table.add_row(heading, style="bold")
+        for cell in group:
+            assert cell.paper is not None  # by the selection above
+            table.add_row(
+                Text(f"  {cell.check}"), mean_std(cell.paper.ours), paper_number(cell),
+                with_half(cell.paper.delta, cell.paper.half), metric_text(cell), inside_text(cell),
+            )  # fmt: skip
     return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    """A table whose first column names the method, and indented below it the checks."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0), show_edge=False)
+    table.add_column("check", max_width=29, overflow="fold")
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _as_text(column: Column, width: int) -> None:
+    column.justify, column.no_wrap, column.max_width = "left", False, width
+
+
+def _grouped(cells: list[Cell]) -> list[tuple[Text, list[Cell]]]:
+    """The cells of each method and ratio under their heading (`Text`, since "[option=1]" is no markup)."""
+    groups: dict[tuple[str, float], list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault((cell.method, cell.ratio), []).append(cell)
+    return [(Text(f"{method_name(method)} {percent(ratio)}"), group) for (method, ratio), group in groups.items()]
 
 
 def metric_text(cell: Cell) -> str:
@@ -127,15 +138,6 @@ def inside_text(cell: Cell) -> str:
         return "not testable: too few runs"
     word = "✓ inside" if paper.inside else "✗ outside"
     return word + (", our error alone" if paper.errors == "ours" else "")
-
-
-def _grouped(cells: list[Cell]) -> Iterator[tuple[Cell, bool]]:
-    """Each cell, and whether it is the first of its method and ratio."""
-    before = None
-    for cell in cells:
-        now = cell.method, cell.ratio
-        yield cell, now != before
-        before = now
 
 
 def _where(cell: Cell) -> str:

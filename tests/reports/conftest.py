@@ -7,7 +7,14 @@ import pandas as pd
 import pytest
 
 LAYERS = {"conv1": 432, "conv2": 9216, "conv3": 18432, "fc": 5120}
-EFFECT = {"none": 0.0, "random_labels": -0.1, "layerwise_rearrange": -0.05, "reinit": -1.6, "random_labels+reinit": -1.2}
+EFFECT = {
+    "none": 0.0,
+    "random_labels": -0.1,
+    "layerwise_rearrange": -0.05,
+    "reinit": -1.6,
+    "random_labels+reinit": -1.2,
+}
+SOURCE = "Invented et al. 2020, Table 1"
 METHODS = {"grasp": 91.0, "snip[score_init=glorot]": 91.6, "synflow": 90.5}
 
 
@@ -60,14 +67,14 @@ def rich_grid() -> pd.DataFrame:
                                         (0.98, 87.0, 0.3, 3, "unstated")):  # fmt: skip
         for check in ("none", "layerwise_rearrange"):
             rows = at == ("grasp", check, ratio)
-            frame.loc[rows, ["paper_mean", "paper_std", "paper_n"]] = [mean, std, n]
-            frame.loc[rows, "paper_metric"] = metric
-            frame.loc[rows, "paper_source"] = "Invented et al. 2020, Table 1"
+            for name, value in (("mean", mean), ("std", std), ("n", n), ("metric", metric), ("source", SOURCE)):
+                frame.loc[rows, f"paper_{name}"] = value
     lost = (at == ("synflow", "reinit", 0.98)) & (frame["seed"] >= 0)
     frame.loc[lost, ["last_test_accuracy", "best_test_accuracy"]] = np.nan
     frame.loc[lost, "status"] = "missing"
     blown = (at == ("grasp", "reinit", 0.95)) & (frame["seed"] == 2)
-    frame.loc[blown, ["status", "diverged_epoch", "last_test_accuracy"]] = ["diverged", 1, 10.0]
+    for name, value in (("status", "diverged"), ("diverged_epoch", 1), ("last_test_accuracy", 10.0)):
+        frame.loc[blown, name] = value
     empty = (at == ("snip[score_init=glorot]", "none", 0.98)) & (frame["seed"] < 2)
     frame["collapsed"] = [["conv1"] if hit else [] for hit in empty]
     return frame

@@ -1,0 +1,52 @@
+"""Reports: what a frame of records says, as tables, sentences and pictures. Never imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from sanity.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMATS = ("md", "html", "csv", "latex")
+
+
+def write(
+    frame: pd.DataFrame,
+    directory: Path | str,
+    *,
+    command: str = "",
+    title: str = "",
+    formats: Sequence[str] = ("md", "html"),
+    metric: str = "last",
+    margin: float = 0.5,
+    alpha: float = 0.05,
+) -> dict[str, Path]:
+    """Write the report of a frame of records into `directory`, as report.md, report.html, report.csv, report.tex.
+
+    `command` is what gives exactly these records again. `metric`: "last" or "best" test accuracy. `margin`: within
+    how many percentage points two accuracies count as equivalent. Returns the file of each format.
+    Raises `UserError` for an unknown format or metric, unusable records, or a directory that cannot be written.
+    """
+    for name in formats:
+        if name not in FORMATS:
+            raise unknown("format", name, FORMATS)
+    from reports import content, statistics, writing  # pictures and tests take a second to import
+
+    report = content.assemble(frame, statistics.summarise(frame, metric, margin, alpha), command, title)
+    try:
+        return {name: writing.FORMATS[name](report, Path(directory)) for name in formats}
+    except OSError as error:
+        raise UserError(f"the report cannot be written to {directory}: {error.strerror or error}") from error
+
+
+def show(
+    frame: pd.DataFrame, file: TextIO | None = None, *, metric: str = "last", margin: float = 0.5, alpha: float = 0.05
+) -> None:
+    """Print the comparison table of a frame of records to `file` (default: stdout). Raises `UserError` as `write`."""
+    from reports import statistics, tables
+
+    tables.show(statistics.summarise(frame, metric, margin, alpha), file)

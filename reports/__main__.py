@@ -1,0 +1,64 @@
+"""`python -m reports results/`: builds the report again from what is stored, without torch."""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import reports
+from sanity.errors import UserError
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see python -m reports --help")
+
+
+def parser() -> Parser:
+    """The command line of `python -m reports`."""
+    made = Parser(prog="python -m reports", description=__doc__)
+    made.add_argument("results", type=Path, help="the results folder that python -m sanity.run wrote")
+    made.add_argument("--format", default="md,html", help=f"any of {','.join(reports.FORMATS)} (default: %(default)s)")
+    made.add_argument("--output", type=Path, help="where the report goes (default: the results folder)")
+    made.add_argument("--title", default="", help="the report's heading")
+    made.add_argument("--metric", default="last", help="last or best test accuracy (default: %(default)s)")
+    made.add_argument("--margin", type=float, default=0.5, help="points that count as equal (default: %(default)s)")
+    made.add_argument("--quiet", action="store_true", help="print the files' names only, not the table")
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the table, write the files, name them. Returns 2, with one line on stderr, for a mistake of the user's."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        options = parser().parse_args(given)
+        if not options.margin > 0:
+            raise UserError(f"--margin={options.margin:g}: should be greater than 0")
+        if not options.results.is_dir():
+            raise UserError(f"results={options.results}: no such folder")
+        from sanity.store import load_records
+
+        frame = load_records(options.results)
+        files = reports.write(
+            frame,
+            options.output or options.results,
+            command=shlex.join(["python", "-m", "reports", *given]),
+            title=options.title,
+            formats=[name.strip() for name in options.format.split(",")],
+            metric=options.metric,
+            margin=options.margin,
+        )
+        if not options.quiet:
+            reports.show(frame, metric=options.metric, margin=options.margin)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    for path in files.values():
+        print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,205 @@
+"""What a report contains, before any format: Markdown, HTML, CSV and LaTeX are written from this one structure."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from reports import figures, provenance
+from reports.numbers import DATASETS, MEANINGS, SYMBOLS, mean_std, method_name, p_value, percent, share, with_half
+from reports.records import CONTROL
+from reports.sentences import notes, overview, sentence
+from reports.statistics import VERDICTS, Cell, PaperDelta, Summary
+from reports.tables import inside_text, legend, metric_text, paper_number, verdict_text
+
+TITLE = "Does the ticket depend on what its method says?"
+
+
+@dataclass(frozen=True)
+class Value:
+    """One cell of a table: what is shown, what it sorts by (numbers before text), and the verdict that it states."""
+
+    text: str
+    sort: float | str = ""
+    verdict: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that can be sorted, and filtered by the columns whose indices are in `filters`."""
+
+    name: str
+    caption: str
+    columns: tuple[str, ...]
+    numeric: tuple[bool, ...]
+    rows: tuple[tuple[Value, ...], ...]
+    filters: tuple[int, ...]
+
+    def choices(self, column: int) -> list[str]:
+        """The different texts of a column, in the order of the rows."""
+        return [text for text in dict.fromkeys(row[column].text for row in self.rows) if text]
+
+
+@dataclass(frozen=True)
+class Finding:
+    verdict: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The verdicts of one setting: a matrix, (method at ratio) x check, and a sentence for each of its entries."""
+
+    setting: str
+    checks: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Value | None, ...]], ...]
+    findings: tuple[tuple[str, tuple[Finding, ...]], ...]  # by method
+
+    @property
+    def size(self) -> int:
+        return sum(len(found) for _, found in self.findings)
+
+
+@dataclass(frozen=True)
+class Content:
+    """Everything that a report says."""
+
+    title: str
+    overview: str
+    legend: str
+    verdicts: tuple[tuple[str, str, str], ...]  # symbol, name, meaning, of those that occur
+    answers: tuple[Answer, ...]
+    tables: tuple[Table, ...]
+    sections: tuple[figures.Section, ...]
+    provenance: tuple[tuple[str, str], ...]
+    summary: Summary
+
+
+def assemble(frame: pd.DataFrame, summary: Summary, command: str = "", title: str = "") -> Content:
+    """The content of the report of a frame of records and their `summary`."""
+    present = {cell.comparison.verdict for cell in summary.cells if cell.comparison}
+    return Content(
+        title or TITLE,
+        overview(summary),
+        legend(summary),
+        tuple((SYMBOLS[name], name, MEANINGS[name]) for name in VERDICTS if name in present),
+        tuple(filter(None, (_answer(setting, summary) for setting in summary.names("setting")))),
+        tuple(table for table in (_comparisons(summary), _papers(summary)) if table.rows),
+        tuple(figures.draw(summary)),
+        tuple(provenance.entries(frame, command)),
+        summary,
+    )
+
+
+def setting_name(setting: tuple[str, str, str]) -> str:
+    """ "CIFAR-10, resnet32, recipe su2020"."""
+    dataset, model, recipe = setting
+    return f"{DATASETS.get(dataset, dataset)}, {model}, recipe {recipe}"
+
+
+def _answer(setting: tuple[str, str, str], summary: Summary) -> Answer | None:
+    compared = [cell for cell in summary.select(setting=setting) if cell.comparison]
+    if not compared:
+        return None
+    checks = tuple(dict.fromkeys(cell.check for cell in compared))
+    rows: dict[tuple[str, float], dict[str, Cell]] = {}
+    findings: dict[str, list[Finding]] = {}
+    for cell in compared:
+        rows.setdefault((cell.method, cell.ratio), {})[cell.check] = cell
+        verdict = cell.comparison.verdict if cell.comparison else ""
+        findings.setdefault(cell.method, []).append(Finding(verdict, sentence(cell, summary)))
+    return Answer(
+        setting_name(setting),
+        checks,
+        tuple(
+            (f"{method_name(method)} {percent(ratio)}", tuple(_entry(found.get(check)) for check in checks))
+            for (method, ratio), found in rows.items()
+        ),
+        tuple((method_name(method), tuple(found)) for method, found in findings.items()),
+    )
+
+
+def _entry(cell: Cell | None) -> Value | None:
+    if cell is None or cell.comparison is None:
+        return None
+    difference, verdict = cell.comparison.difference, cell.comparison.verdict
+    moved = with_half(difference.mean, difference.half) if difference.n and verdict != "identical" else ""
+    flag = f"{len(notes(cell))} note{'s' if len(notes(cell)) > 1 else ''} on this cell" if notes(cell) else ""
+    return Value(moved, verdict=verdict, note=flag)
+
+
+Getter = Callable[[Cell], Value]
+
+
+def _comparisons(summary: Summary) -> Table:
+    columns: list[tuple[str, bool, Getter]] = [
+        ("accuracy, %", True, lambda cell: Value(mean_std(cell.accuracy), cell.accuracy.mean)),
+        ("difference", True, _difference),
+        ("verdict", False, lambda cell: Value(verdict_text(cell), verdict=_verdict(cell))),
+        ("p (Holm)", True, _p),
+        ("overlap", True, lambda cell: Value(share(cell.overlap), cell.overlap)),
+        ("by chance", True, lambda cell: Value(share(cell.expected_overlap), cell.expected_overlap)),
+        ("kept", True, lambda cell: Value("" if math.isnan(cell.kept) else f"{cell.kept:,.0f}", cell.kept)),
+        ("notes", False, lambda cell: Value("; ".join(notes(cell)))),
+    ]  # fmt: skip
+    caption = f"Every cell: {summary.metric} test accuracy, and the difference to the same seed's unperturbed ticket"
+    return _table("cells", caption, columns, summary.cells, summary)
+
+
+def _papers(summary: Summary) -> Table:
+    columns: list[tuple[str, bool, Getter]] = [
+        ("metric", False, lambda cell: Value(metric_text(cell))),
+        ("ours, %", True, _paper(lambda paper: Value(mean_std(paper.ours), paper.ours.mean))),
+        ("paper, %", True, lambda cell: Value(paper_number(cell), cell.paper.mean if cell.paper else "")),
+        ("delta", True, _paper(lambda paper: Value(with_half(paper.delta, paper.half), paper.delta))),
+        ("paper is", False, lambda cell: Value(inside_text(cell))),
+        ("read in", False, _paper(lambda paper: Value(paper.source))),
+    ]  # fmt: skip
+    caption = "Ours against the paper's: delta is ours minus the paper's, ± half its 95 % interval"
+    return _table("papers", caption, columns, [cell for cell in summary.cells if cell.paper], summary)
+
+
+def _paper(getter: Callable[[PaperDelta], Value]) -> Getter:
+    return lambda cell: getter(cell.paper) if cell.paper else Value("")
+
+
+def _key(name: str) -> Getter:
+    return lambda cell: Value(str(getattr(cell, name)))
+
+
+def _table(
+    name: str, caption: str, columns: Sequence[tuple[str, bool, Getter]], cells: Sequence[Cell], summary: Summary
+) -> Table:
+    """A table that begins with those of dataset, model and recipe that differ, then method, ratio and check."""
+    keys: list[tuple[str, bool, Getter]] = [
+        (key, False, _key(key)) for key in ("dataset", "model", "recipe") if len(summary.names(key)) > 1
+    ]
+    keys += [
+        ("method", False, lambda cell: Value(method_name(cell.method))),
+        ("ratio", True, lambda cell: Value(percent(cell.ratio), cell.ratio)),
+        ("check", False, lambda cell: Value(cell.check, "" if cell.check == CONTROL else cell.check)),
+    ]
+    every = [*keys, *columns]
+    filters = [i for i, (column, _, _) in enumerate(every) if i < len(keys) or column == "verdict"]
+    rows = tuple(tuple(getter(cell) for _, _, getter in every) for cell in cells)
+    return Table(
+        name, caption, tuple(column for column, _, _ in every), tuple(numeric for _, numeric, _ in every), rows,
+        tuple(filters),
+    )  # fmt: skip
+
+
+def _difference(cell: Cell) -> Value:
+    if cell.comparison is None or not cell.comparison.difference.n:
+        return Value("")
+    difference = cell.comparison.difference
+    return Value(f"{with_half(difference.mean, difference.half)} ({difference.n})", difference.mean)
+
+
+def _verdict(cell: Cell) -> str:
+    return cell.comparison.verdict if cell.comparison else ""
+
+
+def _p(cell: Cell) -> Value:
+    return Value(p_value(cell.comparison.p_holm), cell.comparison.p_holm) if cell.comparison else Value("")

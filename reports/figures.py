@@ -1,0 +1,179 @@
+"""The pictures of a report: one narrow SVG a panel, which a phone stacks and a wide screen sets side by side.
+
+Text stays text and takes the page's colour, so that every picture is legible on a light and on a dark ground.
+"""
+
+import io
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from reports import plots
+from reports.numbers import method_name, percent, points, share
+from reports.statistics import Cell, Summary
+
+WIDTH = 3.7  # inches: the width of a phone at which 8 pt are still read
+PANELS = 24  # of one kind; more would make the page heavier than anyone looks at
+
+STYLE = {
+    "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 8, "axes.titlesize": 9, "axes.labelsize": 8,
+    "xtick.labelsize": 7.5, "ytick.labelsize": 7.5, "legend.fontsize": 7.5, "lines.linewidth": 1.3,
+    "lines.markersize": 4.5, "text.color": plots.INK, "axes.labelcolor": plots.INK, "axes.edgecolor": plots.INK,
+    "xtick.color": plots.INK, "ytick.color": plots.INK, "grid.color": plots.INK, "grid.alpha": plots.GRID_ALPHA,
+    "axes.facecolor": "none", "figure.facecolor": "none", "savefig.facecolor": "none", "legend.labelcolor": plots.INK,
+    "axes.formatter.useoffset": False,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One panel. `kind` is the section that it stands in, `name` is unique and fit for a file."""
+
+    kind: str
+    name: str
+    title: str
+    alt: str
+    svg: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """All panels of one kind, and how many more there would have been."""
+
+    kind: str
+    title: str
+    note: str
+    pictures: tuple[Picture, ...]
+    omitted: int
+
+
+def draw(summary: Summary) -> list[Section]:
+    """Accuracy against sparsity, ours against the paper's, kept weights per layer, mask overlap; a panel a method.
+
+    A kind for which the records hold nothing is left out.
+    """
+    look = plots.Look(summary.names("check"))
+    sections = [
+        _section("accuracy", "Accuracy against sparsity", "Mean and standard deviation over seeds. Dotted: dense.",
+                 _by_method(summary, lambda cell: cell.accuracy.n > 0 and cell.ratio > 0), look, summary),
+        _section("paper", "Ours against the paper's", "Filled: ours with its 95 % interval. Hollow: the paper's "
+                 "with its standard deviation, where it states one.",
+                 _by_method(summary, lambda cell: cell.paper is not None), look, summary),
+        _section("layers", "Weights kept in each layer", "Mean over seeds.",
+                 _by_ratio(summary, lambda cell: bool(cell.layers) and cell.ratio > 0), look, summary),
+        _section("overlap", "Mask overlap", "Filled: measured. Hollow: expected of a mask drawn at random with the "
+                 "same number of weights in each layer.",
+                 _by_method(summary, lambda cell: not math.isnan(cell.overlap)), look, summary),
+    ]  # fmt: skip
+    return [section for section in sections if section.pictures]
+
+
+def _by_method(summary: Summary, wanted: Callable[[Cell], bool]) -> list[list[Cell]]:
+    groups: dict[tuple, list[Cell]] = {}
+    for cell in filter(wanted, summary.cells):
+        groups.setdefault((cell.setting, cell.method), []).append(cell)
+    return list(groups.values())
+
+
+def _by_ratio(summary: Summary, wanted: Callable[[Cell], bool]) -> list[list[Cell]]:
+    """One panel for each method at its highest ratio first, then the lower ratios as far as there is room."""
+    by_method = [{ratio: [cell for cell in cells if cell.ratio == ratio] for ratio in {cell.ratio for cell in cells}}
+                 for cells in _by_method(summary, wanted)]  # fmt: skip
+    ranked = [(rank, ratio, cells) for groups in by_method
+              for rank, (ratio, cells) in enumerate(sorted(groups.items(), reverse=True))]  # fmt: skip
+    return [cells for _, _, cells in sorted(ranked, key=lambda entry: entry[0])]
+
+
+def _section(kind: str, title: str, note: str, groups: list[list[Cell]], look: plots.Look, summary: Summary) -> Section:
+    pictures = tuple(_picture(kind, cells, look, summary) for cells in groups[:PANELS])
+    return Section(kind, title, note, pictures, max(len(groups) - PANELS, 0))
+
+
+def _picture(kind: str, cells: list[Cell], look: plots.Look, summary: Summary) -> Picture:
+    first = cells[0]
+    several = len(summary.names("setting")) > 1
+    at = f" at {percent(first.ratio)}" if kind == "layers" else ""
+    title = method_name(first.method) + at
+    where = f" · {first.dataset}, {first.model}" if several else ""
+    name = _slug(
+        "-".join([kind, first.method, *(first.setting if several else ()), *([str(first.ratio)] if at else [])])
+    )
+    dense = next((cell.accuracy.mean for cell in summary.select(setting=first.setting, method="dense")), math.nan)
+    paint: dict[str, Callable[[Axes], None]] = {
+        "accuracy": lambda axes: plots.accuracy(axes, cells, look, dense),
+        "paper": lambda axes: plots.paper(axes, cells, look),
+        "layers": lambda axes: plots.layers(axes, cells, look),
+        "overlap": lambda axes: plots.overlap(axes, cells, look),
+    }
+    height = 3.0 if kind == "layers" or (kind == "accuracy" and len({cell.ratio for cell in cells}) > 1) else None
+    svg = _svg(paint[kind], height or 1.3 + 0.3 * len(cells), title + where, name)
+    return Picture(kind, name, title + where, _alt(kind, title + where, cells), svg)
+
+
+def _svg(paint: Callable[[Axes], None], height: float, title: str, name: str) -> str:
+    style: dict[Any, Any] = sns.axes_style("whitegrid") | STYLE | {"svg.hashsalt": name}
+    with mpl.rc_context(style):
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        FigureCanvasSVG(figure)
+        axes = figure.subplots()
+        paint(axes)
+        axes.set_title(title, loc="left", fontweight="bold")
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+        file = io.StringIO()
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    return _clean(file.getvalue())
+
+
+def _clean(svg: str) -> str:
+    """The bare <svg> element: no prologue, no metadata, no ids that nothing refers to, the page's colour for ink."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
+    svg = re.sub(r' id="[a-zA-Z0-9]+_\d+"', "", svg)
+    svg = re.sub(r"(<svg[^>]*?) width=\"[^\"]*\"", r"\1", svg, count=1)
+    svg = re.sub(r"(<svg[^>]*?) height=\"[^\"]*\"", r"\1", svg, count=1)
+    return re.sub(r"\n\s*", "\n", svg.replace(plots.INK, "currentColor")).strip()
+
+
+def standalone(picture: Picture) -> str:
+    """The picture as a file of its own, which follows the reader's colour scheme."""
+    style = "<style>svg{color:#33383f}@media(prefers-color-scheme:dark){svg{color:#d5d9de}}</style>"
+    opened = picture.svg.index(">") + 1
+    size = f' width="{WIDTH * 120:.0f}" role="img" aria-label="{_attribute(picture.alt)}">'
+    return f"{picture.svg[: opened - 1]}{size}{style}{picture.svg[opened:]}\n"
+
+
+def _attribute(text: str) -> str:
+    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+
+
+def _alt(kind: str, title: str, cells: Sequence[Cell]) -> str:
+    """The picture in words, with the numbers that it draws as far as a listener can follow."""
+
+    def told(cell: Cell) -> str:
+        where = f"{cell.check} at {percent(cell.ratio)}"
+        if kind == "overlap":
+            return f"{where} {share(cell.overlap)}, by chance {share(cell.expected_overlap)}"
+        if kind == "paper" and cell.paper:
+            return f"{where} ours {points(cell.paper.ours.mean)}, the paper's {points(cell.paper.mean)}"
+        if kind == "layers":
+            name, least = min(cell.layers.items(), key=lambda entry: entry[1])
+            return f"{cell.check} keeps least in {name}, {share(least)}"
+        return f"{where} {points(cell.accuracy.mean)} %"
+
+    heads = {"accuracy": "Test accuracy", "paper": "Ours and the paper's accuracy", "layers": "Weights kept per layer",
+             "overlap": "Mask overlap"}  # fmt: skip
+    more = f"; and {len(cells) - 12} more" if len(cells) > 12 else ""
+    return f"{heads[kind]}, {title}: {'; '.join(map(told, cells[:12]))}{more}."
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-")

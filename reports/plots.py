@@ -1,0 +1,150 @@
+"""What each picture shows: one function a kind, drawn on given axes from the cells of one method in one setting."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator
+
+from reports.numbers import percent
+from reports.records import CONTROL
+from reports.statistics import Cell
+
+INK = "#7f7f7e"  # stands for the page's own text colour: figures.py replaces it
+GRID_ALPHA = 0.25
+# Mid-tones: each has a contrast of at least 3 to a white and to a near-black page. Marker and dash differ as well.
+PALETTE = ["#2b83c6", "#d8690b", "#1f9d6b", "#c4559b", "#8a72d4", "#a67c1a", "#d6455a", "#3c97a3", "#7d8a2e"]
+MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "p"]
+DASHES = [(), (4, 1.5), (1, 1), (3, 1, 1, 1), (5, 1), (2, 1), (1, 2), (6, 1, 1, 1), (3, 3), (4, 1, 1, 1, 1, 1)]
+
+
+class Look:
+    """A colour, a marker and a dash for every check, the same in all pictures of a report; the control is ink."""
+
+    def __init__(self, checks: Sequence[str]) -> None:
+        others = [check for check in checks if check != CONTROL]
+        self.order = [CONTROL, *others]
+        self.colours = {CONTROL: INK} | {c: PALETTE[i % len(PALETTE)] for i, c in enumerate(others)}
+        self.markers = {check: MARKERS[i % len(MARKERS)] for i, check in enumerate(self.order)}
+        self.dashes = {check: DASHES[i % len(DASHES)] for i, check in enumerate(self.order)}
+
+    def offset(self, check: str) -> float:
+        """A factor on a logarithmic axis that keeps the error bars of different checks from hiding each other."""
+        return 1.025 ** (self.order.index(check) % 7 - 2)
+
+    def seaborn(self, present: Sequence[str]) -> dict:
+        """The keyword arguments of seaborn's line plots, for the checks that are `present`."""
+        order = [check for check in self.order if check in present]
+        return {"hue": "check", "style": "check", "hue_order": order, "style_order": order, "palette": self.colours,
+                "markers": self.markers, "dashes": self.dashes, "markeredgecolor": "none"}  # fmt: skip
+
+
+def accuracy(axes: Axes, cells: Sequence[Cell], look: Look, dense: float) -> None:
+    """Accuracy against sparsity, a line a check; with a single ratio, every run and the mean of each check."""
+    ratios = sorted({cell.ratio for cell in cells})
+    rows = pd.DataFrame(
+        [
+            {"check": cell.check, "x": 100 * (1 - cell.ratio) * look.offset(cell.check), "y": value}
+            for cell in cells
+            for value in cell.runs
+        ]
+    )  # fmt: skip
+    checks = [check for check in look.order if check in set(rows["check"])]
+    if len(ratios) > 1:
+        sns.lineplot(rows, x="x", y="y", ax=axes, errorbar="sd", err_style="bars", **look.seaborn(checks))
+        axes.set(xscale="log", xlabel="sparsity (weights removed)", ylabel="test accuracy, %")
+        axes.invert_xaxis()
+        shown = ratios if len(ratios) < 7 else ratios[:: math.ceil(len(ratios) / 6)]
+        axes.set_xticks([100 * (1 - ratio) for ratio in shown], [percent(round(ratio, 4)) for ratio in shown])
+        axes.minorticks_off()
+        axes.set_ylim(top=min(axes.get_ylim()[1], 100))
+        if not math.isnan(dense):
+            axes.axhline(dense, color=INK, linewidth=0.8, linestyle=":", label="dense")
+        _legend(axes)
+        return
+    sns.stripplot(rows, x="y", y="check", order=checks, hue="check", palette=look.colours, ax=axes, alpha=0.5, size=3,
+                  legend=False, jitter=0.15)  # fmt: skip
+    sns.pointplot(rows, x="y", y="check", order=checks, hue="check", palette=look.colours, ax=axes, errorbar="sd",
+                  linestyle="none", markersize=5, legend=False, markers="D", err_kws={"linewidth": 1.2})  # fmt: skip
+    axes.set(xlabel=f"test accuracy, % at {percent(ratios[0])} removed", ylabel="")
+
+
+def layers(axes: Axes, cells: Sequence[Cell], look: Look) -> None:
+    """The share of its weights that each layer keeps, a line a check; layers without any at the foot."""
+    names = list(dict.fromkeys(name for cell in cells for name in cell.layers))
+    positive = [share for cell in cells for share in cell.layers.values() if share > 0]
+    floor = min(positive, default=1.0) / 3
+    rows = pd.DataFrame(
+        [
+            {"check": cell.check, "layer": names.index(name), "kept": 100 * max(share, floor)}
+            for cell in cells
+            for name, share in cell.layers.items()
+        ]
+    )
+    sns.lineplot(rows, x="layer", y="kept", ax=axes, errorbar=None, **look.seaborn(list(rows["check"])))
+    axes.set(yscale="log", xlabel="layer, from input to output", ylabel="weights kept, %")
+    if min(share for cell in cells for share in cell.layers.values()) == 0:
+        axes.axhline(100 * floor, color=INK, linewidth=0.8, linestyle=":", label="no weight left")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.minorticks_off()
+    low, high = axes.get_ylim()
+    axes.set_ylim(low / 1.5, high * 1.5)
+    every = math.ceil(len(names) / 24)
+    axes.set_xticks(range(0, len(names), every), [_short(name) for name in names[::every]], rotation=90)
+    _legend(axes)
+
+
+def overlap(axes: Axes, cells: Sequence[Cell], look: Look) -> None:
+    """How many of the kept weights the unperturbed mask keeps too (filled), and how many by chance (hollow)."""
+    for place, cell in enumerate(cells):
+        colour = look.colours[cell.check]
+        measured, chance = 100 * cell.overlap, 100 * cell.expected_overlap
+        axes.plot([chance, measured], [place, place], color=colour, linewidth=1.2)
+        axes.plot(measured, place, look.markers[cell.check], color=colour, label="measured" if not place else None)
+        axes.plot(chance, place, "o", color=colour, fillstyle="none", label="by chance" if not place else None)
+    _rows(axes, cells)
+    axes.set(xlim=(-4, 104), xlabel="kept weights shared with none, %")
+    _legend(axes)
+
+
+def paper(axes: Axes, cells: Sequence[Cell], look: Look) -> None:
+    """Our mean with its 95 % interval (filled) above the paper's with its standard deviation (hollow square)."""
+    for place, cell in enumerate(cells):
+        if cell.paper is None:
+            continue
+        colour, theirs, ours = look.colours[cell.check], cell.paper, cell.paper.ours
+        style: dict[str, Any] = {"color": colour, "capsize": 2, "linewidth": 1.2, "markersize": 5}
+        axes.errorbar(ours.mean, place - 0.16, xerr=np.nan_to_num(ours.half), fmt="o", **style,
+                      label="ours, 95 %" if not place else None)  # fmt: skip
+        axes.errorbar(theirs.mean, place + 0.16, xerr=np.nan_to_num(theirs.std), fmt="s", fillstyle="none", **style,
+                      label="the paper's, std" if not place else None)  # fmt: skip
+    _rows(axes, cells)
+    axes.set(xlabel="test accuracy, %")
+    _legend(axes)
+
+
+def _rows(axes: Axes, cells: Sequence[Cell]) -> None:
+    axes.set_yticks(range(len(cells)), [f"{_wrapped(cell.check)}, {percent(cell.ratio)}" for cell in cells])
+    axes.set_ylim(len(cells) - 0.5, -0.5)
+
+
+def _wrapped(check: str) -> str:
+    return check.replace("+", "\n+")
+
+
+def _short(name: str) -> str:
+    """The end of a layer's name, which tells it apart: "stage3.block2.conv1.weight" -> "stage3.block2.conv1"."""
+    name = name.removesuffix(".weight")
+    return name if len(name) <= 20 else "…" + name[-19:]
+
+
+def _legend(axes: Axes) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    if (own := axes.get_legend()) is not None:
+        own.remove()
+    axes.figure.legend(handles, labels, loc="outside lower center", ncols=2 if len(labels) > 1 else 1, frameon=False)

@@ -1,0 +1,90 @@
+"""How a report's numbers came about: what ran where, on which data, for how long; whatever differs is listed apart."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+
+import pandas as pd
+
+from reports.records import ran
+
+Entry = tuple[str, str]
+
+COLUMNS = {
+    "dataset": "data set",
+    "data_digest": "data digest (SHA-256)",
+    "model": "model",
+    "recipe": "recipe",
+    "epochs": "epochs",
+    "seed": "seeds",
+    "device": "device",
+    "precision": "precision",
+    "deterministic": "deterministic",
+    "commit": "commit",
+}
+
+
+def entries(frame: pd.DataFrame, command: str = "") -> list[Entry]:
+    """(what, value) pairs for "how it was run". Several values are all named, each with its number of runs."""
+    done = ran(frame)
+    found: list[Entry] = [("command", command)] if command else []
+    found.append(("runs", _runs(frame)))
+    for column, label in COLUMNS.items():
+        if column in done.columns and done[column].notna().any():
+            found.append((label, _values(done[column].dropna())))
+    found += _versions(done)
+    for column, label in (("wall_s", "training time"), ("search_s", "search time")):
+        if column in done.columns and done[column].notna().any():
+            found.append((label, _times(done, column)))
+    return found
+
+
+def _runs(frame: pd.DataFrame) -> str:
+    counts = Counter(str(status) for status in frame["status"])
+    trained = ran(frame)["training"].nunique() if "training" in frame.columns else 0
+    shared = f" (from {trained} different trainings: equal tickets are trained once)" if trained else ""
+    return ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) + shared
+
+
+def _values(values: pd.Series) -> str:
+    counts = Counter(_plain(value) for value in values)
+    if len(counts) == 1 or values.name == "seed":
+        return ", ".join(counts)
+    return ", ".join(f"{value} ({count} runs)" for value, count in counts.items())
+
+
+def _plain(value: object) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _versions(done: pd.DataFrame) -> list[Entry]:
+    if "versions" not in done.columns:
+        return []
+    seen: dict[str, dict[str, None]] = {}
+    for versions in done["versions"]:
+        for name, version in (versions if isinstance(versions, dict) else {}).items():
+            seen.setdefault(str(name), {})[str(version)] = None
+    return [("versions", ", ".join(f"{name} {' / '.join(found)}" for name, found in seen.items()))] if seen else []
+
+
+def _times(done: pd.DataFrame, column: str) -> str:
+    """The total over distinct trainings or tickets, which are what took the time, and the median of one."""
+    identity = "training" if column == "wall_s" else "ticket"
+    once = done.drop_duplicates(identity) if identity in done.columns else done
+    seconds = pd.to_numeric(once[column]).dropna()
+    return f"{duration(seconds.sum())} in all, {duration(seconds.median())} at the median"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: "42 s", "3 min 20 s", "5 h 12 min"."""
+    if math.isnan(seconds):
+        return "unknown"
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return _two((minutes, "min"), (rest, "s")) if minutes < 60 else _two((minutes // 60, "h"), (minutes % 60, "min"))
+
+
+def _two(*parts: tuple[int, str]) -> str:
+    shown: Iterable[str] = (f"{count} {unit}" for count, unit in parts if count)
+    return " ".join(shown)

@@ -1,0 +1,142 @@
+"""Writes a report's content as files, each whole or not at all, byte for byte the same for the same records."""
+
+import os
+import re
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from reports import figures
+from reports.content import Content, Table
+from reports.numbers import SYMBOLS
+from reports.statistics import Cell
+
+FIGURES = "figures"  # the folder beside report.md that holds its pictures
+
+
+def markdown(content: Content, directory: Path) -> Path:
+    """report.md, and its pictures as SVG files in `figures/` beside it."""
+    for section in content.sections:
+        for picture in section.pictures:
+            save(directory / FIGURES / f"{picture.name}.svg", figures.standalone(picture))
+    text = _environment(escape=False).get_template("report.md.j2").render(content=content, folder=FIGURES)
+    return save(directory / "report.md", re.sub(r"\n{3,}", "\n\n", text).strip() + "\n")
+
+
+def html(content: Content, directory: Path) -> Path:
+    """report.html: one file with its style, script and pictures inside, which loads nothing from anywhere."""
+    environment = _environment(escape=True)
+    inline = {name: Markup(_source(environment, f"report.{name}")) for name in ("css", "js")}
+    pictures = {one.name: Markup(one.svg) for section in content.sections for one in section.pictures}
+    page = environment.get_template("report.html.j2").render(content=content, pictures=pictures, **inline)
+    return save(directory / "report.html", re.sub(r"\n\s*\n+", "\n", page))
+
+
+def csv(content: Content, directory: Path) -> Path:
+    """report.csv: a row a cell, with every number of the comparison and of the paper."""
+    frame = pd.DataFrame([flat(cell) for cell in content.summary.cells])
+    return save(directory / "report.csv", frame.to_csv(index=False, lineterminator="\n"))
+
+
+def latex(content: Content, directory: Path) -> Path:
+    r"""report.tex: the tables as longtable with booktabs' rules, to be \input."""
+    text = "% Needs \\usepackage{booktabs,longtable}.\n" + "\n".join(map(_longtable, content.tables))
+    return save(directory / "report.tex", text)
+
+
+FORMATS: Mapping[str, Callable[[Content, Path], Path]] = {"md": markdown, "html": html, "csv": csv, "latex": latex}
+
+
+def flat(cell: Cell) -> dict[str, object]:
+    """A cell as one row of numbers without formatting; what it does not have stays empty."""
+    one, paper = cell.comparison, cell.paper
+    row: dict[str, object] = {name: getattr(cell, name) for name in ("dataset", "model", "recipe", "method", "check")}
+    row |= {"ratio": cell.ratio, "n": cell.accuracy.n, "missing": cell.missing, "diverged": len(cell.diverged)}
+    row |= {"collapsed": cell.collapsed_runs, "mean": cell.accuracy.mean, "std": cell.accuracy.std}
+    row |= {name: getattr(cell, name) for name in ("kept", "prunable", "actual_ratio", "effective_density")}
+    row |= {"mask_overlap": cell.overlap, "expected_overlap": cell.expected_overlap}
+    row |= {
+        "difference": one and one.difference.mean,
+        "difference_std": one and one.difference.std,
+        "difference_half_interval": one and one.difference.half,
+        "pairs": one and one.difference.n,
+        "p_different": one and one.p_different,
+        "p_holm": one and one.p_holm,
+        "p_equivalent": one and one.p_equivalent,
+        "verdict": one and one.verdict,
+        "seeds_needed": one and one.seeds_needed,
+        "paper_mean": paper and paper.mean,
+        "paper_std": paper and paper.std,
+        "paper_n": paper and paper.n,
+        "paper_metric": paper and paper.metric,
+        "compared_metric": paper and paper.compared,
+        "delta": paper and paper.delta,
+        "delta_half_interval": paper and paper.half,
+        "delta_errors": paper and paper.errors,
+        "inside": paper and paper.inside,
+        "paper_source": paper and paper.source,
+    }
+    return row
+
+
+def save(path: Path, text: str) -> Path:
+    """Write `text` to `path` at once: a reader sees the old file or the new one, never half of one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # mkstemp's 0600 would hide a report from a web server
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _environment(escape: bool) -> Environment:
+    environment = Environment(loader=PackageLoader("reports"), autoescape=escape, undefined=StrictUndefined,
+                              trim_blocks=True, lstrip_blocks=True)  # fmt: skip
+    environment.filters |= {"pipe": _pipe, "row": _row}
+    environment.globals |= {"symbols": SYMBOLS}
+    return environment
+
+
+def _source(environment: Environment, name: str) -> str:
+    assert environment.loader is not None
+    return environment.loader.get_source(environment, name)[0]
+
+
+def _pipe(text: str) -> str:
+    """Text that is safe inside a cell of a Markdown table."""
+    return text.replace("|", "\\|").replace("_", "\\_").replace("*", "\\*").replace("\n", " ")
+
+
+def _row(values: Sequence[str]) -> str:
+    return "| " + " | ".join(map(_pipe, values)) + " |"
+
+
+TEX = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+       "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "\N{MINUS SIGN}": "$-$", "≡": r"$\equiv$",
+       "≈": r"$\approx$", "≠": r"$\neq$", "\N{EN DASH}": "--", "✓": r"$\surd$", "✗": r"$\times$", "<": "$<$",
+       "…": r"\dots{}", "[": "{[}", "]": "{]}"}  # fmt: skip
+
+
+def _tex(text: str) -> str:
+    return "".join(TEX.get(character, character) for character in text)
+
+
+def _longtable(table: Table) -> str:
+    rows = "\n".join(" & ".join(_tex(value.text) for value in row) + r" \\" for row in table.rows)
+    heads = " & ".join(map(_tex, table.columns))
+    columns = "".join("r" if numeric else "l" for numeric in table.numeric)
+    return (
+        f"\\begin{{longtable}}{{{columns}}}\n\\caption{{{_tex(table.caption)}}}\\\\\n"
+        f"\\toprule\n{heads} \\\\\n\\midrule\n\\endhead\n{rows}\n\\bottomrule\n\\end{{longtable}}\n"
+    )
