@@ -9,7 +9,7 @@ from torch import nn
 
 from sanity.errors import UserError
 from sanity.models import INITS, build, initialise
-from sanity.models.init import draw
+from sanity.models.init import Kind, draw
 
 CONV, LINEAR = (48, 32, 3, 3), (100, 400)  # fans: 288 in and 432 out, 400 in and 100 out
 CUT = stats.truncnorm(-2, 2)
@@ -37,7 +37,8 @@ def seeded(seed: int = 0) -> torch.Generator:
     ],
 )
 def test_distribution(init: str, conv: float, linear: float, law: stats.rv_continuous) -> None:
-    for kind, shape, std in (("conv", CONV, conv), ("linear", LINEAR, linear)):
+    cases: list[tuple[Kind, tuple[int, ...], float]] = [("conv", CONV, conv), ("linear", LINEAR, linear)]
+    for kind, shape, std in cases:
         drawn = draw(init, shape, kind, seeded())
         assert drawn.shape == shape
         assert drawn.dtype == torch.float32

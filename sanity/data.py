@@ -1,0 +1,182 @@
+"""Data sets as tensors on the device they are used on, uint8 until used; the batches that methods score on."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from itertools import pairwise
+from math import sqrt
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from sanity.datasets import REGISTRY
+from sanity.datasets.base import Source, Split, first_of_each
+from sanity.errors import UserError, unknown
+from sanity.options import fill
+
+DEFAULT_DIR = Path("data")
+Batch = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """One split: `examples` (N, C, H, W) uint8 and `targets` (N,) int64 on one device.
+
+    `mean` and `std` are per channel, of examples / 255; they belong to the training split and both splits carry them.
+    """
+
+    examples: Tensor
+    targets: Tensor
+    classes: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if self.examples.dtype != torch.uint8 or self.examples.dim() != 4 or len(self.examples) != len(self.targets):
+            kind = f"{self.examples.dtype} {tuple(self.examples.shape)}, {len(self.targets)} targets"
+            raise ValueError(f"a data set's examples are uint8 (N, C, H, W) with N targets, not {kind}")
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of one example."""
+        channels, height, width = self.examples.shape[1:]
+        return channels, height, width
+
+    def to(self, device: torch.device | str) -> "Dataset":
+        """The same data on `device`; itself where it is there already."""
+        if self.examples.device == torch.device(device):
+            return self
+        moved = replace(self, examples=self.examples.to(device), targets=self.targets.to(device))
+        if "digest" in self.__dict__:
+            moved.__dict__["digest"] = self.digest
+        return moved
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of what a training could see: shape, classes, normalisation, every example and target."""
+        header = (tuple(self.examples.shape), self.classes, self.mean, self.std)
+        digest = hashlib.sha256(repr(header).encode())
+        for tensor in (self.examples, self.targets):
+            digest.update(tensor.contiguous().cpu().numpy().data)
+        return digest.hexdigest()
+
+    def normalise(self, examples: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        """(examples / 255 - mean) / std for uint8 `examples` (n, C, H, W); computed in float32 at least."""
+        exact = torch.promote_types(dtype, torch.float32)
+        scale, shift = _affine(self.mean, self.std, examples.device, exact)
+        return (examples.to(exact) * scale).sub_(shift).to(dtype)
+
+    def normalised(self, index: Tensor | None = None, dtype: torch.dtype = torch.float32) -> Tensor:
+        """The normalised examples at `index` (all by default): (n, C, H, W)."""
+        return self.normalise(self.examples if index is None else self.examples[index], dtype)
+
+
+@lru_cache(maxsize=32)
+def _affine(mean: tuple[float, ...], std: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Batch:
+    """Kept on the device: copying six numbers to a GPU for every batch would wait for it every time."""
+    scale = 1 / (255 * torch.tensor(std, dtype=torch.float64))
+    shift = torch.tensor(mean, dtype=torch.float64) / torch.tensor(std, dtype=torch.float64)
+    return scale.to(device, dtype).view(-1, 1, 1), shift.to(device, dtype).view(-1, 1, 1)
+
+
+def load(name: str, data_dir: str | Path | None = None, **options: Any) -> tuple[Dataset, Dataset]:
+    """Training and test split of the data set `name`, on the CPU, from `data_dir` (by default ./data).
+
+    Options: `limit`, `test_limit` for all; `download` for torchvision's; `size`, `cache` for folders of images.
+    Raises `UserError` for an unknown name or option, for missing data (saying what to fetch) and for corrupt files.
+    """
+    source: Source = fill(REGISTRY.load(name), options, f"dataset {name}")
+    train, test, classes = source.read(Path(data_dir or DEFAULT_DIR).expanduser())
+    train, test = _limited(train, source.limit), _limited(test, source.test_limit)
+    if train.examples.shape[1:] != test.examples.shape[1:]:
+        sizes = " and ".join("x".join(map(str, split.examples.shape[1:])) for split in (train, test))
+        raise UserError(f"dataset {name}: training and test examples differ in shape ({sizes})")
+    mean, std = (source.mean, source.std) if source.mean and source.std else statistics(train.examples)
+    return Dataset(*train, classes, mean, std, name), Dataset(*test, classes, mean, std, name)
+
+
+def _limited(split: Split, limit: int | None) -> Split:
+    chosen = first_of_each(split.targets, limit)
+    return Split(split.examples[chosen], split.targets[chosen])
+
+
+def statistics(examples: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation per channel of `examples` / 255 (uint8), without a float copy of the data.
+
+    Summed in whole numbers, so that every machine gets the same bits. A constant channel gets the deviation 1: then
+    normalising only centres it.
+    """
+    channels = range(examples.shape[1])
+    counts = torch.zeros(len(channels), 256, dtype=torch.int64, device=examples.device)
+    for chunk in examples.split(4096):
+        counts += torch.stack([chunk[:, channel].flatten().bincount(minlength=256) for channel in channels])
+    mean, std = [], []
+    for count in counts.tolist():
+        n, total, squares = (sum(value**power * times for value, times in enumerate(count)) for power in range(3))
+        mean.append(total / (255 * n))
+        std.append(sqrt((n * squares - total**2) / (255 * n) ** 2) or 1.0)
+    return tuple(mean), tuple(std)
+
+
+def scoring_batches(
+    dataset: Dataset,
+    *,
+    examples_per_class: int = 10,
+    batches: int = 1,
+    balanced: bool = True,
+    order: Literal["mixed", "class_sorted"] = "mixed",
+    split: int = 1,
+    dtype: torch.dtype = torch.float32,
+    generator: torch.Generator,
+) -> list[Batch]:
+    """What a method scores on: `batches` * `split` pairs (examples (n, C, H, W) of `dtype`, targets (n,)).
+
+    Every batch is drawn independently and without replacement within it: `examples_per_class` of every class, or,
+    unless `balanced`, examples_per_class * classes examples whatever their class. `order` "mixed" is a random order;
+    "class_sorted" is class after class, so that the halves of `split=2` see different classes (official GraSP). `split`
+    cuts each batch into consecutive parts that differ by at most one example in size. Examples are normalised, never
+    augmented. Raises `UserError` where there are too few examples, naming the class.
+    """
+    if order not in ("mixed", "class_sorted"):
+        raise unknown("order", order, ("mixed", "class_sorted"))
+    size = examples_per_class * dataset.classes
+    if not 1 <= split <= size:
+        raise UserError(f"split={split}: a batch of {size} examples can be cut into 1 to {size} parts")
+    targets = dataset.targets.cpu()
+    pairs: list[Batch] = []
+    for _ in range(batches):
+        index = _drawn(targets, dataset.classes, examples_per_class, balanced, generator)
+        if order == "class_sorted":
+            index = index[targets[index].argsort(stable=True)]
+        for part in _parts(index.to(dataset.targets.device), split):
+            pairs.append((dataset.normalised(part, dtype), dataset.targets[part]))
+    return pairs
+
+
+def _drawn(targets: Tensor, classes: int, per_class: int, balanced: bool, generator: torch.Generator) -> Tensor:
+    """The indices of one batch, in random order."""
+    shuffled = torch.randperm(len(targets), generator=generator)
+    if not balanced:
+        if per_class * classes > len(targets):
+            raise UserError(f"{per_class * classes} examples are asked for scoring, the data set has {len(targets)}")
+        return shuffled[: per_class * classes]
+    counts = targets.bincount(minlength=classes)
+    if counts.min() < per_class:
+        rare = int(counts.argmin())
+        raise UserError(f"class {rare} has {int(counts[rare])} examples, {per_class} a class are asked for scoring")
+    by_class = shuffled[targets[shuffled].argsort(stable=True)]
+    first = (counts.cumsum(0) - counts)[:, None] + torch.arange(per_class)
+    index = by_class[first.flatten()]
+    return index[torch.randperm(len(index), generator=generator)]
+
+
+def _parts(index: Tensor, split: int) -> Iterator[Tensor]:
+    bounds = [part * len(index) // split for part in range(split + 1)]
+    return (index[start:stop] for start, stop in pairwise(bounds))

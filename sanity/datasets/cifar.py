@@ -1,0 +1,50 @@
+"""CIFAR-10 and CIFAR-100 from the authors' python archive, by torchvision's reader, every file's checksum verified."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+
+from sanity.datasets.base import Split
+from sanity.datasets.download import Downloaded
+from sanity.errors import UserError
+
+
+@dataclass(frozen=True)
+class CIFAR10(Downloaded):
+    """50,000 training and 10,000 test images of ten classes, 32x32 colour (Krizhevsky 2009)."""
+
+    torchvision_name: ClassVar[str] = "CIFAR10"
+    classes: ClassVar[int] = 10
+    mean = (0.4914, 0.4822, 0.4465)
+    std = (0.2023, 0.1994, 0.2010)
+
+    def read(self, data_dir: Path) -> tuple[Split, Split, int]:
+        from torchvision import datasets
+        from torchvision.datasets.utils import check_integrity
+
+        what = getattr(datasets, self.torchvision_name)
+        folder = data_dir / what.base_folder
+        checksums = [*what.train_list, *what.test_list, [what.meta["filename"], what.meta["md5"]]]
+        if any(not (folder / file).exists() for file, _ in checksums):
+            self.obtain(what, data_dir, [f"{what.filename} and unpack it"], what.url.rpartition("/")[0] + "/", data_dir)
+        for file, md5 in checksums:
+            if not check_integrity(str(folder / file), md5):
+                raise UserError(f"{folder / file}: corrupt, its MD5 is not {md5}. Delete it and fetch {what.url} again")
+        return self._split(what, data_dir, train=True), self._split(what, data_dir, train=False), self.classes
+
+    @staticmethod
+    def _split(what: type, data_dir: Path, *, train: bool) -> Split:
+        read = what(str(data_dir), train=train)
+        return Split(torch.from_numpy(read.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(read.targets))
+
+
+@dataclass(frozen=True)
+class CIFAR100(CIFAR10):
+    """50,000 training and 10,000 test images of a hundred classes, 32x32 colour (Krizhevsky 2009)."""
+
+    torchvision_name: ClassVar[str] = "CIFAR100"
+    classes: ClassVar[int] = 100
+    mean = (0.5071, 0.4867, 0.4408)
+    std = (0.2675, 0.2565, 0.2761)

@@ -1,0 +1,219 @@
+"""Data sets as tensors: the digits, normalisation, limits, digests, and the laws of the scoring batches."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sanity.data import Dataset, load, scoring_batches, statistics
+from sanity.errors import UserError
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[Dataset, Dataset]:
+    return load("digits")
+
+
+def numbered(counts: list[int]) -> Dataset:
+    """`counts[c]` one-pixel examples of class c, shuffled; an example's value is its position."""
+    targets = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
+    targets = targets[torch.randperm(len(targets), generator=seeded())]
+    examples = torch.arange(len(targets), dtype=torch.uint8).view(-1, 1, 1, 1)
+    return Dataset(examples, targets, len(counts), (0.0,), (1 / 255,))
+
+
+def test_digits_come_with_the_install(digits: tuple[Dataset, Dataset]) -> None:
+    train, test = digits
+    assert (len(train), len(test)) == (1200, 597)
+    assert train.input_shape == test.input_shape == (1, 8, 8)
+    assert train.examples.dtype == torch.uint8
+    assert train.targets.dtype == torch.int64
+    assert train.targets.bincount().tolist() == [120] * 10
+    assert int(train.examples.max()) == 255
+    # round(v * 255 / 16) for v = 0..16
+    assert set(train.examples.unique().tolist()) <= {round(v * 255 / 16) for v in range(17)}
+
+
+def test_digits_splits_share_no_image_and_miss_none(digits: tuple[Dataset, Dataset]) -> None:
+    from sklearn.datasets import load_digits
+
+    everything = torch.cat([split.examples.flatten(1) for split in digits]).double().sum(0)
+    assert torch.equal(everything, torch.from_numpy(load_digits().data * 255 / 16).round().sum(0))
+
+
+def test_digits_digest_is_pinned(digits: tuple[Dataset, Dataset]) -> None:
+    assert digits[0].digest.startswith("9b48e1e05a03")
+    assert digits[1].digest.startswith("b4311855e1bb")
+
+
+def test_normalised_train_set_has_mean_0_and_deviation_1(digits: tuple[Dataset, Dataset]) -> None:
+    floats = digits[0].normalised(dtype=torch.float64)
+    assert float(floats.mean()) == pytest.approx(0, abs=1e-12)
+    assert float(floats.std(correction=0)) == pytest.approx(1, abs=1e-12)
+
+
+def test_normalised_is_the_formula() -> None:
+    examples = torch.tensor([0, 51, 255, 102], dtype=torch.uint8).view(2, 2, 1, 1)
+    data = Dataset(examples, torch.tensor([0, 1]), 2, (0.5, 0.1), (0.25, 0.2))
+    expected = torch.tensor([[(0 - 0.5) / 0.25, (0.2 - 0.1) / 0.2], [(1 - 0.5) / 0.25, (0.4 - 0.1) / 0.2]])
+    assert torch.allclose(data.normalised()[:, :, 0, 0], expected)
+    assert torch.allclose(data.normalised(torch.tensor([1]))[:, :, 0, 0], expected[1:])
+    assert torch.equal(data.normalised(dtype=torch.bfloat16), data.normalised().bfloat16())
+    assert data.normalised(dtype=torch.float64).dtype == torch.float64
+
+
+def test_statistics_agree_with_floats_and_survive_a_constant_channel() -> None:
+    examples = torch.randint(256, (5000, 3, 4, 4), dtype=torch.uint8, generator=seeded())
+    examples[:, 2] = 51
+    mean, std = statistics(examples)
+    floats = examples.double() / 255
+    assert mean == pytest.approx(floats.mean((0, 2, 3)).tolist())
+    assert std[:2] == pytest.approx(floats.std((0, 2, 3), correction=0).tolist()[:2])
+    assert mean[2] == pytest.approx(0.2)
+    assert std[2] == 1
+
+
+def test_limits_keep_the_first_of_every_class(digits: tuple[Dataset, Dataset]) -> None:
+    train, test = load("digits", limit=34, test_limit=20)
+    assert sorted(train.targets.bincount().tolist()) == [3] * 6 + [4] * 4
+    assert test.targets.bincount().tolist() == [2] * 10
+    zeros = digits[0].examples[digits[0].targets == 0]
+    few = train.examples[train.targets == 0]
+    assert torch.equal(few, zeros[: len(few)])
+
+
+@given(st.integers(1, 1300))
+@settings(max_examples=20, deadline=None)
+def test_limited_sets_are_nested_and_balanced(limit: int) -> None:
+    train, _ = load("digits", limit=limit)
+    counts = train.targets.bincount(minlength=10)
+    assert len(train) == min(limit, 1200)
+    assert counts.max() - counts.min() <= 1
+
+
+def test_digest_sees_every_part_of_the_data(digits: tuple[Dataset, Dataset]) -> None:
+    train = digits[0]
+    examples, targets = train.examples.clone(), train.targets.clone()
+    examples[-1, 0, 7, 7] ^= 1
+    targets[-1] = (targets[-1] + 1) % 10
+    others = [
+        Dataset(examples, train.targets, 10, train.mean, train.std),
+        Dataset(train.examples, targets, 10, train.mean, train.std),
+        Dataset(train.examples, train.targets, 11, train.mean, train.std),
+        Dataset(train.examples.view(-1, 1, 4, 16), train.targets, 10, train.mean, train.std),
+        Dataset(train.examples, train.targets, 10, (0.5,), train.std),
+    ]
+    assert len({train.digest, *(other.digest for other in others)}) == 6
+    assert load("digits")[0].digest == train.digest
+
+
+def test_same_device_costs_nothing(digits: tuple[Dataset, Dataset]) -> None:
+    assert digits[0].to("cpu") is digits[0]
+    assert digits[0].to("meta").input_shape == (1, 8, 8)
+
+
+def test_wrong_tensors_are_refused() -> None:
+    with pytest.raises(ValueError, match="uint8"):
+        Dataset(torch.zeros(2, 1, 2, 2), torch.zeros(2, dtype=torch.int64), 2, (0.0,), (1.0,))
+    with pytest.raises(ValueError, match="3 targets"):
+        Dataset(torch.zeros(2, 1, 2, 2, dtype=torch.uint8), torch.zeros(3, dtype=torch.int64), 2, (0.0,), (1.0,))
+
+
+@given(
+    counts=st.lists(st.integers(4, 12), min_size=2, max_size=5),
+    per_class=st.integers(1, 4),
+    batches=st.integers(1, 3),
+    split=st.integers(1, 4),
+    order=st.sampled_from(["mixed", "class_sorted"]),
+    balanced=st.booleans(),
+    seed=st.integers(0, 100),
+)
+@settings(max_examples=80, deadline=None)
+def test_laws_of_scoring_batches(
+    counts: list[int], per_class: int, batches: int, split: int, order: str, balanced: bool, seed: int
+) -> None:
+    data, size = numbered(counts), per_class * len(counts)
+    split = min(split, size)
+    options: dict = {"examples_per_class": per_class, "batches": batches, "balanced": balanced, "order": order}
+    pairs = scoring_batches(data, **options, split=split, generator=seeded(seed))
+    assert len(pairs) == batches * split
+    for start in range(0, len(pairs), split):
+        parts = pairs[start : start + split]
+        lengths = [len(targets) for _, targets in parts]
+        assert sum(lengths) == size
+        assert max(lengths) - min(lengths) <= 1
+        positions = torch.cat([examples.flatten() for examples, _ in parts]).round().long()
+        targets = torch.cat([targets for _, targets in parts])
+        assert len(positions.unique()) == size  # without replacement
+        assert torch.equal(data.targets[positions], targets)  # examples keep their labels
+        assert not balanced or targets.bincount().tolist() == [per_class] * len(counts)
+        assert order == "mixed" or torch.equal(targets, targets.sort().values)
+    again = scoring_batches(data, **options, split=split, generator=seeded(seed))
+    assert all(torch.equal(a[0], b[0]) for a, b in zip(pairs, again, strict=True))
+    whole = scoring_batches(data, **options, generator=seeded(seed))
+    assert torch.equal(torch.cat([x for x, _ in whole]), torch.cat([x for x, _ in pairs]))
+
+
+def test_class_sorted_halves_see_different_classes(digits: tuple[Dataset, Dataset]) -> None:
+    first, second = scoring_batches(digits[0], order="class_sorted", split=2, generator=seeded())
+    assert first[1].unique().tolist() == [0, 1, 2, 3, 4]
+    assert second[1].unique().tolist() == [5, 6, 7, 8, 9]
+    assert first[0].shape == (50, 1, 8, 8)
+
+
+def test_mixed_batches_are_mixed_and_independent(digits: tuple[Dataset, Dataset]) -> None:
+    (one, labels), (two, _) = scoring_batches(digits[0], batches=2, dtype=torch.float64, generator=seeded())
+    assert one.dtype == torch.float64
+    assert not torch.equal(one, two)
+    assert len(labels[:50].unique()) > 5
+    assert not torch.equal(labels, labels.sort().values)
+
+
+def test_every_example_is_drawn_equally_often() -> None:
+    data = numbered([6, 30])
+    generator = seeded()
+    drawn = torch.zeros(36)
+    for x, _ in scoring_batches(data, examples_per_class=2, batches=3000, generator=generator):
+        drawn[x.flatten().round().long()] += 1
+    # 2 of 6 and 2 of 30: six standard deviations of a binomial over 3000 batches
+    for label, share in ((0, 2 / 6), (1, 2 / 30)):
+        slack = 6 * (share * (1 - share) / 3000) ** 0.5
+        assert torch.all((drawn[data.targets == label] / 3000 - share).abs() < slack)
+
+
+def test_unbalanced_batches_are_not_balanced(digits: tuple[Dataset, Dataset]) -> None:
+    ((_, labels),) = scoring_batches(digits[0], balanced=False, generator=seeded())
+    assert len(labels) == 100
+    assert labels.bincount(minlength=10).tolist() != [10] * 10
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"examples_per_class": 5}, "class 1 has 4 examples, 5 a class"),
+        ({"examples_per_class": 7, "balanced": False}, "14 examples are asked for scoring, the data set has 13"),
+        ({"examples_per_class": 1, "split": 3}, "split=3"),
+        ({"order": "sorted"}, "unknown order 'sorted'"),
+    ],
+)
+def test_scoring_mistakes_are_one_line(options: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        scoring_batches(numbered([9, 4]), **options, generator=seeded())
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("digit", {}, "unknown dataset 'digit'. Did you mean 'digits'"),
+        ("digits", {"limits": 3}, "Did you mean 'limit'"),
+        ("digits", {"limit": 0}, "limit=0: should be greater than or equal to 1"),
+        ("digits", {"limit": "many"}, "limit=many: should be a valid integer"),
+    ],
+)
+def test_load_mistakes_are_one_line(name: str, options: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        load(name, **options)
