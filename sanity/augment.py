@@ -1,0 +1,114 @@
+"""Batches from uint8 images on the device: order, zero-padded crop, flip and normalisation, all of them batched.
+
+The draws of an epoch are made on the CPU and moved once, so a CPU and a GPU see the same batches.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from sanity import seeds
+from sanity.data import Dataset
+from sanity.errors import UserError
+from sanity.recipes import Recipe
+
+_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One epoch's draws for one or several tickets, a row each."""
+
+    order: Tensor
+    """int64 (tickets, n): which example comes when."""
+    shift: Tensor
+    """int64 (tickets, n, 2): rows and columns that the crop's corner is moved by, 0 .. 2 * crop_padding."""
+    flip: Tensor
+    """bool (tickets, n): mirrored left to right."""
+
+    def to(self, device: torch.device) -> "Plan":
+        """The same draws on `device`."""
+        return Plan(self.order.to(device), self.shift.to(device), self.flip.to(device))
+
+    def copy_(self, other: "Plan") -> None:
+        """Takes over the draws of `other`, in place: a captured step keeps reading the same memory."""
+        for mine, new in zip((self.order, self.shift, self.flip), (other.order, other.shift, other.flip), strict=True):
+            mine.copy_(new)
+
+
+def kept(seed: int, examples: int, recipe: Recipe) -> Tensor:
+    """The indices (sorted, int64) of the examples that the run with this seed trains on: all but the hold-out."""
+    if recipe.holdout == 0:
+        return torch.arange(examples)
+    order = torch.randperm(examples, generator=seeds.generator(seed, "holdout"))
+    return order[int(recipe.holdout * examples) :].sort().values
+
+
+def draw(seed: int, epoch: int, indices: Tensor, recipe: Recipe) -> Plan:
+    """The draws of one epoch (counted from the start of the recipe) for one ticket, over the examples `indices`."""
+    generator = seeds.generator(seed, "train", epoch)
+    count = len(indices)
+    order = indices[torch.randperm(count, generator=generator)]
+    shift, flip = torch.zeros(count, 2, dtype=torch.int64), torch.zeros(count, dtype=torch.bool)
+    if recipe.crop_padding:
+        shift = torch.randint(2 * recipe.crop_padding + 1, (count, 2), generator=generator)
+    if recipe.flip:
+        flip = torch.rand(count, generator=generator) < 0.5
+    return Plan(order[None], shift[None], flip[None])
+
+
+def stack(plans: list[Plan]) -> Plan:
+    """The plans of several tickets as one, a row each."""
+    return Plan(*(torch.cat([getattr(plan, name) for plan in plans]) for name in ("order", "shift", "flip")))
+
+
+def statistics(train: Dataset, normalise: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Channel mean and standard deviation of pixels / 255 that the recipe normalises with.
+
+    Raises `UserError` where ImageNet's three channels do not fit the images.
+    """
+    channels = train.examples.shape[1]
+    if normalise == "none":
+        return (0.0,) * channels, (1.0,) * channels
+    if normalise == "imagenet":
+        if channels != 3:
+            raise UserError(f"recipe.normalise=imagenet: needs 3 channels, the images have {channels}")
+        return _IMAGENET
+    if normalise == "per_image_std":
+        parts = [chunk.flatten(2).float().div(255).std(2).sum(0) for chunk in train.examples.split(1000)]
+        return train.mean, tuple((torch.stack(parts).sum(0) / len(train.examples)).tolist())
+    return train.mean, train.std
+
+
+class Batches:
+    """Turns rows of a plan into normalised images and their targets."""
+
+    def __init__(self, dataset: Dataset, recipe: Recipe, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+        self.dataset = replace(dataset, mean=mean, std=std)
+        self.padding, self.augmented = recipe.crop_padding, recipe.crop_padding > 0 or recipe.flip
+        height, width = dataset.examples.shape[2:]
+        self._rows = torch.arange(height, device=dataset.examples.device)
+        self._columns = torch.arange(width, device=dataset.examples.device)
+
+    def train(self, plan: Plan, columns: slice | Tensor) -> tuple[Tensor, Tensor]:
+        """Images (tickets * b, C, H, W) and targets (tickets * b,) of the plan's `columns`, augmented."""
+        index = plan.order[:, columns].flatten()
+        images = self.dataset.examples[index]
+        if self.augmented:
+            images = self._crop_and_flip(images, plan.shift[:, columns].flatten(0, 1), plan.flip[:, columns].flatten())
+        return self.dataset.normalise(images), self.dataset.targets[index]
+
+    def test(self, where: slice) -> tuple[Tensor, Tensor]:
+        """Images (b, C, H, W) and targets (b,) as they are."""
+        return self.dataset.normalise(self.dataset.examples[where]), self.dataset.targets[where]
+
+    def _crop_and_flip(self, images: Tensor, shift: Tensor, flip: Tensor) -> Tensor:
+        """Crop, then flip, as the papers' transforms do, in one gather from the zero-padded images."""
+        padded = pad(images, (self.padding,) * 4)
+        columns = torch.where(flip[:, None], self._columns.flip(0), self._columns)
+        rows = (shift[:, :1] + self._rows)[:, :, None]
+        columns = (shift[:, 1:] + columns)[:, None, :]
+        batch = torch.arange(len(images), device=images.device)[:, None, None]
+        return padded[batch, :, rows, columns].permute(0, 3, 1, 2)

@@ -1,0 +1,119 @@
+"""The weights, masks and optimizer state of tickets that are trained together: put in, read out, kept at zero."""
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from sanity import optim
+from sanity.jobs import Job, on_cpu
+from sanity.recipes import Recipe
+from sanity.stacked import stack
+
+
+class Ensemble:
+    """One network on the device for one or several tickets; with several, its tensors have a dimension for them."""
+
+    def __init__(self, jobs: Sequence[Job], recipe: Recipe, device: torch.device) -> None:
+        self.tickets, self.device = len(jobs), device
+        models = [job.model for job in jobs]
+        self.network = (stack(models) if self.tickets > 1 else copy.deepcopy(models[0])).to(device)
+        convolves = any(isinstance(module, nn.Conv2d) for module in self.network.modules())
+        self.layout = torch.channels_last if convolves else torch.contiguous_format
+        if convolves:
+            self.network.to(memory_format=self.layout)
+        self.masks = self._masks([job.mask or {} for job in jobs])
+        self.optimizer = optim.make(recipe, self.network, device, stacked=self.tickets > 1)
+        self.apply_masks()
+
+    def _masks(self, masks: Sequence[Mapping[str, Tensor]]) -> list[tuple[nn.Parameter, Tensor]]:
+        """Each masked parameter with its mask as numbers, in the parameter's own memory format."""
+        parameters = dict(self.network.named_parameters())
+        masked = {name for mask in masks for name in mask}
+        if unknown := masked - set(parameters):
+            raise ValueError(f"the mask names {min(unknown)}, which is no parameter of the model")
+        factors = []
+        for name in (name for name in parameters if name in masked):
+            factor = torch.ones_like(parameters[name], requires_grad=False)
+            for index, mask in enumerate(masks):
+                if name in mask:
+                    self._part(factor, index).copy_(mask[name])
+            factors.append((parameters[name], factor))
+        return factors
+
+    def _part(self, tensor: Tensor, index: int) -> Tensor:
+        """The ticket `index`'s share of a tensor of the network, as a view; an optimizer's step count is shared."""
+        return tensor[index] if self.tickets > 1 and tensor.ndim else tensor
+
+    @torch.no_grad()
+    def apply_masks(self) -> None:
+        """Zeroes the pruned weights, whatever they were."""
+        for parameter, mask in self.masks:
+            parameter.masked_fill_(mask == 0, 0.0)
+
+    def mask_gradients(self) -> None:
+        """Zeroes the pruned weights' gradients: a zero weight with zero momentum then stays zero in every optimizer."""
+        masked = [(parameter.grad, mask) for parameter, mask in self.masks if parameter.grad is not None]
+        if masked:
+            torch._foreach_mul_([gradient for gradient, _ in masked], [mask for _, mask in masked])
+
+    def check_masks(self, index: int) -> None:
+        """Raises `RuntimeError` where a pruned weight of the ticket `index` is not exactly zero."""
+        for parameter, mask in self.masks:
+            if bool(((self._part(parameter, index) != 0) & (self._part(mask, index) == 0)).any()):
+                raise RuntimeError("a pruned weight came back to life in training; this is a defect of the suite")
+
+    def weights(self, index: int) -> dict[str, Tensor]:
+        """The state dict of one ticket, on the CPU."""
+        return {name: on_cpu(self._part(tensor, index)) for name, tensor in self.network.state_dict().items()}
+
+    def state(self, index: int) -> dict[str, Tensor]:
+        """All that the next step of one ticket depends on, beside the data, on the CPU."""
+        moments = optim.state(self.optimizer, self.network)
+        return {
+            **{f"weights/{name}": tensor for name, tensor in self.weights(index).items()},
+            **{f"optimizer/{name}": on_cpu(self._part(tensor, index)) for name, tensor in moments.items()},
+            "noise": self._noise(),
+        }
+
+    @torch.no_grad()
+    def load(self, states: Sequence[Mapping[str, Tensor]]) -> None:
+        """Puts back what `state` gave, one mapping a ticket."""
+        for name, tensor in self.network.state_dict().items():
+            for index, state in enumerate(states):
+                self._part(tensor, index).copy_(state[f"weights/{name}"])
+        moments = {}
+        for name in (name for name in states[0] if name.startswith("optimizer/")):
+            parts = [state[name] for state in states]
+            moments[name.removeprefix("optimizer/")] = (
+                torch.stack(parts) if self.tickets > 1 and parts[0].ndim else parts[0]
+            )
+        optim.load(self.optimizer, self.network, moments)
+        self._set_noise(states[0]["noise"])
+
+    def _noise(self) -> Tensor:
+        """The state of the generator that dropout draws from."""
+        return torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else torch.get_rng_state()
+
+    def _set_noise(self, state: Tensor) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(state, self.device)
+        else:
+            torch.set_rng_state(state)
+
+    @contextmanager
+    def rehearsal(self, *others: Tensor) -> Iterator[None]:
+        """Steps taken inside are undone, as are changes of `others`: warming up and timing leave no trace."""
+        tensors = [*self.network.state_dict().values(), *others]
+        before = [tensor.clone() for tensor in tensors]
+        moments = {name: tensor.clone() for name, tensor in optim.state(self.optimizer, self.network).items()}
+        noise = self._noise()
+        yield
+        with torch.no_grad():
+            for tensor, old in zip(tensors, before, strict=True):
+                tensor.copy_(old)
+            for name, tensor in optim.state(self.optimizer, self.network).items():
+                tensor.copy_(moments[name]) if name in moments else tensor.zero_()
+        self._set_noise(noise)

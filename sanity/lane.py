@@ -1,0 +1,211 @@
+"""One or several tickets that take every step together on a device: the step itself, the epoch around it, its state."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from sanity import augment, jobs, optim, seeds
+from sanity.data import Dataset
+from sanity.ensemble import Ensemble
+from sanity.jobs import Job, Position, Trained
+from sanity.recipes import Recipe
+from sanity.schedule import rate
+
+_TEST_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all jobs of one call of `train` share."""
+
+    train: Dataset
+    test: Dataset
+    recipe: Recipe
+    device: torch.device
+    precision: str
+
+    def batches(self) -> tuple[augment.Batches, augment.Batches]:
+        """The batches of both splits, normalised alike."""
+        mean, std = augment.statistics(self.train, self.recipe.normalise)
+        return augment.Batches(self.train, self.recipe, mean, std), augment.Batches(self.test, self.recipe, mean, std)
+
+
+class Lane:
+    """Tickets of one architecture, at the same position of the same schedule."""
+
+    def __init__(
+        self, group: Sequence[Job], setting: Setting, identities: Sequence[str], at: Sequence[Position]
+    ) -> None:
+        self.jobs, self.setting, self.identities = group, setting, identities
+        self.epoch, self.step = at[0].epoch, at[0].step
+        self.curves = [list(position.curve) for position in at]
+        self.walls = [position.wall_s for position in at]
+        self.resumed = [position.epoch if position.resumed else None for position in at]
+        self.snapshots = [dict(position.snapshots) for position in at]
+        self.diverged: list[int | None] = [None] * len(group)
+        self.batches, self.test_batches = setting.batches()
+        self.ensemble = Ensemble(group, setting.recipe, setting.device)
+        self.sums = torch.zeros(2, len(group), dtype=torch.float64, device=setting.device)
+        self.indices = [augment.kept(job.seed, len(setting.train), setting.recipe) for job in group]
+        self.plan = self._draw()
+        if at[0].tensors:
+            self.ensemble.load([position.tensors for position in at])
+            self.sums.copy_(torch.stack([position.tensors["sums"] for position in at], dim=1))
+        elif self.epoch == 0:
+            self._keep_snapshots()
+        self.rates: list[float] = []
+        self.replay: Callable[[], None] | None = None
+
+    # -- one step ------------------------------------------------------------------------------------------------
+
+    @property
+    def steps(self) -> int:
+        """Steps an epoch."""
+        count, size = len(self.indices[0]), self.setting.recipe.batch_size
+        return count // size if self.setting.recipe.drop_last else -(-count // size)
+
+    def take_step(self) -> None:
+        """The next step of the epoch; nothing here waits for the device."""
+        size = self.setting.recipe.batch_size
+        start = self.step * size
+        if self.replay and start + size <= len(self.indices[0]):
+            self.replay()
+        else:
+            optim.set_rate(self.ensemble.optimizer, self.rates[self.step])
+            self.update(slice(start, start + size))
+        self.step += 1
+
+    def update(self, columns: slice | Tensor) -> None:
+        """Forward, backward and optimizer on the plan's `columns`; only the host's view of it is Python."""
+        images, targets = self.batches.train(self.plan, columns)
+        logits = self._forward(images)
+        losses = F.cross_entropy(logits, targets, reduction="none").view(len(self.jobs), -1)
+        losses.mean(1).sum().backward()
+        self.ensemble.mask_gradients()
+        self.ensemble.optimizer.step()
+        self.ensemble.optimizer.zero_grad(set_to_none=True)
+        self._count(logits, targets, losses)
+
+    def _forward(self, images: Tensor) -> Tensor:
+        device = self.setting.device.type
+        with torch.autocast(device, dtype=torch.bfloat16, enabled=self.setting.precision == "bf16"):
+            logits: Tensor = self.ensemble.network(images.contiguous(memory_format=self.ensemble.layout))
+        return logits.float()
+
+    @torch.no_grad()
+    def _count(self, logits: Tensor, targets: Tensor, losses: Tensor) -> None:
+        """Adds losses and hits to the sums, a column each ticket."""
+        hits = (logits.argmax(1) == targets).view(len(self.jobs), -1)
+        self.sums += torch.stack([losses.sum(1, dtype=torch.float64), hits.sum(1, dtype=torch.float64)])
+
+    # -- one epoch -----------------------------------------------------------------------------------------------
+
+    @property
+    def done(self) -> bool:
+        """Whether all epochs are trained, or nothing finite is left to train."""
+        return self.epoch >= self.jobs[0].length(self.setting.recipe) or None not in self.diverged
+
+    @property
+    def position(self) -> int:
+        """The epoch on the recipe's schedule."""
+        return self.jobs[0].start_epoch + self.epoch
+
+    def begin_epoch(self) -> None:
+        """Draws the epoch's order and augmentation and its learning rates; goes on within it after a resume."""
+        self.ensemble.network.train()
+        self.plan.copy_(self._draw())
+        recipe, steps = self.setting.recipe, self.steps
+        self.rates = [rate(recipe, self.position + step / steps, self.curves[0]) for step in range(steps)]
+        if self.step == 0:
+            self.sums.zero_()
+            torch.manual_seed(seeds.generator(self.jobs[0].seed, "noise", self.position).initial_seed())  # dropout
+
+    def _draw(self) -> augment.Plan:
+        pairs = zip(self.jobs, self.indices, strict=True)
+        plans = [augment.draw(job.seed, self.position, indices, self.setting.recipe) for job, indices in pairs]
+        return augment.stack(plans).to(self.setting.device)
+
+    def end_epoch(self) -> list[dict[str, float] | None]:
+        """Tests the tickets and extends their curves: the rows of this epoch, None for a ticket that has diverged."""
+        count = min(self.steps * self.setting.recipe.batch_size, len(self.indices[0]))
+        trained = (self.sums / count).tolist()
+        tested = (self._test() / len(self.setting.test)).tolist()
+        self.epoch, self.step = self.epoch + 1, 0
+        rows = [self._judged(index, *(part[index] for part in (*trained, *tested))) for index in range(len(self.jobs))]
+        self._keep_snapshots()
+        return rows
+
+    def _judged(self, index: int, *measured: float) -> dict[str, float] | None:
+        """The ticket's new row, on its curve too; or the epoch booked as the one in which it diverged."""
+        if self.diverged[index] is None and not all(map(math.isfinite, measured)):
+            self.diverged[index] = self.epoch
+        if self.diverged[index] is not None:
+            return None
+        row = self._row(*measured)
+        self.curves[index].append(row)
+        return row
+
+    def _row(self, train_loss: float, train_hits: float, test_loss: float, test_hits: float) -> dict[str, float]:
+        return {
+            "epoch": self.epoch,
+            "learning_rate": self.rates[-1],
+            "train_loss": train_loss,
+            "train_accuracy": 100 * train_hits,
+            "test_loss": test_loss,
+            "test_accuracy": 100 * test_hits,
+        }
+
+    @torch.no_grad()
+    def _test(self) -> Tensor:
+        """Sums of loss and hits over the test set: (2, tickets), on the device."""
+        kept, self.sums = self.sums, torch.zeros_like(self.sums)
+        self.ensemble.network.eval()
+        for start in range(0, len(self.setting.test), _TEST_BATCH):
+            images, targets = self.test_batches.test(slice(start, start + _TEST_BATCH))
+            tickets = len(self.jobs)
+            logits, targets = self._forward(images.repeat(tickets, 1, 1, 1)), targets.repeat(tickets)
+            self._count(logits, targets, F.cross_entropy(logits, targets, reduction="none").view(tickets, -1))
+        kept, self.sums = self.sums, kept
+        return kept
+
+    def _keep_snapshots(self) -> None:
+        for index, job in enumerate(self.jobs):
+            if self.epoch in job.snapshots and self.diverged[index] is None:
+                weights = self.snapshots[index][self.epoch] = self.ensemble.weights(index)
+                if job.directory is not None:
+                    jobs.save_snapshot(job.directory, self.identities[index], self.epoch, weights)
+
+    # -- to disk, and out ----------------------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Writes the checkpoint of every ticket that has a directory and is finite."""
+        for index, job in enumerate(self.jobs):
+            if job.directory is not None and self.diverged[index] is None:
+                tensors = {**self.ensemble.state(index), "sums": self.sums[:, index].cpu()}
+                at = Position(self.epoch, self.step, self.curves[index], self.walls[index], tensors)
+                jobs.save(job.directory, self.identities[index], at)
+
+    def results(self) -> list[Trained]:
+        """What came of each ticket. Raises `RuntimeError` where a pruned weight is not zero."""
+        for index, diverged in enumerate(self.diverged):
+            if diverged is None:
+                self.ensemble.check_masks(index)
+        self.ensemble.apply_masks()  # a diverged ticket's pruned weights may be NaN
+        return [self._result(index) for index in range(len(self.jobs))]
+
+    def _result(self, index: int) -> Trained:
+        device = self.setting.device
+        return Trained(
+            curve=self.curves[index],
+            weights=self.ensemble.weights(index),
+            snapshots=self.snapshots[index],
+            diverged_epoch=self.diverged[index],
+            wall_s=self.walls[index],
+            precision=self.setting.precision,
+            device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+            resumed_from=self.resumed[index],
+        )

@@ -1,0 +1,118 @@
+"""The training loop: nothing in it knows about pruning but "keep these at zero", and nothing that it did is lost."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from sanity.data import Dataset
+from sanity.errors import UserError
+from sanity.jobs import Job, Trained, find, identity
+from sanity.lane import Lane, Setting
+from sanity.numerics import numerics, resolve, resolve_device
+from sanity.recipes import Recipe
+
+__all__ = ["Interrupted", "Job", "Trained", "train"]
+
+Progress = Callable[[int, dict[str, Any]], None]
+
+
+class Interrupted(Exception):  # noqa: N818 (not an error: asked for)
+    """`stop` said so. Every job with a directory has a checkpoint of the step that was taken last."""
+
+
+@dataclass
+class Watch:
+    """What the loop looks at between steps: whether to stop, whether a checkpoint is due, whom to tell."""
+
+    stop: Callable[[], bool]
+    progress: Progress
+    interval_s: float
+    saved_at: float
+
+    def due(self) -> bool:
+        """Whether the last checkpoint is old enough."""
+        return time.monotonic() - self.saved_at >= self.interval_s
+
+    def save(self, lanes: Sequence[Lane]) -> None:
+        """Checkpoints of all jobs in `lanes`."""
+        for lane in lanes:
+            lane.save()
+        self.saved_at = time.monotonic()
+
+
+def train(
+    jobs: Sequence[Job],
+    train: Dataset,
+    test: Dataset,
+    recipe: Recipe,
+    *,
+    device: str | torch.device,
+    precision: str = "auto",
+    deterministic: bool = False,
+    progress: Progress | None = None,
+    checkpoint_minutes: float = 5.0,
+    stop: Callable[[], bool] | None = None,
+) -> list[Trained]:
+    """Trains every job (all of one architecture) on `train` by `recipe` and tests it after each epoch on `test`.
+
+    Jobs with a directory go on from the checkpoint there. `progress(job, row)` is called at each epoch's end with the
+    job's index and its curve's new row; `stop()` is asked between steps: where it says so, checkpoints are written and
+    `Interrupted` is raised. With `deterministic`, a repeat on this machine is bit-equal, however often interrupted.
+    Raises `UserError` for an unknown device or precision, and for a recipe that does not fit the data.
+    """
+    where = resolve_device(device)
+    setting = Setting(train.to(where), test.to(where), recipe, where, resolve(precision, where))
+    if recipe.drop_last and recipe.batch_size > len(train) - int(recipe.holdout * len(train)):
+        raise UserError(
+            f"recipe.batch_size={recipe.batch_size}: with drop_last no batch of {len(train)} examples is full"
+        )
+    watch = Watch(
+        stop or (lambda: False), progress or (lambda job, row: None), checkpoint_minutes * 60, time.monotonic()
+    )
+    results: dict[int, Trained] = {}
+    with numerics(where, setting.precision, deterministic):
+        identities = [identity(job, recipe, setting.precision, where.type, deterministic, len(train)) for job in jobs]
+        for index, job in enumerate(jobs):
+            lane = Lane([job], setting, [identities[index]], [find(job, identities[index])])
+            run([lane], watch, [[index]])
+            results[index] = lane.results()[0]
+    return [results[index] for index in range(len(jobs))]
+
+
+def run(lanes: Sequence[Lane], watch: Watch, numbers: Sequence[Sequence[int]]) -> None:
+    """Trains `lanes` to their ends, step by step in turn; `numbers` are their jobs' places in the list of jobs."""
+    while active := [lane for lane in lanes if not lane.done]:
+        clock = time.perf_counter()
+        for lane in active:
+            lane.begin_epoch()
+        for step in range(active[0].steps):
+            for lane in active:
+                if lane.step == step:
+                    lane.take_step()
+            if watch.stop():
+                _share(active, clock)
+                watch.save(active)
+                raise Interrupted
+            if watch.due():
+                clock = _share(active, clock)
+                watch.save(active)
+        rows = [lane.end_epoch() for lane in active]
+        _share(active, clock)
+        if watch.due() or any(lane.epoch in job.snapshots for lane in active for job in lane.jobs):
+            watch.save(active)
+        for lane, lane_rows in zip(active, rows, strict=True):
+            for job, row in zip(numbers[lanes.index(lane)], lane_rows, strict=True):
+                if row is not None:
+                    watch.progress(job, row)
+
+
+def _share(lanes: Sequence[Lane], since: float) -> float:
+    """Books the time since `since` on the tickets in `lanes`, in equal parts; the time now."""
+    now = time.perf_counter()
+    tickets = sum(len(lane.jobs) for lane in lanes)
+    for lane in lanes:
+        lane.walls = [wall + (now - since) / tickets for wall in lane.walls]
+    return now
