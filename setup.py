@@ -15,6 +15,7 @@ REQUIRES = [
     "statsmodels",  # two one-sided tests, Holm's correction
     "safetensors",  # masks and weights on disk, never pickle
     "pydantic>=2.7",  # typed keys with bounds, for the command line and for every option
+    "filelock",  # one run at a time in a results directory
     "jinja2",
     "rich",
 ]

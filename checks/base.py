@@ -36,10 +36,9 @@ class Check:
         """The method that searches."""
         return method
 
-    @property
-    def touches_data(self) -> bool:
-        """Whether the search sees other data than without this check."""
-        return type(self).corrupt is not Check.corrupt
+    def overrides(self, *hooks: str) -> bool:
+        """Whether this check overrides any of the named hooks."""
+        return any(getattr(type(self), hook) is not getattr(Check, hook) for hook in hooks)
 
 
 @dataclass(frozen=True)
@@ -63,9 +62,8 @@ class Composed(Check):
             method = part.alter(method)
         return method
 
-    @property
-    def touches_data(self) -> bool:
-        return any(part.touches_data for part in self.parts.values())
+    def overrides(self, *hooks: str) -> bool:
+        return any(part.overrides(*hooks) for part in self.parts.values())
 
 
 def from_class(cls: type[Check], name: str, options: Mapping[str, Any]) -> Check:

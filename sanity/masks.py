@@ -82,7 +82,31 @@ def allocate(
         parts = kept.split([score.numel() for score in eligible.values()])
         return {name: part.view_as(scores[name]) for name, part in zip(scores, parts, strict=True)}
     counts = rule.counts({name: tuple(score.shape) for name, score in scores.items()}, ratio)
+    if alive is not None:
+        counts = _among(counts, {name: int(layer.sum()) for name, layer in alive.items()})
     return {name: keep_best(score, counts[name]) & (score > floor) for name, score in eligible.items()}
+
+
+def check_feasible(weights: Mapping[str, Tensor], ratio: float, allocation: str | Allocation) -> None:
+    """Raises `UserError` where `allocate` would for these weights whatever their scores."""
+    rule = get_allocation(allocation)
+    budget(sum(weight.numel() for weight in weights.values()), ratio)
+    if rule is not None:
+        rule.counts({name: tuple(weight.shape) for name, weight in weights.items()}, ratio)
+
+
+def _among(counts: Mapping[str, int], alive: Mapping[str, int]) -> dict[str, int]:
+    """`counts` where no layer wants more than is alive: what one has too few of goes to the first that have more.
+
+    Rounding shares to whole weights can give a layer one more at a smaller budget (the Alabama paradox).
+    """
+    fitting = {name: min(count, alive[name]) for name, count in counts.items()}
+    missing = sum(counts.values()) - sum(fitting.values())
+    for name in fitting:
+        extra = min(missing, alive[name] - fitting[name])
+        fitting[name] += extra
+        missing -= extra
+    return fitting
 
 
 def permute(mask: Tensor, generator: torch.Generator) -> Tensor:

@@ -1,0 +1,145 @@
+"""Every key of the command line: type, default, bounds and one line of help.
+
+The grammar is `key=value`, lists by commas, options of a part by a dot (`recipe.epochs=10`, `snip.batch_norm=running`).
+Not Hydra's: there a comma asks for one job a value, each with a folder of its own, where this suite wants one grid whose
+cells share their work; its values also need quoting in common shells, and its errors end in tracebacks.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+from pydantic import Field
+
+from sanity import options
+from sanity.errors import UserError, unknown
+
+Names = Annotated[tuple[str, ...], Field(min_length=1)]
+Removed = Annotated[float, Field(gt=0, lt=1)]
+Seed = Annotated[int, Field(ge=0)]
+SECTIONS = ("dataset", "model", "recipe")
+
+
+def about(text: str) -> Any:
+    """The line of help of a key."""
+    return Field(description=text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """What one run is to do."""
+
+    methods: Annotated[Names, about("methods; NAME@VARIANT for a paper's settings, dense for the unpruned network")] = (
+        "grasp",
+    )
+    checks: Annotated[Names, about("checks, composed with +; the control none is always added")] = ("layerwise_rearrange",)
+    ratio: Annotated[tuple[Removed, ...], Field(min_length=1), about("fractions of the prunable weights to remove")] = (0.98,)
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), about("seeds; each is one replicate of the whole grid")] = (
+        0,
+        1,
+        2,
+        3,
+        4,
+    )
+    dataset: Annotated[str, about("data set")] = "digits"
+    data_dir: Annotated[str, about("where data sets are, or are downloaded to")] = "data"
+    model: Annotated[str, about("network")] = "resnet8"
+    init: Annotated[str, about("initialisation; empty: the network's own")] = ""
+    recipe: Annotated[str, about("training settings; every field can be overridden: recipe.epochs=10")] = "quick"
+    variant: Annotated[str, about("the paper whose settings the methods take, where its code has them")] = ""
+    device: Annotated[str, about("auto, cpu, cuda or cuda:N")] = "auto"
+    precision: Annotated[Literal["auto", "fp32", "bf16"], about("of training; scoring is always in full precision")] = "auto"
+    deterministic: Annotated[bool, about("bit-equal repeats on one machine")] = False
+    results_dir: Annotated[str, about("where results go and what exists is found")] = "results"
+    report_dir: Annotated[str, about("where the report goes; empty: a folder of its own in results_dir")] = ""
+    metric: Annotated[Literal["last", "best"], about("the test accuracy that verdicts are about: of the last or best epoch")] = (
+        "last"
+    )
+    margin: Annotated[float, Field(gt=0), about("accuracy points within which two tickets count as equivalent")] = 0.5
+    checkpoint_minutes: Annotated[float, Field(ge=0), about("a training saves its state at most this often; 0: every epoch")] = 1.0
+    log: Annotated[str, about("file that gets a line of progress for every training")] = ""
+    dry_run: Annotated[bool, about("print the cells, what is shared and cached and the work ahead; run nothing")] = False
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def section(self, name: str) -> dict[str, Any]:
+        """The options given for one part, such as `recipe` or a method."""
+        return dict(self.options.get(name, {}))
+
+
+def keys() -> list[tuple[str, str, str, str]]:
+    """Every plain key with its type, default and help."""
+    hints = get_type_hints(RunConfig, include_extras=True)
+    rows = []
+    for spec in dataclasses.fields(RunConfig):
+        if spec.name != "options":
+            shown = ",".join(map(str, spec.default)) if isinstance(spec.default, tuple) else str(spec.default)
+            rows.append((spec.name, _type_name(hints[spec.name]), shown, _help(hints[spec.name])))
+    return rows
+
+
+def _help(hint: Any) -> str:
+    notes = (getattr(note, "description", None) for note in getattr(hint, "__metadata__", ()))
+    return next((note for note in notes if note), "")
+
+
+def _type_name(hint: Any) -> str:
+    if get_origin(hint) is Annotated:
+        return _type_name(get_args(hint)[0])
+    if get_origin(hint) is tuple:
+        return f"{_type_name(get_args(hint)[0])},..."
+    if get_origin(hint) is Literal:
+        return "|".join(map(str, get_args(hint)))
+    return str(hint.__name__)
+
+
+def is_list(key: str) -> bool:
+    """Whether the plain key `key` takes a list."""
+    hint = get_type_hints(RunConfig)[key]
+    return get_origin(hint) is tuple
+
+
+def parse(words: Sequence[str]) -> RunConfig:
+    """The run that `key=value` words ask for. Raises `UserError` for a word, key or value that is not understood."""
+    given: dict[str, str] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals or not key:
+            raise UserError(f"'{word}' is not key=value; see --help")
+        if key in given:
+            raise UserError(f"{key} is given twice: {given[key]} and {value}")
+        given[key] = value
+    return from_mapping(given)
+
+
+def from_mapping(given: Mapping[str, Any]) -> RunConfig:
+    """The run that a mapping of keys asks for; lists may be text with commas, dotted keys are options of a part."""
+    plain = {key: _as_list(key, value) for key, value in given.items() if "." not in key and key != "options"}
+    sections: dict[str, dict[str, Any]] = {name: dict(part) for name, part in given.get("options", {}).items()}
+    for key, value in given.items():
+        if "." in key:
+            part, _, option = key.partition(".")
+            sections.setdefault(part, {})[option] = value
+    known = [name for name in options.names(RunConfig) if name != "options"]
+    for key in plain:
+        if key not in known:
+            raise unknown("key", key, known)
+    return dataclasses.replace(options.fill(RunConfig, plain, ""), options=sections)
+
+
+def _as_list(key: str, value: Any) -> Any:
+    if key not in options.names(RunConfig) or not is_list(key):
+        return value
+    if isinstance(value, str):
+        return _split(key, value)
+    return tuple(value) if isinstance(value, Iterable) else (value,)
+
+
+def _split(key: str, text: str) -> tuple[str, ...]:
+    parts = tuple(part.strip() for part in text.split(","))
+    if "" in parts:
+        raise UserError(f"{key}={text}: has an empty element")
+    repeated = sorted({part for part in parts if parts.count(part) > 1})
+    if repeated:
+        raise UserError(f"{key}={text}: names {', '.join(repeated)} twice")
+    return parts

@@ -1,0 +1,165 @@
+"""What all cells of a run share: data, network, recipe, store; and what names a training."""
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sanity import models
+from sanity.config import RunConfig
+from sanity.data import Dataset
+from sanity.errors import UserError
+from sanity.grid import Cell
+from sanity.recipes import Recipe
+from sanity.seeds import generator
+from sanity.store import Store, differing, identity
+from sanity.tickets import Ticket
+from sanity.training import Job
+
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training that a cell waits for, named by what determines it.
+
+    ticket: makes the ticket anew when the training starts, so that those that wait hold no weights.
+    seen_by: the cell whose corrupted data it trains on; None for the clean data. seen_as: a name for those data.
+    epochs, start_epoch: its length, and its place on the schedule. snapshots: epochs after which weights are kept.
+    """
+
+    key: str
+    cell: Cell
+    seen_as: str
+    description: Mapping[str, Any]
+    ticket: Callable[[], Ticket]
+    seen_by: Cell | None
+    start_epoch: int
+    epochs: int
+    snapshots: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """What all cells of a run share.
+
+    snapshots: the epochs of dense training that some method of the run scores or rewinds to.
+    side_by_side: how many trainings may run at once on the device.
+    """
+
+    config: RunConfig
+    train: Dataset
+    test: Dataset
+    recipe: Recipe
+    store: Store
+    device: torch.device
+    precision: str
+    snapshots: frozenset[int]
+    side_by_side: int = 1
+
+    @cached_property
+    def setting(self) -> dict[str, Any]:
+        """What every result of the run depends on."""
+        return {
+            "data": self.train.digest,
+            "model": self.config.model,
+            "model_options": {name: str(value) for name, value in self.config.section("model").items()},
+            "init": self.config.init,
+        }
+
+    def build(self, source: torch.Generator) -> nn.Module:
+        """The network with weights drawn from `source`, on the CPU."""
+        return models.build(
+            self.config.model,
+            self.train.input_shape,
+            self.train.classes,
+            init=self.config.init or None,
+            generator=source,
+            **self.config.section("model"),
+        )
+
+    @lru_cache(maxsize=1)  # noqa: B019 (there is one context a run, and it ends with it)
+    def initial(self, seed: int) -> nn.Module:
+        """The network of a seed at its initialisation; not to be changed."""
+        return self.build(generator(seed, "init"))
+
+    @lru_cache(maxsize=1)  # noqa: B019
+    def seen(self, cell: Cell) -> Dataset:
+        """The training set that the search of `cell` sees, on the run's device."""
+        return cell.check.build().corrupt(self.train, generator(cell.seed, "check"))
+
+    def state(self, seed: int) -> State:
+        """The weights and buffers of a seed at its initialisation."""
+        return {name: value.detach() for name, value in self.initial(seed).state_dict().items()}
+
+    def fresh(self, source: torch.Generator) -> State:
+        """Weights and buffers drawn anew from the same distribution."""
+        return {name: value.detach() for name, value in self.build(source).state_dict().items()}
+
+    def loaded(self, state: Mapping[str, Tensor]) -> nn.Module:
+        """The network with these weights and buffers, on the CPU."""
+        net = copy.deepcopy(self.initial(self.config.seeds[0]))
+        net.load_state_dict(dict(state))
+        return net
+
+    def training(
+        self, cell: Cell, ticket: Ticket, make: Callable[[], Ticket], on_seen: bool = False, dense: bool = False
+    ) -> Training:
+        """The training of `ticket`, which `make` makes again: on what the search sees where `on_seen`, else on clean data."""
+        check = cell.check.data_label() if on_seen else ""
+        what = {
+            "ticket": ticket.digest(),
+            "data": [self.train.digest, self.test.digest, check],
+            "recipe": differing(self.recipe),
+            "precision": self.precision,
+            "seed": cell.seed,
+        }
+        epochs = self.recipe.epochs - ticket.start_epoch if ticket.epochs is None else ticket.epochs
+        return Training(
+            key=identity(what),
+            cell=cell,
+            seen_as=f"{check} seed {cell.seed}" if check else "",
+            description={**what, **self.setting, "data_check": check},
+            ticket=make,
+            seen_by=cell if check else None,
+            start_epoch=ticket.start_epoch,
+            epochs=epochs,
+            snapshots=frozenset(k for k in self.snapshots if k < epochs) if dense else frozenset(),
+        )
+
+    def folder(self, training: Training) -> Path:
+        """Where the files of `training` are."""
+        return self.store.folder("trainings", training.key)
+
+    def is_done(self, training: Training) -> bool:
+        """Whether its record is there, and the snapshots that this run needs."""
+        folder = self.folder(training)
+        files = ["record.json", *(f"epoch_{k}.safetensors" for k in training.snapshots)]
+        return all((folder / name).exists() for name in files)
+
+    def job(self, training: Training) -> Job:
+        """What the training loop needs to know."""
+        ticket = training.ticket()
+        return Job(
+            model=self.loaded(ticket.start()),
+            mask=None if all(layer.all() for layer in ticket.mask.values()) else ticket.mask,
+            seed=training.cell.seed,
+            start_epoch=ticket.start_epoch,
+            epochs=training.epochs,
+            directory=self.folder(training),
+            snapshots=training.snapshots,
+        )
+
+    def weights(self, training: Training, after: int) -> State:
+        """The weights of a finished training after so many epochs. Raises `UserError` where they are damaged."""
+        name = "weights" if after == training.epochs else f"epoch_{after}"
+        path = self.folder(training) / f"{name}.safetensors"
+        found = self.store.load(path)
+        if found is None:
+            raise UserError(f"{path}: damaged or missing; delete its folder and start again to have it trained anew")
+        return found

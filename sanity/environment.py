@@ -1,0 +1,59 @@
+"""Where and with what a result was made: device, versions, commit."""
+
+import platform
+import subprocess
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+
+from sanity import __version__
+
+_PACKAGES = ("torch", "torchvision", "numpy")
+
+
+@lru_cache
+def describe(chosen: torch.device) -> str:
+    """The device by its maker's name, with the number of cores that a CPU run may use."""
+    if chosen.type == "cuda":
+        return torch.cuda.get_device_name(chosen)
+    names = [line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
+    return f"{names[0] if names else platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+
+
+@lru_cache
+def versions() -> dict[str, str]:
+    """Versions of Python, of this suite and of the packages that results depend on."""
+    found = {"python": platform.python_version(), "sanity": __version__}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "absent"
+    return found
+
+
+@lru_cache
+def commit() -> str:
+    """The commit of the suite's checkout, with a + where files differ from it; empty outside a checkout."""
+    root = Path(__file__).parent.parent
+
+    def git(*words: str) -> str:
+        answer = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, timeout=10, check=True)
+        return answer.stdout.strip()
+
+    try:
+        if Path(git("rev-parse", "--show-toplevel")).resolve() != root.resolve():
+            return ""
+        changed = git("status", "--porcelain", "--untracked-files=no")
+        return git("rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
+    except (OSError, subprocess.SubprocessError):
+        return ""

@@ -1,0 +1,173 @@
+"""Drives the cells of a grid: what several wait for is trained once, what exists is not trained again."""
+
+import logging
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import Any
+
+from sanity import checkpoint, environment
+from sanity.context import Context, Training
+from sanity.grid import Cell
+from sanity.pipeline import Steps, cell_key, named, steps
+from sanity.progress import Reporter
+from sanity.store import rows
+from sanity.training import Interrupted, Trained, train
+
+log = logging.getLogger("sanity")
+
+
+class Runner:
+    """One run of a grid. `stop` is asked between the steps of a training and between cells."""
+
+    def __init__(self, context: Context, reporter: Reporter, stop: Callable[[], bool]) -> None:
+        self.context, self.reporter, self.stop = context, reporter, stop
+        self.failed: dict[Cell, str] = {}
+
+    def run(self, cells: Sequence[Cell]) -> list[dict[str, Any]]:
+        """The records of `cells`, seed by seed; a cell that failed has status `failed` and its reason.
+
+        Raises `Interrupted` where `stop` said so; everything finished is in the store then.
+        """
+        for _, group in groupby(cells, key=lambda cell: cell.seed):
+            self._seed([cell for cell in group if not self._is_known(cell)])
+        return [self._row(cell) for cell in cells]
+
+    def _seed(self, cells: list[Cell]) -> None:
+        ready: deque[tuple[Cell, Steps]] = deque((cell, steps(cell, self.context)) for cell in cells)
+        waiting: dict[str, tuple[Training, list[tuple[Cell, Steps]]]] = {}
+        while ready or waiting:
+            while ready and len(waiting) < self.context.side_by_side:
+                cell, progress = ready.popleft()
+                training = self._advance(cell, progress)
+                if training is not None:
+                    waiting.setdefault(training.key, (training, []))[1].append((cell, progress))
+            if waiting:
+                batch = self._batch([training for training, _ in waiting.values()])
+                self._try(batch, [cell for training in batch for cell, _ in waiting[training.key][1]])
+                for training in batch:
+                    ready.extendleft(reversed(waiting.pop(training.key)[1]))
+
+    def _try(self, batch: list[Training], cells: list[Cell]) -> None:
+        try:
+            self._train(batch)
+        except (Interrupted, OSError):
+            raise
+        except Exception as error:
+            for cell in cells:
+                self._fail(cell, error)
+
+    def _fail(self, cell: Cell, error: Exception) -> None:
+        """One method's defect must not end a grid of hours: the cell is shown as failed and the grid goes on."""
+        self.failed[cell] = f"{type(error).__name__}: {error}".splitlines()[0]
+        log.error("%s failed: %s", cell.title, self.failed[cell])
+        log.debug("%s", "".join(traceback.format_exception(error)))
+
+    def _batch(self, trainings: list[Training]) -> list[Training]:
+        """Those that can run side by side with the first: same data, same part of the schedule."""
+
+        def kind(training: Training) -> tuple[Any, ...]:
+            return training.seen_as, training.start_epoch, training.epochs
+
+        return [training for training in trainings if kind(training) == kind(trainings[0])]
+
+    def _advance(self, cell: Cell, progress: Steps) -> Training | None:
+        """Runs a cell up to a training that is not there yet; None where the cell has ended."""
+        if self.stop():
+            raise Interrupted
+        if cell in self.failed:
+            return None
+        self.reporter.now(f"{cell.title}: searching")
+        try:
+            while True:
+                training = next(progress)
+                if not self.context.is_done(training):
+                    return training
+        except StopIteration as end:
+            self._write(cell, end.value)
+        except (Interrupted, OSError):
+            raise
+        except Exception as error:
+            self._fail(cell, error)
+        return None
+
+    def _write(self, cell: Cell, record: dict[str, Any]) -> None:
+        path = self.context.store.root / "cells" / f"{cell_key(cell, self.context)}.json"
+        self.context.store.write(path, record)
+
+    def _train(self, batch: list[Training]) -> None:
+        context = self.context
+        clean = batch[0].seen_by is None
+        began = time.time()
+
+        def progress(number: int, row: dict[str, Any]) -> None:
+            self.reporter.epoch(batch[number].cell.title, row, batch[number].epochs)
+
+        results = train(
+            [context.job(training) for training in batch],
+            context.train if clean else context.seen(batch[0].cell),
+            context.test,
+            context.recipe,
+            device=context.device,
+            precision=context.precision,
+            deterministic=context.config.deterministic,
+            progress=progress,
+            checkpoint_minutes=context.config.checkpoint_minutes,
+            stop=self.stop,
+        )
+        for training, trained in zip(batch, results, strict=True):
+            self._record(training, trained, began)
+
+    def _record(self, training: Training, trained: Trained, began: float) -> None:
+        context, folder = self.context, self.context.folder(training)
+        store = context.store
+        ticket = training.ticket()
+        store.save(folder / "mask.safetensors", ticket.mask)
+        for epoch, weights in trained.snapshots.items():
+            store.save(folder / f"epoch_{epoch}.safetensors", weights)
+        store.save(folder / "weights.safetensors", trained.weights)
+        record = {
+            **training.description,
+            **summary(trained),
+            "epochs": training.epochs,
+            "start_epoch": training.start_epoch,
+            "deterministic": context.config.deterministic,
+            "digest": checkpoint.digest(trained.weights),
+            "versions": environment.versions(),
+            "commit": environment.commit(),
+            "device": environment.describe(context.device),
+            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
+        }
+        store.write(folder / "record.json", record)
+        for leftover in [folder / "checkpoint.safetensors", *folder.glob("snapshot-*.safetensors")]:
+            leftover.unlink(missing_ok=True)
+        self.reporter.expect(-(trained.resumed_from or 0))
+        self.reporter.finished(f"{training.cell.title}: last {record['last_test_accuracy']} %, {trained.wall_s:.1f} s")
+
+    def _is_known(self, cell: Cell) -> bool:
+        found = rows(self.context.store.root, [cell_key(cell, self.context)])
+        return bool(found) and found[0].get("status") is not None
+
+    def _row(self, cell: Cell) -> dict[str, Any]:
+        found = rows(self.context.store.root, [cell_key(cell, self.context)])
+        if found:
+            return found[0]
+        return {**named(cell, self.context), "status": "failed", "reason": self.failed.get(cell, "")}
+
+
+def summary(trained: Trained) -> dict[str, Any]:
+    """The record's account of a training: curve, last and best test accuracy apart, whether and when it diverged."""
+    best = max(trained.curve, key=lambda row: row["test_accuracy"], default=None)
+    return {
+        "status": "done" if trained.diverged_epoch is None else "diverged",
+        "diverged_epoch": trained.diverged_epoch,
+        "last_test_accuracy": trained.curve[-1]["test_accuracy"] if trained.curve else None,
+        "best_test_accuracy": best["test_accuracy"] if best else None,
+        "best_epoch": best["epoch"] if best else None,
+        "curve": trained.curve,
+        "wall_s": trained.wall_s,
+        "resumed_from": trained.resumed_from,
+        "precision": trained.precision,
+    }

@@ -1,0 +1,175 @@
+"""The grid: every cell that a run asks for, seed by seed, the control of a method before its checks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import checks
+import methods
+from sanity.config import SECTIONS, RunConfig
+from sanity.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from checks.base import Check
+    from methods.base import Method
+
+DENSE = "dense"
+CONTROL = "none"
+Options = tuple[tuple[str, Any], ...]
+
+
+def _label(name: str, options: Options) -> str:
+    return f"{name}[{','.join(f'{key}={value}' for key, value in options)}]" if options else name
+
+
+@dataclass(frozen=True)
+class MethodSpec:
+    """A method as the grid names it: with a paper's settings, and with options of its own."""
+
+    name: str
+    variant: str = ""
+    options: Options = ()
+
+    @property
+    def label(self) -> str:
+        """E.g. `snip@lee2019[biases=never]`."""
+        return _label(f"{self.name}@{self.variant}" if self.variant else self.name, self.options)
+
+    def build(self) -> "Method":
+        """The method itself. Raises `UserError` for an unknown name, variant, option or value."""
+        return methods.get(self.name, self.variant, **dict(self.options))
+
+
+@dataclass(frozen=True)
+class CheckSpec:
+    """A check as the grid names it: its parts, each with options of its own."""
+
+    parts: tuple[tuple[str, Options], ...]
+
+    @property
+    def label(self) -> str:
+        """E.g. `random_labels+random_pixels[channels=together]`."""
+        return "+".join(_label(name, options) for name, options in self.parts)
+
+    @property
+    def is_control(self) -> bool:
+        """Whether nothing is perturbed."""
+        return self.label == CONTROL
+
+    def build(self) -> "Check":
+        """The composed check. A part draws the same whether it stands alone or in company."""
+        from checks.base import Composed
+
+        return Composed({name: checks.get(name, {name: dict(options)}) for name, options in self.parts})
+
+    def data_label(self) -> str:
+        """The parts that change what the search sees; empty where it sees the clean data."""
+        return self._label_of("corrupt")
+
+    def ticket_label(self) -> str:
+        """The parts that change the method or the ticket that it returned; empty where neither is."""
+        return self._label_of("alter", "perturb")
+
+    def _label_of(self, *hooks: str) -> str:
+        built = {name: checks.get(name, {name: dict(options)}) for name, options in self.parts}
+        return "+".join(_label(name, options) for name, options in self.parts if built[name].overrides(*hooks))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of the grid; dataset, model and recipe are the run's."""
+
+    method: MethodSpec
+    check: CheckSpec
+    ratio: float
+    seed: int
+
+    @property
+    def title(self) -> str:
+        """For progress and messages."""
+        removed = "" if self.method.name == DENSE else f" {100 * self.ratio:g} % {self.check.label}"
+        return f"{self.method.label}{removed} seed {self.seed}"
+
+
+NO_CHECK = CheckSpec(((CONTROL, ()),))
+
+
+def cells(config: RunConfig) -> list[Cell]:
+    """The cells of a run in the order in which they run: a stop leaves whole tables of fewer seeds.
+
+    Raises `UserError` for unknown names and options, all before anything is computed.
+    """
+    method_specs = _method_specs(config)
+    check_specs = _check_specs(config)
+    _check_sections(config, method_specs, check_specs)
+    found = []
+    for seed, spec in product(config.seeds, method_specs):
+        if spec.name == DENSE:
+            found.append(Cell(spec, NO_CHECK, 0.0, seed))
+        else:
+            found += [Cell(spec, check, ratio, seed) for ratio, check in product(config.ratio, check_specs)]
+    return found
+
+
+def _method_specs(config: RunConfig) -> list[MethodSpec]:
+    specs: list[MethodSpec] = []
+    for entry in config.methods:
+        name, _, variant = entry.partition("@")
+        if name == DENSE:
+            specs.append(MethodSpec(DENSE))
+            continue
+        if ":" not in name and name not in methods.REGISTRY.names():
+            raise unknown("method", name, [*methods.REGISTRY.names(), DENSE])
+        if not variant and config.variant in methods.REGISTRY.load(name).variants:
+            variant = config.variant
+        for options in _combinations(config.section(name)):
+            spec = MethodSpec(name, variant, options)
+            spec.build()
+            specs.append(spec)
+    if config.variant and all(spec.variant != config.variant for spec in specs):
+        given = {name for spec in specs if spec.name != DENSE for name in methods.REGISTRY.load(spec.name).variants}
+        raise unknown("variant of these methods", config.variant, given)
+    _distinct("methods", [spec.label for spec in specs])
+    return specs
+
+
+def _check_specs(config: RunConfig) -> list[CheckSpec]:
+    specs = [NO_CHECK]
+    for entry in config.checks:
+        names = [part.strip() for part in entry.split("+")]
+        checks.get(entry)
+        choices = [[(name, options) for options in _combinations(config.section(name))] for name in names]
+        for parts in product(*choices):
+            spec = CheckSpec(tuple(parts))
+            spec.build()
+            if not spec.is_control:
+                specs.append(spec)
+    _distinct("checks", [spec.label for spec in specs])
+    return specs
+
+
+def _combinations(section: Mapping[str, Any]) -> list[Options]:
+    """Options with commas stand for several settings: all combinations of their values."""
+    values = [value.split(",") if isinstance(value, str) else [value] for value in section.values()]
+    return [tuple(zip(section, chosen, strict=True)) for chosen in product(*values)]
+
+
+def _distinct(key: str, labels: Sequence[str]) -> None:
+    repeated = sorted({label for label in labels if labels.count(label) > 1})
+    if repeated:
+        raise UserError(f"{key}: {', '.join(repeated)} would run twice")
+
+
+def _check_sections(config: RunConfig, method_specs: list[MethodSpec], check_specs: list[CheckSpec]) -> None:
+    in_grid = {spec.name for spec in method_specs} | {name for spec in check_specs for name, _ in spec.parts}
+    for part, given in config.options.items():
+        if part in SECTIONS or part in in_grid:
+            continue
+        option = next(iter(given), "")
+        registered = [*methods.REGISTRY.names(), *checks.REGISTRY.names()]
+        if part in registered:
+            raise UserError(f"{part}.{option}: {part} is neither among the methods nor among the checks of this run")
+        raise unknown(f"part in '{part}.{option}'", part, [*SECTIONS, *sorted(in_grid)])
+
+

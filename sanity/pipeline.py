@@ -1,0 +1,107 @@
+"""The way of the data for one cell: search on what the check leaves, perturb the ticket, train it on the clean data.
+
+A cell is a generator: it yields the trainings that it needs and is resumed when they are in the store. Whoever drives
+the cells can so train side by side what several of them wait for, and each training once.
+"""
+
+from collections.abc import Generator
+from dataclasses import asdict, replace
+from functools import partial
+from typing import Any
+
+from sanity import masks
+from sanity.context import Context, Training
+from sanity.grid import DENSE, NO_CHECK, Cell
+from sanity.liveness import effective_density
+from sanity.search import Found, dense_training, search
+from sanity.seeds import generator
+from sanity.store import differing, identity
+from sanity.tickets import Ticket
+
+Steps = Generator[Training, None, dict[str, Any]]
+
+
+def cell_key(cell: Cell, context: Context) -> str:
+    """The name of a cell's record: a hash of all that determines it, known before anything is computed."""
+    return identity(
+        {
+            **context.setting,
+            "test": context.test.digest,
+            "recipe": differing(context.recipe),
+            "precision": context.precision,
+            **asdict(cell),
+        }
+    )
+
+
+def steps(cell: Cell, context: Context) -> Steps:
+    """All of one cell. Yields the trainings that it needs; returns its record but for what the training says.
+
+    Tickets are measured before the training is asked for and then dropped, so that cells that wait hold no weights.
+    """
+    if cell.method.name == DENSE:
+        training = dense_training(cell, context)
+        record = {**named(cell, context), **_measured(context, cell, training.ticket()), "training": training.key}
+    else:
+        method = cell.method.build()
+        found = yield from search(cell, cell.check.build().alter(method), context)
+        make = partial(_perturbed, cell, found)
+        ticket = make()
+        training = context.training(cell, ticket, make)
+        record = {**named(cell, context), **_measured(context, cell, ticket)}
+        if not cell.check.is_control:
+            control = yield from search(replace(cell, check=NO_CHECK), method, context)
+            record |= _compared(ticket, control.ticket(), record["ticket"])
+        record |= {"search_s": found.seconds, "training": training.key}
+        del ticket
+    yield training
+    return record
+
+
+def _perturbed(cell: Cell, found: Found) -> Ticket:
+    return cell.check.build().perturb(found.ticket(), generator(cell.seed, "check"))
+
+
+def named(cell: Cell, context: Context) -> dict[str, Any]:
+    """Where in the tables the cell belongs."""
+    config = context.config
+    return {
+        "dataset": config.dataset,
+        "model": config.model,
+        "recipe": config.recipe,
+        "method": cell.method.label,
+        "check": cell.check.label,
+        "ratio": cell.ratio,
+        "seed": cell.seed,
+        "classes": context.train.classes,
+        "train_examples": len(context.train),
+        "test_examples": len(context.test),
+    }
+
+
+def _measured(context: Context, cell: Cell, ticket: Ticket) -> dict[str, Any]:
+    """What can be said of a ticket before it is trained."""
+    mask, kept, size = ticket.mask, masks.kept(ticket.mask), masks.size(ticket.mask)
+    weights_only = {name: mask[name] for name in masks.prunable(context.initial(cell.seed))}
+    return {
+        "kept": kept,
+        "prunable": size,
+        "actual_ratio": 1 - kept / size,
+        "effective_density": effective_density(context.initial(cell.seed), weights_only, context.train.input_shape),
+        "collapsed": masks.collapsed(weights_only),
+        "layers": masks.layers(mask),
+        "ticket": ticket.digest(),
+        "mask_overlap": None,
+        "expected_overlap": None,
+        "identical_to_none": False,
+        "search_s": 0.0,
+    }
+
+
+def _compared(ticket: Ticket, control: Ticket, digest: str) -> dict[str, Any]:
+    """How much of the control's ticket the perturbed one still is."""
+    return {
+        "mask_overlap": masks.overlap(ticket.mask, control.mask),
+        "expected_overlap": masks.expected_overlap(ticket.mask, control.mask),
+        "identical_to_none": digest == control.digest(),
+    }

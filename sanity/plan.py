@@ -1,0 +1,87 @@
+"""What a run would do, before it does it: cells, what they share, what is stored, how much work is left."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from sanity.context import Context
+from sanity.grid import DENSE, Cell
+from sanity.pipeline import cell_key
+from sanity.search import needs_dense, scores_trained
+from sanity.store import rows
+
+STORED, TRAINS = "stored", "trains"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The state of every cell (`stored`, `trains`, or whose training it shares) and the trainings of dense networks
+    that searches need beside the cells' own."""
+
+    states: dict[Cell, str]
+    dense: int
+    rounds: int
+    epochs: int
+
+    @property
+    def trainings(self) -> int:
+        """Trainings ahead."""
+        return sum(state == TRAINS for state in self.states.values()) + self.dense + self.rounds
+
+
+def plan(cells: Sequence[Cell], context: Context) -> Plan:
+    """What running `cells` would take. Two cells share a training where the check cannot change the ticket."""
+    first: dict[tuple[object, ...], Cell] = {}
+    dense: set[tuple[object, ...]] = set()
+    states, rounds, length = {}, 0, context.recipe.epochs
+    for cell in cells:
+        own = _sharing(cell)
+        stored = rows(context.store.root, [cell_key(cell, context)])
+        if stored and stored[0].get("status"):
+            states[cell] = STORED
+        elif own in first:
+            states[cell] = f"shares the training of: {first[own].title}"
+        else:
+            states[cell] = TRAINS
+            if cell.method.name != DENSE:
+                method = cell.method.build()
+                if needs_dense(method):
+                    dense.add((cell.seed, cell.check.data_label()))
+                if scores_trained(method):
+                    rounds += len(method.ratios(cell.ratio)) - 1
+        first.setdefault(own, cell)
+    dense -= {(cell.seed, "") for cell in cells if cell.method.name == DENSE}
+    trains = sum(state == TRAINS for state in states.values())
+    return Plan(states, len(dense), rounds, (trains + len(dense) + rounds) * length)
+
+
+def _sharing(cell: Cell) -> tuple[object, ...]:
+    """What two cells must have in common for their tickets to be the same."""
+    if cell.method.name == DENSE:
+        return cell.method.label, cell.seed
+    method = cell.method.build()
+    seen = cell.check.data_label() if method.needs_data or scores_trained(method) else ""
+    return cell.method.label, cell.ratio, cell.seed, seen, cell.check.ticket_label()
+
+
+def operations(context: Context) -> float:
+    """Floating-point operations of one dense epoch: forward on every example, twice that backward."""
+    net = copy.deepcopy(context.initial(context.config.seeds[0])).train(False)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        net(torch.zeros(1, *context.train.input_shape))
+    return 3.0 * counter.get_total_flops() * len(context.train)
+
+
+def text(cells: Sequence[Cell], made: Plan, context: Context) -> str:
+    """The plan as lines."""
+    lines = [f"{len(cells)} cells of {context.config.dataset}, {context.config.model}, recipe {context.config.recipe}:"]
+    lines += [f"  {cell.title}: {made.states[cell]}" for cell in cells]
+    beside = f", {made.dense} of them dense networks that searches start from" if made.dense else ""
+    rounds = f", {made.rounds} of them rounds of training and pruning" if made.rounds else ""
+    work = operations(context) * made.epochs
+    lines.append(f"{made.trainings} trainings ahead{beside}{rounds}.")
+    lines.append(f"About {made.epochs} epochs of {len(context.train)} examples, {work / 1e12:.3g} TFLOP. Nothing was run.")
+    return "\n".join(lines)

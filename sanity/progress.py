@@ -1,0 +1,95 @@
+"""What a run tells while it works: a bar on a terminal, lines in a log file or a pipe."""
+
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from sanity.errors import UserError
+
+log = logging.getLogger("sanity")
+_EVERY_S = 30.0
+
+
+class Reporter:
+    """Counts epochs against those of the grid. `bar` is None where the output is not a terminal."""
+
+    def __init__(self, epochs: int, bar: Progress | None, task: TaskID | None) -> None:
+        self.total, self.done = epochs, 0
+        self._bar, self._task = bar, task
+        self._began = self._spoke = time.monotonic()
+
+    def expect(self, epochs: int) -> None:
+        """More epochs than thought (or fewer, where results were found)."""
+        self.total += epochs
+        self._show(None)
+
+    def now(self, text: str) -> None:
+        """What runs at the moment."""
+        self._show(text)
+
+    def epoch(self, title: str, row: dict[str, Any], of: int) -> None:
+        """An epoch of the training `title` has ended."""
+        self.done += 1
+        text = f"{title}: epoch {row['epoch']} of {of}, test {row['test_accuracy']:.2f} %"
+        self._show(text)
+        if time.monotonic() - self._spoke > _EVERY_S:
+            self._spoke = time.monotonic()
+            log.info("%s; %s", text, self._left())
+
+    def finished(self, text: str) -> None:
+        """A training has ended."""
+        self._spoke = time.monotonic()
+        log.info("%s; %s", text, self._left())
+
+    def _left(self) -> str:
+        if not self.done:
+            return f"{self.total} epochs to go"
+        rest = (time.monotonic() - self._began) / self.done * max(self.total - self.done, 0)
+        return f"{self.done} of {self.total} epochs, about {rest / 60:.1f} min left"
+
+    def _show(self, text: str | None) -> None:
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=self.done, total=max(self.total, 1))
+            if text is not None:
+                self._bar.update(self._task, now=text)
+
+
+@contextmanager
+def reporter(epochs: int, log_file: str) -> Iterator[Reporter]:
+    """A reporter for a grid of so many epochs. Raises `UserError` where the log file cannot be written."""
+    handlers: list[logging.Handler] = []
+    if log_file:
+        try:
+            Path(log_file).parent.mkdir(parents=True, exist_ok=True)
+            handlers.append(logging.FileHandler(log_file))
+        except OSError as error:
+            raise UserError(f"log={log_file}: cannot be written ({error.strerror})") from None
+    console = Console(file=sys.stderr)
+    if not console.is_terminal:
+        handlers.append(logging.StreamHandler(sys.stderr))
+    for handler in handlers:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        log.addHandler(handler)
+    level, log.propagate = log.level, False
+    log.setLevel(logging.INFO)
+    try:
+        if console.is_terminal:
+            columns = (BarColumn(30), TextColumn("{task.completed}/{task.total} epochs"), TimeElapsedColumn(),
+                       TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[now]}", markup=False))
+            with Progress(*columns, console=console, transient=True) as bar:
+                yield Reporter(epochs, bar, bar.add_task("", total=max(epochs, 1), now=""))
+        else:
+            yield Reporter(epochs, None, None)
+    finally:
+        for handler in handlers:
+            log.removeHandler(handler)
+            handler.close()
+        log.setLevel(level)
+        log.propagate = True

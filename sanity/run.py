@@ -1,0 +1,169 @@
+"""`python -m sanity.run`: from the command line to the grid, its records, the table and the report."""
+
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sanity.config import RunConfig, from_mapping, parse
+from sanity.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sanity.context import Context
+    from sanity.grid import Cell
+
+MISTAKE, FAILED, INTERRUPTED = 2, 1, 130
+
+
+def run(config: RunConfig | Mapping[str, Any], stop: Callable[[], bool] = lambda: False) -> "pd.DataFrame":
+    """Runs a grid and returns its records, one row a cell (columns: see `sanity.store`); what exists is not run again.
+
+    config: the run's keys, as `RunConfig` or as a mapping such as {"methods": "snip,grasp", "ratio": 0.98}.
+    stop: asked between steps; once it says so, everything is saved and `sanity.training.Interrupted` is raised.
+
+    Raises `UserError` for a mistake in the configuration, before anything is trained.
+    """
+    import pandas as pd
+
+    from sanity.execute import Runner
+    from sanity.plan import plan
+    from sanity.progress import reporter
+
+    asked = config if isinstance(config, RunConfig) else from_mapping(config)
+    context, cells = prepare(asked)
+    with context.store.locked(), reporter(plan(cells, context).epochs, asked.log) as reports_to:
+        return pd.DataFrame(Runner(context, reports_to, stop).run(cells))
+
+
+def prepare(config: RunConfig) -> "tuple[Context, list[Cell]]":
+    """Everything that can be wrong with a configuration is found here, before anything is trained."""
+    from sanity import data, recipes
+    from sanity.context import Context
+    from sanity.grid import DENSE, cells
+    from sanity.numerics import resolve, resolve_device
+    from sanity.search import snapshots
+    from sanity.store import Store
+
+    asked = cells(config)
+    recipe = recipes.get(config.recipe, config.model, config.dataset, **config.section("recipe"))
+    device = resolve_device(config.device)
+    train, test = data.load(config.dataset, config.data_dir, **config.section("dataset"))
+    methods = [cell.method.build() for cell in asked if cell.method.name != DENSE]
+    context = Context(
+        config=config,
+        train=train.to(device),
+        test=test.to(device),
+        recipe=recipe,
+        store=Store(config.results_dir),
+        device=device,
+        precision=resolve(config.precision, device),
+        snapshots=snapshots(methods),
+    )
+    _rehearse(context, asked)
+    return context, asked
+
+
+def _rehearse(context: "Context", cells: "Sequence[Cell]") -> None:
+    """Builds what the first seed needs, so that a mistake shows before a grid has run for hours."""
+    from sanity.grid import DENSE
+    from sanity.masks import check_feasible
+    from sanity.scoring import scoring_batches
+    from sanity.search import check_against
+    from sanity.seeds import generator
+
+    net = context.initial(cells[0].seed)
+    for cell in cells:
+        if cell.seed != cells[0].seed or cell.method.name == DENSE or not cell.check.is_control:
+            continue
+        method = cell.method.build()
+        check_against(method, cell.method.label, context.recipe)
+        check_feasible(method.targets(net), cell.ratio, method.rule())
+        scoring_batches(method, context.train, context.recipe, generator(cell.seed, "batches"))
+
+
+@contextmanager
+def stopping() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C and SIGTERM ask to stop at the next step; a second Ctrl-C stops at once."""
+    asked = []
+
+    def note(number: int, _frame: object) -> None:
+        if asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line. Returns 0; 1 where a cell failed; 2, with one line, for a mistake; 130 where it was stopped."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if any(word in ("-h", "--help", "help") for word in words):
+            return _help([word for word in words if word not in ("-h", "--help", "help")])
+        return _execute(parse(words), words)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return MISTAKE
+    except OSError as error:
+        print(f"error: {error.filename or 'results_dir'}: {error.strerror or error}; nothing that was finished is lost", file=sys.stderr)
+        return MISTAKE
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from the last checkpoint", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _help(names: Sequence[str]) -> int:
+    from sanity import help as texts
+
+    print("\n\n".join(texts.about(name) for name in names) if names else texts.overview())
+    return 0
+
+
+def _execute(config: RunConfig, words: Sequence[str]) -> int:
+    from sanity.training import Interrupted
+
+    if config.dry_run:
+        from sanity.plan import plan, text
+
+        context, cells = prepare(config)
+        print(text(cells, plan(cells, context), context))
+        return 0
+    try:
+        with stopping() as stop:
+            frame = run(config, stop)
+    except Interrupted:
+        raise KeyboardInterrupt from None
+    return _report(config, frame, shlex.join(["python", "-m", "sanity.run", *words]))
+
+
+def _report(config: RunConfig, frame: "pd.DataFrame", command: str) -> int:
+    import reports
+    from sanity.store import identity
+
+    failed = frame[frame["status"] == "failed"]
+    done = frame[frame["status"] != "failed"]
+    if not done.empty:
+        cells = identity({"cells": sorted(done["cell"])})[:8]
+        folder = Path(config.report_dir or Path(config.results_dir) / "reports" / f"{config.dataset}-{config.model}-{cells}")
+        title = f"{config.model} on {config.dataset}, recipe {config.recipe}"
+        files = reports.write(done, folder, command=command, title=title, metric=config.metric, margin=config.margin)
+        reports.show(done, metric=config.metric, margin=config.margin)
+        for path in files.values():
+            print(path)
+    for row in failed.to_dict("records"):
+        print(f"failed: {row['method']} {row['check']} ratio {row['ratio']} seed {row['seed']}: {row['reason']}", file=sys.stderr)
+    return FAILED if len(failed) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,160 @@
+"""The search for a ticket: when a method scores, what it sees, and what its ticket is retrained from."""
+
+import time
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+
+from methods.base import Method
+from sanity import masks
+from sanity.context import Context, State, Training
+from sanity.errors import UserError
+from sanity.grid import Cell
+from sanity.masks import Mask
+from sanity.recipes import Recipe
+from sanity.scoring import scoring_batches
+from sanity.seeds import derive, generator
+from sanity.store import differing, identity
+from sanity.tickets import Ticket
+
+
+@dataclass(frozen=True)
+class Found:
+    """A ticket before its check perturbs it, made anew when it is wanted, and the seconds that its search took."""
+
+    ticket: Callable[[], Ticket]
+    seconds: float
+
+
+def check_against(method: Method, label: str, recipe: Recipe) -> None:
+    """Raises `UserError` where the epochs that the method names do not fit the recipe."""
+    for name in ("scored_at", "rewind_epoch"):
+        epoch = getattr(method, name)
+        if isinstance(epoch, int) and epoch > recipe.epochs:
+            raise UserError(f"{label}: {name}={epoch} lies beyond the {recipe.epochs} epochs of the recipe")
+    if method.rewind == "learning_rate" and method.rewind_epoch == recipe.epochs and method.retrain_epochs is None:
+        raise UserError(f"{label}: rewind_epoch={method.rewind_epoch} leaves nothing to retrain; set retrain_epochs")
+    if scores_trained(method) and method.scored_at != "end" and len(method.ratios(0.5)) > 1:
+        raise UserError(f"{label}: several rounds of training and pruning need scored_at=end")
+
+
+def scores_trained(method: Method) -> bool:
+    """Whether the method scores a network that was trained."""
+    return method.scored_at not in ("init", 0)
+
+
+def needs_dense(method: Method) -> bool:
+    """Whether the method starts from a training of the unpruned network."""
+    return scores_trained(method) or (method.rewind == "weights" and method.rewind_epoch > 0)
+
+
+def snapshots(methods: list[Method]) -> frozenset[int]:
+    """The epochs of dense training that these methods score or rewind to."""
+    scored = {method.scored_at for method in methods if isinstance(method.scored_at, int)}
+    rewound = {method.rewind_epoch for method in methods if method.rewind == "weights"}
+    return frozenset(epoch for epoch in scored | rewound if epoch > 0)
+
+
+def dense_training(cell: Cell, context: Context, method: Method | None = None) -> Training:
+    """The training of the unpruned network: of the cell itself, or the one that the search of `method` starts from."""
+    epochs = None
+    if method is not None and method.scored_at != "end":
+        scored = method.scored_at if isinstance(method.scored_at, int) else 0
+        length = max(scored, method.rewind_epoch if method.rewind == "weights" else 0)
+        epochs = length if length < context.recipe.epochs else None
+
+    def make() -> Ticket:
+        return Ticket(context.state(cell.seed), masks.dense(context.initial(cell.seed)), epochs=epochs)
+
+    return context.training(cell, make(), make, on_seen=method is not None, dense=True)
+
+
+def search(cell: Cell, method: Method, context: Context) -> Generator[Training, None, Found]:
+    """The ticket of `cell` before it is perturbed. Yields the trainings that it needs; looks up what was found before.
+
+    Raises `UserError` where the method cannot score, e.g. for want of examples or because a score is not finite.
+    """
+    dense = last = None
+    if needs_dense(method):
+        dense = last = dense_training(cell, context, method)
+        yield dense
+    targets = method.targets(context.initial(cell.seed))
+    mask: Mask = {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in targets.items()}
+    seconds = 0.0
+    for number, removed in enumerate(method.ratios(cell.ratio) if scores_trained(method) else [cell.ratio]):
+        if number:
+            make = partial(_ticket, cell, method, context, mask, dense, last)
+            last = context.training(cell, make(), make, on_seen=True)
+            yield last
+        mask, spent = _mask(cell, method, context, removed, number, mask, last)
+        seconds += spent
+    return Found(partial(_ticket, cell, method, context, mask, dense, last), seconds)
+
+
+def _mask(
+    cell: Cell, method: Method, context: Context, ratio: float, number: int, alive: Mask, last: Training | None
+) -> tuple[Mask, float]:
+    """The mask of one round of training and pruning, or of all rounds of a method that scores the initialisation."""
+    trained = scores_trained(method)
+    folder = context.store.folder("tickets", identity(_what(cell, method, context, ratio, number)))
+    record, known = context.store.read(folder / "ticket.json"), context.store.load(folder / "mask.safetensors")
+    if record is not None and known is not None:
+        return known, float(record["seconds"])
+    began = time.perf_counter()
+    net = context.loaded(_scored(cell, method, context, last)).to(context.device)
+    seen = context.seen(cell) if cell.check.data_label() and (method.needs_data or trained) else context.train
+    batches = scoring_batches(method, seen, context.recipe, generator(cell.seed, "batches"))
+    source = generator(cell.seed, "score")
+    if trained:
+        on_device = {name: layer.to(context.device) for name, layer in alive.items()}
+        found = method.prune(net, batches, ratio, derive(source, number), on_device)
+    else:
+        found = method.mask(net, batches, ratio, source)
+    mask = {name: layer.cpu() for name, layer in found.items()}
+    spent = time.perf_counter() - began
+    context.store.save(folder / "mask.safetensors", mask)
+    context.store.write(folder / "ticket.json", {"cell": cell.title, "seconds": spent, "layers": masks.layers(mask)})
+    return mask, spent
+
+
+def _what(cell: Cell, method: Method, context: Context, ratio: float, number: int) -> Mapping[str, Any]:
+    """What determines a mask. Data count only where the method looks at them."""
+    trained = scores_trained(method)
+    what = {
+        **context.setting,
+        "method": [cell.method.name, differing(method)],
+        "data_check": cell.check.data_label() if method.needs_data or trained else "",
+        "ratio": ratio,
+        "seed": cell.seed,
+    }
+    if trained:
+        return {**what, "round": number, "recipe": differing(context.recipe), "precision": context.precision}
+    seen_as = [context.recipe.normalise, context.recipe.crop_padding, context.recipe.flip] if method.needs_data else []
+    return {**what, "seen_as": seen_as}
+
+
+def _scored(cell: Cell, method: Method, context: Context, last: Training | None) -> State:
+    """The weights that are scored: at initialisation, or of the last training at its end or at an epoch."""
+    if last is None or not scores_trained(method):
+        return context.state(cell.seed)
+    return context.weights(last, last.epochs if method.scored_at == "end" else int(method.scored_at))
+
+
+def _ticket(
+    cell: Cell, method: Method, context: Context, mask: Mask, dense: Training | None, last: Training | None
+) -> Ticket:
+    """The mask with the weights and the point of the schedule that the method rewinds to."""
+    start, epochs = 0, method.retrain_epochs
+    if method.rewind == "weights" and method.rewind_epoch > 0 and dense is not None:
+        weights, start = context.weights(dense, method.rewind_epoch), method.rewind_epoch
+    elif method.rewind == "learning_rate":
+        weights, start = _scored(cell, method, context, last), method.rewind_epoch
+    elif method.rewind == "fine_tune":
+        weights, start = _scored(cell, method, context, last), context.recipe.epochs
+        epochs = epochs or context.recipe.epochs
+    else:
+        weights = context.state(cell.seed)
+    return Ticket(weights, mask, start, epochs, context.fresh)

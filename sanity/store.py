@@ -1,0 +1,142 @@
+"""Results on disk, content-addressed: what exists is not computed again. Reading records needs no torch.
+
+    RESULTS/tickets/KEY/    ticket.json, mask.safetensors: what a search found
+    RESULTS/trainings/KEY/  record.json, curve.csv, mask.safetensors, weights.safetensors, epoch_K.safetensors
+    RESULTS/cells/KEY.json  one cell of a grid: its ticket measured, and the training that it led to
+
+A file whose name ends in .json is written last: where it is, everything beside it is whole.
+"""
+
+import dataclasses
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from sanity.errors import UserError
+from sanity.files import write_atomically
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+KEY_LENGTH = 20
+
+
+def differing(item: Any) -> dict[str, Any]:
+    """The fields of a dataclass instance that differ from their defaults: a new option with a neutral default leaves
+    every identity as it was."""
+    return {
+        spec.name: getattr(item, spec.name)
+        for spec in dataclasses.fields(item)
+        if spec.init and getattr(item, spec.name) != spec.default
+    }
+
+
+def identity(what: Mapping[str, Any]) -> str:
+    """The name of a result: a hash of what determines it."""
+    text = json.dumps(_plain(what), sort_keys=True, allow_nan=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
+
+
+def _plain(value: Any) -> Any:
+    """`value` as JSON has it; what is not finite becomes null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in (sorted(value) if isinstance(value, set | frozenset) else value)]
+    return value
+
+
+class Store:
+    """A results directory."""
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = Path(root)
+
+    def folder(self, kind: str, key: str) -> Path:
+        """Where the files of the result `key` are."""
+        return self.root / kind / key
+
+    def read(self, path: Path) -> dict[str, Any] | None:
+        """The JSON at `path`; None where there is none, or none that is whole."""
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError):
+            return None
+        return content if isinstance(content, dict) else None
+
+    def write(self, path: Path, content: Mapping[str, Any]) -> None:
+        """Puts `content` at `path` as JSON."""
+        write_atomically(path, json.dumps(_plain(content), indent=1, allow_nan=False, default=str))
+
+    def save(self, path: Path, tensors: Mapping[str, "Tensor"]) -> None:
+        """Puts named tensors at `path` as safetensors."""
+        from safetensors.torch import save
+
+        write_atomically(path, save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}))
+
+    def load(self, path: Path) -> dict[str, "Tensor"] | None:
+        """The tensors at `path`; None where there are none, or none that are whole."""
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            return load_file(path)
+        except (FileNotFoundError, SafetensorError):
+            return None
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Holds the directory for one run. Raises `UserError` where it cannot be written or another run holds it."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.root / ".lock")
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise UserError(
+                f"results_dir={self.root}: another run is writing there; wait for it or choose another results_dir"
+            ) from None
+        except OSError as error:
+            raise UserError(f"results_dir={self.root}: cannot be written ({error.strerror or error})") from None
+        try:
+            write_atomically(self.root / ".holder", f"{os.getpid()}\n")
+            yield
+        finally:
+            lock.release()
+
+
+def rows(root: Path | str, keys: Iterator[str] | list[str] | None = None) -> list[dict[str, Any]]:
+    """One row a cell: the cell joined with the training that it led to."""
+    store = Store(root)
+    names = keys if keys is not None else sorted(path.stem for path in (store.root / "cells").glob("*.json"))
+    found = []
+    for name in names:
+        cell = store.read(store.root / "cells" / f"{name}.json")
+        if cell is None:
+            continue
+        key = str(cell.get("training"))
+        record = store.read(store.folder("trainings", key) / "record.json") or {}
+        found.append({**record, **cell, "cell": name})
+    return found
+
+
+def load_records(root: Path | str) -> "pd.DataFrame":
+    """Every record of a results directory as a frame, one row a cell.
+
+    Raises `UserError` where the directory holds none.
+    """
+    import pandas as pd
+
+    found = rows(root)
+    if not found:
+        raise UserError(f"results_dir={root}: holds no records; run `python -m sanity.run` first")
+    return pd.DataFrame(found)
