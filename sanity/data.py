@@ -1,7 +1,6 @@
 """Data sets as tensors on the device they are used on, uint8 until used; the batches that methods score on."""
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import pairwise
@@ -126,6 +125,17 @@ def statistics(examples: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 
 def scoring_batches(
+    dataset: Dataset, *, dtype: torch.dtype = torch.float32, generator: torch.Generator, **choice: Any
+) -> list[Batch]:
+    """What a method scores on: pairs (normalised examples (n, C, H, W) of `dtype`, targets (n,)), never augmented.
+
+    `choice` are the keywords of `scoring_indices`, which says how examples are drawn and what is raised.
+    """
+    parts = scoring_indices(dataset, generator=generator, **choice)
+    return [(dataset.normalised(part, dtype), dataset.targets[part]) for part in parts]
+
+
+def scoring_indices(
     dataset: Dataset,
     *,
     examples_per_class: int = 10,
@@ -133,41 +143,40 @@ def scoring_batches(
     balanced: bool = True,
     order: Literal["mixed", "class_sorted"] = "mixed",
     split: int = 1,
-    dtype: torch.dtype = torch.float32,
+    examples: int | None = None,
     generator: torch.Generator,
-) -> list[Batch]:
-    """What a method scores on: `batches` * `split` pairs (examples (n, C, H, W) of `dtype`, targets (n,)).
+) -> list[Tensor]:
+    """The positions, on the data's device, of the examples of `batches` * `split` scoring batches.
 
     Every batch is drawn independently and without replacement within it: `examples_per_class` of every class, or,
-    unless `balanced`, examples_per_class * classes examples whatever their class. `order` "mixed" is a random order;
-    "class_sorted" is class after class, so that the halves of `split=2` see different classes (official GraSP). `split`
-    cuts each batch into consecutive parts that differ by at most one example in size. Examples are normalised, never
-    augmented. Raises `UserError` where there are too few examples, naming the class.
+    unless `balanced`, examples_per_class * classes examples whatever their class; `examples` asks for exactly that
+    many whatever their class. `order` "mixed" is a random order; "class_sorted" is class after class, so that the
+    halves of `split=2` see different classes (official GraSP). `split` cuts each batch into consecutive parts whose
+    sizes differ by at most one. Raises `UserError` where there are too few examples, naming the class.
     """
     if order not in ("mixed", "class_sorted"):
         raise unknown("order", order, ("mixed", "class_sorted"))
-    size = examples_per_class * dataset.classes
+    size = examples or examples_per_class * dataset.classes
     if not 1 <= split <= size:
         raise UserError(f"split={split}: a batch of {size} examples can be cut into 1 to {size} parts")
     targets = dataset.targets.cpu()
-    pairs: list[Batch] = []
+    parts: list[Tensor] = []
     for _ in range(batches):
-        index = _drawn(targets, dataset.classes, examples_per_class, balanced, generator)
+        index = _drawn(targets, dataset.classes, size, balanced and examples is None, generator)
         if order == "class_sorted":
             index = index[targets[index].argsort(stable=True)]
-        for part in _parts(index.to(dataset.targets.device), split):
-            pairs.append((dataset.normalised(part, dtype), dataset.targets[part]))
-    return pairs
+        parts += _parts(index.to(dataset.targets.device), split)
+    return parts
 
 
-def _drawn(targets: Tensor, classes: int, per_class: int, balanced: bool, generator: torch.Generator) -> Tensor:
-    """The indices of one batch, in random order."""
+def _drawn(targets: Tensor, classes: int, size: int, balanced: bool, generator: torch.Generator) -> Tensor:
+    """The positions of `size` examples in random order, `balanced` ones size / classes from every class."""
+    if size > len(targets):
+        raise UserError(f"{size} examples are asked for scoring, the data set has {len(targets)}")
     shuffled = torch.randperm(len(targets), generator=generator)
     if not balanced:
-        if per_class * classes > len(targets):
-            raise UserError(f"{per_class * classes} examples are asked for scoring, the data set has {len(targets)}")
-        return shuffled[: per_class * classes]
-    counts = targets.bincount(minlength=classes)
+        return shuffled[:size]
+    counts, per_class = targets.bincount(minlength=classes), size // classes
     if counts.min() < per_class:
         rare = int(counts.argmin())
         raise UserError(f"class {rare} has {int(counts[rare])} examples, {per_class} a class are asked for scoring")
@@ -177,6 +186,7 @@ def _drawn(targets: Tensor, classes: int, per_class: int, balanced: bool, genera
     return index[torch.randperm(len(index), generator=generator)]
 
 
-def _parts(index: Tensor, split: int) -> Iterator[Tensor]:
+def _parts(index: Tensor, split: int) -> list[Tensor]:
+    """`split` consecutive parts whose sizes differ by at most one."""
     bounds = [part * len(index) // split for part in range(split + 1)]
-    return (index[start:stop] for start, stop in pairwise(bounds))
+    return [index[start:stop] for start, stop in pairwise(bounds)]

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sanity.data import Dataset, load, scoring_batches, statistics
+from sanity.data import Dataset, load, scoring_batches, scoring_indices, statistics
 from sanity.errors import UserError
 
 
@@ -193,11 +193,19 @@ def test_unbalanced_batches_are_not_balanced(digits: tuple[Dataset, Dataset]) ->
     assert labels.bincount(minlength=10).tolist() != [10] * 10
 
 
+def test_a_number_of_examples_is_drawn_whatever_their_class(digits: tuple[Dataset, Dataset]) -> None:
+    one, two = scoring_indices(digits[0], examples=128, batches=2, generator=seeded())
+    assert len(one) == len(one.unique()) == len(two) == 128
+    assert not torch.equal(one, two)
+    assert torch.equal(one, scoring_indices(digits[0], examples=128, generator=seeded())[0])
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"examples_per_class": 5}, "class 1 has 4 examples, 5 a class"),
         ({"examples_per_class": 7, "balanced": False}, "14 examples are asked for scoring, the data set has 13"),
+        ({"examples": 14}, "14 examples are asked for scoring, the data set has 13"),
         ({"examples_per_class": 1, "split": 3}, "split=3"),
         ({"order": "sorted"}, "unknown order 'sorted'"),
     ],
