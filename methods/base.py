@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from methods.scratch import scratch
-from sanity.allocation import Allocation, SmartRatio
+from sanity.allocation import Allocation, SmartRatio, check_ratio
 from sanity.errors import UserError, unknown
 from sanity.masks import Mask, Scores, allocate, check_finite, prunable
 from sanity.options import fill
@@ -114,7 +114,8 @@ class Method(ABC):
             return self._prune(net, prepared, ratio, generator, alive)
 
     def ratios(self, ratio: float) -> list[float]:
-        """The fraction of all weights that is gone after each round; the last is `ratio`."""
+        """The fraction of all weights that is gone after each round; the last is `ratio`, which must lie in (0, 1)."""
+        check_ratio(ratio)
         rounds = self.rounds
         if self.removed_per_round is not None:
             exact = log(1 - ratio) / log(1 - self.removed_per_round)

@@ -23,10 +23,15 @@ class Allocation(ABC):
         """Kept weights per parameter. Raises `UserError` where the ratio leaves this allocation nothing to share out."""
 
 
-def budget(total: int, ratio: float) -> int:
-    """round(density * total), the number of weights that a network of `total` prunable weights keeps."""
+def check_ratio(ratio: float) -> None:
+    """Raises `UserError` for a ratio outside (0, 1)."""
     if not 0 < ratio < 1:
         raise UserError(f"ratio={ratio}: must lie in (0, 1), the fraction of weights removed")
+
+
+def budget(total: int, ratio: float) -> int:
+    """round(density * total), the number of weights that a network of `total` prunable weights keeps."""
+    check_ratio(ratio)
     kept = round((1 - ratio) * total)
     if kept == 0:
         raise UserError(f"ratio={ratio}: leaves none of the {total} prunable weights; the largest that leaves one is {1 - 1 / total:.6g}")
