@@ -7,6 +7,7 @@ from typing import Any, ClassVar, TypeVar
 import torch
 
 from sanity.data import Dataset
+from sanity.errors import UserError
 from sanity.options import fill
 from sanity.seeds import derive
 from sanity.tickets import Ticket
@@ -43,7 +44,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Composed(Check):
-    """Several checks, applied from left to right, each drawing what it would draw alone."""
+    """One or more checks, applied from left to right, each drawing the same whatever its company."""
 
     parts: Mapping[str, Check]
 
@@ -68,4 +69,6 @@ class Composed(Check):
 
 def from_class(cls: type[Check], name: str, options: Mapping[str, Any]) -> Check:
     """An instance of `cls` with `options` over its defaults."""
+    if not (isinstance(cls, type) and issubclass(cls, Check)):
+        raise UserError(f"check {name} is no class that derives from checks.base.Check")
     return fill(cls, options, name)

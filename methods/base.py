@@ -132,8 +132,10 @@ class Method(ABC):
         return SmartRatio(self.smart_decay, self.smart_linear_keep, self.smart_layer_count)
 
     def _scores(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
-        scores = {name: score.detach() for name, score in self.saliency(net, batches, generator).items()}
-        self._check(net, scores)
+        given = self.saliency(net, batches, generator)
+        self._check(net, given)
+        # in module order, whatever the order they came in: ties and layers are told apart by position
+        scores = {name: given[name].detach() for name in self.targets(net)}
         return {name: -score for name, score in scores.items()} if self.invert else scores
 
     def _prune(
@@ -146,12 +148,15 @@ class Method(ABC):
         return allocate(self._scores(net, batches, generator), ratio, self.rule(), alive)
 
     def _check(self, net: nn.Module, scores: Scores) -> None:
-        shapes = {name: parameter.shape for name, parameter in self.targets(net).items()}
-        given = {name: score.shape for name, score in scores.items()}
-        if given != shapes:
-            wrong = sorted(set(given.items()) ^ set(shapes.items()))[0]
-            raise UserError(f"{type(self).__name__} scores '{wrong[0]}' with shape {tuple(given.get(wrong[0], ()))}, "
-                            f"but its weight has {tuple(shapes.get(wrong[0], ()))}")
+        owner, weights = type(self).__name__, self.targets(net)
+        if missing := [name for name in weights if name not in scores]:
+            raise UserError(f"{owner} gives no score for '{missing[0]}'")
+        for name, score in scores.items():
+            if name not in weights:
+                raise UserError(f"{owner} scores '{name}', which is none of the weights: {', '.join(weights)}")
+            if score.shape != weights[name].shape or not score.is_floating_point():
+                got, wanted = (f"{value.dtype} {tuple(value.shape)}" for value in (score, weights[name]))
+                raise UserError(f"{owner} scores '{name}' with {got}, but its weight has {wanted}")
         check_finite(scores)
 
 
@@ -166,6 +171,8 @@ def chunks(batch: tuple[Tensor, Tensor], size: int | None) -> Iterator[tuple[Ten
 
 def from_class(cls: type[Method], name: str, variant: str, options: Mapping[str, Any]) -> Method:
     """An instance of `cls` with the settings of `variant` under `options`."""
+    if not (isinstance(cls, type) and issubclass(cls, Method)):
+        raise UserError(f"method {name} is no class that derives from methods.base.Method")
     if variant and variant not in cls.variants:
         raise unknown(f"variant of {name}", variant, cls.variants)
     preset = cls.variants[variant] if variant else {}
