@@ -26,6 +26,8 @@ class HalfDataset(Check):
 
     def corrupt(self, dataset: Dataset, generator: torch.Generator) -> Dataset:
         half = (len(dataset) + 1) // 2
-        chosen = torch.arange(half) if self.which == "first" else torch.randperm(len(dataset), generator=generator)[:half]
+        chosen = (
+            torch.arange(half) if self.which == "first" else torch.randperm(len(dataset), generator=generator)[:half]
+        )
         chosen = chosen.sort().values.to(dataset.targets.device)
         return replace(dataset, examples=dataset.examples[chosen], targets=dataset.targets[chosen])

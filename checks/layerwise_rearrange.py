@@ -22,4 +22,6 @@ class LayerwiseRearrange(Check):
     destroys: ClassVar[str] = "which weights of a layer are kept"
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
-        return replace(ticket, mask={name: permute(layer, derive(generator, name)) for name, layer in ticket.mask.items()})
+        return replace(
+            ticket, mask={name: permute(layer, derive(generator, name)) for name, layer in ticket.mask.items()}
+        )

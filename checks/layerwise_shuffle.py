@@ -28,7 +28,8 @@ class LayerwiseShuffle(Check):
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
         shuffled = {
-            name: self._shuffle(ticket.weights[name], layer, derive(generator, name)) for name, layer in ticket.mask.items()
+            name: self._shuffle(ticket.weights[name], layer, derive(generator, name))
+            for name, layer in ticket.mask.items()
         }
         return replace(ticket, weights={**ticket.weights, **shuffled})
 

@@ -15,7 +15,8 @@ from sanity.allocation import Allocation, SmartRatio, check_ratio
 from sanity.errors import UserError, unknown
 from sanity.masks import Mask, Scores, allocate, check_finite, prunable
 from sanity.options import fill
-from sanity.seeds import derive, generator as seeded
+from sanity.seeds import derive
+from sanity.seeds import generator as seeded
 
 Batches = Sequence[tuple[Tensor, Tensor]]
 Epoch = Annotated[int, Field(ge=0)]
@@ -64,7 +65,7 @@ class Method(ABC):
     def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
         """The score of every prunable weight of `net`, keyed and shaped like `self.targets(net)`; higher is kept.
 
-        net: a copy in full precision, in evaluation mode, which may be used freely but whose weights must be left alone.
+        net: a copy in full precision and evaluation mode, to be used freely but for its weights, which must stay.
         batches: (examples, targets) on the device of `net` and in its precision.
         generator: a CPU generator, the only source of randomness.
         """
@@ -73,7 +74,7 @@ class Method(ABC):
         """The parameters that are scored and pruned: the weights of every Conv2d and Linear."""
         return prunable(net)
 
-    def prepare(self, net: nn.Module, generator: torch.Generator) -> None:
+    def prepare(self, net: nn.Module, generator: torch.Generator) -> None:  # noqa: B027 (a hook, optional)
         """Turns the copy of the network into the one that is scored; once, before the first round."""
 
     def score(self, model: nn.Module, batches: Batches, generator: torch.Generator | None = None) -> dict[str, Tensor]:
@@ -90,9 +91,7 @@ class Method(ABC):
             self.prepare(net, derive(source, "prepare"))
             return self._scores(net, prepared, source)
 
-    def mask(
-        self, model: nn.Module, batches: Batches, ratio: float, generator: torch.Generator | None = None
-    ) -> Mask:
+    def mask(self, model: nn.Module, batches: Batches, ratio: float, generator: torch.Generator | None = None) -> Mask:
         """The mask after all rounds: parameter name -> boolean tensor, true where the weight is kept.
 
         Exactly round((1 - ratio) * N) weights are kept (smart_ratio: its published counts). Arguments as for `score`.

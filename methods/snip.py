@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from methods.base import Batches
 from methods.gradients import GradientMethod, gradient
 from sanity.masks import prunable
-from sanity.models.init import draw
+from sanity.models.init import Kind, draw
+
+ScoreWeights = Literal["own", "random_normal", "truncated_normal", "glorot", "he", "lee2019", "xavier_normal"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +27,8 @@ class SNIP(GradientMethod):
     batch norm in inference mode; a widely copied port re-draws the copy it scores and scores one augmented random
     batch; Frankle et al. 2021 take the absolute value batch by batch.
 
-    aggregate: `abs_of_sum` |w * sum of the batches' gradients|, or `sum_of_abs`, each batch's |w g| weighted by its size.
+    aggregate: `abs_of_sum` |w * sum of the batches' gradients|, or `sum_of_abs`, every batch's |w g| weighted by its
+        size.
     score_weights: `own` scores the weights that will be trained; otherwise the name of an initialisation from which a
         copy is drawn (random_normal, truncated_normal, glorot, he: the RN, TN, VS-X and VS-H of Lee et al., Table 3).
     biases: `pruned` scores and prunes the biases of Conv2d and Linear too.
@@ -45,7 +48,7 @@ class SNIP(GradientMethod):
     }
 
     aggregate: Literal["abs_of_sum", "sum_of_abs"] = "abs_of_sum"
-    score_weights: Literal["own", "random_normal", "truncated_normal", "glorot", "he", "lee2019", "xavier_normal"] = "own"
+    score_weights: ScoreWeights = "own"
     biases: Literal["never", "pruned"] = "never"
 
     def targets(self, net: nn.Module) -> dict[str, nn.Parameter]:
@@ -57,7 +60,8 @@ class SNIP(GradientMethod):
             return
         with torch.no_grad():
             for weight in prunable(net).values():
-                weight.copy_(draw(self.score_weights, weight.shape, "conv" if weight.dim() == 4 else "linear", generator))
+                kind: Kind = "conv" if weight.dim() == 4 else "linear"
+                weight.copy_(draw(self.score_weights, weight.shape, kind, generator))
 
     def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
         weights = self.targets(net)

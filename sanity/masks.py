@@ -37,7 +37,7 @@ def dense(model: nn.Module) -> Mask:
 
 
 def keep_best(scores: Tensor, count: int) -> Tensor:
-    """A boolean tensor shaped like `scores`, true for exactly `count` of the highest; among equals the first is kept."""
+    """A boolean tensor like `scores`, true for exactly `count` of the highest; among equals the first is kept."""
     flat = scores.flatten()
     if count >= flat.numel():
         return torch.ones_like(scores, dtype=torch.bool)
@@ -64,7 +64,7 @@ def allocate(
     """The mask that removes `ratio` of all weights and keeps the highest scores.
 
     scores: parameter name -> tensor shaped like the weight. Higher is kept; ties are broken by position.
-    ratio: fraction removed, in (0, 1); exactly round((1 - ratio) * N) weights are kept (smart_ratio: its published counts).
+    ratio: fraction removed, in (0, 1); exactly round((1 - ratio) * N) are kept (smart_ratio: its published counts).
     allocation: global (all layers ranked together), uniform, erk, smart_ratio, or an `Allocation`.
     alive: weights that may be kept. One that an earlier round pruned is never revived.
 
@@ -142,6 +142,6 @@ def overlap(mask: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> float:
 
 
 def expected_overlap(mask: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> float:
-    """The overlap that two masks with these counts per layer have on average when positions within a layer are random."""
+    """The mean overlap of two masks with these counts per layer when positions within a layer are random."""
     common = sum(int(layer.sum()) * int(other[name].sum()) / layer.numel() for name, layer in mask.items())
     return common / max(kept(mask), 1)
