@@ -88,7 +88,7 @@ def run(lanes: Sequence[Lane], watch: Watch, numbers: Sequence[Sequence[int]]) -
         clock = time.perf_counter()
         for lane in active:
             lane.begin_epoch()
-        for step in range(active[0].steps):
+        for step in range(min(lane.step for lane in active), active[0].steps):
             for lane in active:
                 if lane.step == step:
                     lane.take_step()

@@ -1,0 +1,98 @@
+"""Recipes: the papers' numbers, overrides, and mistakes in one line."""
+
+import subprocess
+import sys
+from dataclasses import asdict
+
+import pytest
+
+from sanity import recipes
+from sanity.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "dataset", "numbers"),
+    [
+        (
+            "su2020",
+            "vgg19",
+            "cifar10",
+            {"epochs": 160, "batch_size": 64, "weight_decay": 1e-4, "milestones": (80, 120)},
+        ),
+        ("su2020", "resnet32", "tiny_imagenet", {"epochs": 300, "milestones": (150, 225)}),
+        ("wang2020", "vgg19", "cifar10", {"batch_size": 128, "weight_decay": 5e-4, "milestones": (80, 120)}),
+        ("wang2020", "resnet32", "cifar100", {"batch_size": 128, "weight_decay": 1e-4, "normalise": "dataset"}),
+        (
+            "frankle2021",
+            "lenet_300_100",
+            "mnist",
+            {"epochs": 40, "momentum": 0, "weight_decay": 0, "schedule": "constant"},
+        ),
+        ("frankle2021", "vgg16", "cifar10", {"normalise": "imagenet", "weight_decay": 1e-4, "crop_padding": 4}),
+        ("frankle2021", "resnet18", "tiny_imagenet", {"batch_size": 256, "lr": 0.2, "warmup_epochs": 5}),
+        ("renda2020", "vgg16", "cifar10", {"epochs": 182, "milestones": (91, 136), "weight_decay": 5e-4}),
+        ("renda2020", "resnet20", "cifar10", {"weight_decay": 2e-4}),
+        ("tanaka2020", "vgg16", "cifar100", {"nesterov": True, "milestones": (60, 120), "weight_decay": 1e-4}),
+        ("atanov2021", "vgg19", "cifar10", {"batch_size": 128, "weight_decay": 5e-4}),
+        ("atanov2021_snip", "vgg19", "cifar10", {"batch_size": 64, "weight_decay": 1e-4}),
+        ("atanov2021_random", "resnet32", "cifar10", {"batch_size": 128, "weight_decay": 5e-4}),
+        ("lee2019", "lenet_300_100", "mnist", {"batch_size": 100, "flip": False, "holdout": 0.1, "lr": 0.1}),
+        ("lee2019", "vgg16", "cifar10", {"batch_size": 128, "flip": True, "crop_padding": 4, "weight_decay": 5e-4}),
+    ],
+)
+def test_a_recipe_has_its_papers_numbers(name: str, model: str, dataset: str, numbers: dict[str, object]) -> None:
+    recipe = asdict(recipes.get(name, model, dataset))
+    assert {key: recipe[key] for key in numbers} == numbers
+
+
+def test_lee2019_decays_every_25k_iterations_of_its_540_step_epochs() -> None:
+    milestones = recipes.get("lee2019", "lenet_300_100", "mnist").milestones
+    assert [round(milestone * 540) for milestone in milestones] == [25_000, 50_000, 75_000, 100_000, 125_000]
+
+
+def test_overrides_come_as_text_or_values() -> None:
+    assert recipes.get("quick", lr="0.05", optimizer="adam", flip="true") == recipes.get(
+        "quick", lr=0.05, optimizer="adam", flip=True
+    )
+    assert recipes.get("su2020", milestones="1,2.5").milestones == (1.0, 2.5)
+
+
+def test_milestones_and_warm_up_keep_their_place_when_only_the_length_changes() -> None:
+    assert recipes.get("su2020", epochs=16).milestones == (8.0, 12.0)
+    assert recipes.get("frankle2021", "resnet18", "tiny_imagenet", epochs=40).warmup_epochs == 1.0
+    assert recipes.get("su2020", epochs=16, milestones="2").milestones == (2.0,)
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "says"),
+    [
+        ("su202", {}, "Did you mean 'su2020'"),
+        ("su2020", {"optimiser": "adam"}, "Did you mean 'optimizer'"),
+        ("su2020", {"lr": 0}, "recipe.lr=0: should be greater than 0"),
+        ("su2020", {"lr": "nan"}, "recipe.lr=nan"),
+        ("su2020", {"optimizer": "lion"}, "recipe.optimizer=lion"),
+        ("su2020", {"epochs": "1.5"}, "recipe.epochs=1.5"),
+        ("su2020", {"milestones": "120,80"}, "recipe.milestones=120,80: must rise"),
+        ("su2020", {"milestones": "a"}, "recipe.milestones=a"),
+        ("su2020", {"warmup_epochs": 161}, "recipe.warmup_epochs=161"),
+        ("tanaka2020", {"momentum": 0}, "recipe.nesterov=true"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_key_and_value(name: str, overrides: dict[str, object], says: str) -> None:
+    with pytest.raises(UserError) as caught:
+        recipes.get(name, **overrides)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", recipes.NAMES)
+def test_the_description_of_a_recipe_gives_it_back(name: str) -> None:
+    recipe = recipes.get(name, "vgg19", "cifar10")
+    pairs = (item.removeprefix("recipe.").split("=") for item in recipes.describe(recipe).split(" "))
+    assert recipes.get("quick", **dict(pairs)) == recipe
+    assert recipes.summary(name)
+
+
+def test_recipes_import_without_torch() -> None:
+    code = "import sys, sanity.recipes, sanity.schedule; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,204 @@
+"""Interrupted anywhere, killed anywhere, damaged anyhow: the end result is bit-equal, or training starts afresh."""
+
+import dataclasses
+import json
+import logging
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from training_nets import digits, equal, half_mask, tiny_conv, tiny_mlp
+
+from sanity import checkpoint
+from sanity.recipes import Recipe
+from sanity.training import Interrupted, Job, Trained, train
+
+STEPS = 7  # of an epoch: 101 examples in batches of 16
+
+
+def recipe(**fields: Any) -> Recipe:
+    return Recipe(**{"epochs": 3, "batch_size": 16, "crop_padding": 1, "weight_decay": 1e-3, **fields})
+
+
+def fit(job: Job, how: Recipe, **options: Any) -> Trained:
+    given = {"device": "cpu", "precision": "fp32", "deterministic": True, **options}
+    return train([job], *digits(), how, **given)[0]
+
+
+class After:
+    """A stop that says so after a number of steps."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    def __call__(self) -> bool:
+        self.left -= 1
+        return self.left <= 0
+
+
+def job_in(folder: Path | None, model: nn.Module | None = None, **fields: Any) -> Job:
+    model = model or tiny_conv()
+    return Job(model, half_mask(model), seed=4, directory=folder, snapshots=frozenset({0, 2}), **fields)
+
+
+def assert_same(one: Trained, other: Trained) -> None:
+    assert equal(one.weights, other.weights)
+    assert one.curve == other.curve
+    assert one.snapshots.keys() == other.snapshots.keys() == {0, 2}
+    assert all(equal(one.snapshots[epoch], other.snapshots[epoch]) for epoch in one.snapshots)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adadelta"])
+def test_interrupted_every_few_steps_it_ends_as_if_never(tmp_path: Path, optimizer: str, precision: str) -> None:
+    how = recipe(optimizer=optimizer, schedule="plateau", patience=1)
+    whole = fit(job_in(None), how, precision=precision)
+    interruptions = 0
+    for _ in range(20):
+        try:
+            result = fit(job_in(tmp_path), how, precision=precision, stop=After(2), checkpoint_minutes=999)
+            break
+        except Interrupted:
+            interruptions += 1
+    assert interruptions >= 3 * STEPS // 2
+    assert result.resumed_from is not None
+    assert_same(result, whole)
+
+
+@pytest.mark.parametrize("stopped", range(1, 3 * STEPS + 1))
+def test_interrupted_after_any_step_it_ends_as_if_never(tmp_path: Path, stopped: int) -> None:
+    whole = fit(job_in(None), recipe())
+    with pytest.raises(Interrupted):
+        fit(job_in(tmp_path), recipe(), stop=After(stopped), checkpoint_minutes=999)
+    result = fit(job_in(tmp_path), recipe())
+    assert result.resumed_from == (stopped - 1) // STEPS  # epochs that were tested and booked
+    assert_same(result, whole)
+
+
+def test_dropout_goes_on_with_the_same_noise(tmp_path: Path) -> None:
+    def model() -> nn.Module:
+        return nn.Sequential(tiny_mlp(), nn.Dropout(0.5))
+
+    whole = fit(job_in(None, model()), recipe())
+    with pytest.raises(Interrupted):
+        fit(job_in(tmp_path, model()), recipe(), stop=After(11))
+    assert_same(fit(job_in(tmp_path, model()), recipe()), whole)
+
+
+KILLED = """
+import sys, torch
+sys.path.insert(0, {tests!r})
+from pathlib import Path
+from test_resume import fit, job_in, recipe
+torch.set_num_threads(1)
+tell = lambda job, row: print(row["epoch"], flush=True)
+fit(job_in(Path({folder!r})), recipe(epochs=40), checkpoint_minutes=0, progress=tell)
+"""
+
+
+@pytest.fixture
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("_one_thread")
+def test_killed_at_any_moment_it_ends_as_if_never(tmp_path: Path) -> None:
+    whole = fit(job_in(None), recipe(epochs=40))
+    code = KILLED.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
+    reached = 0
+    for delay in (0.003, 0.013, 0.031):  # well within an epoch of 7 steps and as many checkpoints
+        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            epoch = int(process.stdout.readline())
+            assert epoch > reached, "what an earlier process finished must not be trained again"
+            reached = epoch
+            time.sleep(delay)
+            process.send_signal(signal.SIGKILL)
+        assert process.returncode == -signal.SIGKILL
+    result = fit(job_in(tmp_path), recipe(epochs=40))
+    assert result.resumed_from is not None
+    assert result.resumed_from >= reached
+    assert_same(result, whole)
+
+
+def damage(path: Path, how: str) -> None:
+    content = bytearray(path.read_bytes())
+    if how == "truncated":
+        content = content[: len(content) // 2]
+    elif how == "empty":
+        content = bytearray()
+    elif how == "one bit":
+        content[-1] ^= 1
+    else:
+        content[:8] = b"\xff" * 8
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("how", ["truncated", "empty", "one bit", "header"])
+@pytest.mark.parametrize("what", ["checkpoint.safetensors", "snapshot-0.safetensors"])
+def test_a_damaged_file_costs_one_line_and_time_but_no_result(
+    tmp_path: Path, what: str, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = fit(job_in(None), recipe())
+    with pytest.raises(Interrupted):
+        fit(job_in(tmp_path), recipe(), stop=After(10))
+    damage(tmp_path / what, how)
+    with caplog.at_level(logging.WARNING):
+        result = fit(job_in(tmp_path), recipe())
+    assert what in caplog.messages[0]
+    assert all("\n" not in message for message in caplog.messages)
+    assert result.resumed_from is None
+    assert_same(result, whole)
+
+
+@pytest.mark.parametrize("change", [{"lr": 0.05}, {"seed": 5}, {"start_epoch": 1}, {"mask": None}])
+def test_the_checkpoint_of_another_training_is_not_continued(
+    tmp_path: Path, change: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(Interrupted):
+        fit(job_in(tmp_path), recipe(), stop=After(10))
+    how = recipe(**({"lr": 0.05} if "lr" in change else {}))
+    fields = {} if "lr" in change else change
+    expected = fit(dataclasses.replace(job_in(None), **fields), how)
+    result = fit(dataclasses.replace(job_in(tmp_path), **fields), how)
+    assert "another training" in caplog.text
+    assert equal(result.weights, expected.weights)
+
+
+def test_where_no_checkpoint_can_be_written_training_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").write_text("in the way")
+    result = fit(job_in(tmp_path / "file"), recipe(), checkpoint_minutes=0)
+    assert "was not written" in caplog.text
+    assert_same(result, fit(job_in(None), recipe()))
+
+
+def test_a_checkpoint_is_written_after_the_minutes_and_no_sooner(tmp_path: Path) -> None:
+    fit(Job(tiny_mlp(), None, 0, directory=tmp_path), recipe(), checkpoint_minutes=999)
+    assert not list(tmp_path.iterdir())
+    fit(Job(tiny_mlp(), None, 0, directory=tmp_path), recipe(), checkpoint_minutes=0)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.safetensors"]
+
+
+def test_what_is_written_is_read_back_and_the_digest_sees_every_change(tmp_path: Path) -> None:
+    tensors = {"a": torch.arange(6.0).view(2, 3), "b": torch.tensor(True), "c": torch.zeros(0, 2)}
+    assert checkpoint.write(tmp_path / "file", tensors, {"step": 3})
+    found = checkpoint.read(tmp_path / "file")
+    assert found is not None
+    assert equal(found[0], tensors)
+    assert found[1] == json.loads('{"step": 3}')
+    one = checkpoint.digest(tensors)
+    assert one == checkpoint.digest({**tensors, "a": tensors["a"].t().contiguous().t()}), (
+        "layout in memory is not content"
+    )
+    for change in ({"a": tensors["a"].view(3, 2)}, {"a": tensors["a"].double()}, {"a": -tensors["a"]}):
+        assert one != checkpoint.digest({**tensors, **change})
