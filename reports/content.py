@@ -7,11 +7,22 @@ from dataclasses import dataclass
 import pandas as pd
 
 from reports import figures, provenance
-from reports.numbers import DATASETS, MEANINGS, SYMBOLS, mean_std, method_name, p_value, percent, share, with_half
+from reports.numbers import (
+    DATASETS,
+    MEANINGS,
+    SYMBOLS,
+    mean_std,
+    method_name,
+    p_value,
+    percent,
+    seeds,
+    share,
+    with_half,
+)
 from reports.records import CONTROL
 from reports.sentences import notes, overview, sentence
 from reports.statistics import VERDICTS, Cell, PaperDelta, Summary
-from reports.tables import inside_text, legend, metric_text, paper_number, verdict_text
+from reports.tables import inside_text, legend, metric_text, paper_number
 
 TITLE = "Does the ticket depend on what its method says?"
 
@@ -24,6 +35,11 @@ class Value:
     sort: float | str = ""
     verdict: str = ""
     note: str = ""
+
+    @property
+    def full(self) -> str:
+        """Text and note in one, for formats without a second line."""
+        return f"{self.text} ({self.note})" if self.note else self.text
 
 
 @dataclass(frozen=True)
@@ -137,10 +153,10 @@ def _comparisons(summary: Summary) -> Table:
     columns: list[tuple[str, bool, Getter]] = [
         ("accuracy, %", True, lambda cell: Value(mean_std(cell.accuracy), cell.accuracy.mean)),
         ("difference", True, _difference),
-        ("verdict", False, lambda cell: Value(verdict_text(cell), verdict=_verdict(cell))),
+        ("verdict", False, _verdict),
         ("p (Holm)", True, _p),
-        ("overlap", True, lambda cell: Value(share(cell.overlap), cell.overlap)),
-        ("by chance", True, lambda cell: Value(share(cell.expected_overlap), cell.expected_overlap)),
+        ("overlap", True, lambda cell: _share(cell.overlap)),
+        ("chance", True, lambda cell: _share(cell.expected_overlap)),
         ("kept", True, lambda cell: Value("" if math.isnan(cell.kept) else f"{cell.kept:,.0f}", cell.kept)),
         ("notes", False, lambda cell: Value("; ".join(notes(cell)))),
     ]  # fmt: skip
@@ -194,11 +210,20 @@ def _difference(cell: Cell) -> Value:
     if cell.comparison is None or not cell.comparison.difference.n:
         return Value("")
     difference = cell.comparison.difference
-    return Value(f"{with_half(difference.mean, difference.half)} ({difference.n})", difference.mean)
+    pairs = "" if difference.n == cell.accuracy.n else f" ({difference.n})"
+    return Value(with_half(difference.mean, difference.half) + pairs, difference.mean)
 
 
-def _verdict(cell: Cell) -> str:
-    return cell.comparison.verdict if cell.comparison else ""
+def _share(value: float) -> Value:
+    return Value("" if math.isnan(value) else share(value), value)
+
+
+def _verdict(cell: Cell) -> Value:
+    if cell.comparison is None:
+        return Value("")
+    verdict = cell.comparison.verdict
+    wanted = seeds(cell.comparison) if verdict == "undecided" else ""
+    return Value(f"{SYMBOLS[verdict]} {verdict}", verdict=verdict, note=wanted)
 
 
 def _p(cell: Cell) -> Value:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from reports.numbers import method_name, percent, points, seeds, with_half
-from reports.statistics import Cell, Summary
+from reports.statistics import VERDICTS, Cell, Summary
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def _caveat(cell: Cell, summary: Summary) -> str:
     found = []
     for name, side in (("with it", cell), ("without it", control)):
         if side is not None and side.diverged:
-            found.append(f"{len(side.diverged)} of {side.accuracy.n} runs {name} diverged and count")
+            found.append(f"{len(side.diverged)} of {side.accuracy.n} runs {name} diverged (counted as recorded)")
         if side is not None and side.collapsed_runs:
             found.append(f"{side.collapsed_runs} of {side.accuracy.n} tickets {name} have an empty layer")
     if cell.comparison and cell.comparison.unpaired and cell.comparison.difference.n:
@@ -129,7 +129,7 @@ def overview(summary: Summary) -> str:
     verdicts = [cell.comparison.verdict for cell in summary.cells if cell.comparison]
     if not verdicts:
         return "No check is part of these results, so there is nothing to compare with the unperturbed tickets."
-    counts = {verdict: verdicts.count(verdict) for verdict in dict.fromkeys(sorted(verdicts))}
+    counts = {verdict: verdicts.count(verdict) for verdict in VERDICTS if verdict in verdicts}
     parts = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     noun = "comparison" if len(verdicts) == 1 else "comparisons"
     return f"{len(verdicts)} {noun} with the unperturbed ticket: {parts}."

@@ -41,8 +41,8 @@ def legend(summary: Summary) -> str:
     return (
         f"Accuracy: {summary.metric} test accuracy in percent, mean ± standard deviation (runs). Difference: to the "
         f"unperturbed ticket of the same seed, in points, ± half its 95 % interval. Equivalent: within "
-        f"{summary.margin:g} points. Overlap: share of the kept weights that the unperturbed mask keeps too "
-        f"(expected by chance). {percent(summary.alpha)} error; Holm's correction over {summary.family} tests."
+        f"{summary.margin:g} points. Overlap: share of the kept weights that the unperturbed mask keeps too, "
+        f"and by chance. {percent(summary.alpha)} error; Holm's correction over {summary.family} tests."
     )
 
 
@@ -56,8 +56,8 @@ def verdict_text(cell: Cell) -> str:
 
 
 def _comparisons(setting: tuple[str, str, str], cells: list[Cell], summary: Summary) -> Table:
-    table = _table(" · ".join(setting), "accuracy", "difference", "verdict", "overlap %", "chance %")
-    _as_text(table.columns[3], 17)
+    table = _table(" · ".join(setting), cells, "accuracy", "difference", "verdict", "overlap", "chance")
+    _as_text(table.columns[3], 16)
     for heading, group in _grouped(cells):
         table.add_row(heading, style="bold")
         for cell in group:
@@ -75,7 +75,7 @@ def _comparisons(setting: tuple[str, str, str], cells: list[Cell], summary: Summ
 
 def _papers(cells: list[Cell]) -> Table:
     title = "against the paper (delta: ours minus the paper's, ± half its 95 % interval)"
-    table = _table(title, "ours", "paper", "delta", "metric", "paper is")
+    table = _table(title, cells, "ours", "paper", "delta", "metric", "paper is")
     _as_text(table.columns[4], 10)
     _as_text(table.columns[5], 12)
     for heading, group in _grouped([cell for cell in cells if cell.paper]):
@@ -89,10 +89,11 @@ def _papers(cells: list[Cell]) -> Table:
     return table
 
 
-def _table(title: str, *columns: str) -> Table:
+def _table(title: str, cells: list[Cell], *columns: str) -> Table:
     """A table whose first column names the method, and indented below it the checks."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0), show_edge=False)
-    table.add_column("check", max_width=29, overflow="fold")
+    longest = max(max(len(_heading(cell)), len(cell.check) + 2) for cell in cells)
+    table.add_column("check", min_width=min(longest, 29), max_width=29, overflow="fold")
     for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
     return table
@@ -104,40 +105,14 @@ def _as_text(column: Column, width: int) -> None:
 
 def _grouped(cells: list[Cell]) -> list[tuple[Text, list[Cell]]]:
     """The cells of each method and ratio under their heading (`Text`, since "[option=1]" is no markup)."""
-    groups: dict[tuple[str, float], list[Cell]] = {}
+    groups: dict[str, list[Cell]] = {}
     for cell in cells:
-        groups.setdefault((cell.method, cell.ratio), []).append(cell)
-    return [(Text(f"{method_name(method)} {percent(ratio)}"), group) for (method, ratio), group in groups.items()]
+        groups.setdefault(_heading(cell), []).append(cell)
+    return [(Text(heading), group) for heading, group in groups.items()]
 
 
-def metric_text(cell: Cell) -> str:
-    """Which accuracy was compared with the paper's: "last", or "last (paper: unstated)"."""
-    paper = cell.paper
-    if paper is None:
-        return ""
-    return paper.compared + ("" if paper.metric == paper.compared else f" (paper: {paper.metric})")
-
-
-def paper_number(cell: Cell) -> str:
-    """The paper's mean ± its standard deviation (runs), with what it does not state left out."""
-    paper = cell.paper
-    if paper is None:
-        return ""
-    std = "" if paper.std != paper.std else f" ± {paper.std:.2f}"
-    return points(paper.mean) + std + ("" if paper.n != paper.n else f" ({paper.n:.0f})")
-
-
-def inside_text(cell: Cell) -> str:
-    """Whether the paper's number lies inside our interval, and whose errors that counts."""
-    paper = cell.paper
-    if paper is None:
-        return ""
-    if not paper.ours.n:
-        return "missing: no run"
-    if paper.inside is None:
-        return "not testable: too few runs"
-    word = "✓ inside" if paper.inside else "✗ outside"
-    return word + (", our error alone" if paper.errors == "ours" else "")
+def _heading(cell: Cell) -> str:
+    return f"{method_name(cell.method)} {percent(cell.ratio)}"
 
 
 def _where(cell: Cell) -> str:

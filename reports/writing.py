@@ -133,7 +133,7 @@ def _tex(text: str) -> str:
 
 
 def _longtable(table: Table) -> str:
-    rows = "\n".join(" & ".join(_tex(value.text) for value in row) + r" \\" for row in table.rows)
+    rows = "\n".join(" & ".join(_tex(value.full) for value in row) + r" \\" for row in table.rows)
     heads = " & ".join(map(_tex, table.columns))
     columns = "".join("r" if numeric else "l" for numeric in table.numeric)
     return (

@@ -36,7 +36,8 @@ for (const table of document.querySelectorAll("table.sortable")) {
   }
 
   function matches(cell, value) {
-    return cell.textContent.trim().replace(/\s+/g, " ") === value.trim().replace(/\s+/g, " ");
+    const shown = cell.querySelector(".verdict") ?? cell;  // a verdict without the seeds that it still needs
+    return shown.textContent.trim() === value.trim();
   }
 
   form.addEventListener("input", filter);

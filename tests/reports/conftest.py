@@ -26,6 +26,7 @@ def record(method: str, check: str, ratio: float, seed: int, accuracy: float, **
     prunable, bare = sum(LAYERS.values()), check == "none"
     curve = [{"epoch": e, "learning_rate": 0.1, "train_loss": 1.0, "train_accuracy": 80.0 + e, "test_loss": 1.0,
               "test_accuracy": accuracy - 3 + e} for e in range(1, 4)]  # fmt: skip
+    training = f"{method} {'none' if values.get('identical_to_none') else check} {ratio} {seed}"
     row = {
         "dataset": "synthetic", "model": "tiny", "recipe": "short", "method": method, "check": check, "ratio": ratio,
         "seed": seed, "actual_ratio": ratio, "kept": round(prunable * (1 - ratio)), "prunable": prunable,
@@ -35,7 +36,7 @@ def record(method: str, check: str, ratio: float, seed: int, accuracy: float, **
         "best_epoch": 2, "curve": curve, "epochs": 3, "start_epoch": 0, "diverged_epoch": None, "wall_s": 12.5,
         "search_s": 0.5, "device": "cpu", "precision": "fp32", "deterministic": False,
         "versions": {"python": "3.11.9", "torch": "2.11.0"}, "commit": "0123456789abcdef", "data_digest": "d" * 64,
-        "ticket": f"{method}{check}{ratio}{seed}", "training": "t" * 64, "status": "done",
+        "ticket": f"{method}{check}{ratio}{seed}", "training": training, "status": "done",
     }  # fmt: skip
     return row | values
 

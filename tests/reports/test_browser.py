@@ -1,0 +1,140 @@
+"""The HTML report in a real Chromium: opens without errors, sorts, filters, fits a phone, loads nothing."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import reports
+
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
+    if not chromium or not driver:
+        pytest.skip("no chromium with its chromedriver on this machine")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        for flag in [*FLAGS, f"--user-data-dir={profile}"]:
+            options.add_argument(flag)
+        opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+        yield opened
+        opened.quit()
+
+
+@pytest.fixture(scope="module")
+def page(browser: Any, frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    path = reports.write(frame, tmp_path_factory.mktemp("report"), command="synthetic", formats=["html"])["html"]
+    return _open(browser, path)
+
+
+def _open(browser: Any, path: Path) -> Any:
+    browser.get(path.as_uri())
+    return browser
+
+
+def resize(browser: Any, width: int, height: int = 900) -> None:
+    """A window narrower than Chromium's least: by emulation, as a phone would have it."""
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+def column(page: Any, title: str, table: str = "cells") -> list[str]:
+    """The texts of a column's visible rows, in the order in which they stand."""
+    script = """
+        const table = document.getElementById(arguments[0]);
+        const place = [...table.tHead.rows[0].cells].findIndex(head => head.textContent.trim() === arguments[1]);
+        const visible = [...table.tBodies[0].rows].filter(row => row.checkVisibility());
+        return visible.map(row => row.cells[place].innerText.trim());
+    """
+    return page.execute_script(script, table, title)
+
+
+def click(page: Any, title: str) -> None:
+    buttons = page.find_elements("css selector", "#cells thead button")
+    page.execute_script("arguments[0].click()", next(one for one in buttons if one.text.strip() == title))
+
+
+def test_opens_without_console_errors_and_without_requests(page: Any) -> None:
+    assert page.get_log("browser") == []
+    sent = [
+        entry["message"] for entry in page.get_log("performance") if "Network.requestWillBeSent" in entry["message"]
+    ]
+    assert [message for message in sent if '"url":"http' in message] == []
+
+
+def test_a_click_sorts_by_number_and_a_second_one_the_other_way(page: Any, frame: pd.DataFrame) -> None:
+    def accuracies() -> list[float]:
+        return [float(text.split()[0]) for text in column(page, "accuracy, %") if text != "missing"]
+
+    unsorted = accuracies()
+    click(page, "accuracy, %")
+    assert accuracies() == sorted(unsorted) != unsorted
+    assert column(page, "accuracy, %")[-1] == "missing"  # what is not there is last, whichever way
+    head = page.find_element("css selector", "#cells th[aria-sort]")
+    assert head.get_attribute("aria-sort") == "ascending"
+    click(page, "accuracy, %")
+    assert accuracies() == sorted(unsorted, reverse=True)
+    assert column(page, "accuracy, %")[-1] == "missing"
+    click(page, "method")
+    assert column(page, "method") == sorted(column(page, "method"), key=str.lower)
+    assert len(page.find_elements("css selector", "#cells th[aria-sort]")) == 1
+
+
+def test_filters_combine_and_count(page: Any) -> None:
+    script = """
+        const form = document.querySelector("form[data-for=cells]");
+        form.querySelector("input").value = arguments[0];
+        for (const select of form.querySelectorAll("select")) {
+          const choice = [...select.options].find(option => option.text === arguments[1]);
+          select.value = choice ? choice.value : "";
+        }
+        form.dispatchEvent(new Event("input", {bubbles: true}));
+        return form.querySelector("output").textContent;
+    """
+    assert page.execute_script(script, "grasp", "") == "15 of 46 rows"
+    assert set(column(page, "method")) == {"GraSP"}
+    assert page.execute_script(script, "95", "GraSP") == "5 of 46 rows"
+    assert page.execute_script(script, "synflow", "≡ identical") == "3 of 46 rows"
+    assert set(column(page, "check")) == {"random_labels"}
+    assert page.execute_script(script, "no such thing", "") == "0 of 46 rows"
+    assert page.execute_script(script, "", "") == "46 of 46 rows"
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_never_scrolls_sideways(page: Any, width: int) -> None:
+    resize(page, width)
+    assert page.execute_script("return document.documentElement.scrollWidth") <= width
+    assert page.execute_script(
+        "return [...document.querySelectorAll('figure svg')].every(one => one.clientWidth > 300)"
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_contrast_in_both_schemes(page: Any, scheme: str) -> None:
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    script = """
+        const light = colour => {
+          const linear = x => x <= .04045 ? x / 12.92 : ((x + .055) / 1.055) ** 2.4;
+          const [r, g, b] = colour.match(/[\\d.]+/g).map(x => linear(x / 255));
+          return .2126 * r + .7152 * g + .0722 * b;
+        };
+        const ground = light(getComputedStyle(document.body).backgroundColor);
+        return [...document.querySelectorAll("p, td, th, .verdict, .sign, dd, figure text")].map(one => {
+          const ink = light(getComputedStyle(one)[one.tagName === "text" ? "fill" : "color"]);
+          return (Math.max(ink, ground) + .05) / (Math.min(ink, ground) + .05);
+        });
+    """
+    assert min(page.execute_script(script)) >= 4.5

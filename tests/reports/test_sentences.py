@@ -1,0 +1,93 @@
+"""The wording: careful in every verdict, and readable for a check that the suite has never heard of."""
+
+import math
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+
+from reports.sentences import notes, overview, phrase, sentence
+from reports.statistics import Cell, Comparison, Mean, Summary
+
+
+def summary_of(verdict: str, mean: float = -0.1, half: float = 0.2, n: int = 5, check: str = "layerwise_rearrange",
+               seeds_needed: float = math.nan) -> Summary:  # fmt: skip
+    comparison = Comparison(Mean(n, mean, 0.1, half), verdict, seeds_needed=seeds_needed)
+    key = ("cifar10", "resnet32", "su2020", "grasp")
+    control = Cell(*key, check="none", ratio=0.98, seeds=(0,), accuracy=Mean(n, 90.0, 0.1, 0.1))
+    cell = Cell(*key, check=check, ratio=0.98, seeds=(0,), accuracy=Mean(n, 89.9, 0.1, 0.1), comparison=comparison)
+    return Summary((control, cell), "last", 0.5, 0.05, 1)
+
+
+def told(*arguments: object, **options: object) -> str:
+    summary = summary_of(*arguments, **options)  # type: ignore[arg-type]
+    return sentence(summary.cells[1], summary)
+
+
+def test_equivalent() -> None:
+    assert told("equivalent") == (
+        "GraSP at 98 %: rearranging the mask within layers changed accuracy by "
+        "\N{MINUS SIGN}0.10 ± 0.20 points (n = 5): which weights are kept inside a layer does not matter (equivalent within 0.5 points)."
+    )
+
+
+def test_different_claims_no_more_than_that_it_matters() -> None:
+    assert told("different", -2.13, 0.4).endswith(
+        "by \N{MINUS SIGN}2.13 ± 0.40 points (n = 5): which weights are kept inside a layer matters."
+    )
+
+
+def test_undecided_names_the_seeds_or_why_they_are_unknown() -> None:
+    assert told("undecided", seeds_needed=12).endswith("undecided, about 12 seeds would decide it.")
+    assert told("undecided", seeds_needed=math.inf).endswith("more than 1,000 seeds would decide it.")
+    alone = told("undecided", half=math.nan, n=1)
+    assert "by \N{MINUS SIGN}0.10 points (n = 1)" in alone
+    assert "at least 2 are needed" in alone
+
+
+def test_identical_says_what_follows() -> None:
+    assert told("identical", 0.0, check="random_labels").endswith(
+        "so nothing can differ: the search does not use the labels."
+    )
+
+
+def test_missing_is_said() -> None:
+    assert "has not been compared" in told("missing", math.nan, math.nan, 0)
+
+
+@pytest.mark.parametrize("check", ["their_check", "their_check+reinit"])
+def test_an_unknown_check_is_named(check: str) -> None:
+    assert f"the check '{check}' changed accuracy by" in told("different", check=check)
+    assert told("different", check=check).endswith("what it destroys matters.")
+
+
+def test_a_composition_of_known_checks_is_put_together() -> None:
+    both = phrase("random_labels+random_pixels")
+    assert both.action == "searching with random labels and searching with shuffled pixels"
+    assert both.identical == "the search does not use the labels or the images"
+    assert "search does not" not in phrase("random_labels+reinit").identical
+
+
+def test_every_finding_of_a_grid_is_a_sentence_and_weak_ones_carry_a_note(frame: pd.DataFrame) -> None:
+    from reports.statistics import summarise
+
+    summary = summarise(frame)
+    sentences = {(c.method, c.check, c.ratio): sentence(c, summary) for c in summary.cells if c.comparison}
+    assert all(text.endswith(".") and "nan" not in text for text in sentences.values())
+    assert "1 of 5 runs with it diverged" in sentences["grasp", "reinit", 0.95]
+    assert "2 of 5 tickets without it have an empty layer" in sentences["snip[score_init=glorot]", "reinit", 0.98]
+    assert overview(summary).startswith(f"{len(sentences)} comparisons with the unperturbed ticket: 3 identical, ")
+
+
+def test_notes_name_what_is_wrong_with_a_cell(make_record: Callable[..., dict]) -> None:
+    from reports.statistics import summarise
+
+    row = make_record("grasp", "none", 0.98, 0, 10.0, status="diverged", diverged_epoch=2, collapsed=["conv1", "fc"],
+                      actual_ratio=0.97, effective_density=0.01)  # fmt: skip
+    (cell,) = summarise(pd.DataFrame([row])).cells
+    assert notes(cell) == [
+        "1 of 1 runs diverged (seed 0)",
+        "1 of 1 tickets empty a layer: conv1, fc",
+        "ratio is 97 %, not 98 %",
+        "only 1 % of the weights lie on a path to the output",
+    ]

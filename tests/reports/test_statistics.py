@@ -1,0 +1,174 @@
+"""What a report says of each cell: nothing dropped, everything paired by seed, and nothing claimed without grounds."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reports.statistics import Cell, Comparison, PaperDelta, Summary, summarise
+from sanity.errors import UserError
+
+Record = Callable[..., dict]
+
+
+def cells_of(rows: list[dict], **options: object) -> Summary:
+    return summarise(pd.DataFrame(rows), **options)  # type: ignore[arg-type]
+
+
+def one(summary: Summary, **where: object) -> Cell:
+    (cell,) = summary.select(**where)
+    return cell
+
+
+def compared(summary: Summary, **where: object) -> Comparison:
+    comparison = one(summary, **where).comparison
+    assert comparison is not None
+    return comparison
+
+
+def pairs(make: Record, control: list[float], check: list[float], **values: object) -> list[dict]:
+    rows = [make("grasp", "none", 0.9, seed, value) for seed, value in enumerate(control)]
+    return rows + [make("grasp", "reinit", 0.9, seed, value, **values) for seed, value in enumerate(check)]
+
+
+def test_mean_deviation_and_paired_difference(make_record: Record) -> None:
+    summary = cells_of(pairs(make_record, [90.0, 91.0, 92.0], [89.0, 90.5, 90.0]))
+    control = one(summary, check="none")
+    assert (control.accuracy.n, control.accuracy.mean, control.accuracy.std) == (3, 91.0, 1.0)
+    difference = compared(summary, check="reinit").difference
+    assert (difference.n, difference.mean) == (3, pytest.approx(-3.5 / 3))
+    assert difference.std == pytest.approx(np.std([-1.0, -0.5, -2.0], ddof=1))
+    assert control.comparison is None
+
+
+def test_seeds_without_a_partner_are_counted_not_compared(make_record: Record) -> None:
+    rows = pairs(make_record, [90.0, 91.0, 92.0], [89.0, 90.0])
+    rows.append(make_record("grasp", "reinit", 0.9, 7, 10.0))
+    comparison = compared(cells_of(rows), check="reinit")
+    assert (comparison.difference.n, comparison.difference.mean, comparison.unpaired) == (2, -1.0, 2)
+    assert one(cells_of(rows), check="reinit").accuracy.n == 3
+
+
+def test_a_diverged_run_counts_and_is_named(make_record: Record) -> None:
+    rows = pairs(make_record, [90.0, 90.0], [90.0])
+    rows.append(make_record("grasp", "reinit", 0.9, 1, 10.0, status="diverged", diverged_epoch=1))
+    cell = one(cells_of(rows), check="reinit")
+    assert (cell.accuracy.n, cell.accuracy.mean, cell.diverged) == (2, 50.0, (1,))
+
+
+@pytest.mark.parametrize(("extra", "expected"), [({"classes": 10}, 10.0), ({"classes": 200}, 0.5), ({}, 0.0)])
+def test_a_diverged_run_without_a_number_counts_as_chance(make_record: Record, extra: dict, expected: float) -> None:
+    rows = pairs(make_record, [90.0], [np.nan], status="diverged", diverged_epoch=0, **extra)
+    assert one(cells_of(rows), check="reinit").accuracy.mean == expected
+
+
+def test_missing_runs_are_cells_too(make_record: Record) -> None:
+    rows = pairs(make_record, [90.0, 90.5], [np.nan, np.nan], status="missing")
+    cell = one(cells_of(rows), check="reinit")
+    assert (cell.accuracy.n, cell.missing) == (0, 2)
+    assert cell.comparison is not None
+    assert cell.comparison.verdict == "missing"
+
+
+def test_an_identical_ticket_is_identical_whatever_the_number_of_seeds(make_record: Record) -> None:
+    for accuracies in ([90.0], [90.0, 91.0, 92.0]):
+        rows = pairs(make_record, accuracies, accuracies, identical_to_none=True)
+        assert compared(cells_of(rows), check="reinit").verdict == "identical"
+
+
+def test_equal_accuracies_of_different_tickets_are_not_called_identical(make_record: Record) -> None:
+    comparison = compared(cells_of(pairs(make_record, [90.0, 91.0], [90.0, 91.0])), check="reinit")
+    assert comparison.verdict == "undecided"
+    assert math.isnan(comparison.p_different)
+
+
+def test_one_seed_decides_nothing(make_record: Record) -> None:
+    comparison = compared(cells_of(pairs(make_record, [90.0], [70.0])), check="reinit")
+    assert (comparison.verdict, comparison.difference.mean) == ("undecided", -20.0)
+    assert math.isnan(comparison.difference.half)
+    assert math.isnan(comparison.seeds_needed)
+
+
+def test_an_undecided_comparison_needs_more_seeds_than_it_has(make_record: Record) -> None:
+    comparison = compared(cells_of(pairs(make_record, [90.0, 91.0, 92.0], [91.0, 90.0, 92.5])), check="reinit")
+    assert comparison.verdict == "undecided"
+    assert comparison.seeds_needed > 3
+
+
+def test_metrics_are_never_mixed(make_record: Record) -> None:
+    rows = pairs(make_record, [90.0, 91.0], [89.0, 90.0])
+    assert one(cells_of(rows), check="none").accuracy.mean == 90.5
+    assert one(cells_of(rows, metric="best"), check="none").accuracy.mean == pytest.approx(90.8)
+    with pytest.raises(UserError, match=r"unknown metric 'lats'\. Did you mean 'last'"):
+        cells_of(rows, metric="lats")
+
+
+def paper_of(make: Record, accuracies: list[float], **paper: object) -> PaperDelta:
+    values = {"paper_mean": 91.0, "paper_std": np.nan, "paper_n": np.nan, "paper_metric": "last", "paper_source": "T1"}
+    rows = [make("grasp", "none", 0.9, seed, value, **(values | paper)) for seed, value in enumerate(accuracies)]
+    delta = one(cells_of(rows)).paper
+    assert delta is not None
+    return delta
+
+
+def test_delta_to_the_paper_says_whose_errors_it_counts(make_record: Record) -> None:
+    both = paper_of(make_record, [90.0, 90.4, 90.2], paper_std=0.3, paper_n=5)
+    ours = paper_of(make_record, [90.0, 90.4, 90.2])
+    alone = paper_of(make_record, [90.2], paper_std=0.3, paper_n=5)
+    assert (both.errors, ours.errors, alone.errors) == ("both", "ours", "none")
+    assert both.delta == pytest.approx(-0.8)
+    assert (ours.inside, alone.inside) == (False, None)  # -0.8 +- 0.497
+    assert ours.half == pytest.approx(4.302653 * 0.2 / math.sqrt(3), rel=1e-6)
+
+
+def test_a_papers_best_accuracy_is_compared_with_our_best(make_record: Record) -> None:
+    delta = paper_of(make_record, [90.0, 90.4], paper_metric="best")
+    assert (delta.compared, delta.ours.mean) == ("best", pytest.approx(90.5))
+    unstated = paper_of(make_record, [90.0, 90.4], paper_metric="unstated")
+    assert (unstated.metric, unstated.compared) == ("unstated", "last")
+
+
+def test_holm_counts_every_test_of_the_table(make_grid: Callable[..., pd.DataFrame]) -> None:
+    summary = summarise(make_grid(ratios=[0.9], methods=["grasp", "synflow"]))
+    tested = [cell.comparison for cell in summary.cells if cell.comparison and cell.comparison.p_different >= 0]
+    assert summary.family == len(tested) == 7  # SynFlow's ticket under random labels is identical: no test
+    smallest = min(tested, key=lambda comparison: comparison.p_different)
+    assert smallest.p_holm == pytest.approx(min(1, 7 * smallest.p_different))
+
+
+def test_runs_under_different_circumstances_become_two_recipes(make_record: Record) -> None:
+    rows = pairs(make_record, [90.0, 90.1], [89.0, 89.2])
+    longer = [row | {"epochs": 30, "last_test_accuracy": 95.0} for row in rows]
+    summary = cells_of(rows + longer)
+    assert summary.names("recipe") == ["short (epochs=3)", "short (epochs=30)"]
+    with pytest.raises(UserError, match="two for one cell"):
+        cells_of(rows + rows)
+
+
+def test_unusable_frames_are_one_clear_line() -> None:
+    with pytest.raises(UserError, match="there are none"):
+        summarise(pd.DataFrame())
+    with pytest.raises(UserError, match="model, recipe"):
+        summarise(pd.DataFrame({"dataset": ["x"]}))
+
+
+ACCURACIES = st.lists(st.tuples(st.floats(20, 80), st.floats(20, 80)), min_size=2, max_size=6)
+
+
+@given(both=ACCURACIES, shift=st.floats(-20, 20))
+@settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_verdict_is_blind_to_a_common_shift_and_to_the_order_of_rows(
+    make_record: Record, both: list[tuple[float, float]], shift: float
+) -> None:
+    def summary(offset: float, reverse: bool = False) -> Comparison:
+        rows = pairs(make_record, [round(a, 3) + offset for a, _ in both], [round(b, 3) + offset for _, b in both])
+        return compared(cells_of(rows[::-1] if reverse else rows), check="reinit")
+
+    plain, shifted, reversed_ = summary(0.0), summary(round(shift, 3)), summary(0.0, reverse=True)
+    assert plain.difference.mean == pytest.approx(shifted.difference.mean, abs=1e-9)
+    assert plain.p_different == pytest.approx(shifted.p_different, nan_ok=True, abs=1e-6)
+    assert plain.verdict == shifted.verdict == reversed_.verdict

@@ -1,0 +1,39 @@
+"""The terminal table: every cell in it, within 100 columns, without colour where nobody can see it."""
+
+import io
+
+import pandas as pd
+
+import reports
+
+
+def printed(frame: pd.DataFrame) -> str:
+    file = io.StringIO()
+    reports.show(frame, file)
+    return file.getvalue()
+
+
+def test_piped_it_is_plain_and_within_100_columns(frame: pd.DataFrame) -> None:
+    text = printed(frame)
+    assert "\x1b" not in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_every_cell_and_every_flaw_is_in_it(frame: pd.DataFrame) -> None:
+    text = printed(frame)
+    lines = [line.split() for line in text.splitlines()]
+    for check in frame["check"].unique():
+        cells = frame[frame["check"] == check].groupby(["method", "ratio"]).ngroups
+        papers = frame[(frame["check"] == check) & frame["paper_mean"].notna()].groupby(["method", "ratio"]).ngroups
+        assert sum(bool(words) and words[0] == check for words in lines) == cells + papers
+    assert "SNIP [score_init=glorot] 98 %" in text  # brackets are no markup
+    assert "missing!" in text
+    assert "! GraSP at 95 %, reinit: 1 of 5 runs diverged (seed 2)" in text
+    assert "2 of 5 tickets empty a layer: conv1" in text
+
+
+def test_a_grid_without_checks_or_paper_still_prints(frame: pd.DataFrame) -> None:
+    bare = frame[frame["check"] == "none"].drop(columns=frame.filter(like="paper").columns)
+    text = printed(bare)
+    assert "No check is part of these results" in text
+    assert "against the paper" not in text

@@ -1,0 +1,222 @@
+"""The written report: the same content in every format, whole, self-contained, deterministic, and free of torch."""
+
+import csv
+import html
+import re
+import subprocess
+import sys
+import types
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import reports
+from reports import figures, plots
+from reports.__main__ import main
+from reports.statistics import summarise
+from reports.writing import save
+from sanity.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def written(frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    where = tmp_path_factory.mktemp("report")
+    return reports.write(frame, where, command="python -m sanity.run methods=grasp", formats=reports.FORMATS)
+
+
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def test_every_cell_is_in_every_format(frame: pd.DataFrame, written: dict[str, Path]) -> None:
+    cells = frame.groupby(["method", "check", "ratio"]).ngroups
+    with written["csv"].open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == cells
+    page = text_of(written["html"])
+    body = page[page.index('id="cells"') :]
+    assert body[: body.index("</table>")].count('<th scope="row">') == cells
+    for cell in summarise(frame).cells:
+        number = (
+            f"{cell.accuracy.mean:.2f} ± {cell.accuracy.std:.2f} ({cell.accuracy.n})" if cell.accuracy.n else "missing"
+        )
+        assert number in text_of(written["md"])
+        assert number in page
+        assert number.replace("±", r"$\pm$") in text_of(written["latex"])
+
+
+def test_flaws_and_provenance_are_shown(written: dict[str, Path]) -> None:
+    for name in ("html", "md"):
+        text = html.unescape(text_of(written[name]))
+        for needed in ("1 of 5 runs diverged (seed 2)", "5 of 5 runs missing", "2 of 5 tickets empty a layer: conv1",
+                       "python -m sanity.run methods=grasp", "0123456789abcdef", "d" * 64, "torch 2.11.0", "fp32",
+                       "1 diverged, 224 done, 5 missing", "Invented et al. 2020, Table 1"):  # fmt: skip
+            assert needed in text, (name, needed)
+
+
+def test_html_is_one_small_file_that_loads_nothing(written: dict[str, Path]) -> None:
+    page = text_of(written["html"])
+    loads = re.findall(r"""(?:src|href|action|data)\s*=\s*["']([^"']*)["']|url\(([^)]*)\)|@import""", page)
+    targets = {a or b for a, b in loads}
+    assert all(target.startswith(("#", "data:")) for target in targets), targets
+    assert len(page.encode()) < 3e6
+
+
+def test_tables_can_be_read_by_machine_and_by_ear(written: dict[str, Path]) -> None:
+    page = text_of(written["html"])
+    tables = re.findall(r"<table.*?</table>", page, re.DOTALL)
+    assert len(tables) == 3
+    assert all("<caption" in table and 'scope="col"' in table and 'scope="row"' in table for table in tables)
+    figures_ = re.findall(r'<figure role="img" aria-label="([^"]*)"', page)
+    assert len(figures_) == page.count("<figure") > 0
+    assert all(len(text) > 40 for text in figures_)
+
+
+def test_markdown_links_exist_and_are_valid_svg_in_both_schemes(written: dict[str, Path]) -> None:
+    names = re.findall(r"\]\((figures/[^)]*)\)", text_of(written["md"]))
+    assert len(names) == len(set(names)) > 5
+    for name in names:
+        svg = text_of(written["md"].parent / name)
+        ET.fromstring(svg)
+        assert "prefers-color-scheme:dark" in svg
+        assert "currentColor" in svg
+        assert plots.INK not in svg
+
+
+def test_markdown_tables_have_as_many_cells_in_each_row_as_in_their_head(written: dict[str, Path]) -> None:
+    blocks = re.findall(r"(?:^\|.*\n)+", text_of(written["md"]), re.MULTILINE)
+    assert len(blocks) == 3
+    for block in blocks:
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}) == 1
+
+
+def test_the_same_records_give_the_same_bytes(frame: pd.DataFrame, written: dict[str, Path], tmp_path: Path) -> None:
+    again = reports.write(frame, tmp_path, command="python -m sanity.run methods=grasp", formats=reports.FORMATS)
+    for name, path in again.items():
+        assert path.read_bytes() == written[name].read_bytes()
+    assert sorted(one.name for one in tmp_path.rglob("*")) == sorted(
+        one.name for one in written["md"].parent.rglob("*")
+    )
+
+
+def test_a_name_cannot_inject_markup(make_record: Callable[..., dict], tmp_path: Path) -> None:
+    evil = "<script>alert(1)</script>|x"
+    rows = [make_record(evil, check, 0.9, seed, 90.0 + seed) for check in ("none", evil) for seed in (0, 1)]
+    files = reports.write(pd.DataFrame(rows), tmp_path)
+    assert "<script>alert" not in text_of(files["html"])
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save(tmp_path / "report.md", "old")
+
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr("os.replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        save(path, "new")
+    assert text_of(path) == "old"
+    assert [one.name for one in tmp_path.iterdir()] == ["report.md"]
+
+
+def test_a_large_grid_stays_below_three_megabytes(make_grid: Callable[..., pd.DataFrame], tmp_path: Path) -> None:
+    methods = [f"method{i}" for i in range(8)]
+    grids = [make_grid(methods=methods, seeds=2, dataset=dataset, model=model) for dataset in ("cifar10", "cifar100")
+             for model in ("vgg19", "resnet32")]  # fmt: skip
+    page = reports.write(pd.concat(grids), tmp_path, formats=["html"])["html"]
+    assert page.stat().st_size < 3e6
+    assert "more are not drawn here" in text_of(page)
+
+
+def test_pictures_of_one_ratio_and_of_one_run(make_grid: Callable[..., pd.DataFrame]) -> None:
+    sections = figures.draw(summarise(make_grid(ratios=[0.98], seeds=1, methods=["grasp"], checks=["none", "reinit"])))
+    assert [section.kind for section in sections] == ["accuracy", "layers", "overlap"]
+    assert all(len(section.pictures) == 1 for section in sections)
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast ratio of two colours (WCAG 2)."""
+
+    def light(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        r, g, b = (x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in parts)
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+    low, high = sorted((light(one), light(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("colour", plots.PALETTE)
+def test_every_line_is_seen_on_both_grounds(colour: str) -> None:
+    assert contrast(colour, "#fdfdfc") >= 3
+    assert contrast(colour, "#15181b") >= 3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"formats": ["htm"]}, "unknown format 'htm'. Did you mean 'html'"),
+        ({"metric": "mean"}, "unknown metric 'mean'"),
+    ],
+)
+def test_mistakes_are_one_line(frame: pd.DataFrame, tmp_path: Path, options: dict, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        reports.write(frame, tmp_path, **options)
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_that_cannot_be_written_is_named(frame: pd.DataFrame, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be written to"):
+        reports.write(frame, tmp_path / "file" / "report", formats=["csv"])
+
+
+@pytest.fixture
+def store(frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stands for the reader of a results folder, so that the command line is tested without a training."""
+    module = types.ModuleType("sanity.store")
+    module.load_records = lambda directory: frame  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "sanity.store", module)
+
+
+@pytest.mark.usefixtures("store")
+def test_command_line_writes_prints_and_names_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path), "--format", "csv,md", "--margin", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "Equivalent: within 1 points" in " ".join(out.split())
+    assert out.splitlines()[-2:] == [str(tmp_path / "report.csv"), str(tmp_path / "report.md")]
+    assert "--margin 1" in text_of(tmp_path / "report.md")
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize(
+    "arguments",
+    [["--format", "pdf"], ["--metric", "mean"], ["--margin", "0"], ["--margin", "x"], ["--margin", "nan"], ["--bogus"]],
+)
+def test_command_line_mistakes_are_one_line_and_exit_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    assert main([str(tmp_path), *arguments]) == 2
+    assert main([str(tmp_path / "nowhere")]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert [line[:7] for line in captured.err.splitlines()] == ["error: "] * 2
+
+
+def test_torch_is_never_imported(frame: pd.DataFrame, tmp_path: Path) -> None:
+    frame.drop(columns=["layers", "versions", "curve", "collapsed"]).to_json(tmp_path / "frame.json")
+    script = f"""
+import sys, pandas, reports, reports.__main__
+frame = pandas.read_json({str(tmp_path / "frame.json")!r})
+reports.write(frame, {str(tmp_path)!r}, formats=reports.FORMATS)
+reports.show(frame)
+assert "torch" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "report.html").exists()
