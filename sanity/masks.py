@@ -24,7 +24,7 @@ def prunable(model: nn.Module, biases: bool = False) -> dict[str, nn.Parameter]:
         if not isinstance(module, nn.Conv2d | nn.Linear):
             continue
         for part, parameter in (("weight", module.weight), ("bias", module.bias if biases else None)):
-            if parameter is not None and not any(parameter is other for other in found.values()):
+            if isinstance(parameter, nn.Parameter) and not any(parameter is other for other in found.values()):
                 found[f"{name}.{part}" if name else part] = parameter
     if not found:
         raise UserError(f"model {type(model).__name__} has no Conv2d or Linear weight to prune")

@@ -1,0 +1,90 @@
+"""Which methods and checks are proven: those named on the command line, or every registered one."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+import checks
+import methods
+
+if TYPE_CHECKING:
+    from checks.base import Check
+    from methods.base import Method
+
+HERE = Path(__file__).parent
+VARIANT = "@"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    """Nets this small only wait for each other's threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def _asked(config: pytest.Config, kind: str) -> list[str]:
+    return list(config.getoption(f"--{kind}", default=None) or [])
+
+
+def _variants(name: str) -> list[str]:
+    try:
+        return [name, *(f"{name}{VARIANT}{variant}" for variant in methods.REGISTRY.load(name).variants)]
+    except Exception:  # the fixture reports what is wrong with it
+        return [name]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test per method (`method`), per method and variant (`preset`) and per check (`check`)."""
+    names = _asked(metafunc.config, "method") or methods.REGISTRY.names()
+    if "method" in metafunc.fixturenames:
+        metafunc.parametrize("method", names, indirect=True)
+    if "preset" in metafunc.fixturenames:
+        metafunc.parametrize("preset", [each for name in names for each in _variants(name)], indirect=True)
+    if "check" in metafunc.fixturenames:
+        metafunc.parametrize("check", _asked(metafunc.config, "check") or checks.REGISTRY.names(), indirect=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where methods or checks are named, only what is proven of those stays."""
+    wanted = {kind for kind in ("method", "check") if _asked(config, kind)}
+    if not wanted:
+        return
+    dropped = [item for item in items if HERE in item.path.parents and not _about(item, wanted)]
+    config.hook.pytest_deselected(items=dropped)
+    items[:] = [item for item in items if item not in dropped]
+
+
+def _about(item: pytest.Item, wanted: set[str]) -> bool:
+    names = set(getattr(item, "fixturenames", ()))
+    subjects = {kind for kind, fixtures in (("method", {"method", "preset"}), ("check", {"check"})) if names & fixtures}
+    return bool(subjects & wanted)
+
+
+@pytest.fixture
+def method(request: pytest.FixtureRequest) -> "Method":
+    """A method with its default options."""
+    return methods.get(request.param)
+
+
+@pytest.fixture
+def preset(request: pytest.FixtureRequest) -> "Method":
+    """A method with its default options or with those of a paper."""
+    name, _, variant = request.param.partition(VARIANT)
+    return methods.get(name, variant)
+
+
+@pytest.fixture
+def check(request: pytest.FixtureRequest) -> "Check":
+    """A check that stands alone, with its default options."""
+    return checks.get(request.param)
+
+
+@pytest.fixture
+def check_name(request: pytest.FixtureRequest, check: "Check") -> str:
+    """The name by which `check` was asked for."""
+    return str(request.node.callspec.params["check"])

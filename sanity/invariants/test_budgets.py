@@ -1,0 +1,141 @@
+"""Every method: exact counts, nested masks, rounds that never revive, whatever the allocation."""
+
+import math
+from dataclasses import replace
+from itertools import pairwise
+from math import isclose
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from methods.base import Batches, Method
+from sanity.allocation import SmartRatio
+from sanity.errors import UserError
+from sanity.invariants import nets
+from sanity.invariants.test_scores import few_rounds, rebuilt
+from sanity.masks import allocate, kept, layers, size
+from sanity.seeds import generator
+
+RATIOS = (0.013, 0.25, 0.5, 0.9, 0.97)
+ALLOCATIONS = ("global", "uniform", "erk")
+
+
+@pytest.mark.parametrize("allocation", ALLOCATIONS)
+@pytest.mark.parametrize("schedule", ["exponential", "linear"])
+def test_exactly_as_many_weights_are_kept_as_asked(method: Method, allocation: str, schedule: str) -> None:
+    planned = few_rounds(method, allocation=allocation, schedule=schedule)
+    for name, ratio in zip(("perceptron", "convolutional", "batch_norm", "shortcut", "shortcut"), RATIOS, strict=True):
+        model = nets.net(name)
+        mask = planned.mask(model, nets.batches(), ratio)
+        weights = planned.targets(model)
+        assert list(mask) == list(weights)
+        assert all(layer.dtype == torch.bool and layer.shape == weights[key].shape for key, layer in mask.items())
+        total = sum(weight.numel() for weight in weights.values())
+        assert kept(mask) == round((1 - ratio) * total), f"{name} at ratio {ratio}: {kept(mask)} of {total} are kept"
+
+
+def test_smart_ratio_keeps_its_published_counts_in_every_layer(method: Method) -> None:
+    for rounds in (1, 3):
+        planned = replace(few_rounds(method, allocation="smart_ratio"), rounds=rounds)
+        model = nets.net("shortcut")
+        wanted = SmartRatio().counts({name: weight.shape for name, weight in planned.targets(model).items()}, 0.9)
+        mask = planned.mask(model, nets.batches(), 0.9)
+        assert {name: layer["kept"] for name, layer in layers(mask).items()} == wanted
+
+
+def test_one_round_keeps_the_highest_scores(preset: Method) -> None:
+    one = replace(preset, rounds=1, removed_per_round=None, allocation="global")
+    model = nets.net("shortcut")
+    mask = one.mask(model, nets.batches(), 0.7, generator(3))
+    scores = one.score(model, nets.batches(), generator(3))
+    assert not nets.changed(mask, allocate(scores, 0.7))
+    lowest = min(float(score[mask[name]].min()) for name, score in scores.items() if mask[name].any())
+    highest = max(float(score[~mask[name]].max()) for name, score in scores.items() if not mask[name].all())
+    assert lowest >= highest, "a weight of lower score is kept in place of a higher one"
+
+
+def test_inverted_it_keeps_the_lowest_scores(preset: Method) -> None:
+    one = replace(preset, rounds=1, removed_per_round=None, allocation="global")
+    scores = one.score(nets.net("convolutional"), nets.batches(), generator(3))
+    mask = replace(one, invert=not one.invert).mask(nets.net("convolutional"), nets.batches(), 0.7, generator(3))
+    convolutions = {name: score for name, score in scores.items() if score.dim() == 4}
+    kept_scores = torch.cat([score[mask[name]].flatten() for name, score in convolutions.items()])
+    pruned = torch.cat([score[~mask[name]].flatten() for name, score in convolutions.items()])
+    assert kept_scores.numel() == 0 or kept_scores.max() <= pruned.min()
+
+
+def test_one_shot_masks_are_nested_across_ratios(preset: Method) -> None:
+    one = replace(preset, rounds=1, removed_per_round=None, allocation="global")
+    model = nets.net("batch_norm")
+    masks = [one.mask(model, nets.batches(), ratio, generator(3)) for ratio in RATIOS]
+    for denser, sparser in pairwise(masks):
+        assert not any((sparser[name] & ~denser[name]).any() for name in sparser), "a sparser mask keeps other weights"
+
+
+def test_rounds_only_ever_remove(preset: Method) -> None:
+    model = nets.net("shortcut")
+    rounds = few_rounds(preset, rounds=3, allocation="global")
+    steps = rounds.ratios(0.8)
+    first = replace(rounds, rounds=1).mask(model, nets.batches(), steps[0], generator(5))
+    last = rounds.mask(model, nets.batches(), 0.8, generator(5))
+    revived = [name for name in last if (last[name] & ~first[name]).any()]
+    assert not revived, f"weights of {revived} that the first round pruned are kept after the last"
+
+
+@pytest.mark.parametrize("allocation", [*ALLOCATIONS, "smart_ratio"])
+def test_a_round_by_itself_keeps_among_the_living(preset: Method, allocation: str) -> None:
+    one = few_rounds(preset, allocation=allocation)
+    model = nets.net("batch_norm")
+    alive = {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in one.targets(model).items()}
+    for step, ratio in enumerate((0.3, 0.5, 0.52, 0.75)):
+        after = one.prune(model, nets.batches(), ratio, generator(step), alive)
+        revived = [name for name in after if (after[name] & ~alive[name]).any()]
+        assert not revived, f"round {step} revives weights of {revived}"
+        if allocation != "smart_ratio":
+            assert kept(after) == round((1 - ratio) * size(after)), f"round {step} keeps {kept(after)}"
+        alive = after
+
+
+def test_a_later_round_scores_the_network_without_what_is_pruned(preset: Method) -> None:
+    model = nets.net("convolutional")
+    alive = allocate(
+        {name: torch.rand(w.shape, generator=generator(1)) for name, w in preset.targets(model).items()}, 0.5
+    )
+    seen: list[Tensor] = []
+
+    class Watching(type(preset)):  # type: ignore[misc]
+        def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
+            seen.extend(weight.detach()[~alive[name]].clone() for name, weight in self.targets(net).items())
+            return super().saliency(net, batches, generator)
+
+    rebuilt(Watching, preset).prune(model, nets.batches(), 0.75, generator(0), alive)
+    assert seen
+    assert all((weights == 0).all() for weights in seen), "weights that are gone still act on the score"
+
+
+@pytest.mark.parametrize("schedule", ["exponential", "linear"])
+@pytest.mark.parametrize("rounds", [1, 2, 7])
+def test_rounds_end_at_the_ratio_and_follow_their_schedule(method: Method, schedule: str, rounds: int) -> None:
+    steps = few_rounds(method, schedule=schedule, rounds=rounds).ratios(0.9)
+    assert len(steps) == rounds
+    assert steps[-1] == 0.9
+    for number, removed in enumerate(steps, 1):
+        density = 0.1 ** (number / rounds) if schedule == "exponential" else 1 - 0.9 * number / rounds
+        assert isclose(1 - removed, density, abs_tol=1e-12)
+
+
+def test_a_fixed_share_of_the_remaining_weights_goes_in_every_round(method: Method) -> None:
+    steps = replace(method, removed_per_round=0.2).ratios(1 - 0.8**4)
+    assert [round(1 - removed, 9) for removed in steps] == [0.8, 0.64, 0.512, 0.4096]
+    assert replace(method, removed_per_round=0.2).ratios(0.5)[-2:] == pytest.approx([1 - 0.8**3, 0.5])
+
+
+@pytest.mark.parametrize("ratio", [0.0, 1.0, 1.5, -0.1, math.nan, 0.9999999])
+@pytest.mark.parametrize("options", [{"rounds": 1}, {"rounds": 3}, {"removed_per_round": 0.2}], ids=str)
+def test_a_ratio_that_makes_no_sense_is_the_users_mistake(
+    method: Method, ratio: float, options: dict[str, float]
+) -> None:
+    planned = few_rounds(method, **{"allocation": "global", **options})
+    with pytest.raises(UserError, match="ratio="):
+        planned.mask(nets.net("perceptron"), nets.batches(), ratio)

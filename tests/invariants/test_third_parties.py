@@ -1,0 +1,86 @@
+"""The invariants prove a third party's method or check, and say clearly what is wrong with a broken one."""
+
+import os
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+PLUGIN = "sanity.invariants_plugin"
+METHODS = {
+    "Mutating": ("are_left_as_they_were", "score changed the model: ['value of"),
+    "Unsettling": ("are_left_as_they_were", "score changed the model: ['mode of"),
+    "Eroding": ("saliency_leaves", "saliency changed the weights ["),
+    "Overwriting": ("are_left_as_they_were", "score changed the batches in place"),
+    "GlobalRandom": ("one_generator", "depend on a global random generator; draw from `generator`"),
+    "NotANumber": ("every_weight", "score of '1.weight' has 864 of 864 values that are NaN or infinite"),
+    "Flattened": ("every_weight", "Flattened scores '1.weight' with torch.float32 (864,), but its weight has"),
+    "Forgetful": ("every_weight", "Forgetful gives no score for '5.weight'"),
+    "Peeking": ("without_need", "needs_data is False, but the scores of"),
+    "Reviving": ("by_itself", "round 1 revives weights of"),
+    "Careless": ("exactly_as_many", "perceptron at ratio 0.013:"),
+    "Tied": ("tell_weights_apart", "more than half of the scores are tied"),
+    "NoMethod": ("every_weight", "method broken:NoMethod is no class that derives from methods.base.Method"),
+    "Nowhere": ("every_weight", "method 'broken:Nowhere' cannot be loaded from broken:Nowhere"),
+}
+CHECKS = {
+    "Noop": ("changes_something", "it is a no-op"),
+    "InPlace": ("stay_as_they_were", "corrupt changed ['targets'] in place; retraining sees it too"),
+    "Thinning": ("keeps_its_size", "tickets of different sizes cannot be compared"),
+    "Unseeded": ("one_generator", "['targets'] depend on more than the generator"),
+}
+
+
+def prove(report: Path, *arguments: str) -> tuple[int, list[tuple[str, str]]]:
+    """Exit code, and per test its name and what it failed with ("" where it passed), of a run from this folder."""
+    installed = any(point.value == PLUGIN for point in entry_points(group="pytest11"))
+    options = ["-q", "-p", "no:cacheprovider", "--rootdir", str(HERE), f"--junit-xml={report}"]
+    plugin = [] if installed else ["-p", PLUGIN]
+    command = [sys.executable, "-m", "pytest", *options, *plugin, "--pyargs", "sanity.invariants", *arguments]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=HERE, env=environment, capture_output=True, text=True)
+    assert report.exists(), done.stdout + done.stderr
+    cases = ElementTree.parse(report).iter("testcase")
+    return done.returncode, [
+        (case.get("name", ""), " ".join(part.get("message", "") for part in case if part.tag in ("failure", "error")))
+        for case in cases
+    ]
+
+
+def test_a_method_and_a_check_of_ones_own_are_proven(tmp_path: Path) -> None:
+    arguments = ["--method", "taylor_method:Taylor", "--check", "checks.half_dataset:HalfDataset"]
+    code, tests = prove(tmp_path / "report.xml", *arguments)
+    assert code == 0, [test for test in tests if test[1]]
+    about = {name.partition("[")[2].split("-")[0].rstrip("]") for name, _ in tests}
+    assert about == {"taylor_method:Taylor", "taylor_method:Taylor@squared", "checks.half_dataset:HalfDataset"}
+    assert len(tests) > 100
+
+
+@pytest.fixture(scope="module")
+def failures(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
+    """Which tests fail, and with what, when everything broken is proven in one run."""
+    broken = [("--method", f"broken:{name}") for name in METHODS] + [("--check", f"broken:{name}") for name in CHECKS]
+    wanted = " or ".join(sorted({test for test, _ in (METHODS | CHECKS).values()}))
+    report = tmp_path_factory.mktemp("broken") / "report.xml"
+    code, tests = prove(report, *(word for pair in broken for word in pair), "-k", wanted)
+    assert code == 1
+    return [(name, message) for name, message in tests if message]
+
+
+@pytest.mark.parametrize("name", METHODS | CHECKS)
+def test_what_is_broken_fails_with_a_reason(failures: list[tuple[str, str]], name: str) -> None:
+    test, reason = (METHODS | CHECKS)[name]
+    given = [message for case, message in failures if f"broken:{name}" in case and test in case]
+    assert given, f"no test called ...{test}... fails for {name}"
+    assert any(reason in message for message in given), given
+
+
+def test_the_plugin_is_loaded_without_torch() -> None:
+    """Every pytest of everybody who installs the suite loads it."""
+    code = "import sys, sanity.invariants_plugin; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
