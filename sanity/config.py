@@ -15,7 +15,7 @@ from pydantic import Field
 from sanity import options
 from sanity.errors import UserError, unknown
 
-Names = Annotated[tuple[str, ...], Field(min_length=1)]
+Names = tuple[str, ...]
 Removed = Annotated[float, Field(gt=0, lt=1)]
 Seed = Annotated[int, Field(ge=0)]
 SECTIONS = ("dataset", "model", "recipe")
@@ -33,9 +33,13 @@ class RunConfig:
     methods: Annotated[Names, about("methods; NAME@VARIANT for a paper's settings, dense for the unpruned network")] = (
         "grasp",
     )
-    checks: Annotated[Names, about("checks, composed with +; the control none is always added")] = ("layerwise_rearrange",)
-    ratio: Annotated[tuple[Removed, ...], Field(min_length=1), about("fractions of the prunable weights to remove")] = (0.98,)
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), about("seeds; each is one replicate of the whole grid")] = (
+    checks: Annotated[Names, about("checks, composed with +; the control none is always added")] = (
+        "layerwise_rearrange",
+    )
+    ratio: Annotated[tuple[Removed, ...], about("fractions of the prunable weights to remove")] = (
+        0.98,
+    )
+    seeds: Annotated[tuple[Seed, ...], about("seeds; each is one replicate of the whole grid")] = (
         0,
         1,
         2,
@@ -49,17 +53,23 @@ class RunConfig:
     recipe: Annotated[str, about("training settings; every field can be overridden: recipe.epochs=10")] = "quick"
     variant: Annotated[str, about("the paper whose settings the methods take, where its code has them")] = ""
     device: Annotated[str, about("auto, cpu, cuda or cuda:N")] = "auto"
-    precision: Annotated[Literal["auto", "fp32", "bf16"], about("of training; scoring is always in full precision")] = "auto"
+    precision: Annotated[Literal["auto", "fp32", "bf16"], about("of training; scoring is always in full precision")] = (
+        "auto"
+    )
     deterministic: Annotated[bool, about("bit-equal repeats on one machine")] = False
     results_dir: Annotated[str, about("where results go and what exists is found")] = "results"
     report_dir: Annotated[str, about("where the report goes; empty: a folder of its own in results_dir")] = ""
-    metric: Annotated[Literal["last", "best"], about("the test accuracy that verdicts are about: of the last or best epoch")] = (
-        "last"
-    )
+    metric: Annotated[
+        Literal["last", "best"], about("the test accuracy that verdicts are about: of the last or best epoch")
+    ] = "last"
     margin: Annotated[float, Field(gt=0), about("accuracy points within which two tickets count as equivalent")] = 0.5
-    checkpoint_minutes: Annotated[float, Field(ge=0), about("a training saves its state at most this often; 0: every epoch")] = 1.0
+    checkpoint_minutes: Annotated[
+        float, Field(ge=0), about("a training saves its state at most this often; 0: every epoch")
+    ] = 1.0
     log: Annotated[str, about("file that gets a line of progress for every training")] = ""
-    dry_run: Annotated[bool, about("print the cells, what is shared and cached and the work ahead; run nothing")] = False
+    dry_run: Annotated[bool, about("print the cells, what is shared and cached and the work ahead; run nothing")] = (
+        False
+    )
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def section(self, name: str) -> dict[str, Any]:
@@ -132,7 +142,10 @@ def _as_list(key: str, value: Any) -> Any:
         return value
     if isinstance(value, str):
         return _split(key, value)
-    return tuple(value) if isinstance(value, Iterable) else (value,)
+    values = tuple(value) if isinstance(value, Iterable) else (value,)
+    if not values:
+        raise UserError(f"{key}: the list is empty")
+    return values
 
 
 def _split(key: str, text: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sanity import checkpoint, environment
 from sanity.context import Context, Training
+from sanity.files import write_atomically
 from sanity.grid import Cell
 from sanity.pipeline import Steps, cell_key, named, steps
 from sanity.progress import Reporter
@@ -140,11 +141,12 @@ class Runner:
             "device": environment.describe(context.device),
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
         }
+        write_atomically(folder / "curve.csv", curve_table(trained))
         store.write(folder / "record.json", record)
         for leftover in [folder / "checkpoint.safetensors", *folder.glob("snapshot-*.safetensors")]:
             leftover.unlink(missing_ok=True)
         self.reporter.expect(-(trained.resumed_from or 0))
-        self.reporter.finished(f"{training.cell.title}: last {record['last_test_accuracy']} %, {trained.wall_s:.1f} s")
+        self.reporter.finished(f"{training.cell.title}: last {_percent(record['last_test_accuracy'])}, {trained.wall_s:.1f} s")
 
     def _is_known(self, cell: Cell) -> bool:
         found = rows(self.context.store.root, [cell_key(cell, self.context)])
@@ -155,6 +157,16 @@ class Runner:
         if found:
             return found[0]
         return {**named(cell, self.context), "status": "failed", "reason": self.failed.get(cell, "")}
+
+
+def _percent(accuracy: float | None) -> str:
+    return "no epoch finished" if accuracy is None else f"{accuracy:.2f} %"
+
+
+def curve_table(trained: Trained) -> str:
+    """The curve as CSV, a line an epoch."""
+    lines = [list(trained.curve[0])] if trained.curve else []
+    return "".join(",".join(map(str, line)) + "\n" for line in [*lines, *(row.values() for row in trained.curve)])
 
 
 def summary(trained: Trained) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from torch import Tensor
 from methods.base import Batches, Method
 from methods.gradients import GradientMethod
 from sanity import augment
-from sanity.data import Dataset, _drawn, _parts
+from sanity.data import Dataset, scoring_indices
 from sanity.recipes import Recipe
 from sanity.seeds import derive
 
@@ -18,22 +18,27 @@ def scoring_batches(method: Method, dataset: Dataset, recipe: Recipe, generator:
 
     A method that needs no data gets one example, for its shape. Raises `UserError` where there are too few examples.
     """
-    shown = recipe if isinstance(method, GradientMethod) and method.augment else replace(recipe, crop_padding=0, flip=False)
+    drawn = isinstance(method, GradientMethod)
+    shown = recipe if drawn and method.augment else replace(recipe, crop_padding=0, flip=False)
     images = augment.Batches(dataset, shown, *augment.statistics(dataset, recipe.normalise))
-    if not isinstance(method, GradientMethod):
+    if not drawn:
         return [images.test(slice(0, 1))]
-    targets = dataset.targets.cpu()
-    batches = []
-    for number in range(method.batches):
-        index = _drawn(targets, dataset.classes, method.examples_per_class, method.balanced, generator)
-        if method.order == "class_sorted":
-            index = index[targets[index].argsort(stable=True)]
-        for part in _parts(index, method.split):
-            batches.append(images.train(_plan(part, shown, derive(generator, "augment", number)), slice(None)))
-    return batches
+    parts = scoring_indices(
+        dataset,
+        examples_per_class=method.examples_per_class,
+        examples=method.examples,
+        batches=method.batches,
+        balanced=method.balanced,
+        order=method.order,
+        split=method.split,
+        generator=generator,
+    )
+    plans = [_plan(part, shown, derive(generator, "augment", number)) for number, part in enumerate(parts)]
+    return [images.train(plan, slice(None)) for plan in plans]
 
 
 def _plan(index: Tensor, recipe: Recipe, generator: torch.Generator) -> augment.Plan:
+    device = index.device
     shift = torch.randint(2 * recipe.crop_padding + 1, (1, len(index), 2), generator=generator)
     flip = torch.rand(1, len(index), generator=generator) < (0.5 if recipe.flip else 0.0)
-    return augment.Plan(index[None], shift, flip)
+    return augment.Plan(index[None], shift.to(device), flip.to(device))
