@@ -11,9 +11,12 @@ from reports.numbers import (
     DATASETS,
     MEANINGS,
     SYMBOLS,
+    inside_text,
     mean_std,
     method_name,
+    metric_text,
     p_value,
+    paper_number,
     percent,
     seeds,
     share,
@@ -22,7 +25,7 @@ from reports.numbers import (
 from reports.records import CONTROL
 from reports.sentences import notes, overview, sentence
 from reports.statistics import VERDICTS, Cell, PaperDelta, Summary
-from reports.tables import inside_text, legend, metric_text, paper_number
+from reports.tables import legend
 
 TITLE = "Does the ticket depend on what its method says?"
 
@@ -166,11 +169,11 @@ def _comparisons(summary: Summary) -> Table:
 
 def _papers(summary: Summary) -> Table:
     columns: list[tuple[str, bool, Getter]] = [
-        ("metric", False, lambda cell: Value(metric_text(cell))),
+        ("metric", False, _paper(lambda paper: Value(metric_text(paper)))),
         ("ours, %", True, _paper(lambda paper: Value(mean_std(paper.ours), paper.ours.mean))),
-        ("paper, %", True, lambda cell: Value(paper_number(cell), cell.paper.mean if cell.paper else "")),
+        ("paper, %", True, _paper(lambda paper: Value(paper_number(paper), paper.mean))),
         ("delta", True, _paper(lambda paper: Value(with_half(paper.delta, paper.half), paper.delta))),
-        ("paper is", False, lambda cell: Value(inside_text(cell))),
+        ("paper is", False, _paper(lambda paper: Value(inside_text(paper)))),
         ("read in", False, _paper(lambda paper: Value(paper.source))),
     ]  # fmt: skip
     caption = "Ours against the paper's: delta is ours minus the paper's, ± half its 95 % interval"

@@ -3,7 +3,7 @@
 import math
 
 from reports.inference import SEEDS_LIMIT
-from reports.statistics import Comparison, Mean
+from reports.statistics import Comparison, Mean, PaperDelta
 
 MINUS, EN_DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
 
@@ -84,3 +84,24 @@ def p_value(value: float) -> str:
     if math.isnan(value):
         return EN_DASH
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def metric_text(paper: PaperDelta) -> str:
+    """Which accuracy was compared with the paper's: "last", or "last (paper: unstated)"."""
+    return paper.compared + ("" if paper.metric == paper.compared else f" (paper: {paper.metric})")
+
+
+def paper_number(paper: PaperDelta) -> str:
+    """The paper's mean ± its standard deviation (runs), with what it does not state left out."""
+    std = "" if math.isnan(paper.std) else f" ± {paper.std:.2f}"
+    return points(paper.mean) + std + ("" if math.isnan(paper.n) else f" ({paper.n:.0f})")
+
+
+def inside_text(paper: PaperDelta) -> str:
+    """Whether the paper's number lies inside our interval, and whose errors that counts."""
+    if not paper.ours.n:
+        return "missing: no run"
+    if paper.inside is None:
+        return "not testable: too few runs"
+    word = "✓ inside" if paper.inside else "✗ outside"
+    return word + (", our error alone" if paper.errors == "ours" else "")

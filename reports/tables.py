@@ -7,7 +7,17 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
-from reports.numbers import SYMBOLS, mean_std, method_name, percent, points, seeds, with_half
+from reports.numbers import (
+    SYMBOLS,
+    inside_text,
+    mean_std,
+    method_name,
+    metric_text,
+    paper_number,
+    percent,
+    seeds,
+    with_half,
+)
 from reports.sentences import notes, overview
 from reports.statistics import Cell, Mean, Summary
 
@@ -83,8 +93,8 @@ def _papers(cells: list[Cell]) -> Table:
         for cell in group:
             assert cell.paper is not None  # by the selection above
             table.add_row(
-                Text(f"  {cell.check}"), mean_std(cell.paper.ours), paper_number(cell),
-                with_half(cell.paper.delta, cell.paper.half), metric_text(cell), inside_text(cell),
+                Text(f"  {cell.check}"), mean_std(cell.paper.ours), paper_number(cell.paper),
+                with_half(cell.paper.delta, cell.paper.half), metric_text(cell.paper), inside_text(cell.paper),
             )  # fmt: skip
     return table
 

@@ -27,7 +27,8 @@ def told(*arguments: object, **options: object) -> str:
 def test_equivalent() -> None:
     assert told("equivalent") == (
         "GraSP at 98 %: rearranging the mask within layers changed accuracy by "
-        "\N{MINUS SIGN}0.10 ± 0.20 points (n = 5): which weights are kept inside a layer does not matter (equivalent within 0.5 points)."
+        "\N{MINUS SIGN}0.10 ± 0.20 points (n = 5): which weights are kept inside a layer "
+        "does not matter (equivalent within 0.5 points)."
     )
 
 
