@@ -1,8 +1,10 @@
 """One or several tickets that take every step together on a device: the step itself, the epoch around it, its state."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -28,6 +30,7 @@ class Setting:
     device: torch.device
     precision: str
 
+    @cached_property
     def batches(self) -> tuple[augment.Batches, augment.Batches]:
         """The batches of both splits, normalised alike."""
         mean, std = augment.statistics(self.train, self.recipe.normalise)
@@ -35,30 +38,50 @@ class Setting:
 
 
 class Lane:
-    """Tickets of one architecture, at the same position of the same schedule."""
+    """Tickets of one architecture, at the same position of the same schedule.
+
+    On CUDA it has a stream of its own, so that the small kernels of several lanes run at the same time.
+    """
 
     def __init__(
         self, group: Sequence[Job], setting: Setting, identities: Sequence[str], at: Sequence[Position]
     ) -> None:
         self.jobs, self.setting, self.identities = group, setting, identities
+        self.stream: torch.cuda.Stream | None = None
+        if setting.device.type == "cuda":
+            self.stream = torch.cuda.Stream(setting.device)
+            self.stream.wait_stream(torch.cuda.current_stream(setting.device))
         self.epoch, self.step = at[0].epoch, at[0].step
         self.curves = [list(position.curve) for position in at]
         self.walls = [position.wall_s for position in at]
         self.resumed = [position.epoch if position.resumed else None for position in at]
         self.snapshots = [dict(position.snapshots) for position in at]
         self.diverged: list[int | None] = [None] * len(group)
-        self.batches, self.test_batches = setting.batches()
-        self.ensemble = Ensemble(group, setting.recipe, setting.device)
-        self.sums = torch.zeros(2, len(group), dtype=torch.float64, device=setting.device)
+        self.batches, self.test_batches = setting.batches
         self.indices = [augment.kept(job.seed, len(setting.train), setting.recipe) for job in group]
+        self.rates: list[float] = []
+        self.replay: Callable[[], None] | None = None
+        with self.current():
+            self._allocate(at)
+
+    def _allocate(self, at: Sequence[Position]) -> None:
+        """Everything that the step reads and writes on the device, at addresses that stay."""
+        device = self.setting.device
+        self.ensemble = Ensemble(self.jobs, self.setting.recipe, device)
+        self.sums = torch.zeros(2, len(self.jobs), dtype=torch.float64, device=device)
         self.plan = self._draw()
+        self.clock = torch.zeros(1, dtype=torch.int64, device=device)
+        self.rate_table = torch.zeros(self.steps, device=device)
+        self.offsets = torch.arange(self.setting.recipe.batch_size, device=device)
         if at[0].tensors:
             self.ensemble.load([position.tensors for position in at])
             self.sums.copy_(torch.stack([position.tensors["sums"] for position in at], dim=1))
         elif self.epoch == 0:
             self._keep_snapshots()
-        self.rates: list[float] = []
-        self.replay: Callable[[], None] | None = None
+
+    def current(self) -> AbstractContextManager[object]:
+        """What is launched inside goes to this lane's stream."""
+        return nullcontext() if self.stream is None else torch.cuda.stream(self.stream)
 
     # -- one step ------------------------------------------------------------------------------------------------
 
@@ -79,8 +102,14 @@ class Lane:
             self.update(slice(start, start + size))
         self.step += 1
 
+    def recorded_step(self) -> None:
+        """A full step that reads its number from the device: what a CUDA graph records, the same each time."""
+        optim.set_rate(self.ensemble.optimizer, self.rate_table.index_select(0, self.clock)[0])
+        self.update(self.clock * self.setting.recipe.batch_size + self.offsets)
+        self.clock += 1
+
     def update(self, columns: slice | Tensor) -> None:
-        """Forward, backward and optimizer on the plan's `columns`; only the host's view of it is Python."""
+        """Forward, backward and optimizer on the plan's `columns`."""
         images, targets = self.batches.train(self.plan, columns)
         logits = self._forward(images)
         losses = F.cross_entropy(logits, targets, reduction="none").view(len(self.jobs), -1)
@@ -120,6 +149,8 @@ class Lane:
         self.plan.copy_(self._draw())
         recipe, steps = self.setting.recipe, self.steps
         self.rates = [rate(recipe, self.position + step / steps, self.curves[0]) for step in range(steps)]
+        self.rate_table.copy_(torch.tensor(self.rates))
+        self.clock.fill_(self.step)
         if self.step == 0:
             self.sums.zero_()
             torch.manual_seed(seeds.generator(self.jobs[0].seed, "noise", self.position).initial_seed())  # dropout
@@ -178,6 +209,15 @@ class Lane:
                 weights = self.snapshots[index][self.epoch] = self.ensemble.weights(index)
                 if job.directory is not None:
                     jobs.save_snapshot(job.directory, self.identities[index], self.epoch, weights)
+
+    @contextmanager
+    def rehearsal(self) -> Iterator[None]:
+        """The steps taken inside, from the start of an epoch, are undone."""
+        step, self.step = self.step, 0
+        with self.current(), self.ensemble.rehearsal(self.sums):
+            self.begin_epoch()
+            yield
+        self.step = step
 
     # -- to disk, and out ----------------------------------------------------------------------------------------
 

@@ -43,7 +43,7 @@ def set_rate(optimizer: torch.optim.Optimizer, lr: float | Tensor) -> None:
         if isinstance(group["lr"], Tensor):
             group["lr"].copy_(lr) if isinstance(lr, Tensor) else group["lr"].fill_(lr)
         else:
-            group["lr"] = lr
+            group["lr"] = float(lr)
 
 
 def state(optimizer: torch.optim.Optimizer, module: nn.Module) -> dict[str, Tensor]:

@@ -9,7 +9,8 @@ import torch
 
 from sanity.data import Dataset
 from sanity.errors import UserError
-from sanity.jobs import Job, Trained, find, identity
+from sanity.fleet import Fleet
+from sanity.jobs import Job, Trained, identity
 from sanity.lane import Lane, Setting
 from sanity.numerics import numerics, resolve, resolve_device
 from sanity.recipes import Recipe
@@ -39,7 +40,8 @@ class Watch:
     def save(self, lanes: Sequence[Lane]) -> None:
         """Checkpoints of all jobs in `lanes`."""
         for lane in lanes:
-            lane.save()
+            with lane.current():
+                lane.save()
         self.saved_at = time.monotonic()
 
 
@@ -53,14 +55,19 @@ def train(
     precision: str = "auto",
     deterministic: bool = False,
     progress: Progress | None = None,
+    finished: Callable[[int, Trained], None] | None = None,
     checkpoint_minutes: float = 5.0,
     stop: Callable[[], bool] | None = None,
+    runs_per_device: int | None = None,
 ) -> list[Trained]:
     """Trains every job (all of one architecture) on `train` by `recipe` and tests it after each epoch on `test`.
 
     Jobs with a directory go on from the checkpoint there. `progress(job, row)` is called at each epoch's end with the
     job's index and its curve's new row; `stop()` is asked between steps: where it says so, checkpoints are written and
     `Interrupted` is raised. With `deterministic`, a repeat on this machine is bit-equal, however often interrupted.
+    `finished(job, result)` is called as soon as a job is through. `runs_per_device` is how many trainings (on a GPU) or
+    stacks of fully connected ones take their steps in turn; None: on a CPU one, on a GPU what memory and a measurement
+    say, always one with `deterministic`.
     Raises `UserError` for an unknown device or precision, and for a recipe that does not fit the data.
     """
     where = resolve_device(device)
@@ -75,11 +82,26 @@ def train(
     results: dict[int, Trained] = {}
     with numerics(where, setting.precision, deterministic):
         identities = [identity(job, recipe, setting.precision, where.type, deterministic, len(train)) for job in jobs]
-        for index, job in enumerate(jobs):
-            lane = Lane([job], setting, [identities[index]], [find(job, identities[index])])
-            run([lane], watch, [[index]])
-            results[index] = lane.results()[0]
-    return [results[index] for index in range(len(jobs))]
+        fleet = Fleet(jobs, setting, identities, deterministic, runs_per_device)
+        while lanes := fleet.launch():
+            numbers = [group for group, _ in lanes]
+            try:
+                run([lane for _, lane in lanes], watch, numbers)
+            except torch.OutOfMemoryError as error:
+                exhausted: Exception | None = error.with_traceback(None)  # whose frames hold the lanes' memory
+            else:
+                exhausted = None
+            if exhausted:
+                del lanes
+                if not fleet.relaunch(numbers):
+                    raise exhausted
+                continue
+            for group, lane in lanes:
+                for number, trained in zip(group, lane.results(), strict=True):
+                    results[number] = trained
+                    if finished:
+                        finished(number, trained)
+    return [results[number] for number in range(len(jobs))]
 
 
 def run(lanes: Sequence[Lane], watch: Watch, numbers: Sequence[Sequence[int]]) -> None:
@@ -87,11 +109,13 @@ def run(lanes: Sequence[Lane], watch: Watch, numbers: Sequence[Sequence[int]]) -
     while active := [lane for lane in lanes if not lane.done]:
         clock = time.perf_counter()
         for lane in active:
-            lane.begin_epoch()
+            with lane.current():
+                lane.begin_epoch()
         for step in range(min(lane.step for lane in active), active[0].steps):
             for lane in active:
                 if lane.step == step:
-                    lane.take_step()
+                    with lane.current():
+                        lane.take_step()
             if watch.stop():
                 _share(active, clock)
                 watch.save(active)
@@ -99,7 +123,7 @@ def run(lanes: Sequence[Lane], watch: Watch, numbers: Sequence[Sequence[int]]) -
             if watch.due():
                 clock = _share(active, clock)
                 watch.save(active)
-        rows = [lane.end_epoch() for lane in active]
+        rows = [_end_epoch(lane) for lane in active]
         _share(active, clock)
         if watch.due() or any(lane.epoch in job.snapshots for lane in active for job in lane.jobs):
             watch.save(active)
@@ -107,6 +131,11 @@ def run(lanes: Sequence[Lane], watch: Watch, numbers: Sequence[Sequence[int]]) -
             for job, row in zip(numbers[lanes.index(lane)], lane_rows, strict=True):
                 if row is not None:
                     watch.progress(job, row)
+
+
+def _end_epoch(lane: Lane) -> list[dict[str, float] | None]:
+    with lane.current():
+        return lane.end_epoch()
 
 
 def _share(lanes: Sequence[Lane], since: float) -> float:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import asdict
+from typing import Any
 
 import pytest
 
@@ -78,7 +79,7 @@ def test_milestones_and_warm_up_keep_their_place_when_only_the_length_changes() 
         ("tanaka2020", {"momentum": 0}, "recipe.nesterov=true"),
     ],
 )
-def test_a_mistake_is_one_line_that_names_key_and_value(name: str, overrides: dict[str, object], says: str) -> None:
+def test_a_mistake_is_one_line_that_names_key_and_value(name: str, overrides: dict[str, Any], says: str) -> None:
     with pytest.raises(UserError) as caught:
         recipes.get(name, **overrides)
     assert says in str(caught.value)

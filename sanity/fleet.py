@@ -1,0 +1,148 @@
+"""Which jobs are trained side by side: fully connected ones as one stack, on a GPU several lanes in their streams."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+
+import torch
+
+from sanity.capture import capture
+from sanity.jobs import Job, Position, find
+from sanity.lane import Lane, Setting
+from sanity.stacked import can_stack
+
+log = logging.getLogger(__name__)
+
+_STACK = 8
+"""Tickets of one stack: with more, weights, gradients and momentum of a LeNet-300-100 leave the processor's cache."""
+
+
+def groups(jobs: Sequence[Job], at: Sequence[Position], setting: Setting, deterministic: bool) -> list[list[int]]:
+    """The jobs by number, in groups that can share a lane: one architecture of linear layers, one position.
+
+    Not with `deterministic` (the rounding of a stack depends on its size), nor where the learning rate follows each
+    job's own loss.
+    """
+    if deterministic or setting.recipe.schedule == "plateau":
+        return [[number] for number in range(len(jobs))]
+    alike: dict[object, list[int]] = {}
+    for number, (job, position) in enumerate(zip(jobs, at, strict=True)):
+        key: object = number
+        if can_stack(job.model):
+            shapes = tuple((name, tensor.shape) for name, tensor in job.model.state_dict().items())
+            place = (job.start_epoch, job.length(setting.recipe), position.epoch, position.step)
+            key = (str(job.model), shapes, place)
+        alike.setdefault(key, []).append(number)
+    return [part for group in alike.values() for part in _parts(group)]
+
+
+def _parts(group: list[int]) -> list[list[int]]:
+    """At most `_STACK` a part, and all parts about equally long."""
+    count = -(-len(group) // _STACK)
+    return [group[part::count] for part in range(count)]
+
+
+class Fleet:
+    """Hands out the jobs of one call of `train`, as many lanes at a time as pay off."""
+
+    def __init__(
+        self, jobs: Sequence[Job], setting: Setting, identities: Sequence[str], deterministic: bool, width: int | None
+    ) -> None:
+        self.jobs, self.setting, self.identities = jobs, setting, identities
+        at = [find(job, identity) for job, identity in zip(jobs, identities, strict=True)]
+        self.waiting = groups(jobs, at, setting, deterministic)
+        self.at: dict[int, Position] = dict(enumerate(at))
+        self.width = width or (1 if deterministic or setting.device.type != "cuda" else None)
+        """How many lanes run at a time; None: not yet measured."""
+
+    def launch(self) -> list[tuple[list[int], Lane]]:
+        """The next lanes with the numbers of their jobs; empty when none is left."""
+        lanes: list[Lane] = []
+        width = min(self.width or 1, len(self.waiting))
+        self._grow(lanes, width)
+        if lanes and self.width is None:
+            self.width = widen(lanes, len(self.waiting), lambda count: self._grow(lanes, count), self._fits)
+            del lanes[self.width :]
+        numbers = self.waiting[: len(lanes)]
+        del self.waiting[: len(lanes)]
+        return list(zip(numbers, lanes, strict=True))
+
+    def _grow(self, lanes: list[Lane], count: int) -> None:
+        """Adds lanes until there are `count`, or fewer where memory ends before."""
+        for group in self.waiting[len(lanes) : count]:
+            try:
+                lanes.append(self._lane(group))
+            except torch.OutOfMemoryError:
+                if not lanes:
+                    raise
+                log.warning("out of memory for %d runs side by side: going on with %d", count, len(lanes))
+                return
+
+    def _lane(self, group: list[int]) -> Lane:
+        at = [self._position(number) for number in group]
+        lane = Lane([self.jobs[number] for number in group], self.setting, [self.identities[n] for n in group], at)
+        if self.setting.device.type == "cuda" and not lane.done:
+            capture(lane)
+        return lane
+
+    def _position(self, number: int) -> Position:
+        return self.at.pop(number) if number in self.at else find(self.jobs[number], self.identities[number])
+
+    def _fits(self, lanes: int, more: int) -> bool:
+        """Whether `more` lanes like the `lanes` that there are find room, with a tenth of the memory left free."""
+        free, total = torch.cuda.mem_get_info(self.setting.device)
+        held = torch.cuda.memory_reserved(self.setting.device)
+        return held / lanes * more < free - total / 10
+
+    def relaunch(self, numbers: Sequence[list[int]]) -> bool:
+        """Puts jobs that ran out of memory back, to be run by half as many lanes; False where it was one job alone."""
+        jobs = [number for group in numbers for number in group]
+        if len(jobs) == 1:
+            return False
+        self.width = max(len(numbers) // 2, 1)
+        self.waiting[:0] = [[number] for number in jobs]
+        log.warning("out of memory with %d runs side by side: going on with %d", len(jobs), self.width)
+        if self.setting.device.type == "cuda":
+            torch.cuda.empty_cache()
+        return True
+
+
+def widen(
+    lanes: Sequence[Lane], most: int, grow: Callable[[int], None], fits: Callable[[int, int], bool], gain: float = 1.05
+) -> int:
+    """The number of lanes, doubled as long as there is room and each doubling trains more per second by `gain`.
+
+    `grow(count)` adds lanes until there are `count`; `fits(have, more)` tells whether there is memory for more.
+    """
+    best, width = step_time(lanes), 1
+    while width < most and fits(width, min(2 * width, most) - width):
+        grow(min(2 * width, most))
+        cost = step_time(lanes) / len(lanes)
+        if len(lanes) == width or cost * gain > best:
+            break
+        best, width = cost, len(lanes)
+    log.info("%d runs side by side, %.2f ms a step of each", width, 1000 * best)
+    return width
+
+
+def step_time(lanes: Sequence[Lane], most: int = 20) -> float:
+    """Seconds in which all `lanes` take one step; what they do is undone."""
+    device = lanes[0].setting.device
+    rounds = min(most, lanes[0].steps)
+    with ExitStack() as undone:
+        for lane in lanes:
+            undone.enter_context(lane.rehearsal())
+        _synchronise(device)
+        began = time.perf_counter()
+        for _ in range(rounds):
+            for lane in lanes:
+                with lane.current():
+                    lane.take_step()
+        _synchronise(device)
+        return (time.perf_counter() - began) / rounds
+
+
+def _synchronise(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
