@@ -13,6 +13,7 @@ Entry = tuple[str, str]
 COLUMNS = {
     "dataset": "data set",
     "data_digest": "data digest (SHA-256)",
+    "data": "training data digest (SHA-256)",
     "model": "model",
     "recipe": "recipe",
     "epochs": "epochs",

@@ -11,7 +11,7 @@ METRICS = {"last": "last_test_accuracy", "best": "best_test_accuracy"}
 CONTROL = "none"
 
 # What may differ between two runs of one cell that a results folder holds; the first that does tells them apart.
-CIRCUMSTANCES = ["epochs", "precision", "device", "deterministic", "data_digest", "commit"]
+CIRCUMSTANCES = ["epochs", "precision", "device", "deterministic", "data_digest", "data", "commit"]
 
 # Every other column that a report reads, and what stands for it where a frame has none.
 OPTIONAL: dict[str, object] = {

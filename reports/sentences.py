@@ -18,6 +18,7 @@ class Phrase:
 
 
 SEARCH = "the search does not use "
+DISCONNECTED = 0.9  # a few kept weights without a way through are usual, a tenth of them is worth saying
 PHRASES = {
     "random_labels": Phrase(
         "searching with random labels", "the labels that the search sees", True, SEARCH + "the labels"
@@ -26,19 +27,19 @@ PHRASES = {
         "searching with shuffled pixels", "the images that the search sees", True, SEARCH + "the images"
     ),
     "half_dataset": Phrase(
-        "searching with half of the data", "the other half of the search's data", False, SEARCH + "the other half"
+        "searching with half of the data", "how much data the search sees", False, SEARCH + "the data"
     ),
     "layerwise_rearrange": Phrase(
         "rearranging the mask within layers", "which weights are kept inside a layer",
         identical="the layers that it could rearrange are dense or empty",
     ),
     "layerwise_shuffle": Phrase(
-        "shuffling the weights within layers", "which initial value a weight of a layer has",
+        "shuffling the weights within layers", "which value sits on which kept connection of a layer",
     ),
     "reinit": Phrase(
         "drawing the kept weights anew", "the values that the kept weights start from", True,
     ),
-    "inversion": Phrase(
+    "invert": Phrase(
         "keeping the lowest scores instead of the highest", "which end of the scores is kept",
     ),
 }  # fmt: skip
@@ -118,7 +119,7 @@ def _caveat(cell: Cell, summary: Summary) -> str:
         if side is not None and side.diverged:
             found.append(f"{len(side.diverged)} of {side.accuracy.n} runs {name} diverged (counted as recorded)")
         if side is not None and side.collapsed_runs:
-            found.append(f"{side.collapsed_runs} of {side.accuracy.n} tickets {name} have an empty layer")
+            found.append(f"{side.collapsed_runs} of {side.accuracy.n} tickets {name} empty a layer")
     if cell.comparison and cell.comparison.unpaired and cell.comparison.difference.n:
         found.append(f"{cell.comparison.unpaired} runs have no partner of the same seed")
     return f" Note: {'; '.join(found)}." if found else ""
@@ -145,9 +146,10 @@ def notes(cell: Cell) -> list[str]:
             f"{len(cell.diverged)} of {cell.accuracy.n} runs diverged (seed {', '.join(map(str, cell.diverged))})"
         )
     if cell.collapsed:
-        found.append(f"{cell.collapsed_runs} of {cell.accuracy.n} tickets empty a layer: {', '.join(cell.collapsed)}")
+        names = ", ".join(name.removesuffix(".weight") for name in cell.collapsed)
+        found.append(f"{cell.collapsed_runs} of {cell.accuracy.n} tickets with an empty layer: {names}")
     if not math.isnan(cell.actual_ratio) and abs(cell.actual_ratio - cell.ratio) > 5e-4:
         found.append(f"ratio is {percent(round(cell.actual_ratio, 5))}, not {percent(cell.ratio)}")
-    if not math.isnan(cell.effective_density) and cell.effective_density < (1 - cell.actual_ratio) - 1e-4:
+    if not cell.collapsed and cell.effective_density < DISCONNECTED * (1 - cell.actual_ratio):
         found.append(f"only {percent(round(cell.effective_density, 5))} of the weights lie on a path to the output")
     return found

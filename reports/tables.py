@@ -67,7 +67,7 @@ def verdict_text(cell: Cell) -> str:
 
 def _comparisons(setting: tuple[str, str, str], cells: list[Cell], summary: Summary) -> Table:
     table = _table(" · ".join(setting), cells, "accuracy", "difference", "verdict", "overlap", "chance")
-    _as_text(table.columns[3], 16)
+    _as_text(table.columns[3], 17)
     for heading, group in _grouped(cells):
         table.add_row(heading, style="bold")
         for cell in group:
@@ -103,7 +103,7 @@ def _table(title: str, cells: list[Cell], *columns: str) -> Table:
     """A table whose first column names the method, and indented below it the checks."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0), show_edge=False)
     longest = max(max(len(_heading(cell)), len(cell.check) + 2) for cell in cells)
-    table.add_column("check", min_width=min(longest, 29), max_width=29, overflow="fold")
+    table.add_column("check", min_width=min(longest, 30), max_width=30, overflow="fold")
     for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
     return table

@@ -76,19 +76,21 @@ def test_every_finding_of_a_grid_is_a_sentence_and_weak_ones_carry_a_note(frame:
     sentences = {(c.method, c.check, c.ratio): sentence(c, summary) for c in summary.cells if c.comparison}
     assert all(text.endswith(".") and "nan" not in text for text in sentences.values())
     assert "1 of 5 runs with it diverged" in sentences["grasp", "reinit", 0.95]
-    assert "2 of 5 tickets without it have an empty layer" in sentences["snip[score_init=glorot]", "reinit", 0.98]
+    assert "2 of 5 tickets without it empty a layer" in sentences["snip[score_init=glorot]", "reinit", 0.98]
     assert overview(summary).startswith(f"{len(sentences)} comparisons with the unperturbed ticket: 3 identical, ")
 
 
 def test_notes_name_what_is_wrong_with_a_cell(make_record: Callable[..., dict]) -> None:
     from reports.statistics import summarise
 
-    row = make_record("grasp", "none", 0.98, 0, 10.0, status="diverged", diverged_epoch=2, collapsed=["conv1", "fc"],
+    row = make_record("grasp", "none", 0.98, 0, 10.0, status="diverged", diverged_epoch=2,
+                      collapsed=["conv1.weight", "fc"],
                       actual_ratio=0.97, effective_density=0.01)  # fmt: skip
     (cell,) = summarise(pd.DataFrame([row])).cells
     assert notes(cell) == [
         "1 of 1 runs diverged (seed 0)",
-        "1 of 1 tickets empty a layer: conv1, fc",
+        "1 of 1 tickets with an empty layer: conv1, fc",
         "ratio is 97 %, not 98 %",
-        "only 1 % of the weights lie on a path to the output",
     ]
+    (cell,) = summarise(pd.DataFrame([row | {"collapsed": []}])).cells
+    assert notes(cell)[-1] == "only 1 % of the weights lie on a path to the output"

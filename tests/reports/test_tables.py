@@ -29,7 +29,7 @@ def test_every_cell_and_every_flaw_is_in_it(frame: pd.DataFrame) -> None:
     assert "SNIP [score_init=glorot] 98 %" in text  # brackets are no markup
     assert "missing!" in text
     assert "! GraSP at 95 %, reinit: 1 of 5 runs diverged (seed 2)" in text
-    assert "2 of 5 tickets empty a layer: conv1" in text
+    assert "2 of 5 tickets with an empty layer: conv1" in text
 
 
 def test_a_grid_without_checks_or_paper_still_prints(frame: pd.DataFrame) -> None:

@@ -51,7 +51,8 @@ def test_every_cell_is_in_every_format(frame: pd.DataFrame, written: dict[str, P
 def test_flaws_and_provenance_are_shown(written: dict[str, Path]) -> None:
     for name in ("html", "md"):
         text = html.unescape(text_of(written[name]))
-        for needed in ("1 of 5 runs diverged (seed 2)", "5 of 5 runs missing", "2 of 5 tickets empty a layer: conv1",
+        for needed in ("1 of 5 runs diverged (seed 2)", "5 of 5 runs missing",
+                       "2 of 5 tickets with an empty layer: conv1",
                        "python -m sanity.run methods=grasp", "0123456789abcdef", "d" * 64, "torch 2.11.0", "fp32",
                        "1 diverged, 224 done, 5 missing", "Invented et al. 2020, Table 1"):  # fmt: skip
             assert needed in text, (name, needed)
