@@ -17,7 +17,7 @@ from sanity.errors import UserError
 from sanity.grid import Cell
 from sanity.recipes import Recipe
 from sanity.seeds import generator
-from sanity.store import Store, differing, identity
+from sanity.store import Store, differing, identity, is_whole
 from sanity.tickets import Ticket
 from sanity.training import Job
 
@@ -137,10 +137,11 @@ class Context:
         return self.store.folder("trainings", training.key)
 
     def is_done(self, training: Training) -> bool:
-        """Whether its record is there, and the snapshots that this run needs."""
+        """Whether its record is there with all that belongs to it, snapshots that this run needs included, and whole."""
         folder = self.folder(training)
-        files = ["record.json", *(f"epoch_{k}.safetensors" for k in training.snapshots)]
-        return all((folder / name).exists() for name in files)
+        files = ["mask", "weights", *(f"epoch_{k}" for k in training.snapshots)]
+        record = self.store.read(folder / "record.json")
+        return record is not None and all(is_whole(folder / f"{name}.safetensors") for name in files)
 
     def job(self, training: Training) -> Job:
         """What the training loop needs to know."""

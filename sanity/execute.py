@@ -150,7 +150,7 @@ class Runner:
 
     def _is_known(self, cell: Cell) -> bool:
         found = rows(self.context.store.root, [cell_key(cell, self.context)])
-        return bool(found) and found[0].get("status") is not None
+        return bool(found) and found[0]["status"] != "missing"
 
     def _row(self, cell: Cell) -> dict[str, Any]:
         found = rows(self.context.store.root, [cell_key(cell, self.context)])

@@ -40,7 +40,7 @@ def plan(cells: Sequence[Cell], context: Context) -> Plan:
     for cell in cells:
         own = _sharing(cell)
         stored = rows(context.store.root, [cell_key(cell, context)])
-        if stored and stored[0].get("status"):
+        if stored and stored[0]["status"] != "missing":
             states[cell] = STORED
         elif own in first:
             states[cell] = f"shares the training of: {first[own].title}"
@@ -83,5 +83,7 @@ def text(cells: Sequence[Cell], made: Plan, context: Context) -> str:
     rounds = f", {made.rounds} of them rounds of training and pruning" if made.rounds else ""
     work = operations(context) * made.epochs
     lines.append(f"{made.trainings} trainings ahead{beside}{rounds}.")
-    lines.append(f"About {made.epochs} epochs of {len(context.train)} examples, {work / 1e12:.3g} TFLOP. Nothing was run.")
+    lines.append(
+        f"About {made.epochs} epochs of {len(context.train)} examples, {work / 1e12:.3g} TFLOP. Nothing was run."
+    )
     return "\n".join(lines)

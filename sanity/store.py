@@ -91,7 +91,7 @@ class Store:
 
         try:
             return load_file(path)
-        except (FileNotFoundError, SafetensorError):
+        except (OSError, SafetensorError):
             return None
 
     @contextmanager
@@ -114,6 +114,17 @@ class Store:
             lock.release()
 
 
+def is_whole(path: Path) -> bool:
+    """Whether the safetensors file at `path` is there in its full length; reads its header only."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy"):
+            return True
+    except (OSError, SafetensorError):
+        return False
+
+
 def rows(root: Path | str, keys: Iterator[str] | list[str] | None = None) -> list[dict[str, Any]]:
     """One row a cell: the cell joined with the training that it led to."""
     store = Store(root)
@@ -124,7 +135,7 @@ def rows(root: Path | str, keys: Iterator[str] | list[str] | None = None) -> lis
         if cell is None:
             continue
         key = str(cell.get("training"))
-        record = store.read(store.folder("trainings", key) / "record.json") or {}
+        record = store.read(store.folder("trainings", key) / "record.json") or {"status": "missing"}
         found.append({**record, **cell, "cell": name})
     return found
 

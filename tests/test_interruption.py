@@ -1,0 +1,133 @@
+"""Killed at any moment, a grid started again ends where it would have ended: to the bit, in deterministic mode."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from sanity.run import main
+
+GRID = [
+    "methods=snip,partially_trained",
+    "checks=layerwise_rearrange",
+    "ratio=0.9",
+    "seeds=0",
+    "model=lenet_300_100",
+    "recipe.epochs=40",
+    "partially_trained.rewind=weights",
+    "partially_trained.rewind_epoch=7",
+    "dataset.limit=400",
+    "dataset.test_limit=100",
+    "deterministic=true",
+    "checkpoint_minutes=0",
+    "device=cpu",
+]
+KILLS = 20
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+
+
+def outcome(root: Path) -> dict[str, tuple[str, list[object]]]:
+    """What every training came to: the digest of its weights and its curve."""
+    found = {}
+    for path in root.glob("trainings/*/record.json"):
+        record = json.loads(path.read_text())
+        found[path.parent.name] = (record["digest"], record["curve"])
+    return found
+
+
+def begin(root: Path) -> int:
+    """The grid in a child of this process, which has imported all it needs; the child's number."""
+    child = os.fork()
+    if child == 0:
+        silence = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silence, 1)
+        os.dup2(silence, 2)
+        os._exit(main([*GRID, f"results_dir={root}"]))
+    return child
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, tuple[str, list[object]]], float]:
+    root = tmp_path_factory.mktemp("uninterrupted")
+    began = time.monotonic()
+    assert os.waitpid(begin(root), 0)[1] == 0
+    return outcome(root), time.monotonic() - began
+
+
+def test_twenty_kills_change_nothing(
+    uninterrupted: tuple[dict[str, tuple[str, list[object]]], float], tmp_path: Path
+) -> None:
+    expected, seconds = uninterrupted
+    chance = random.Random(0)
+    killed, share = 0, 0.5
+    for number in range(200):
+        child = begin(tmp_path)
+        time.sleep(seconds * chance.uniform(0.05, share))
+        blow = signal.SIGTERM if number % 4 == 3 else signal.SIGKILL
+        finished, _ = os.waitpid(child, os.WNOHANG)
+        if not finished:
+            os.kill(child, blow)
+            _, status = os.waitpid(child, 0)
+            stopped = os.WIFSIGNALED(status) or os.waitstatus_to_exitcode(status) == 130
+            killed += stopped
+        if killed >= KILLS:
+            break
+        if finished or not stopped:  # it came to its end: begin another grid, and strike earlier
+            assert outcome(tmp_path) == expected
+            tmp_path = tmp_path / "again"
+            share *= 0.8
+    assert killed == KILLS
+    assert os.waitpid(begin(tmp_path), 0)[1] == 0
+    assert outcome(tmp_path) == expected
+
+
+def test_a_second_run_on_the_same_directory_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with FileLock(tmp_path / ".lock"):
+        assert main([*GRID, f"results_dir={tmp_path}"]) == 2
+    assert "another run is writing there" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists() or os.geteuid() != 0, reason="needs root, to mount a small disk")
+def test_a_full_disk_is_one_line_and_loses_nothing(
+    uninterrupted: tuple[dict[str, tuple[str, list[object]]], float], tmp_path: Path
+) -> None:
+    root = tmp_path / "small"
+    root.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(root)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    command = [sys.executable, "-m", "sanity.run", *GRID, f"results_dir={root}"]
+    try:
+        full = subprocess.run(command, capture_output=True, text=True)
+        said = [line for line in full.stderr.splitlines() if line.startswith("error:")]
+        assert full.returncode == 2
+        assert len(said) == 1
+        assert "No space left" in said[0]
+        assert "Traceback" not in full.stderr
+        subprocess.run(["mount", "-o", "remount,size=64m", str(root)], check=True)
+        assert subprocess.run(command, capture_output=True).returncode == 0
+        assert outcome(root) == uninterrupted[0]
+    finally:
+        subprocess.run(["umount", str(root)], check=False)
+
+
+@pytest.mark.parametrize("name", ["record.json", "weights.safetensors", "mask.safetensors"])
+def test_a_truncated_file_is_made_again(
+    uninterrupted: tuple[dict[str, tuple[str, list[object]]], float], tmp_path: Path, name: str
+) -> None:
+    assert main([*GRID, f"results_dir={tmp_path}"]) == 0
+    for path in tmp_path.glob(f"trainings/*/{name}"):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    words = ["checks=reinit" if word.startswith("checks=") else word for word in GRID]
+    assert main([*words, f"results_dir={tmp_path}"]) == 0
+    assert main([*GRID, f"results_dir={tmp_path}"]) == 0
+    again = outcome(tmp_path)
+    assert {key: again[key] for key in uninterrupted[0]} == uninterrupted[0]
