@@ -113,9 +113,18 @@ def _picture(kind: str, cells: list[Cell], look: plots.Look, summary: Summary) -
         "layers": lambda axes: plots.layers(axes, cells, look),
         "overlap": lambda axes: plots.overlap(axes, cells, look),
     }
-    height = 3.0 if kind == "layers" or (kind == "accuracy" and len({cell.ratio for cell in cells}) > 1) else None
-    svg = _svg(paint[kind], height or 1.3 + 0.3 * len(cells), title + where, name)
+    svg = _svg(paint[kind], _height(kind, cells), title + where, name)
     return Picture(kind, name, title + where, _alt(kind, title + where, cells), svg)
+
+
+def _height(kind: str, cells: Sequence[Cell]) -> float:
+    """Inches: as much as the rows, the legend and the layers' names below the axis take."""
+    legend = 0.17 * math.ceil(len(cells) / 2)
+    if kind == "layers":
+        return 2.6 + legend + 0.06 * min(20, max(len(name) for cell in cells for name in cell.layers))
+    if kind == "accuracy" and len({cell.ratio for cell in cells}) > 1:
+        return 2.6 + 0.17 * math.ceil((len({cell.check for cell in cells}) + 1) / 2)
+    return 1.3 + 0.3 * len(cells)
 
 
 def _svg(paint: Callable[[Axes], None], height: float, title: str, name: str) -> str:
@@ -125,7 +134,7 @@ def _svg(paint: Callable[[Axes], None], height: float, title: str, name: str) ->
         FigureCanvasSVG(figure)
         axes = figure.subplots()
         paint(axes)
-        axes.set_title(title, loc="left", fontweight="bold")
+        figure.suptitle(title, x=0.01, ha="left", fontsize=9, fontweight="bold")
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
         file = io.StringIO()

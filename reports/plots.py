@@ -67,7 +67,7 @@ def accuracy(axes: Axes, cells: Sequence[Cell], look: Look, dense: float) -> Non
         _legend(axes)
         return
     sns.stripplot(rows, x="y", y="check", order=checks, hue="check", palette=look.colours, ax=axes, alpha=0.5, size=3,
-                  legend=False, jitter=0.15)  # fmt: skip
+                  legend=False, jitter=False)  # fmt: skip
     sns.pointplot(rows, x="y", y="check", order=checks, hue="check", palette=look.colours, ax=axes, errorbar="sd",
                   linestyle="none", markersize=5, legend=False, markers="D", err_kws={"linewidth": 1.2})  # fmt: skip
     axes.set(xlabel=f"test accuracy, % at {percent(ratios[0])} removed", ylabel="")

@@ -138,6 +138,11 @@ def test_pictures_of_one_ratio_and_of_one_run(make_grid: Callable[..., pd.DataFr
     assert all(len(section.pictures) == 1 for section in sections)
 
 
+def test_pictures_draw_nothing_at_random(make_grid: Callable[..., pd.DataFrame]) -> None:
+    summary = summarise(make_grid(ratios=[0.98], seeds=4, methods=["grasp"], checks=["none", "reinit"]))
+    assert figures.draw(summary) == figures.draw(summary)
+
+
 def contrast(one: str, other: str) -> float:
     """The contrast ratio of two colours (WCAG 2)."""
 
