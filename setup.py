@@ -8,11 +8,11 @@ REQUIRES = [
     "torch>=2.11",
     "torchvision",
     "numpy",
-    "scipy",
+    "scipy",  # the tests behind the verdicts
     "pandas",
+    "matplotlib",
     "seaborn",
     "scikit-learn",  # its digits are the data set that needs no download
-    "statsmodels",  # two one-sided tests, Holm's correction
     "safetensors",  # masks and weights on disk, never pickle
     "pydantic>=2.7",  # typed keys with bounds, for the command line and for every option
     "filelock",  # one run at a time in a results directory
@@ -28,6 +28,8 @@ EXTRAS = {
         "ruff",
         "pandas-stubs",
         "scipy-stubs",
+        "selenium",  # the report in a real browser, where Debian's chromium is installed
+        "statsmodels",  # a second opinion on the statistics
     ]
 }
 

@@ -66,7 +66,7 @@ class Context:
     def setting(self) -> dict[str, Any]:
         """What every result of the run depends on."""
         return {
-            "data": self.train.digest,
+            "data_digest": self.train.digest,
             "model": self.config.model,
             "model_options": {name: str(value) for name, value in self.config.section("model").items()},
             "init": self.config.init,

@@ -53,7 +53,7 @@ class Runner:
 
     def _try(self, batch: list[Training], cells: list[Cell]) -> None:
         try:
-            self._train(batch)
+            self.train(batch)
         except (Interrupted, OSError):
             raise
         except Exception as error:
@@ -98,7 +98,8 @@ class Runner:
         path = self.context.store.root / "cells" / f"{cell_key(cell, self.context)}.json"
         self.context.store.write(path, record)
 
-    def _train(self, batch: list[Training]) -> None:
+    def train(self, batch: list[Training]) -> None:
+        """Trains these side by side and records them."""
         context = self.context
         clean = batch[0].seen_by is None
         began = time.time()

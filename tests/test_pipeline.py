@@ -1,0 +1,204 @@
+"""The way of the data: what is shared, what a check leaves paired, what each kind of ticket is retrained from."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from sanity.config import from_mapping
+from sanity.context import Context, Training
+from sanity.execute import Runner
+from sanity.grid import Cell
+from sanity.pipeline import steps
+from sanity.progress import Reporter
+from sanity.run import prepare, run
+from sanity.tickets import Ticket
+
+EPOCHS = 4
+Keys = dict[str, Any]
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Keys:
+    return {
+        "model": "lenet_300_100",
+        "recipe.epochs": EPOCHS,
+        "dataset.limit": 200,
+        "dataset.test_limit": 100,
+        "ratio": 0.9,
+        "seeds": 0,
+        "device": "cpu",
+        "results_dir": str(tmp_path / "results"),
+    }
+
+
+def asked_for(cell: Cell, context: Context) -> list[Training]:
+    """The trainings of one cell, each done before the next is asked for."""
+    seen = []
+    runner = Runner(context, Reporter(0, None, None), lambda: False)
+    for training in steps(cell, context):
+        seen.append(training)
+        if not context.is_done(training):
+            runner.train([training])
+    return seen
+
+
+def final(keys: Keys, **more: Any) -> tuple[Context, list[Training]]:
+    """The trainings of the only cell that these keys ask for, beside its control."""
+    context, cells = prepare(from_mapping({**keys, "checks": "none", **more}))
+    (cell,) = cells
+    return context, asked_for(cell, context)
+
+
+def same(one: Any, other: Any) -> bool:
+    return all(torch.equal(one[name], other[name]) for name in other)
+
+
+def masked(weights: Any, ticket: Ticket) -> dict[str, Tensor]:
+    return replace(ticket, weights=weights).start()
+
+
+@pytest.mark.parametrize(
+    ("options", "start", "epochs", "source"),
+    [
+        ({"rewind": "weights", "rewind_epoch": 0}, 0, EPOCHS, "init"),
+        ({"rewind": "weights", "rewind_epoch": 1}, 1, EPOCHS - 1, 1),
+        ({"rewind": "learning_rate"}, 0, EPOCHS, EPOCHS),
+        ({"rewind": "learning_rate", "rewind_epoch": 3}, 3, EPOCHS - 3, EPOCHS),
+        ({"rewind": "learning_rate", "rewind_epoch": 3, "retrain_epochs": 6}, 3, 6, EPOCHS),
+        ({"rewind": "fine_tune"}, EPOCHS, EPOCHS, EPOCHS),
+        ({"rewind": "fine_tune", "retrain_epochs": 2}, EPOCHS, 2, EPOCHS),
+        ({"rewind": "init", "scored_at": 2}, 0, EPOCHS, "init"),
+        ({"rewind": "learning_rate", "rewind_epoch": 1, "scored_at": 2}, 1, EPOCHS - 1, 2),
+    ],
+)
+def test_each_rewinding_retrains_from_where_its_paper_says(
+    keys: Keys, options: Keys, start: int, epochs: int, source: int | str
+) -> None:
+    named = {f"partially_trained.{name}": value for name, value in options.items()}
+    context, (dense, retrained) = final(keys, methods="partially_trained", **named)
+    ticket = retrained.ticket()
+    assert (retrained.start_epoch, retrained.epochs) == (start, epochs)
+    weights = context.state(0) if source == "init" else context.weights(dense, int(source))
+    assert same(ticket.start(), masked(weights, ticket))
+    scored = context.weights(dense, options.get("scored_at", EPOCHS))
+    assert smallest_kept(scored, ticket) >= largest_pruned(scored, ticket)
+
+
+def smallest_kept(weights: Any, ticket: Ticket) -> float:
+    return min(float(weights[name][mask].abs().min()) for name, mask in ticket.mask.items())
+
+
+def largest_pruned(weights: Any, ticket: Ticket) -> float:
+    return max(float(weights[name][~mask].abs().max()) for name, mask in ticket.mask.items())
+
+
+def test_a_network_scored_early_is_not_trained_to_the_end(keys: Keys) -> None:
+    _, (dense, _) = final(keys, methods="magnitude", **{"magnitude.scored_at": 2})
+    assert dense.epochs == 2
+
+
+def test_iterative_pruning_trains_prunes_and_rewinds_each_round(keys: Keys) -> None:
+    options = {"rewind": "weights", "rewind_epoch": 1, "removed_per_round": 0.2}
+    named = {f"partially_trained.{name}": value for name, value in options.items()}
+    context, trainings = final(keys, methods="partially_trained", ratio=1 - 0.8**3, **named)
+    assert len(trainings) == 4
+    early = context.weights(trainings[0], 1)
+    masks = [training.ticket().mask for training in trainings]
+    for number, (training, mask) in enumerate(zip(trainings, masks, strict=True)):
+        size = sum(layer.numel() for layer in mask.values())
+        assert sum(int(layer.sum()) for layer in mask.values()) == round(0.8**number * size)
+        if number:
+            assert same(training.ticket().start(), masked(early, training.ticket()))
+            assert not any((mask[name] & ~masks[number - 1][name]).any() for name in mask)
+
+
+def test_the_dense_network_of_a_seed_is_trained_once(keys: Keys, tmp_path: Path) -> None:
+    frame = run({**keys, "methods": "dense,partially_trained,hybrid_tickets", "checks": "layerwise_rearrange"})
+    assert len(frame) == 5
+    assert len(list(tmp_path.glob("results/trainings/*/record.json"))) == 5
+    frame = run({**keys, "methods": "dense,partially_trained", "checks": "random_labels"})
+    assert len(list(tmp_path.glob("results/trainings/*/record.json"))) == 7  # dense on random labels, and its ticket
+
+
+def test_a_method_without_data_costs_nothing_under_a_data_check(keys: Keys, tmp_path: Path) -> None:
+    frame = run({**keys, "methods": "synflow", "checks": "random_labels,random_pixels,half_dataset", "synflow.rounds": 5})
+    assert frame["training"].nunique() == 1
+    assert frame.set_index("check")["identical_to_none"].to_dict() == {
+        "none": False,
+        "random_labels": True,
+        "random_pixels": True,
+        "half_dataset": True,
+    }
+    assert len(list(tmp_path.glob("results/tickets/*/ticket.json"))) == 1
+
+
+def tickets(keys: Keys, methods: str, checks: Sequence[str]) -> dict[str, tuple[Context, list[Training]]]:
+    context, cells = prepare(from_mapping({**keys, "methods": methods, "checks": list(checks)}))
+    return {cell.check.label: (context, asked_for(cell, context)) for cell in cells}
+
+
+def test_checks_leave_everything_else_paired(keys: Keys) -> None:
+    found = tickets(keys, "snip", ["random_labels", "layerwise_rearrange", "layerwise_shuffle", "reinit", "invert"])
+    made = {check: trainings[-1].ticket() for check, (_, trainings) in found.items()}
+    jobs = {check: context.job(trainings[-1]) for check, (context, trainings) in found.items()}
+    control = made["none"]
+    assert len({job.seed for job in jobs.values()}) == 1
+    for check in ("random_labels", "layerwise_rearrange", "invert"):
+        assert same(made[check].weights, control.weights)
+        assert not same(made[check].mask, control.mask)
+    for check in ("layerwise_shuffle", "reinit"):
+        assert same(made[check].mask, control.mask)
+        assert not same(made[check].start(), control.start())
+
+
+def test_a_composed_check_does_what_its_parts_do_alone(keys: Keys) -> None:
+    found = tickets(keys, "snip", ["layerwise_rearrange", "reinit", "layerwise_rearrange+reinit"])
+    made = {check: trainings[-1].ticket() for check, (_, trainings) in found.items()}
+    both = made["layerwise_rearrange+reinit"]
+    assert same(both.mask, made["layerwise_rearrange"].mask)
+    assert same(both.weights, made["reinit"].weights)
+
+
+@pytest.mark.parametrize(
+    ("method", "corrupted"),
+    [("snip", [False]), ("partially_trained", [True, False, False])],  # of the search, of the control's, of the ticket
+)
+def test_only_the_search_sees_corrupted_data(keys: Keys, method: str, corrupted: list[bool]) -> None:
+    context, trainings = tickets(keys, method, ["random_labels+random_pixels"])["random_labels+random_pixels"]
+    assert [training.seen_by is not None for training in trainings] == corrupted
+    if corrupted[0]:
+        seen = context.seen(trainings[0].cell)
+        assert not torch.equal(seen.targets, context.train.targets)
+        assert not torch.equal(seen.examples, context.train.examples)
+
+
+def test_replicates_differ_and_repeats_do_not(keys: Keys, tmp_path: Path) -> None:
+    again = {**keys, "results_dir": str(tmp_path / "again")}
+    first, second = (run({**where, "methods": "grasp", "seeds": "0,1", "checks": "none"}) for where in (keys, again))
+    assert first["ticket"].nunique() == 2
+    assert list(first["ticket"]) == list(second["ticket"])
+    assert list(first["digest"]) == list(second["digest"])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seeds": 1},
+        {"ratio": 0.8},
+        {"recipe.epochs": 3},
+        {"recipe.lr": 0.05},
+        {"init": "standard_normal"},
+        {"methods": "snip"},
+        {"dataset.limit": 100},
+        {"random.allocation": "uniform"},
+    ],
+)
+def test_what_determines_a_training_is_in_its_name(keys: Keys, change: Keys) -> None:
+    _, (one,) = final(keys, methods="random")
+    _, (other,) = final({**keys, "methods": "random", **change})
+    assert one.key != other.key

@@ -1,0 +1,96 @@
+"""Identities that stay, files that are whole or absent, records that anyone can read back."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+
+import methods
+from sanity import recipes
+from sanity.errors import UserError
+from sanity.files import write_atomically
+from sanity.recipes import Recipe
+from sanity.store import Store, differing, identity, is_whole, load_records
+
+
+def test_identities_do_not_change_by_accident() -> None:
+    """What people have stored must be found again: these names are literal."""
+    assert identity({"method": ["snip", {}], "ratio": 0.98, "seed": 0}) == "f6bd9c2df0837f6c517a"
+    assert identity({"seed": 0, "ratio": 0.98, "method": ("snip", {})}) == "f6bd9c2df0837f6c517a"
+    assert identity({"method": ["snip", {}], "ratio": 0.98, "seed": 1}) != "f6bd9c2df0837f6c517a"
+
+
+def test_only_what_differs_from_the_default_counts() -> None:
+    assert differing(methods.get("snip")) == {}
+    assert differing(methods.get("snip", batch_norm="batch")) == {}
+    assert differing(methods.get("snip", batch_norm="running")) == {"batch_norm": "running"}
+    assert differing(Recipe()) == {}
+    assert differing(recipes.get("su2020", model="vgg19", dataset="cifar10"))["batch_size"] == 64
+
+
+@dataclass
+class Older:
+    ratio: float = 0.5
+
+
+@dataclass
+class Newer:
+    ratio: float = 0.5
+    added_later: str = "neutral"
+
+
+def test_a_new_option_with_a_neutral_default_changes_no_identity() -> None:
+    assert identity(differing(Older(0.9))) == identity(differing(Newer(0.9)))
+
+
+def test_a_crash_while_writing_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "record.json"
+    write_atomically(path, "old")
+
+    def crash(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", crash)
+    with pytest.raises(OSError, match="No space"):
+        write_atomically(path, "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_not_finite_is_stored_as_null(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.write(tmp_path / "a.json", {"loss": float("nan"), "curve": [{"loss": float("inf")}]})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"loss": None, "curve": [{"loss": None}]}
+
+
+def test_a_damaged_file_counts_as_absent(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.save(tmp_path / "mask.safetensors", {"w": torch.arange(1000)})
+    assert is_whole(tmp_path / "mask.safetensors")
+    (tmp_path / "mask.safetensors").write_bytes((tmp_path / "mask.safetensors").read_bytes()[:-1])
+    (tmp_path / "record.json").write_text('{"status": "do')
+    assert not is_whole(tmp_path / "mask.safetensors")
+    assert store.load(tmp_path / "mask.safetensors") is None
+    assert store.read(tmp_path / "record.json") is None
+
+
+def test_records_are_read_without_torch(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.write(tmp_path / "cells" / "a.json", {"method": "snip", "training": "t", "ratio": 0.9})
+    store.write(tmp_path / "cells" / "b.json", {"method": "snip", "training": "gone", "ratio": 0.9})
+    store.write(tmp_path / "trainings" / "t" / "record.json", {"status": "done", "last_test_accuracy": 90.0})
+    code = (
+        "import sys; from sanity.store import load_records;"
+        f"frame = load_records({str(tmp_path)!r}); assert 'torch' not in sys.modules; print(list(frame['status']))"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.strip() == "['done', 'missing']"
+
+
+def test_a_directory_without_records_is_a_clear_mistake(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no records"):
+        load_records(tmp_path)
