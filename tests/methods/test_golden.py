@@ -14,7 +14,9 @@ from sanity.allocation import SmartRatio
 from sanity.masks import allocate, kept, size
 
 GOLDEN = Path(__file__).parents[3] / "shared" / "golden"
-pytestmark = pytest.mark.skipif(not GOLDEN.is_dir(), reason="golden values are kept beside the repository, in ../shared/golden")
+pytestmark = pytest.mark.skipif(
+    not GOLDEN.is_dir(), reason="golden values are kept beside the repository, in ../shared/golden"
+)
 
 MODES = {"train": "batch", "eval": "running"}
 

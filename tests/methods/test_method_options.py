@@ -1,0 +1,229 @@
+"""Every option of every method changes what it says, and nothing else."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import methods
+from methods.base import Method
+from sanity.allocation import SmartRatio
+from sanity.errors import UserError
+from sanity.invariants import nets
+from sanity.masks import layers, prunable
+from sanity.recipes import Recipe
+from sanity.scoring import scoring_batches
+from sanity.seeds import generator
+
+
+def scores(name: str, net: nn.Module | str = "shortcut", **options: Any) -> dict[str, Tensor]:
+    model = nets.net(net) if isinstance(net, str) else net
+    return methods.get(name, **options).score(model, nets.batches(), generator(0))
+
+
+def differ(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return len(nets.changed(one, other)) == len(one)
+
+
+@pytest.mark.parametrize("name", ["snip", "grasp", "synflow"])
+def test_batch_norm_mode_matters_where_there_is_batch_norm(name: str) -> None:
+    assert differ(scores(name, batch_norm="batch"), scores(name, batch_norm="running"))
+    plain = [scores(name, "convolutional", batch_norm=mode) for mode in ("batch", "running")]
+    assert not nets.changed(*plain)
+
+
+def test_synflow_without_batch_norm_is_synflow_of_the_net_without_it() -> None:
+    model, bare = nets.net("batch_norm"), nets.net("batch_norm")
+    for index in (1, 4):
+        bare[index] = nn.Identity()  # type: ignore[operator]
+    assert not nets.changed(scores("synflow", model, batch_norm="identity"), scores("synflow", bare))
+    assert differ(scores("synflow", model, batch_norm="identity"), scores("synflow", model))
+
+
+def test_synflow_linearises_the_running_mean_or_leaves_it() -> None:
+    """Only a negative running mean can tell `state` from `parameters`."""
+    model = nets.net("batch_norm")
+    assert min(float(model.get_buffer("1.running_mean").min()), float(model.get_buffer("4.running_mean").min())) < 0
+    assert nets.changed(scores("synflow", model), scores("synflow", model, linearise="parameters"))
+    for index in (1, 4):
+        model.get_buffer(f"{index}.running_mean").abs_()
+    assert not nets.changed(scores("synflow", model), scores("synflow", model, linearise="parameters"))
+
+
+@pytest.mark.parametrize("drawn", ["random_normal", "truncated_normal", "glorot", "he", "lee2019", "xavier_normal"])
+def test_snip_scores_a_fresh_draw_in_place_of_the_networks_weights(drawn: str) -> None:
+    one, other = nets.net("free_convolutional", seed=0), nets.net("free_convolutional", seed=1)
+    assert not nets.changed(scores("snip", one, score_weights=drawn), scores("snip", other, score_weights=drawn))
+    assert differ(scores("snip", one, score_weights=drawn), scores("snip", one))
+
+
+@pytest.mark.parametrize(
+    ("drawn", "deviation"),
+    [
+        ("random_normal", 0.1),
+        ("truncated_normal", 0.1 * 0.8796),
+        ("glorot", math.sqrt(2 / 600)),
+        ("xavier_normal", math.sqrt(2 / 600)),
+        ("he", math.sqrt(2 / 400)),
+        ("lee2019", math.sqrt(1 / 400)),
+    ],
+)
+def test_snips_fresh_draw_has_the_named_distribution(drawn: str, deviation: float) -> None:
+    net = nn.Sequential(nn.Linear(400, 200))
+    methods.get("snip", score_weights=drawn).prepare(net, generator(0))
+    weight: Tensor = net.get_parameter("0.weight").detach()
+    assert float(weight.std()) == pytest.approx(deviation, rel=0.02)
+    assert float(weight.mean()) == pytest.approx(0, abs=deviation / 50)
+
+
+def test_snip_prunes_biases_only_when_told() -> None:
+    model = nets.net("convolutional")
+    weights, biases = ["0.weight", "3.weight", "7.weight"], ["0.bias", "3.bias", "7.bias"]
+    assert list(scores("snip", model)) == weights
+    both = methods.get("snip", biases="pruned").mask(model, nets.batches(), 0.9)
+    assert list(both) == ["0.weight", "0.bias", "3.weight", "3.bias", "7.weight", "7.bias"]
+    assert all(both[name].shape == model.get_parameter(name).shape for name in biases)
+    assert "1.weight" not in scores("snip", "batch_norm", biases="pruned"), "batch norm is never pruned"
+
+
+def test_grasp_draws_the_classifier_anew_and_leaves_the_rest() -> None:
+    one, other = nets.net("batch_norm"), nets.net("batch_norm")
+    with torch.no_grad():
+        other.get_parameter("8.weight").mul_(-3)
+    same = [scores("grasp", model, reinit_classifier=True) for model in (one, other)]
+    assert not nets.changed(*same), "the classifier's own weights must not matter"
+    assert differ(scores("grasp", one), scores("grasp", other))
+    assert differ(scores("grasp", one), same[0])
+    net = nets.net("batch_norm")
+    before = {name: weight.detach().clone() for name, weight in net.named_parameters()}
+    methods.get("grasp", reinit_classifier=True).prepare(net, generator(0))
+    assert nets.changed(before, {name: weight.detach() for name, weight in net.named_parameters()}) == ["8.weight"]
+    wide = nn.Sequential(nn.Linear(400, 200))
+    methods.get("grasp", reinit_classifier=True).prepare(wide, generator(0))
+    assert float(wide.get_parameter("0.weight").detach().std()) == pytest.approx(math.sqrt(2 / 600), rel=0.02)
+
+
+@pytest.mark.parametrize("invert", [False, True])
+@pytest.mark.parametrize("name", ["magnitude", "partially_trained"])
+def test_magnitude_of_convolutions_alone_keeps_the_classifier_whole(name: str, invert: bool) -> None:
+    model = nets.net("convolutional")
+    mask = methods.get(name, layers="convolutions", invert=invert).mask(model, nets.batches(), 0.5)
+    total = sum(layer.numel() for layer in mask.values())
+    assert mask["7.weight"].all()
+    assert sum(int(layer.sum()) for layer in mask.values()) == round(0.5 * total), "the ratio is of all weights"
+    convolutions = {key: weight.detach().abs() for key, weight in prunable(model).items() if weight.dim() == 4}
+    kept = torch.cat([score[mask[key]] for key, score in convolutions.items()])
+    gone = torch.cat([score[~mask[key]] for key, score in convolutions.items()])
+    assert kept.max() <= gone.min() if invert else kept.min() >= gone.max()
+    assert not methods.get(name, invert=invert).mask(model, nets.batches(), 0.5)["7.weight"].all()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"smart_decay": "linear"},
+        {"smart_decay": "ascending"},
+        {"smart_decay": "cubic"},
+        {"smart_decay": "balanced"},
+        {"smart_linear_keep": 0.6},
+        {"smart_layer_count": "nominal"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("name", ["random_tickets", "hybrid_tickets", "snip"])
+def test_smart_ratios_options_reach_the_mask(name: str, options: dict[str, Any]) -> None:
+    model = nets.net("shortcut")
+    method = methods.get(name, allocation="smart_ratio", **options)
+    rule = SmartRatio(**{key.removeprefix("smart_"): value for key, value in options.items()})
+    wanted = rule.counts({key: weight.shape for key, weight in prunable(model).items()}, 0.6)
+    mask = method.mask(model, nets.batches(), 0.6, generator(0))
+    assert {key: layer["kept"] for key, layer in layers(mask).items()} == wanted
+    assert wanted != SmartRatio().counts({key: weight.shape for key, weight in prunable(model).items()}, 0.6)
+
+
+RECIPE = Recipe(crop_padding=2, flip=True)
+DATA = nets.dataset(120)
+
+
+def drawn(recipe: Recipe = RECIPE, **options: Any) -> list[tuple[Tensor, Tensor]]:
+    return list(scoring_batches(methods.get("snip", **options), DATA, recipe, generator(0)))
+
+
+def test_examples_per_class_batches_and_split_are_what_is_scored_on() -> None:
+    assert [len(targets) for _, targets in drawn()] == [10 * nets.CLASSES]
+    assert [len(targets) for _, targets in drawn(examples_per_class=3, batches=2, split=3)] == [4, 4, 4] * 2
+    assert drawn(examples_per_class=3)[0][1].bincount().tolist() == [3] * nets.CLASSES
+    assert [len(targets) for _, targets in drawn(examples=7, batches=2)] == [7, 7]
+
+
+def test_unbalanced_examples_come_as_they_are() -> None:
+    counts = drawn(balanced=False)[0][1].bincount(minlength=nets.CLASSES)
+    assert counts.sum() == 10 * nets.CLASSES
+    assert counts.tolist() != [10] * nets.CLASSES
+
+
+def test_sorted_halves_see_different_classes() -> None:
+    first, second = (targets for _, targets in drawn(order="class_sorted", split=2))
+    assert not set(first.tolist()) & set(second.tolist())
+    first, second = (targets for _, targets in drawn(order="mixed", split=2))
+    assert set(first.tolist()) & set(second.tolist())
+
+
+def test_augmentation_is_the_recipes_and_only_where_it_is_wanted() -> None:
+    plain, augmented = drawn()[0], drawn(augment=True)[0]
+    assert torch.equal(plain[1], augmented[1]), "the same examples"
+    assert not torch.equal(plain[0], augmented[0])
+    still = Recipe()
+    assert torch.equal(drawn(still)[0][0], drawn(still, augment=True)[0][0])
+    assert torch.equal(plain[0], drawn(still)[0][0])
+
+
+@pytest.mark.parametrize("name", ["magnitude", "synflow", "random"])
+def test_without_need_of_data_one_example_is_drawn_for_its_shape(name: str) -> None:
+    ((examples, _),) = scoring_batches(methods.get(name), DATA, RECIPE, generator(0))
+    assert examples.shape == (1, *DATA.input_shape)
+
+
+def test_a_score_without_a_generator_is_seeded_with_zero() -> None:
+    model = nets.net("perceptron")
+    one, other = methods.get("random").score(model, []), methods.get("random").score(model, [])
+    assert not nets.changed(one, other)
+
+
+def test_weights_in_another_order_change_no_mask() -> None:
+    class Backwards(Method):
+        def saliency(self, net: nn.Module, batches: Any, generator: torch.Generator) -> dict[str, Tensor]:
+            return {name: torch.ones_like(weight) for name, weight in reversed(self.targets(net).items())}
+
+    mask = Backwards().mask(nets.net("perceptron"), [], 0.5)
+    assert list(mask) == ["1.weight", "3.weight", "5.weight"]
+    assert mask["1.weight"].flatten()[:400].all(), "ties go to the first weights of the first layer"
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("snap", {}, r"unknown method 'snap'\. Did you mean 'snip'\?"),
+        ("snip", {"variant": "su2021"}, r"unknown variant of snip 'su2021'\. Did you mean 'su2020'\?"),
+        ("snip", {"temperature": 2}, "unknown option of snip 'temperature'"),
+        ("grasp", {"temperature": 0}, r"grasp\.temperature=0: .*greater than 0"),
+        ("grasp", {"batch_norm": "eval"}, r"grasp\.batch_norm=eval: .*'batch' or 'running'"),
+        ("magnitude", {"rounds": 0}, r"magnitude\.rounds=0: .*greater than or equal to 1"),
+        ("magnitude", {"scored_at": "middle"}, r"magnitude\.scored_at=middle"),
+        ("magnitude", {"scored_at": -1}, r"magnitude\.scored_at=-1"),
+        ("random", {"removed_per_round": 1.0}, r"random\.removed_per_round=1\.0"),
+        ("torch:Tensor", {}, "is no class that derives from"),
+        ("nowhere.at:All", {}, "cannot be loaded"),
+    ],
+)
+def test_mistakes_are_one_clear_line(name: str, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        methods.get(name, **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_without_weights_to_prune_is_a_mistake() -> None:
+    with pytest.raises(UserError, match="BatchNorm2d has no Conv2d or Linear weight"):
+        methods.get("magnitude").mask(nn.BatchNorm2d(3), [], 0.5)
