@@ -8,7 +8,8 @@ cells share their work; its values also need quoting in common shells, and its e
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import Field
 
@@ -17,6 +18,7 @@ from sanity.errors import UserError, unknown
 
 Names = tuple[str, ...]
 Removed = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
 SECTIONS = ("dataset", "model", "recipe")
 
@@ -36,9 +38,7 @@ class RunConfig:
     checks: Annotated[Names, about("checks, composed with +; the control none is always added")] = (
         "layerwise_rearrange",
     )
-    ratio: Annotated[tuple[Removed, ...], about("fractions of the prunable weights to remove")] = (
-        0.98,
-    )
+    ratio: Annotated[tuple[Removed, ...], about("fractions of the prunable weights to remove")] = (0.98,)
     seeds: Annotated[tuple[Seed, ...], about("seeds; each is one replicate of the whole grid")] = (
         0,
         1,
@@ -57,6 +57,9 @@ class RunConfig:
         "auto"
     )
     deterministic: Annotated[bool, about("bit-equal repeats on one machine")] = False
+    runs_per_device: Annotated[
+        Literal["auto"] | Count, about("trainings that take turns on a device; auto: measured")
+    ] = "auto"
     results_dir: Annotated[str, about("where results go and what exists is found")] = "results"
     report_dir: Annotated[str, about("where the report goes; empty: a folder of its own in results_dir")] = ""
     metric: Annotated[
@@ -96,6 +99,8 @@ def _help(hint: Any) -> str:
 def _type_name(hint: Any) -> str:
     if get_origin(hint) is Annotated:
         return _type_name(get_args(hint)[0])
+    if get_origin(hint) in (Union, UnionType):
+        return "|".join(map(_type_name, get_args(hint)))
     if get_origin(hint) is tuple:
         return f"{_type_name(get_args(hint)[0])},..."
     if get_origin(hint) is Literal:

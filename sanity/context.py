@@ -19,7 +19,7 @@ from sanity.recipes import Recipe
 from sanity.seeds import generator
 from sanity.store import Store, differing, identity, is_whole
 from sanity.tickets import Ticket
-from sanity.training import Job
+from sanity.jobs import Job
 
 State = dict[str, Tensor]
 
@@ -83,7 +83,7 @@ class Context:
             **self.config.section("model"),
         )
 
-    @lru_cache(maxsize=1)  # noqa: B019 (there is one context a run, and it ends with it)
+    @lru_cache(maxsize=4)  # noqa: B019 (there is one context a run, and it ends with it)
     def initial(self, seed: int) -> nn.Module:
         """The network of a seed at its initialisation; not to be changed."""
         return self.build(generator(seed, "init"))

@@ -5,7 +5,6 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import groupby
 from typing import Any
 
 from sanity import checkpoint, environment
@@ -15,7 +14,8 @@ from sanity.grid import Cell
 from sanity.pipeline import Steps, cell_key, named, steps
 from sanity.progress import Reporter
 from sanity.store import rows
-from sanity.training import Interrupted, Trained, train
+from sanity.jobs import Trained
+from sanity.training import Interrupted, train
 
 log = logging.getLogger("sanity")
 
@@ -28,16 +28,12 @@ class Runner:
         self.failed: dict[Cell, str] = {}
 
     def run(self, cells: Sequence[Cell]) -> list[dict[str, Any]]:
-        """The records of `cells`, seed by seed; a cell that failed has status `failed` and its reason.
+        """The records of `cells`, in their order; a cell that failed has status `failed` and its reason.
 
+        Cells advance in order, and only as many as can train side by side, so that those further on hold no memory.
         Raises `Interrupted` where `stop` said so; everything finished is in the store then.
         """
-        for _, group in groupby(cells, key=lambda cell: cell.seed):
-            self._seed([cell for cell in group if not self._is_known(cell)])
-        return [self._row(cell) for cell in cells]
-
-    def _seed(self, cells: list[Cell]) -> None:
-        ready: deque[tuple[Cell, Steps]] = deque((cell, steps(cell, self.context)) for cell in cells)
+        ready = deque((cell, steps(cell, self.context)) for cell in cells if not self._is_known(cell))
         waiting: dict[str, tuple[Training, list[tuple[Cell, Steps]]]] = {}
         while ready or waiting:
             while ready and len(waiting) < self.context.side_by_side:
@@ -48,8 +44,9 @@ class Runner:
             if waiting:
                 batch = self._batch([training for training, _ in waiting.values()])
                 self._try(batch, [cell for training in batch for cell, _ in waiting[training.key][1]])
-                for training in batch:
+                for training in reversed(batch):
                     ready.extendleft(reversed(waiting.pop(training.key)[1]))
+        return [self._row(cell) for cell in cells]
 
     def _try(self, batch: list[Training], cells: list[Cell]) -> None:
         try:
@@ -67,12 +64,8 @@ class Runner:
         log.debug("%s", "".join(traceback.format_exception(error)))
 
     def _batch(self, trainings: list[Training]) -> list[Training]:
-        """Those that can run side by side with the first: same data, same part of the schedule."""
-
-        def kind(training: Training) -> tuple[Any, ...]:
-            return training.seen_as, training.start_epoch, training.epochs
-
-        return [training for training in trainings if kind(training) == kind(trainings[0])]
+        """Those that train on the same data as the first."""
+        return [training for training in trainings if training.seen_as == trainings[0].seen_as]
 
     def _advance(self, cell: Cell, progress: Steps) -> Training | None:
         """Runs a cell up to a training that is not there yet; None where the cell has ended."""
@@ -107,7 +100,7 @@ class Runner:
         def progress(number: int, row: dict[str, Any]) -> None:
             self.reporter.epoch(batch[number].cell.title, row, batch[number].epochs)
 
-        results = train(
+        train(
             [context.job(training) for training in batch],
             context.train if clean else context.seen(batch[0].cell),
             context.test,
@@ -116,11 +109,11 @@ class Runner:
             precision=context.precision,
             deterministic=context.config.deterministic,
             progress=progress,
+            finished=lambda number, trained: self._record(batch[number], trained, began),
             checkpoint_minutes=context.config.checkpoint_minutes,
             stop=self.stop,
+            runs_per_device=None if context.config.runs_per_device == "auto" else context.config.runs_per_device,
         )
-        for training, trained in zip(batch, results, strict=True):
-            self._record(training, trained, began)
 
     def _record(self, training: Training, trained: Trained, began: float) -> None:
         context, folder = self.context, self.context.folder(training)
@@ -147,7 +140,9 @@ class Runner:
         for leftover in [folder / "checkpoint.safetensors", *folder.glob("snapshot-*.safetensors")]:
             leftover.unlink(missing_ok=True)
         self.reporter.expect(-(trained.resumed_from or 0))
-        self.reporter.finished(f"{training.cell.title}: last {_percent(record['last_test_accuracy'])}, {trained.wall_s:.1f} s")
+        self.reporter.finished(
+            f"{training.cell.title}: last {_percent(record['last_test_accuracy'])}, {trained.wall_s:.1f} s"
+        )
 
     def _is_known(self, cell: Cell) -> bool:
         found = rows(self.context.store.root, [cell_key(cell, self.context)])

@@ -14,7 +14,7 @@ from sanity.stacked import can_stack
 
 log = logging.getLogger(__name__)
 
-_STACK = 8
+STACK = 8
 """Tickets of one stack: with more, weights, gradients and momentum of a LeNet-300-100 leave the processor's cache."""
 
 
@@ -38,8 +38,8 @@ def groups(jobs: Sequence[Job], at: Sequence[Position], setting: Setting, determ
 
 
 def _parts(group: list[int]) -> list[list[int]]:
-    """At most `_STACK` a part, and all parts about equally long."""
-    count = -(-len(group) // _STACK)
+    """At most `STACK` a part, and all parts about equally long."""
+    count = -(-len(group) // STACK)
     return [group[part::count] for part in range(count)]
 
 

@@ -81,8 +81,14 @@ def reporter(epochs: int, log_file: str) -> Iterator[Reporter]:
     log.setLevel(logging.INFO)
     try:
         if console.is_terminal:
-            columns = (BarColumn(30), TextColumn("{task.completed}/{task.total} epochs"), TimeElapsedColumn(),
-                       TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[now]}", markup=False))
+            columns = (
+                BarColumn(30),
+                TextColumn("{task.completed}/{task.total} epochs"),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[now]}", markup=False),
+            )
             with Progress(*columns, console=console, transient=True) as bar:
                 yield Reporter(epochs, bar, bar.add_task("", total=max(epochs, 1), now=""))
         else:

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +66,17 @@ def prepare(config: RunConfig) -> "tuple[Context, list[Cell]]":
         snapshots=snapshots(methods),
     )
     _rehearse(context, asked)
-    return context, asked
+    return replace(context, side_by_side=_side_by_side(context)), asked
+
+
+def _side_by_side(context: "Context") -> int:
+    """How many trainings are worth having ready at once: a stack of small networks, all that a GPU may take, or one."""
+    from sanity.fleet import STACK
+    from sanity.stacked import can_stack
+
+    if context.device.type == "cuda":
+        return 4 * STACK
+    return STACK if can_stack(context.initial(context.config.seeds[0])) else 1
 
 
 def _rehearse(context: "Context", cells: "Sequence[Cell]") -> None:
@@ -115,7 +126,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return MISTAKE
     except OSError as error:
-        print(f"error: {error.filename or 'results_dir'}: {error.strerror or error}; nothing that was finished is lost", file=sys.stderr)
+        print(
+            f"error: {error.filename or 'results_dir'}: {error.strerror or error}; nothing that was finished is lost",
+            file=sys.stderr,
+        )
         return MISTAKE
     except KeyboardInterrupt:
         print("stopped; the same command goes on from the last checkpoint", file=sys.stderr)
@@ -154,14 +168,19 @@ def _report(config: RunConfig, frame: "pd.DataFrame", command: str) -> int:
     done = frame[frame["status"] != "failed"]
     if not done.empty:
         cells = identity({"cells": sorted(done["cell"])})[:8]
-        folder = Path(config.report_dir or Path(config.results_dir) / "reports" / f"{config.dataset}-{config.model}-{cells}")
+        folder = Path(
+            config.report_dir or Path(config.results_dir) / "reports" / f"{config.dataset}-{config.model}-{cells}"
+        )
         title = f"{config.model} on {config.dataset}, recipe {config.recipe}"
         files = reports.write(done, folder, command=command, title=title, metric=config.metric, margin=config.margin)
         reports.show(done, metric=config.metric, margin=config.margin)
         for path in files.values():
             print(path)
     for row in failed.to_dict("records"):
-        print(f"failed: {row['method']} {row['check']} ratio {row['ratio']} seed {row['seed']}: {row['reason']}", file=sys.stderr)
+        print(
+            f"failed: {row['method']} {row['check']} ratio {row['ratio']} seed {row['seed']}: {row['reason']}",
+            file=sys.stderr,
+        )
     return FAILED if len(failed) else 0
 
 
