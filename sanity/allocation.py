@@ -34,7 +34,9 @@ def budget(total: int, ratio: float) -> int:
     check_ratio(ratio)
     kept = round((1 - ratio) * total)
     if kept == 0:
-        raise UserError(f"ratio={ratio}: leaves none of the {total} prunable weights; the largest that leaves one is {1 - 1 / total:.6g}")
+        raise UserError(
+            f"ratio={ratio}: leaves none of the {total} prunable weights; the largest that leaves one is {1 - 1 / total:.6g}"
+        )
     return kept
 
 
@@ -140,7 +142,9 @@ class SmartRatio(Allocation):
 
     def _share(self, layer: int, depth: int) -> int:
         rest = depth - layer + 1
-        return {"quadratic": rest**2 + rest, "linear": rest, "ascending": layer**2 + layer, "cubic": rest**3}[self.decay]
+        return {"quadratic": rest**2 + rest, "linear": rest, "ascending": layer**2 + layer, "cubic": rest**3}[
+            self.decay
+        ]
 
 
 def _pour_over(densities: torch.Tensor, sizes: torch.Tensor) -> torch.Tensor:

@@ -47,7 +47,9 @@ def commit() -> str:
     root = Path(__file__).parent.parent
 
     def git(*words: str) -> str:
-        answer = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, timeout=10, check=True)
+        answer = subprocess.run(
+            ["git", "-C", str(root), *words], capture_output=True, text=True, timeout=10, check=True
+        )
         return answer.stdout.strip()
 
     try:

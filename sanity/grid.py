@@ -171,5 +171,3 @@ def _check_sections(config: RunConfig, method_specs: list[MethodSpec], check_spe
         if part in registered:
             raise UserError(f"{part}.{option}: {part} is neither among the methods nor among the checks of this run")
         raise unknown(f"part in '{part}.{option}'", part, [*SECTIONS, *sorted(in_grid)])
-
-

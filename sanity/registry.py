@@ -38,7 +38,9 @@ class Registry:
             tree = ast.parse(Path(str(spec.origin)).read_text(encoding="utf-8")) if spec else ast.Module([], [])
         except (ImportError, OSError, SyntaxError):
             return f"from {module}"
-        named = (node for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == attribute)
+        named = (
+            node for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == attribute
+        )
         documented: list[Any] = [*named, tree]
         return next((text.splitlines()[0] for text in map(ast.get_docstring, documented) if text), f"from {module}")
 

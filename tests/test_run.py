@@ -30,7 +30,11 @@ Start = Callable[..., int]
 @pytest.fixture
 def start(tmp_path: Path) -> Start:
     def started(**keys: str) -> int:
-        words = {**TINY, "results_dir": str(tmp_path / "results"), **{key.replace("__", "."): value for key, value in keys.items()}}
+        words = {
+            **TINY,
+            "results_dir": str(tmp_path / "results"),
+            **{key.replace("__", "."): value for key, value in keys.items()},
+        }
         return main([f"{key}={value}" for key, value in words.items()])
 
     return started
@@ -74,7 +78,10 @@ def records(root: Path) -> list[Path]:
         ({"device": "gpu"}, "device=gpu"),
         ({"precision": "fp8"}, "precision=fp8"),
         ({"snip__examples_per_class": "5000"}, "examples are asked for"),
-        ({"methods": "partially_trained", "partially_trained__rewind_epoch": "5"}, "rewind_epoch=5 lies beyond the 2 epochs"),
+        (
+            {"methods": "partially_trained", "partially_trained__rewind_epoch": "5"},
+            "rewind_epoch=5 lies beyond the 2 epochs",
+        ),
         ({"dataset": "mnist", "data_dir": "/nonexistent", "dataset__download": "false"}, "/nonexistent"),
         ({"dataset": "imagefolder", "data_dir": "/nonexistent"}, "/nonexistent"),
         ({"results_dir": "/proc/none"}, "results_dir=/proc/none: cannot be written"),
@@ -197,7 +204,12 @@ def test_a_record_says_how_it_was_made(start: Start, tmp_path: Path) -> None:
     for name in ("digest", "device", "precision", "wall_s", "seed", "recipe"):
         assert record[name] is not None
     assert not list(folder.glob("*checkpoint*"))
-    assert {path.name for path in folder.iterdir()} == {"record.json", "curve.csv", "mask.safetensors", "weights.safetensors"}
+    assert {path.name for path in folder.iterdir()} == {
+        "record.json",
+        "curve.csv",
+        "mask.safetensors",
+        "weights.safetensors",
+    }
     assert len(pd.read_csv(folder / "curve.csv")) == 2
 
 
@@ -207,7 +219,9 @@ def test_the_final_network_is_exactly_as_sparse_as_asked(start: Start, tmp_path:
     assert start(seeds="0", checks="none", ratio="0.95") == 0
     folder = records(tmp_path)[0].parent
     weights, mask = load_file(folder / "weights.safetensors"), load_file(folder / "mask.safetensors")
-    assert sum(int(layer.sum()) for layer in mask.values()) == round(0.05 * sum(layer.numel() for layer in mask.values()))
+    assert sum(int(layer.sum()) for layer in mask.values()) == round(
+        0.05 * sum(layer.numel() for layer in mask.values())
+    )
     assert all(not weights[name][~layer].any() for name, layer in mask.items())
     frame = run({**TINY, "seeds": 0, "checks": "none", "ratio": 0.95, "results_dir": str(tmp_path / "results")})
     assert frame["kept"].item() == sum(int(layer.sum()) for layer in mask.values())
