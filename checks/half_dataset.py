@@ -13,8 +13,8 @@ from sanity.data import Dataset
 class HalfDataset(Check):
     """Half of the training set while the ticket is searched.
 
-    Su et al. 2020, section 3; their code takes the first 391 batches of 64 in the file's order, Atanov et al. 2021 a
-    random half, drawn once.
+    Su et al. 2020; their code takes the first batches of 64 in the file's order, up to number 390 (about 25,000 of
+    CIFAR's images), Atanov et al. 2021 a random half, drawn once.
 
     which: a `random` half, or the `first` one in the order of the data set.
     """

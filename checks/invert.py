@@ -10,7 +10,7 @@ from checks.base import Check
 class Invert(Check):
     """The lowest scores kept instead of the highest.
 
-    Frankle et al. 2021, section 5 (inversion). Under a layerwise allocation the counts of the layers stay.
+    The inversion of Frankle et al. 2021. Under a layerwise allocation the counts of the layers stay.
     """
 
     keeps: ClassVar[str] = "the method, its data and its number of weights"

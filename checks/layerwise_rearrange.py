@@ -15,7 +15,7 @@ from sanity.tickets import Ticket
 class LayerwiseRearrange(Check):
     """The mask permuted within every layer.
 
-    Su et al. 2020, section 3; the `shuffle` of Frankle et al. 2021, section 5.
+    Su et al. 2020; what Frankle et al. 2021 call shuffling.
     """
 
     keeps: ClassVar[str] = "the number of weights kept in every layer, and the weights' values"

@@ -15,10 +15,11 @@ from sanity.tickets import Ticket
 class LayerwiseShuffle(Check):
     """The kept weights permuted among the kept positions of every layer.
 
-    Su et al. 2020, section 3, whose code permutes kept weights only. Atanov et al. 2021 permute the whole layer, which
+    Su et al. 2020, whose code permutes kept weights only. Atanov et al. 2021 permute the whole layer, which
     hands kept positions any weight, mostly a small one.
 
-    scope: `kept` weights among kept positions, or the whole `layer` before the mask is applied.
+    scope: `kept` weights among kept positions, or the whole `layer` before the mask is applied, which keeps the mask
+        and the multiset of all the layer's weights.
     """
 
     keeps: ClassVar[str] = "the mask, and the multiset of kept weights in every layer"

@@ -13,7 +13,7 @@ from sanity.data import Dataset
 class RandomLabels(Check):
     """Every label redrawn uniformly over the classes while the ticket is searched.
 
-    Su et al. 2020, section 3 (after Zhang et al. 2017). By chance 1 in `classes` labels stays right. Their code draws
+    Su et al. 2020 (after Zhang et al. 2017). By chance 1 in `classes` labels stays right. Their code draws
     one set of labels for all runs; here every seed has its own.
     """
 

@@ -16,7 +16,7 @@ _AT_ONCE = 2048
 class RandomPixels(Check):
     """The values of every image permuted while the ticket is searched.
 
-    Su et al. 2020, section 3; their code permutes all H * W * C values of an image, so that colours mix, with a
+    Su et al. 2020; their code permutes all H * W * C values of an image, so that colours mix, with a
     permutation of its own for every image (the "random pixels" of Zhang et al. 2017).
 
     channels: `mixed` permutes all values; `together` moves pixels with their colours.

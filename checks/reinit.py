@@ -14,7 +14,7 @@ from sanity.tickets import Ticket
 class Reinit(Check):
     """The whole network drawn afresh from the distribution of its initialisation, under the same mask.
 
-    Frankle and Carbin 2019, section 2; Frankle et al. 2021, section 5. Biases, batch norm and its buffers are fresh
+    Frankle and Carbin 2019; Frankle et al. 2021. Biases, batch norm and its buffers are fresh
     too, as in OpenLTH. A ticket that had trained weights starts from an initialisation, at its point of the schedule.
     """
 

@@ -30,7 +30,7 @@ class Method(ABC):
 
     allocation: how many weights each layer keeps: global | uniform | erk | smart_ratio.
     smart_decay, smart_linear_keep, smart_layer_count: options of smart_ratio, see `sanity.allocation.SmartRatio`.
-    invert: keep the lowest scores instead (the inversion ablation of Frankle et al. 2021, section 5).
+    invert: keep the lowest scores instead (the inversion ablation of Frankle et al. 2021).
     rounds: how often it scores and prunes; what a round pruned is never revived.
     schedule: the density after round i of n is density^(i/n) (exponential) or 1 - ratio * i/n (linear).
     removed_per_round: fraction of the remaining weights that each round removes; sets the number of rounds instead.
@@ -38,7 +38,7 @@ class Method(ABC):
     rewind: what is retrained. `init`: the initialisation. `weights`: weights and batch-norm buffers of `rewind_epoch`.
         `learning_rate`: the weights and buffers that were scored, the schedule set back to `rewind_epoch`.
         `fine_tune`: the weights that were scored, at the schedule's last learning rate. The optimizer starts afresh
-        in every case, as in the code of Su et al., Atanov et al. and OpenLTH.
+        in every case, as in the code of Atanov et al. 2021.
     rewind_epoch: the k of weight and learning-rate rewinding; 0 with `weights` is the lottery ticket.
     retrain_epochs: how long the ticket trains; by default to the end of the schedule, `fine_tune` as long as the
         dense network did.

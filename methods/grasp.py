@@ -22,7 +22,7 @@ class GraSP(GradientMethod):
     """w Hg: gradient signal preservation, the change of the squared gradient norm when a weight is removed.
 
     Formula: score = w * (H g), g = sum of the batches' gradients, H g = sum over the batches of the batch's Hessian
-    times g, by one double backward pass (Wang et al. 2020, eq. 8 and algorithm 2, which removes the highest -w * Hg).
+    times g, by one double backward pass (Wang et al. 2020, who remove the highest -w * Hg).
     L is the mean cross-entropy of the logits over `temperature`. The sum of all scores is g'Hw.
 
     What the codes do otherwise: the official one splits class-sorted examples into two halves (for memory, says its

@@ -11,7 +11,7 @@ from methods.partially_trained import PartiallyTrained
 class HybridTickets(PartiallyTrained):
     """Smart ratio's counts, the largest |w| after training within each layer, learning-rate rewinding.
 
-    Su et al. 2020, section 5. Their README's example loads the stored initialisation, which would rank the weights
+    Su et al. 2020. Their README's example loads the stored initialisation, which would rank the weights
     before training; the paper's tickets rank the trained ones, as here. Atanov et al. 2021 retrain 160 epochs on a
     schedule that starts at epoch 40 and count layers differently.
     """

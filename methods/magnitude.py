@@ -14,8 +14,8 @@ from methods.base import Batches, Method
 class Magnitude(Method):
     """|w|: magnitude pruning, at initialisation unless `scored_at` says otherwise.
 
-    Formula: score = |w| (Han et al. 2015, section 3; at initialisation: Frankle et al. 2021, section 3; Tanaka et al.
-    2020, section 3). No data is used. The codes differ only in how many weights they keep (off by one, ties).
+    Formula: score = |w| (Han et al. 2015; at initialisation: Frankle et al. 2021, Tanaka et al. 2020). No data is
+    used. The codes differ only in how many weights they keep (off by one, ties).
 
     layers: `convolutions` ranks convolutions alone and keeps every linear weight, the removed count still being the
         ratio of all weights, as in the code of Su et al. 2020 for partially-trained tickets. `all` ranks all.

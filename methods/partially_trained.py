@@ -14,7 +14,7 @@ class PartiallyTrained(Magnitude):
 
     Formula: score = |w| at `scored_at`; what is retrained is `rewind`'s choice. Lottery ticket: rewind=weights,
     rewind_epoch=0 (Frankle and Carbin 2019); weight rewinding to k (Frankle et al. 2020); learning-rate rewinding to k
-    and fine-tuning (Renda et al. 2020, section 2). With several rounds, or removed_per_round=0.2, every round trains,
+    and fine-tuning (Renda et al. 2020). With several rounds, or removed_per_round=0.2, every round trains,
     prunes and rewinds (iterative magnitude pruning). Batch-norm buffers come from where the weights come from, the
     optimizer starts afresh, the schedule starts at `rewind_epoch` (at its end for fine-tuning).
 

@@ -14,7 +14,7 @@ from methods.base import Batches, Method
 class Random(Method):
     """Uniform noise, one threshold for the whole network: every layer keeps about the same density.
 
-    Formula: score ~ U(0, 1), drawn from the generator (Frankle et al. 2021, section 3; the code of Tanaka et al. 2020
+    Formula: score ~ U(0, 1), drawn from the generator (Frankle et al. 2021; the code of Tanaka et al. 2020
     draws normal noise, which ranks alike). Neither data nor weights are used.
     """
 

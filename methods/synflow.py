@@ -17,8 +17,8 @@ class SynFlow(Method):
     """|w| dR/d|w|: synaptic flow, iterated so that no layer collapses.
 
     Formula: R = sum of the outputs of the network with every weight replaced by its absolute value, for one input of
-    ones; score = |w * dR/dw| (Tanaka et al. 2020, eq. 1-2, algorithm 1), in float64, in 100 rounds, the density after
-    round i being density^(i/100). No data is used beyond the shape of an example.
+    ones; score = |w * dR/dw| (Tanaka et al. 2020: the synaptic saliency of their R_SF), in float64, in 100 rounds, the
+    density after round i being density^(i/100). No data is used beyond the shape of an example.
 
     What the codes do otherwise: the official one takes absolute values of everything in the state dict, batch norm's
     running statistics included, and computes in float32; Frankle et al. 2021 take those of parameters alone, in

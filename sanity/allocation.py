@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from math import floor, prod
 from typing import Literal
 
@@ -20,7 +21,7 @@ class Allocation(ABC):
 
     @abstractmethod
     def counts(self, shapes: Shapes, ratio: float) -> dict[str, int]:
-        """Kept weights per parameter. Raises `UserError` where the ratio leaves this allocation nothing to share out."""
+        """Kept weights per parameter. Raises `UserError` where the ratio leaves nothing to share out."""
 
 
 def check_ratio(ratio: float) -> None:
@@ -35,7 +36,7 @@ def budget(total: int, ratio: float) -> int:
     kept = round((1 - ratio) * total)
     if kept == 0:
         raise UserError(
-            f"ratio={ratio}: leaves none of the {total} prunable weights; the largest that leaves one is {1 - 1 / total:.6g}"
+            f"ratio={ratio}: leaves none of the {total} prunable weights; {1 - 1 / total:.6g} would leave one"
         )
     return kept
 
@@ -67,7 +68,7 @@ class Uniform(Allocation):
 
 @dataclass(frozen=True)
 class ERK(Allocation):
-    """Erdos-Renyi-Kernel (Evci et al. 2020, RigL, section 3): density proportional to sum(dimensions) / product(dimensions).
+    """Erdos-Renyi-Kernel (Evci et al. 2020, RigL): density proportional to sum(dimensions) / product(dimensions).
 
     Layers whose share exceeds 1 are kept whole and the rest is shared out anew; exact in total.
     """
@@ -89,7 +90,7 @@ class ERK(Allocation):
 
 @dataclass(frozen=True)
 class SmartRatio(Allocation):
-    """Smart ratio (Su et al. 2020, section 4.1): density falls quadratically with depth, the classifier keeps a fixed share.
+    """Smart ratio (Su et al. 2020): density falls quadratically with depth, the classifier keeps a fixed share.
 
     Layer l of L keeps a share proportional to (L-l+1)^2 + (L-l+1), in networks without shortcuts divided by l^2. Their
     code computes in float32, truncates every count and hands what exceeds a full layer to the next ones until a layer
@@ -98,9 +99,9 @@ class SmartRatio(Allocation):
 
     decay: quadratic | linear (L-l+1) | ascending (l^2 + l) | cubic ((L-l+1)^3) | balanced, the ablations of their code.
     linear_keep: share of the classifier that is kept.
-    layer_count: `counted` takes for L every layer, shortcuts and classifier included (Su et al.: 34 for ResNet32, 17 for
-        VGG19); `nominal` is the convention of Atanov et al. 2021 (33, the classifier left out, and 19, as if a VGG still
-        had the three linear layers that gave it its name).
+    layer_count: `counted` takes for L every layer, shortcuts and classifier included (Su et al.: 34 for ResNet32, 17
+        for VGG19); `nominal` is the convention of Atanov et al. 2021 (33, the classifier left out, and 19, as if a VGG
+        still had the three linear layers that gave it its name).
     plain: divide by l^2; None decides by whether the convolutions form one chain, as in a VGG.
 
     Their rule knows one linear layer. Where there are more, all but the last follow the rule of the convolutions.
@@ -121,8 +122,8 @@ class SmartRatio(Allocation):
         goal = int(sizes.sum() * (1 - ratio)) - fixed
         if goal <= 0:
             raise UserError(
-                f"ratio={ratio}: smart_ratio keeps {fixed} weights of {linear} alone, more than the budget of {goal + fixed}; "
-                "lower linear_keep or the ratio"
+                f"ratio={ratio}: smart_ratio keeps {fixed} weights of {linear} alone, more than the budget of "
+                f"{goal + fixed}; lower linear_keep or the ratio"
             )
         densities = self._densities(shapes, sizes, body, goal)
         counts = [int(sizes[i]) if densities[i] >= 1 else int(densities[i] * sizes[i]) for i in body]
@@ -166,7 +167,7 @@ def _pour_over(densities: torch.Tensor, sizes: torch.Tensor) -> torch.Tensor:
 def _is_chain(shapes: Shapes) -> bool:
     """Whether each convolution reads the channels that the one before it wrote, so that there is no shortcut."""
     convolutions = [shape for shape in shapes.values() if len(shape) == 4]
-    return all(before[0] == after[1] for before, after in zip(convolutions, convolutions[1:], strict=False))
+    return all(before[0] == after[1] for before, after in pairwise(convolutions))
 
 
 def get(allocation: "str | Allocation") -> Allocation | None:
