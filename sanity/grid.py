@@ -123,7 +123,7 @@ def _method_specs(config: RunConfig) -> list[MethodSpec]:
             raise unknown("method", name, [*methods.REGISTRY.names(), DENSE])
         if not variant and config.variant in methods.REGISTRY.load(name).variants:
             variant = config.variant
-        for options in _combinations(config.section(name)):
+        for options in combinations(config.section(name)):
             spec = MethodSpec(name, variant, options)
             spec.build()
             specs.append(spec)
@@ -139,7 +139,7 @@ def _check_specs(config: RunConfig) -> list[CheckSpec]:
     for entry in config.checks:
         names = [part.strip() for part in entry.split("+")]
         checks.get(entry)
-        choices = [[(name, options) for options in _combinations(config.section(name))] for name in names]
+        choices = [[(name, options) for options in combinations(config.section(name))] for name in names]
         for parts in product(*choices):
             spec = CheckSpec(tuple(parts))
             spec.build()
@@ -149,7 +149,7 @@ def _check_specs(config: RunConfig) -> list[CheckSpec]:
     return specs
 
 
-def _combinations(section: Mapping[str, Any]) -> list[Options]:
+def combinations(section: Mapping[str, Any]) -> list[Options]:
     """Options with commas stand for several settings: all combinations of their values."""
     values = [value.split(",") if isinstance(value, str) else [value] for value in section.values()]
     return [tuple(zip(section, chosen, strict=True)) for chosen in product(*values)]

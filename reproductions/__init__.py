@@ -1,0 +1,40 @@
+"""Published tables as data: the grid, the recipe and every printed number. Needs no torch, and to name them no pandas.
+
+A table is two files of one name: NAME.toml holds its grid as keys of `python -m sanity.run`, one panel a data set and
+network, and NAME.csv, where a number was seen, the numbers as printed with where each was read.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sanity.errors import unknown
+
+if TYPE_CHECKING:
+    from reproductions.table import Reproduction
+
+HERE = Path(__file__).parent
+
+
+def names() -> list[str]:
+    """The names of all tables."""
+    return sorted(path.stem for path in HERE.glob("*.toml"))
+
+
+def summary(name: str) -> str:
+    """One line about the table `name`. Raises `UserError` for an unknown name."""
+    return str(declaration(name)["title"])
+
+
+def declaration(name: str) -> dict[str, Any]:
+    """What NAME.toml says. Raises `UserError` for an unknown name."""
+    if name not in names():
+        raise unknown("reproduction", name, names())
+    return tomllib.loads((HERE / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def load(name: str) -> "Reproduction":
+    """The table `name`. Raises `UserError` for an unknown name."""
+    from reproductions.table import from_declaration
+
+    return from_declaration(name, declaration(name), HERE / f"{name}.csv")

@@ -1,0 +1,149 @@
+"""One published table: what to run for it, the numbers that it prints, and how they meet our records."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from reproductions import grid
+from reproductions.grid import CELL, Panel
+from sanity.errors import UserError
+
+NUMBERS = [*CELL, "paper_mean", "paper_std", "paper_n", "paper_metric", "paper_unit", "paper_printed", "paper_source"]
+PAPER = NUMBERS[len(CELL) :]
+CONFIDENCE = ("verbatim", "verbatim (secondary)", "verbatim-derived", "verbatim-computed")
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """A published table, or a part of one.
+
+    panels: the keys of one run each; no cell is in two of them.
+    numbers: the printed numbers of cells of the grid, columns `NUMBERS`: paper_mean is test accuracy in percent, also
+        where the paper prints test error (paper_printed, paper_unit: as printed); paper_std and paper_n are NaN where
+        the paper states none; paper_metric is "last", "best" or "unstated"; paper_source begins with how sure it is,
+        one of `CONFIDENCE`.
+    beyond: printed rows that the suite cannot run, named as the paper does, with `why`.
+    """
+
+    name: str
+    title: str
+    paper: str
+    description: str
+    panels: tuple[Panel, ...]
+    numbers: pd.DataFrame
+    beyond: pd.DataFrame
+
+    def configs(self) -> list[dict[str, Any]]:
+        """The runs of the table, as `sanity.config.from_mapping` takes them: one a panel."""
+        return [dict(panel) for panel in self.panels]
+
+    def cells(self) -> pd.DataFrame:
+        """Every cell of the grid but for the seeds: dataset, model, recipe, method, check, ratio; `seed` is the first."""
+        rows = [{**cell, "seed": panel["seeds"][0]} for panel in self.panels for cell in grid.cells(panel)]
+        return pd.DataFrame(rows, columns=[*CELL[:2], "recipe", *CELL[2:], "seed"])
+
+    def narrow(self, **wanted: Any) -> "Reproduction":
+        """A part of the table. Keys: methods, checks, ratio, dataset and model choose among the table's, seeds replaces.
+
+        Values are one or several, or text with commas: methods="grasp,snip", ratio=0.977 (also where the table has
+        0.97748). Raises `UserError` for a key that is none of these and for what the table does not have.
+        """
+        panels = list(self.panels)
+        for key, value in wanted.items():
+            if key == "seeds":
+                panels = [{**panel, "seeds": [int(seed) for seed in _several(value)]} for panel in panels]
+            elif key in ("methods", "checks", "ratio", "dataset", "model"):
+                panels = grid.choose(panels, key, _several(value))
+            else:
+                raise UserError(f"{key}: a table is narrowed by methods, checks, ratio, seeds, dataset or model")
+            if not panels:
+                raise UserError(f"{self.name}: has no cell with {key}={value} and what was chosen before it")
+        return self._with(panels)
+
+    def on(self, dataset: str, ours: str) -> "Reproduction":
+        """The table with the data set `ours` in place of its `dataset`, such as another copy of the same images.
+
+        Raises `UserError` where the table does not have the one, or has the other too.
+        """
+        if any(panel["dataset"] == ours for panel in self.panels):
+            raise UserError(f"dataset={dataset}:{ours}: the table has {ours} too")
+        panels = grid.choose(self.panels, "dataset", [dataset])
+        moved = [{**panel, "dataset": ours} if panel in panels else panel for panel in self.panels]
+        numbers = self.numbers.assign(dataset=self.numbers["dataset"].replace(dataset, ours))
+        return replace(self, panels=tuple(moved), numbers=numbers)
+
+    def attach(self, records: pd.DataFrame) -> pd.DataFrame:
+        """Our records with the columns paper_*, and a row of status "missing" for each cell of the grid without any.
+
+        Joined by data set, model, the labels of method and check, and the ratio up to rounding.
+        """
+        cells = self.cells()
+        known = sorted(set(cells["ratio"]))
+        exact = [grid.nearest(ratio, known) for ratio in records["ratio"].astype(float)]
+        snapped = pd.Series([-1.0 if ratio is None else ratio for ratio in exact], index=records.index, dtype=float)
+        ours = records.drop(columns=PAPER, errors="ignore").assign(_ratio=snapped)
+        numbers = self.numbers.rename(columns={"ratio": "_ratio"})
+        joined = ours.merge(numbers, on=[*CELL[:4], "_ratio"], how="left", validate="many_to_one")
+        found = set(ours[[*CELL[:4], "_ratio"]].itertuples(index=False, name=None))
+        absent = [cell not in found for cell in cells[CELL].itertuples(index=False, name=None)]
+        missing = cells[absent].merge(self.numbers, on=CELL, how="left", validate="one_to_one").assign(status="missing")
+        rows = [*joined.drop(columns="_ratio").to_dict("records"), *missing.to_dict("records")]
+        return pd.DataFrame(rows, columns=list(dict.fromkeys([*records.columns, *cells.columns, "status", *PAPER])))
+
+    def _with(self, panels: Iterable[Panel]) -> "Reproduction":
+        """The same with fewer panels, and the numbers of their cells."""
+        part = replace(self, panels=tuple(panels))
+        return replace(part, numbers=self.numbers.merge(part.cells()[CELL].drop_duplicates(), on=CELL))
+
+
+def _several(value: Any) -> list[Any]:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",")]
+    return list(value) if isinstance(value, Iterable) else [value]
+
+
+def from_declaration(name: str, declared: Mapping[str, Any], numbers: Path) -> Reproduction:
+    """The table that a declaration and its file of numbers (there may be none) describe."""
+    panels = tuple(_panel({**declared["run"], **panel}) for panel in declared["panel"])
+    printed = pd.read_csv(numbers, dtype=str, keep_default_na=False) if numbers.exists() else pd.DataFrame(columns=_COLUMNS)
+    outside = printed["beyond"] != ""
+    texts = (declared["title"], declared["paper"], declared["description"].strip())
+    beyond = _read(printed[outside]).assign(why=printed.loc[outside, "beyond"]).reset_index(drop=True)
+    table = Reproduction(name, *texts, panels, _read(printed[~outside]), beyond)
+    known = sorted(set(table.cells()["ratio"]))
+    exact = table.numbers["ratio"].map(lambda ratio: grid.nearest(ratio, known))
+    return replace(table, numbers=table.numbers.assign(ratio=exact))
+
+
+_COLUMNS = [*CELL, "printed", "std", "n", "unit", "metric", "source", "beyond"]
+
+
+def _panel(keys: Mapping[str, Any]) -> Panel:
+    """Options as the command line gives them, so that the cells of a table are the same cells when typed by hand."""
+    return {key: _text(value) if "." in key else value for key, value in keys.items()}
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _read(printed: pd.DataFrame) -> pd.DataFrame:
+    """The columns `NUMBERS` of rows as they stand in the file; test errors become accuracies."""
+    value = printed["printed"].astype(float)
+    is_error = printed["unit"].str.startswith("test error")
+    return pd.DataFrame(
+        {
+            **{name: printed[name] for name in CELL[:4]},
+            "ratio": printed["ratio"].astype(float),
+            "paper_mean": value.where(~is_error, (100 - value).round(6)),
+            "paper_std": pd.to_numeric(printed["std"], errors="coerce"),
+            "paper_n": pd.to_numeric(printed["n"], errors="coerce"),
+            "paper_metric": printed["metric"],
+            "paper_unit": printed["unit"],
+            "paper_printed": printed["printed"],
+            "paper_source": printed["source"],
+        }
+    ).reset_index(drop=True)
