@@ -8,8 +8,8 @@ from scipy import stats
 
 import methods
 from sanity.invariants import nets
-from sanity.masks import kept, prunable, size
-from sanity.seeds import generator
+from sanity.masks import allocate, kept, prunable, size
+from sanity.seeds import derive, generator
 
 BY_SIZE = ["magnitude", "partially_trained", "hybrid_tickets"]
 BY_CHANCE = ["random", "random_tickets"]
@@ -67,3 +67,7 @@ def test_random_rounds_draw_anew() -> None:
         methods.get("random", rounds=rounds).mask(model, nets.batches(), 0.75, generator(0)) for rounds in (1, 2)
     )
     assert nets.changed(once, twice)
+    method = methods.get("random", rounds=2)
+    first = allocate(method.score(model, [], generator(0)), method.ratios(0.75)[0])
+    second = method.prune(model, [], 0.75, derive(generator(0), 1), first)
+    assert not nets.changed(twice, second), "a round's noise depends on its number, not on what was drawn before"

@@ -170,13 +170,15 @@ def test_a_score_that_is_not_finite_names_its_parameter(method: Method, bad: flo
         broken.score(nets.net("convolutional"), nets.batches())
 
 
-def test_memory_is_bounded_without_changing_the_score(preset: Method) -> None:
+@pytest.mark.parametrize("mode", ["running", "batch"])
+def test_memory_is_bounded_without_changing_the_score(preset: Method, mode: str) -> None:
+    """Batch statistics tie a batch together: then it is never cut."""
     known = {field.name for field in fields(preset)}
     if not {"chunk", "batch_norm"} <= known:
         pytest.skip("the method does not read data in chunks")
     for name in ("convolutional", "shortcut"):
         model, batches = nets.net(name, double=True), nets.batches(double=True)
-        options: list[dict[str, Any]] = [{"chunk": chunk, "batch_norm": "running"} for chunk in (1, 3, 100)]
+        options: list[dict[str, Any]] = [{"chunk": chunk, "batch_norm": mode} for chunk in (1, 3, 100)]
         scored = [replace(preset, **option).score(model, batches) for option in options]
         for other in scored[1:]:
             for key, score in scored[0].items():
