@@ -43,7 +43,7 @@ setup(
     packages=find_packages(
         include=[f"{top}{tail}" for top in ("sanity", "methods", "checks", "reproductions", "reports") for tail in ("", ".*")]
     ),
-    package_data={"reports": ["templates/*"], "reproductions": ["*.csv", "measured/*"], "sanity": ["py.typed"]},
+    package_data={"reports": ["templates/*"], "reproductions": ["*.toml", "*.csv", "measured/*"], "sanity": ["py.typed"]},
     install_requires=REQUIRES,
     extras_require=EXTRAS,
     entry_points={"pytest11": ["sanity_invariants = sanity.invariants_plugin"]},

@@ -53,7 +53,7 @@ def cells(panel: Panel) -> list[dict[str, Any]]:
 
 
 def choose(panels: Sequence[Panel], key: str, wanted: Sequence[Any]) -> list[Panel]:
-    """The panels with those of their `key` (methods, checks, ratio, dataset or model) that are `wanted`; those without any go.
+    """The panels with what is `wanted` of their `key` (methods, checks, ratio, dataset or model); without any, they go.
 
     A method is meant by its name, or by NAME@VARIANT; a ratio by a rounding of it.
     Raises `UserError` where no panel has one of them.

@@ -41,12 +41,12 @@ class Reproduction:
         return [dict(panel) for panel in self.panels]
 
     def cells(self) -> pd.DataFrame:
-        """Every cell of the grid but for the seeds: dataset, model, recipe, method, check, ratio; `seed` is the first."""
+        """Every cell of the grid: dataset, model, recipe, method, check, ratio, and the first of its seeds."""
         rows = [{**cell, "seed": panel["seeds"][0]} for panel in self.panels for cell in grid.cells(panel)]
         return pd.DataFrame(rows, columns=[*CELL[:2], "recipe", *CELL[2:], "seed"])
 
     def narrow(self, **wanted: Any) -> "Reproduction":
-        """A part of the table. Keys: methods, checks, ratio, dataset and model choose among the table's, seeds replaces.
+        """A part of the table: methods, checks, ratio, dataset and model choose among the table's, seeds replaces.
 
         Values are one or several, or text with commas: methods="grasp,snip", ratio=0.977 (also where the table has
         0.97748). Raises `UserError` for a key that is none of these and for what the table does not have.
@@ -60,7 +60,9 @@ class Reproduction:
             else:
                 raise UserError(f"{key}: a table is narrowed by methods, checks, ratio, seeds, dataset or model")
             if not panels:
-                raise UserError(f"{self.name}: has no cell with {key}={value} and what was chosen before it")
+                raise UserError(
+                    f"{self.name}: no cell has {', '.join(f'{name}={one}' for name, one in wanted.items())}"
+                )
         return self._with(panels)
 
     def on(self, dataset: str, ours: str) -> "Reproduction":
@@ -108,7 +110,9 @@ def _several(value: Any) -> list[Any]:
 def from_declaration(name: str, declared: Mapping[str, Any], numbers: Path) -> Reproduction:
     """The table that a declaration and its file of numbers (there may be none) describe."""
     panels = tuple(_panel({**declared["run"], **panel}) for panel in declared["panel"])
-    printed = pd.read_csv(numbers, dtype=str, keep_default_na=False) if numbers.exists() else pd.DataFrame(columns=_COLUMNS)
+    printed = (
+        pd.read_csv(numbers, dtype=str, keep_default_na=False) if numbers.exists() else pd.DataFrame(columns=_COLUMNS)
+    )
     outside = printed["beyond"] != ""
     texts = (declared["title"], declared["paper"], declared["description"].strip())
     beyond = _read(printed[outside]).assign(why=printed.loc[outside, "beyond"]).reset_index(drop=True)

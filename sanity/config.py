@@ -32,6 +32,9 @@ def about(text: str) -> Any:
 class RunConfig:
     """What one run is to do."""
 
+    reproduction: Annotated[
+        str, about("a published table to run, see reproductions=list; other keys narrow it or override its settings")
+    ] = ""
     methods: Annotated[Names, about("methods; NAME@VARIANT for a paper's settings, dense for the unpruned network")] = (
         "grasp",
     )
@@ -116,6 +119,11 @@ def is_list(key: str) -> bool:
 
 def parse(words: Sequence[str]) -> RunConfig:
     """The run that `key=value` words ask for. Raises `UserError` for a word, key or value that is not understood."""
+    return from_mapping(pairs(words))
+
+
+def pairs(words: Sequence[str]) -> dict[str, str]:
+    """`key=value` words as a mapping. Raises `UserError` for a word that is none and for a key that comes twice."""
     given: dict[str, str] = {}
     for word in words:
         key, equals, value = word.partition("=")
@@ -124,7 +132,7 @@ def parse(words: Sequence[str]) -> RunConfig:
         if key in given:
             raise UserError(f"{key} is given twice: {given[key]} and {value}")
         given[key] = value
-    return from_mapping(given)
+    return given
 
 
 def from_mapping(given: Mapping[str, Any]) -> RunConfig:

@@ -10,7 +10,8 @@ from typing import Any, get_type_hints
 
 import checks
 import methods
-from sanity import config, datasets, models, recipes
+import reproductions
+from sanity import config, datasets, models, recipes, reproduce
 from sanity.errors import unknown
 from sanity.registry import Registry
 
@@ -27,7 +28,7 @@ python -m sanity.run KEY=VALUE ...
 Finds tickets, perturbs them as the checks say, trains all of them and compares. Lists are commas, checks are composed
 with +, options of a part are set by a dot: snip.batch_norm=running recipe.epochs=20 model.width=32. An option with
 commas stands for one method (or check) a value. --help NAME shows the options of a method, check, model, data set or
-recipe.
+recipe, and describes a published table.
 
   python -m sanity.run methods=snip,grasp,random ratio=0.9,0.98 checks=random_labels+random_pixels,layerwise_rearrange
 """
@@ -42,6 +43,7 @@ def overview() -> str:
     for title, registry in REGISTRIES.items():
         parts += ["", title, *_listed((name, registry.summary(name)) for name in registry.names())]
     parts += ["", "recipes", *_listed((name, recipes.summary(name)) for name in recipes.NAMES)]
+    parts += ["", "published tables (reproduction=NAME)", reproduce.listing()]
     return "\n".join(parts)
 
 
@@ -52,7 +54,8 @@ def _listed(rows: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def about(name: str) -> str:
-    """The help of one method, check, model, data set, initialisation or recipe: its docstring and its options.
+    """The help of one method, check, model, data set, initialisation or recipe: its docstring and its options; or of a
+    published table.
 
     Raises `UserError` for an unknown name.
     """
@@ -63,7 +66,13 @@ def about(name: str) -> str:
             found = registry.load(name)
             shown = f"{name}: {inspect.cleandoc(found.__doc__ or '')}\n"
             return shown + ("\n" + _options(name, found) if dataclasses.is_dataclass(found) else "")
-    names = [*recipes.NAMES, *(known for registry in REGISTRIES.values() for known in registry.names())]
+    if name in reproductions.names():
+        return reproduce.about(name)
+    names = [
+        *recipes.NAMES,
+        *reproductions.names(),
+        *(known for registry in REGISTRIES.values() for known in registry.names()),
+    ]
     raise unknown("name", name, names)
 
 

@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sanity.config import RunConfig, from_mapping, parse
+from sanity.config import RunConfig, pairs
 from sanity.errors import UserError
+from sanity.reproduce import Request, listing, requested
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,20 +25,33 @@ MISTAKE, FAILED, INTERRUPTED = 2, 1, 130
 def run(config: RunConfig | Mapping[str, Any], stop: Callable[[], bool] = lambda: False) -> "pd.DataFrame":
     """Runs a grid and returns its records, one row a cell (columns: see `sanity.store`); what exists is not run again.
 
-    config: the run's keys, as `RunConfig` or as a mapping such as {"methods": "snip,grasp", "ratio": 0.98}.
+    config: the run's keys, as `RunConfig` or as a mapping such as {"methods": "snip,grasp", "ratio": 0.98}. With
+        {"reproduction": NAME} a published table: its numbers are in the columns paper_*, cells without a run are there.
     stop: asked between steps; once it says so, everything is saved and `sanity.training.Interrupted` is raised.
 
     Raises `UserError` for a mistake in the configuration, before anything is trained.
     """
+    request = requested(config)
+    return request.report(_run(request.configs, stop))
+
+
+def _run(configs: Sequence[RunConfig], stop: Callable[[], bool]) -> "pd.DataFrame":
+    import pandas as pd
+
+    for later in configs[1:]:
+        prepare(later)
+    return pd.concat([_run_grid(config, stop) for config in configs], ignore_index=True)
+
+
+def _run_grid(config: RunConfig, stop: Callable[[], bool]) -> "pd.DataFrame":
     import pandas as pd
 
     from sanity.execute import Runner
     from sanity.plan import plan
     from sanity.progress import reporter
 
-    asked = config if isinstance(config, RunConfig) else from_mapping(config)
-    context, cells = prepare(asked)
-    with context.store.locked(), reporter(plan(cells, context).epochs, asked.log) as reports_to:
+    context, cells = prepare(config)
+    with context.store.locked(), reporter(plan(cells, context).epochs, config.log) as reports_to:
         return pd.DataFrame(Runner(context, reports_to, stop).run(cells))
 
 
@@ -100,7 +114,7 @@ def _rehearse(context: "Context", cells: "Sequence[Cell]") -> None:
 @contextmanager
 def stopping() -> Iterator[Callable[[], bool]]:
     """Ctrl-C and SIGTERM ask to stop at the next step; a second Ctrl-C stops at once."""
-    asked = []
+    asked: list[int] = []
 
     def note(number: int, _frame: object) -> None:
         if asked and number == signal.SIGINT:
@@ -121,7 +135,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if any(word in ("-h", "--help", "help") for word in words):
             return _help([word for word in words if word not in ("-h", "--help", "help")])
-        return _execute(parse(words), words)
+        if "reproductions=list" in words:
+            print(listing())
+            return 0
+        return _execute(requested(pairs(words)), words)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return MISTAKE
@@ -143,39 +160,39 @@ def _help(names: Sequence[str]) -> int:
     return 0
 
 
-def _execute(config: RunConfig, words: Sequence[str]) -> int:
+def _execute(request: Request, words: Sequence[str]) -> int:
     from sanity.training import Interrupted
 
-    if config.dry_run:
+    if request.configs[0].dry_run:
         from sanity.plan import plan, text
 
-        context, cells = prepare(config)
-        print(text(cells, plan(cells, context), context))
+        for config in request.configs:
+            context, cells = prepare(config)
+            print(text(cells, plan(cells, context), context))
         return 0
     try:
         with stopping() as stop:
-            frame = run(config, stop)
+            frame = _run(request.configs, stop)
     except Interrupted:
         raise KeyboardInterrupt from None
-    return _report(config, frame, shlex.join(["python", "-m", "sanity.run", *words]))
+    return _report(request, frame, shlex.join(["python", "-m", "sanity.run", *words]))
 
 
-def _report(config: RunConfig, frame: "pd.DataFrame", command: str) -> int:
+def _report(request: Request, frame: "pd.DataFrame", command: str) -> int:
     import reports
     from sanity.store import identity
 
+    config = request.configs[0]
     failed = frame[frame["status"] == "failed"]
     done = frame[frame["status"] != "failed"]
     if not done.empty:
         cells = identity({"cells": sorted(done["cell"])})[:8]
-        folder = Path(
-            config.report_dir or Path(config.results_dir) / "reports" / f"{config.dataset}-{config.model}-{cells}"
-        )
-        title = f"{config.model} on {config.dataset}, recipe {config.recipe}"
-        files = reports.write(done, folder, command=command, title=title, metric=config.metric, margin=config.margin)
-        reports.show(done, metric=config.metric, margin=config.margin)
-        for path in files.values():
-            print(path)
+        folder = Path(config.report_dir or Path(config.results_dir) / "reports" / f"{request.name}-{cells}")
+        whole, metric, margin = request.report(done), config.metric, config.margin
+        files = reports.write(whole, folder, command=command, title=request.title, metric=metric, margin=margin)
+        reports.show(request.shown(done), metric=metric, margin=margin)
+        for line in [*request.notes(done), *files.values()]:
+            print(line)
     for row in failed.to_dict("records"):
         print(
             f"failed: {row['method']} {row['check']} ratio {row['ratio']} seed {row['seed']}: {row['reason']}",

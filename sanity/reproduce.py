@@ -1,0 +1,163 @@
+"""What the command line asks for: one run of the grid, or with `reproduction=NAME` the runs of a published table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from sanity import datasets
+from sanity.config import SECTIONS, RunConfig, from_mapping
+from sanity.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from reproductions.table import Reproduction
+
+# The keys that do not change what is measured; any other that is set makes the run depart from the table.
+CIRCUMSTANCES = {
+    "data_dir", "device", "precision", "deterministic", "results_dir", "report_dir", "metric", "margin",
+    "checkpoint_minutes", "log", "dry_run",
+}  # fmt: skip
+CHOICES = ("model", "methods", "ratio", "seeds")  # of a part of the table; so are dataset and checks
+
+
+@dataclass(frozen=True)
+class Request:
+    """The runs, and what their report is called. `table`: the published table; `part`: what of it is run."""
+
+    configs: tuple[RunConfig, ...]
+    name: str
+    title: str
+    table: "Reproduction | None" = None
+    part: "Reproduction | None" = None
+
+    def report(self, records: "pd.DataFrame") -> "pd.DataFrame":
+        """The records; of a table with the paper's numbers and a row for every cell that has no run."""
+        return records if self.table is None else self.table.attach(records)
+
+    def shown(self, records: "pd.DataFrame") -> "pd.DataFrame":
+        """The same for the part of the table that was asked for."""
+        return records if self.part is None else self.part.attach(records)
+
+    def notes(self, records: "pd.DataFrame") -> list[str]:
+        """What the terminal must say beside the part that it shows."""
+        if self.table is None:
+            return []
+        left = sum(self.table.attach(records)["status"] == "missing") - sum(self.shown(records)["status"] == "missing")
+        return [self.title] + [f"{left} more cells of the table have no run; the report lists them as missing"] * bool(
+            left
+        )
+
+
+def requested(given: Mapping[str, Any] | RunConfig) -> Request:
+    """What the keys ask for. With `reproduction`, methods, checks, ratio, seeds, dataset and model choose a part of the
+    table (seeds and checks may go beyond it) and all other keys override its settings.
+
+    Raises `UserError` for a mistake in the keys, and for what the table does not have.
+    """
+    if isinstance(given, RunConfig) and given.reproduction:
+        raise UserError(
+            f"reproduction={given.reproduction}: give a mapping of keys, which tells what overrides the table"
+        )
+    if isinstance(given, RunConfig) or not given.get("reproduction"):
+        config = given if isinstance(given, RunConfig) else from_mapping(given)
+        title = f"{config.model} on {config.dataset}, recipe {config.recipe}"
+        return Request((config,), f"{config.dataset}-{config.model}", title)
+    return _of_table(given)
+
+
+def listing() -> str:
+    """The published tables, a line each."""
+    import reproductions
+
+    width = max(map(len, reproductions.names()))
+    return "\n".join(f"  {name:<{width}}  {reproductions.summary(name)}" for name in reproductions.names())
+
+
+def about(name: str) -> str:
+    """A published table in words: what it is, what it runs, how many numbers it has. Raises `UserError` as `load`."""
+    import reproductions
+
+    table = reproductions.load(name)
+    panels = [f"  {panel['model']} on {panel['dataset']}, {len(panel['seeds'])} seeds" for panel in table.panels]
+    counts = f"{len(table.cells())} cells, {len(table.numbers)} with a printed number; {len(table.beyond)} printed " + (
+        "numbers of what the suite does not have"
+    )
+    parts = [f"{name}: {table.title}", table.paper, table.description, counts, *dict.fromkeys(panels)]
+    return "\n".join([*parts[:2], "", parts[2], "", *parts[3:]])
+
+
+def _of_table(given: Mapping[str, Any]) -> Request:
+    import reproductions
+
+    name = str(given["reproduction"])
+    from_mapping(given)  # an unknown key or a bad value, before the table is looked at
+    whole, departures = _on_data(reproductions.load(name), given.get("dataset"))
+    part = whole.narrow(**{key: given[key] for key in CHOICES if key in given})
+    if "dataset" in given:
+        part = part.narrow(dataset=str(given["dataset"]).rpartition(":")[2])
+    part, further = _checked(part, given.get("checks"))
+    settings = {
+        key: value for key, value in given.items() if key not in {*CHOICES, "reproduction", "dataset", "checks"}
+    }
+    departures += further + [f"{key}={value}" for key, value in settings.items() if _departs(part, key, str(value))]
+    part = replace(part, panels=tuple(_overridden(panel, settings, part) for panel in part.panels))
+    if "recipe" in settings:
+        whole = replace(whole, panels=tuple({**panel, "recipe": settings["recipe"]} for panel in whole.panels))
+    title = whole.title + (f" (not as published: {', '.join(departures)})" if departures else "")
+    return Request(tuple(from_mapping(panel) for panel in part.configs()), name, title, whole, part)
+
+
+def _on_data(table: "Reproduction", given: Any) -> "tuple[Reproduction, list[str]]":
+    """The table on the data set `given`: one of its own, or one that stands for it (OURS, or TABLE'S:OURS)."""
+    own = sorted({panel["dataset"] for panel in table.panels})
+    theirs, colon, ours = str(given).rpartition(":")
+    if given is None or (not colon and ours in own):
+        return table, []
+    if ours not in datasets.REGISTRY.names():
+        raise unknown("data set", ours, {*own, *datasets.REGISTRY.names()})
+    if not colon and len(own) > 1:
+        raise UserError(
+            f"dataset={ours}: the table has {', '.join(own)}; say which it stands for: dataset={own[0]}:{ours}"
+        )
+    theirs = theirs or own[0]
+    return table.on(theirs, ours), [f"data set {ours} for {theirs}"]
+
+
+def _checked(part: "Reproduction", given: Any) -> "tuple[Reproduction, list[str]]":
+    """The part with the checks that were asked for; the table's tickets may be put to checks that it does not have."""
+    if given is None:
+        return part, []
+    asked = [one.strip() for one in given.split(",")] if isinstance(given, str) else list(given)
+    own = {"none", *(check for panel in part.panels for check in panel["checks"])}
+    part = part.narrow(checks=[check for check in asked if check in own] or ["none"])
+    further = [check for check in asked if check not in own]
+    panels = tuple({**panel, "checks": [*panel["checks"], *further]} for panel in part.panels)
+    return replace(part, panels=panels), [f"with {check}" for check in further]
+
+
+def _parts(panel: Mapping[str, Any]) -> set[str]:
+    """What options of a panel can be about."""
+    checks = {part.strip() for check in panel["checks"] for part in check.split("+")}
+    return {*SECTIONS, *checks, *(method.partition("@")[0] for method in panel["methods"])}
+
+
+def _departs(part: "Reproduction", key: str, value: str) -> bool:
+    """Whether a setting is none of the table's own."""
+    if key in CIRCUMSTANCES:
+        return False
+    held = [set(str(panel[key]).split(",")) if key in panel else set() for panel in part.panels]
+    return not any(set(value.split(",")) <= values for values in held)
+
+
+def _overridden(panel: Mapping[str, Any], settings: Mapping[str, Any], part: "Reproduction") -> dict[str, Any]:
+    """A panel with the settings that concern it; those that concern none stay, for the grid to complain about."""
+    anywhere = set().union(*map(_parts, part.panels))
+    chosen = dict(panel)
+    if "recipe" in settings:
+        chosen = {key: value for key, value in chosen.items() if not key.startswith("recipe.")}
+    for key, value in settings.items():
+        owner = key.partition(".")[0]
+        if "." not in key or owner in _parts(panel) or owner not in anywhere:
+            chosen[key] = value
+    return chosen
