@@ -84,7 +84,7 @@ def allocate(
     counts = rule.counts({name: tuple(score.shape) for name, score in scores.items()}, ratio)
     if alive is not None:
         counts = _among(counts, {name: int(layer.sum()) for name, layer in alive.items()})
-    return {name: keep_best(score, counts[name]) & (score > floor) for name, score in eligible.items()}
+    return {name: keep_best(score, counts[name]) for name, score in eligible.items()}
 
 
 def check_feasible(weights: Mapping[str, Tensor], ratio: float, allocation: str | Allocation) -> None:

@@ -108,6 +108,16 @@ def test_nothing_is_left_behind_by_a_score_that_raises(method: Method, call: str
     assert torch.is_grad_enabled() == gradients
 
 
+@pytest.mark.parametrize("name", ["convolutional", "shortcut"])
+def test_the_mode_that_the_model_is_in_does_not_matter(preset: Method, name: str) -> None:
+    """A network fresh from training would be scored under dropout, and evaluated otherwise."""
+    training, evaluating = (
+        preset.score(nets.net(name).train(mode), nets.batches(), generator(0)) for mode in (True, False)
+    )
+    differing = nets.changed(training, evaluating)
+    assert not differing, f"the scores of {differing} depend on the mode of the model"
+
+
 def test_saliency_leaves_the_weights_of_its_copy_alone(preset: Method) -> None:
     copied = nets.net("shortcut", double=preset.double)
     for parameter in copied.parameters():
