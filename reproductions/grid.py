@@ -86,6 +86,7 @@ def _no_such(key: str, value: Any, panels: Sequence[Panel]) -> UserError:
     allowed = {one for panel in panels for one in (panel[key] if isinstance(panel[key], list) else [panel[key]])}
     if key == "ratio":
         return UserError(f"ratio={value}: the table has {', '.join(f'{one:.6g}' for one in sorted(allowed))}")
+    allowed |= {one.partition("@")[0] for one in allowed} if key == "methods" else set()
     return unknown(f"{key.removesuffix('s')} of this table", value, allowed | ({CONTROL} if key == "checks" else set()))
 
 

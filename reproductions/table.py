@@ -13,6 +13,7 @@ from sanity.errors import UserError
 
 NUMBERS = [*CELL, "paper_mean", "paper_std", "paper_n", "paper_metric", "paper_unit", "paper_printed", "paper_source"]
 PAPER = NUMBERS[len(CELL) :]
+UNSEEN = "no printed number was seen"
 CONFIDENCE = ("verbatim", "verbatim (secondary)", "verbatim-derived", "verbatim-computed")
 
 
@@ -70,9 +71,9 @@ class Reproduction:
 
         Raises `UserError` where the table does not have the one, or has the other too.
         """
+        panels = grid.choose(self.panels, "dataset", [dataset])
         if any(panel["dataset"] == ours for panel in self.panels):
             raise UserError(f"dataset={dataset}:{ours}: the table has {ours} too")
-        panels = grid.choose(self.panels, "dataset", [dataset])
         moved = [{**panel, "dataset": ours} if panel in panels else panel for panel in self.panels]
         numbers = self.numbers.assign(dataset=self.numbers["dataset"].replace(dataset, ours))
         return replace(self, panels=tuple(moved), numbers=numbers)
@@ -80,18 +81,21 @@ class Reproduction:
     def attach(self, records: pd.DataFrame) -> pd.DataFrame:
         """Our records with the columns paper_*, and a row of status "missing" for each cell of the grid without any.
 
-        Joined by data set, model, the labels of method and check, and the ratio up to rounding.
+        Joined by data set, model, the labels of method and check, and the ratio up to rounding. The paper_source of a
+        cell without a number is `UNSEEN`.
         """
         cells = self.cells()
         known = sorted(set(cells["ratio"]))
         exact = [grid.nearest(ratio, known) for ratio in records["ratio"].astype(float)]
         snapped = pd.Series([-1.0 if ratio is None else ratio for ratio in exact], index=records.index, dtype=float)
         ours = records.drop(columns=PAPER, errors="ignore").assign(_ratio=snapped)
-        numbers = self.numbers.rename(columns={"ratio": "_ratio"})
-        joined = ours.merge(numbers, on=[*CELL[:4], "_ratio"], how="left", validate="many_to_one")
-        found = set(ours[[*CELL[:4], "_ratio"]].itertuples(index=False, name=None))
+        printed = cells[CELL].merge(self.numbers, on=CELL, how="left", validate="one_to_one")
+        printed["paper_source"] = printed["paper_source"].fillna(UNSEEN)
+        key = [*CELL[:4], "_ratio"]
+        joined = ours.merge(printed.rename(columns={"ratio": "_ratio"}), on=key, how="left", validate="many_to_one")
+        found = set(ours[key].itertuples(index=False, name=None))
         absent = [cell not in found for cell in cells[CELL].itertuples(index=False, name=None)]
-        missing = cells[absent].merge(self.numbers, on=CELL, how="left", validate="one_to_one").assign(status="missing")
+        missing = cells[absent].merge(printed, on=CELL, validate="one_to_one").assign(status="missing")
         rows = [*joined.drop(columns="_ratio").to_dict("records"), *missing.to_dict("records")]
         return pd.DataFrame(rows, columns=list(dict.fromkeys([*records.columns, *cells.columns, "status", *PAPER])))
 
@@ -115,7 +119,7 @@ def from_declaration(name: str, declared: Mapping[str, Any], numbers: Path) -> R
     )
     outside = printed["beyond"] != ""
     texts = (declared["title"], declared["paper"], declared["description"].strip())
-    beyond = _read(printed[outside]).assign(why=printed.loc[outside, "beyond"]).reset_index(drop=True)
+    beyond = _read(printed[outside]).assign(why=printed.loc[outside, "beyond"].tolist())
     table = Reproduction(name, *texts, panels, _read(printed[~outside]), beyond)
     known = sorted(set(table.cells()["ratio"]))
     exact = table.numbers["ratio"].map(lambda ratio: grid.nearest(ratio, known))

@@ -13,11 +13,8 @@ if TYPE_CHECKING:
 
     from reproductions.table import Reproduction
 
-# The keys that do not change what is measured; any other that is set makes the run depart from the table.
-CIRCUMSTANCES = {
-    "data_dir", "device", "precision", "deterministic", "results_dir", "report_dir", "metric", "margin",
-    "checkpoint_minutes", "log", "dry_run",
-}  # fmt: skip
+# Beside the options of parts, the keys that change what is measured: a run with one that is not the table's departs.
+SETTINGS = {"recipe", "init", "variant", "options"}
 CHOICES = ("model", "methods", "ratio", "seeds")  # of a part of the table; so are dataset and checks
 
 
@@ -43,10 +40,14 @@ class Request:
         """What the terminal must say beside the part that it shows."""
         if self.table is None:
             return []
-        left = sum(self.table.attach(records)["status"] == "missing") - sum(self.shown(records)["status"] == "missing")
-        return [self.title] + [f"{left} more cells of the table have no run; the report lists them as missing"] * bool(
-            left
-        )
+        shown = self.shown(records)
+        cells = shown[["dataset", "model", "method", "check", "ratio", "paper_mean"]].drop_duplicates()
+        lines = [
+            self.title,
+            f"{cells['paper_mean'].count()} of {len(cells)} cells have a printed number",
+        ]
+        left = sum(self.table.attach(records)["status"] == "missing") - sum(shown["status"] == "missing")
+        return lines + [f"{left} more cells of the table have no run; the report lists them as missing"] * bool(left)
 
 
 def requested(given: Mapping[str, Any] | RunConfig) -> Request:
@@ -105,6 +106,7 @@ def _of_table(given: Mapping[str, Any]) -> Request:
     if "recipe" in settings:
         whole = replace(whole, panels=tuple({**panel, "recipe": settings["recipe"]} for panel in whole.panels))
     title = whole.title + (f" (not as published: {', '.join(departures)})" if departures else "")
+    title += " (no printed number was seen)" * whole.numbers.empty
     return Request(tuple(from_mapping(panel) for panel in part.configs()), name, title, whole, part)
 
 
@@ -144,7 +146,7 @@ def _parts(panel: Mapping[str, Any]) -> set[str]:
 
 def _departs(part: "Reproduction", key: str, value: str) -> bool:
     """Whether a setting is none of the table's own."""
-    if key in CIRCUMSTANCES:
+    if "." not in key and key not in SETTINGS:
         return False
     held = [set(str(panel[key]).split(",")) if key in panel else set() for panel in part.panels]
     return not any(set(value.split(",")) <= values for values in held)
