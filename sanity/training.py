@@ -33,9 +33,10 @@ class Watch:
     interval_s: float
     saved_at: float
 
-    def due(self) -> bool:
-        """Whether the last checkpoint is old enough."""
-        return time.monotonic() - self.saved_at >= self.interval_s
+    def due(self, within_epoch: bool = False) -> bool:
+        """Whether the last checkpoint is old enough; an interval of 0 asks for one at every epoch's end."""
+        old = time.monotonic() - self.saved_at >= self.interval_s
+        return old and not (within_epoch and self.interval_s == 0)
 
     def save(self, lanes: Sequence[Lane]) -> None:
         """Checkpoints of all jobs in `lanes`."""
@@ -65,9 +66,10 @@ def train(
     Jobs with a directory go on from the checkpoint there. `progress(job, row)` is called at each epoch's end with the
     job's index and its curve's new row; `stop()` is asked between steps: where it says so, checkpoints are written and
     `Interrupted` is raised. With `deterministic`, a repeat on this machine is bit-equal, however often interrupted.
-    `finished(job, result)` is called as soon as a job is through. `runs_per_device` is how many trainings (on a GPU) or
-    stacks of fully connected ones take their steps in turn; None: on a CPU one, on a GPU what memory and a measurement
-    say, always one with `deterministic`.
+    `finished(job, result)` is called as soon as a job is through. A checkpoint is written at least `checkpoint_minutes`
+    after the last (0: at every epoch's end) and at every snapshot. `runs_per_device` is how many trainings (on a GPU),
+    or stacks of fully connected ones, take their steps in turn; None: on a CPU one, on a GPU what memory and a
+    measurement say, always one with `deterministic`.
     Raises `UserError` for an unknown device or precision, and for a recipe that does not fit the data.
     """
     where = resolve_device(device)
@@ -120,7 +122,7 @@ def run(lanes: Sequence[Lane], watch: Watch, numbers: Sequence[Sequence[int]]) -
                 _share(active, clock)
                 watch.save(active)
                 raise Interrupted
-            if watch.due():
+            if watch.due(within_epoch=True):
                 clock = _share(active, clock)
                 watch.save(active)
         rows = [_end_epoch(lane) for lane in active]

@@ -1,0 +1,185 @@
+"""`python -m sanity.bench`: our training loop beside a plain one, for one network, batch and device, in one process.
+
+The contenders take turns, so that a machine that others use too slows all of them alike; medians over the turns.
+"""
+
+import json
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import get_type_hints
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from sanity import options
+from sanity.contenders import BARE, OURS, REFERENCE, Bench, Contender, contenders
+from sanity.errors import UserError
+from sanity.numerics import numerics, resolve, resolve_device
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What was measured of one contender."""
+
+    name: str
+    precision: str
+    tickets: int
+    images_per_s: float
+    """Summed over its tickets."""
+    ms_per_step: float
+    """Of all its tickets together."""
+    overhead: float | None
+    """Share of the step that is not forward, backward and optimizer on constant data; None for the bare step itself."""
+    peak_mb: float
+    """On a GPU what tensors took at most, on a CPU the process's resident memory."""
+
+
+def main(words: Sequence[str]) -> int:
+    """Runs the benchmark that `key=value` words ask for. 2, with one line, for a mistake."""
+    if any(word in ("-h", "--help", "help") for word in words):
+        print(_help())
+        return 0
+    try:
+        if wrong := [word for word in words if "=" not in word]:
+            raise UserError(f"'{wrong[0]}' is not key=value; see --help")
+        bench = options.fill(Bench, dict(word.split("=", 1) for word in words), "bench")
+        figures = measure(bench)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    Console().print(_table(bench, figures))
+    if bench.json:
+        content = {**_circumstances(bench), "figures": [asdict(one) for one in figures]}
+        Path(bench.json).write_text(json.dumps(content, indent=1) + "\n")
+    return 0
+
+
+def _help() -> str:
+    lines = ["python -m sanity.bench key=value ...", ""]
+    for name, hint in get_type_hints(Bench, include_extras=True).items():
+        about = next(note.description for note in hint.__metadata__ if getattr(note, "description", None))
+        lines.append(f"  {name:10} {about} [{getattr(Bench, name)}]")
+    return "\n".join(lines)
+
+
+def measure(bench: Bench) -> list[Figures]:
+    """The figures of all contenders. Raises `UserError` for a network or device that there is not."""
+    device = resolve_device(bench.device)
+    precision = resolve(bench.precision, device)
+    with numerics(device, precision, deterministic=False):
+        loops = list(contenders(bench, device, precision))
+        for loop in loops:
+            for _ in range(3):
+                loop.step()
+        turns = [[_turn(loop, bench.seconds, device) for loop in loops] for _ in range(bench.turns)]
+    by_loop = list(zip(*turns, strict=True))
+    times = [statistics.median(seconds for seconds, _ in column) for column in by_loop]
+    peaks = [max(peak for _, peak in column) for column in by_loop]
+    floors = {
+        (loop.precision, loop.tickets): time for loop, time in zip(loops, times, strict=True) if loop.name == BARE
+    }
+    return [
+        Figures(
+            loop.name,
+            loop.precision,
+            loop.tickets,
+            images_per_s=bench.batch * loop.tickets / seconds,
+            ms_per_step=1000 * seconds,
+            overhead=None if loop.name == BARE else 1 - floors[loop.precision, loop.tickets] / seconds,
+            peak_mb=peak,
+        )
+        for loop, seconds, peak in zip(loops, times, peaks, strict=True)
+    ]
+
+
+def _turn(contender: Contender, seconds: float, device: torch.device) -> tuple[float, float]:
+    """Seconds a step, over about `seconds` and two steps at least, and the peak of memory in MB."""
+    _reset_peak(device)
+    contender.step()
+    _wait(device)
+    count, chunk, began = 0, 1 if device.type == "cpu" else 20, time.perf_counter()
+    while count < 2 or time.perf_counter() - began < seconds:
+        for _ in range(chunk):
+            contender.step()
+        count += chunk
+        _wait(device)
+    return (time.perf_counter() - began) / count, _peak(device)
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _reset_peak(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    with suppress(OSError):  # Linux only; elsewhere the peak is that of the whole process so far
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak(device: torch.device) -> float:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e6
+    try:
+        status = Path("/proc/self/status").read_text()
+        return next(int(line.split()[1]) / 1e3 for line in status.splitlines() if line.startswith("VmHWM"))
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+def _table(bench: Bench, figures: Sequence[Figures]) -> Table:
+    shape = "x".join(map(str, bench.shape))
+    table = Table(title=f"{bench.model}, {shape}, batch {bench.batch}, {_machine(resolve_device(bench.device))}")
+    headings = (
+        "loop",
+        "precision",
+        "tickets",
+        "images/s",
+        "ms/step",
+        "x reference",
+        "x one ticket",
+        "overhead",
+        "peak MB",
+    )
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading in ("loop", "precision") else "right")
+    for one in figures:
+        table.add_row(
+            one.name,
+            one.precision,
+            str(one.tickets),
+            f"{one.images_per_s:.0f}",
+            f"{one.ms_per_step:.2f}",
+            _ratio(one, next((other for other in figures if other.name == REFERENCE), None)),
+            _ratio(one, next(o for o in figures if (o.name, o.precision, o.tickets) == (OURS, one.precision, 1))),
+            "" if one.overhead is None else f"{100 * one.overhead:.0f} %",
+            f"{one.peak_mb:.0f}",
+        )
+    return table
+
+
+def _ratio(one: Figures, other: Figures | None) -> str:
+    return "" if other is None else f"{one.images_per_s / other.images_per_s:.2f}"
+
+
+def _machine(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{torch.cpu.get_capabilities().get('cpu_name', 'CPU')}, {torch.get_num_threads()} threads"
+
+
+def _circumstances(bench: Bench) -> dict[str, object]:
+    machine = _machine(resolve_device(bench.device))
+    return {"asked": asdict(bench), "machine": machine, "torch": torch.__version__, "taken": time.strftime("%Y-%m-%d")}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,134 @@
+"""The loops that `sanity.bench` lets run against each other: the plain one, ours, and ours without all but the step."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import BeforeValidator, Field
+from torch import Tensor, nn
+
+from sanity import models, recipes, seeds
+from sanity.capture import capture
+from sanity.data import Dataset
+from sanity.jobs import Job, Position
+from sanity.lane import Lane, Setting
+from sanity.reference import ReferenceLoop
+from sanity.stacked import can_stack
+
+REFERENCE, OURS, BARE = "reference loop", "ours", "bare step"
+
+
+def _shape(text: Any) -> Any:
+    return text.split("x") if isinstance(text, str) else text
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What is measured."""
+
+    model: Annotated[str, Field(description="network")] = "resnet20"
+    shape: Annotated[tuple[int, int, int], BeforeValidator(_shape), Field(description="images, CxHxW")] = (3, 32, 32)
+    classes: Annotated[int, Field(ge=2, description="classes")] = 10
+    batch: Annotated[int, Field(ge=1, description="images a step")] = 128
+    device: Annotated[str, Field(description="auto, cpu, cuda or cuda:N")] = "auto"
+    precision: Annotated[Literal["auto", "fp32", "bf16"], Field(description="of ours; fp32 is always measured too")] = (
+        "auto"
+    )
+    tickets: Annotated[int, Field(ge=1, description="trainings side by side")] = 1
+    density: Annotated[float, Field(gt=0, le=1, description="fraction of weights kept; 1: no mask")] = 0.05
+    augment: Annotated[bool, Field(description="crop from 4 zeros around, and flip")] = True
+    workers: Annotated[int, Field(ge=0, description="processes of the reference's DataLoader")] = 0
+    reference: Annotated[bool, Field(description="measure the reference loop")] = True
+    seconds: Annotated[float, Field(gt=0, description="length of one turn")] = 2.0
+    turns: Annotated[int, Field(ge=1, description="turns of each contender")] = 5
+    json: Annotated[str, Field(description="file that gets the figures")] = ""
+
+
+@dataclass
+class Contender:
+    """One loop: `step` takes a step of all its `tickets`; the host may run ahead of the device."""
+
+    name: str
+    step: Callable[[], object]
+    tickets: int = 1
+    precision: str = "fp32"
+
+
+class BareLane(Lane):
+    """Forward, backward and optimizer on one batch that stays: the floor of what a step can cost."""
+
+    batch: tuple[Tensor, Tensor] | None = None
+
+    def update(self, columns: slice | Tensor) -> None:
+        if self.batch is None:
+            self.batch = self.batches.train(self.plan, slice(0, self.setting.recipe.batch_size))
+        images, targets = self.batch
+        losses = F.cross_entropy(self._forward(images), targets, reduction="none").view(len(self.jobs), -1)
+        losses.mean(1).sum().backward()
+        self.ensemble.optimizer.step()
+        self.ensemble.optimizer.zero_grad(set_to_none=True)
+
+
+def contenders(bench: Bench, device: torch.device, precision: str) -> Iterator[Contender]:
+    """All loops of the benchmark, ready to step."""
+    data = _random_images(bench).to(device)
+    recipe = recipes.get(
+        "su2020", batch_size=bench.batch, crop_padding=4 * bench.augment, flip=bench.augment, normalise="dataset"
+    )
+    jobs = [_job(bench, seed) for seed in range(bench.tickets)]
+    if bench.reference:
+        loop = ReferenceLoop(jobs[0].model, jobs[0].mask, data, recipe, device, workers=bench.workers).steps()
+        yield Contender(REFERENCE, lambda: next(loop))
+    for kind in dict.fromkeys(("fp32", precision)):
+        setting = Setting(data, data, recipe, device, kind)
+        for tickets in dict.fromkeys((1, bench.tickets)):
+            for name, lane_type in ((OURS, Lane), (BARE, BareLane)):
+                lanes = _lanes(jobs[:tickets], setting, lane_type)
+                yield Contender(name, _in_turn(lanes), tickets, kind)
+
+
+def _random_images(bench: Bench) -> Dataset:
+    generator, count = seeds.generator(0, "bench"), 40 * bench.batch
+    images = torch.randint(256, (count, *bench.shape), dtype=torch.uint8, generator=generator)
+    targets = torch.randint(bench.classes, (count,), generator=generator)
+    channels = bench.shape[0]
+    return Dataset(images, targets, bench.classes, (0.5,) * channels, (0.29,) * channels, "random")
+
+
+def _job(bench: Bench, seed: int) -> Job:
+    generator = seeds.generator(seed, "bench")
+    model = models.build(bench.model, bench.shape, bench.classes, generator=generator)
+    layers = {name: module for name, module in model.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)}
+    mask = {
+        f"{name}.weight": torch.rand(layer.weight.shape, generator=generator) < bench.density
+        for name, layer in layers.items()
+    }
+    return Job(model, mask if bench.density < 1 else None, seed)
+
+
+def _lanes(jobs: Sequence[Job], setting: Setting, lane_type: type[Lane]) -> list[Lane]:
+    """One stack where the network allows it, else a lane each; on a GPU with captured steps."""
+    groups = [jobs] if can_stack(jobs[0].model) else [[job] for job in jobs]
+    lanes = [lane_type(group, setting, [""] * len(group), [Position()] * len(group)) for group in groups]
+    for lane in lanes:
+        if setting.device.type == "cuda":
+            capture(lane)
+        with lane.current():
+            lane.begin_epoch()
+    return lanes
+
+
+def _in_turn(lanes: Sequence[Lane]) -> Callable[[], None]:
+    """A step of each lane, epoch after epoch."""
+
+    def step() -> None:
+        for lane in lanes:
+            with lane.current():
+                if lane.step == lane.steps:
+                    lane.step = 0
+                    lane.begin_epoch()
+                lane.take_step()
+
+    return step

@@ -1,0 +1,97 @@
+"""The benchmark's figures on a network of few weights, its mistakes, and that the loop it compares with learns as ours."""
+
+import json
+import statistics
+from pathlib import Path
+
+import pytest
+import torch
+from training_nets import digits, half_mask, tiny_conv, tiny_mlp
+
+from sanity import bench, data
+from sanity.recipes import Recipe
+from sanity.reference import ReferenceLoop
+from sanity.training import Job, train
+
+SMALL = ["model=lenet_300_100", "shape=1x8x8", "batch=8", "seconds=0.01", "turns=2", "device=cpu", "precision=bf16"]
+
+
+def test_every_loop_is_measured_and_the_ratios_are_those_of_the_figures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bench.main([*SMALL, "tickets=3", f"json={tmp_path / 'figures.json'}"]) == 0
+    content = json.loads((tmp_path / "figures.json").read_text())
+    rows = content["figures"]
+    assert [(row["name"], row["precision"], row["tickets"]) for row in rows] == [
+        ("reference loop", "fp32", 1),
+        *((name, kind, tickets) for kind in ("fp32", "bf16") for tickets in (1, 3) for name in ("ours", "bare step")),
+    ]
+    for row in rows:
+        assert row["images_per_s"] == pytest.approx(8 * row["tickets"] / row["ms_per_step"] * 1000)
+        assert 50 < row["peak_mb"] < 20_000
+    floor = next(row for row in rows if row["name"] == "bare step")
+    assert rows[0]["overhead"] == pytest.approx(1 - floor["ms_per_step"] / rows[0]["ms_per_step"])
+    assert content["asked"]["model"] == "lenet_300_100"
+    assert content["torch"] == torch.__version__
+    assert "reference loop" in capsys.readouterr().out
+
+
+def test_the_plain_loop_may_be_left_out() -> None:
+    figures = bench.measure(bench.Bench(model="lenet_300_100", shape=(1, 8, 8), batch=4, reference=False, seconds=0.01))
+    assert {one.name for one in figures} == {"ours", "bare step"}
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["model=lenet_300_10"], "Did you mean 'lenet_300_100'"),
+        (["batches=3"], "Did you mean 'batch'"),
+        (["shape=3x32"], "bench.shape"),
+        (["batch"], "'batch' is not key=value"),
+        (["device=cuda:77"], "device=cuda:77"),
+    ],
+)
+def test_a_mistake_is_one_line(words: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench.main([*SMALL, *words]) == 2
+    said = capsys.readouterr().err
+    assert says in said
+    assert said.count("\n") == 1
+
+
+def test_the_help_names_every_key(capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench.main(["--help"]) == 0
+    assert "tickets" in capsys.readouterr().out
+
+
+def test_the_plain_loop_keeps_pruned_weights_at_zero() -> None:
+    model = tiny_conv()
+    mask = {name: keep for name, keep in half_mask(model).items() if name.endswith("weight")}
+    recipe = Recipe(batch_size=16, weight_decay=1e-3, crop_padding=1, flip=True)
+    loop = ReferenceLoop(model, mask, digits()[0], recipe, torch.device("cpu"))
+    steps = loop.steps()
+    losses = [next(steps) for _ in range(60)]
+    assert statistics.mean(losses[-7:]) < statistics.mean(losses[:7])
+    for name, parameter in loop.model.named_parameters():
+        if name in mask:
+            assert torch.count_nonzero(parameter[~mask[name]]) == 0
+            assert torch.count_nonzero(parameter[mask[name]]) == mask[name].sum()
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_both_loops_reach_the_same_accuracy_within_the_noise_of_seeds(precision: str) -> None:
+    splits = data.load("digits")
+    recipe = Recipe(epochs=6, batch_size=32, milestones=(4,), weight_decay=1e-4)
+    plain, ours = [], []
+    for seed in range(4):
+        model = tiny_mlp(seed)
+        mask = half_mask(model, seed)
+        loop = ReferenceLoop(model, mask, splits[0], recipe, torch.device("cpu"), seed)
+        steps = loop.steps()
+        for _ in range(6 * -(-len(splits[0]) // 32)):
+            next(steps)
+        plain.append(loop.accuracy(splits[1]))
+        job = Job(model, {name: keep for name, keep in mask.items() if name.endswith("weight")}, seed)
+        ours.append(train([job], *splits, recipe, device="cpu", precision=precision)[0].curve[-1]["test_accuracy"])
+    spread = max(statistics.stdev(plain), statistics.stdev(ours))
+    assert statistics.mean(plain) > 85
+    assert abs(statistics.mean(plain) - statistics.mean(ours)) < 2 * spread / 2 + 1

@@ -1,0 +1,55 @@
+"""Precision by device, the mistakes, and memory that a process keeps."""
+
+import platform
+import resource
+import sys
+
+import pytest
+import torch
+
+from sanity.errors import UserError
+from sanity.numerics import keep_memory, numerics, resolve, resolve_device
+
+CPU = torch.device("cpu")
+
+
+def test_auto_takes_bf16_only_where_the_processor_computes_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for flags, expected in (({"avx512_bf16": True}, "bf16"), ({"amx_bf16": True}, "bf16"), ({"avx2": True}, "fp32")):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda flags=flags: flags)
+        assert resolve("auto", CPU) == expected
+    assert resolve("fp32", CPU) == "fp32"
+    assert resolve("bf16", CPU) == "bf16"
+    with pytest.raises(UserError, match="Did you mean 'bf16'"):
+        resolve("bf1", CPU)
+
+
+def test_the_device_is_said_to_be_missing_before_anything_starts() -> None:
+    assert resolve_device("cpu") == CPU
+    assert resolve_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+    with pytest.raises(UserError, match=r"device=cuda:99: this machine has \d+ CUDA devices"):
+        resolve_device("cuda:99")
+
+
+def test_switches_are_put_back_even_after_an_error() -> None:
+    before = (torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic, torch.backends.cudnn.allow_tf32)
+    with pytest.raises(ZeroDivisionError), numerics(CPU, "fp32", deterministic=True):
+        assert torch.are_deterministic_algorithms_enabled()
+        raise ZeroDivisionError
+    assert not torch.are_deterministic_algorithms_enabled()
+    now = (torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic, torch.backends.cudnn.allow_tf32)
+    assert now == before
+
+
+@pytest.mark.skipif(sys.platform != "linux" or platform.libc_ver()[0] != "glibc", reason="glibc's allocator only")
+def test_memory_that_is_freed_is_not_faulted_in_again() -> None:
+    keep_memory()
+
+    def step() -> None:
+        blocks = [torch.empty(2**20).fill_(1.0) for _ in range(4)]  # 4 MB each
+        del blocks
+
+    step()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        step()
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 10_240  # 16 MB in pages of 4 kB, ten times
