@@ -138,19 +138,10 @@ def _peak(device: torch.device) -> float:
 def _table(bench: Bench, figures: Sequence[Figures]) -> Table:
     shape = "x".join(map(str, bench.shape))
     table = Table(title=f"{bench.model}, {shape}, batch {bench.batch}, {_machine(resolve_device(bench.device))}")
-    headings = (
-        "loop",
-        "precision",
-        "tickets",
-        "images/s",
-        "ms/step",
-        "x reference",
-        "x one ticket",
-        "overhead",
-        "peak MB",
-    )
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading in ("loop", "precision") else "right")
+    for heading in ("loop", "precision"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("tickets", "images/s", "ms/step", "x reference", "x one ticket", "overhead", "peak MB"):
+        table.add_column(heading, justify="right")
     for one in figures:
         table.add_row(
             one.name,

@@ -1,4 +1,4 @@
-"""The benchmark's figures on a network of few weights, its mistakes, and that the loop it compares with learns as ours."""
+"""The benchmark's figures on a network of few weights, its mistakes, and that the plain loop learns as ours."""
 
 import json
 import statistics
@@ -9,6 +9,7 @@ import torch
 from training_nets import digits, half_mask, tiny_conv, tiny_mlp
 
 from sanity import bench, data
+from sanity.contenders import Bench
 from sanity.recipes import Recipe
 from sanity.reference import ReferenceLoop
 from sanity.training import Job, train
@@ -37,7 +38,7 @@ def test_every_loop_is_measured_and_the_ratios_are_those_of_the_figures(
 
 
 def test_the_plain_loop_may_be_left_out() -> None:
-    figures = bench.measure(bench.Bench(model="lenet_300_100", shape=(1, 8, 8), batch=4, reference=False, seconds=0.01))
+    figures = bench.measure(Bench(model="lenet_300_100", shape=(1, 8, 8), batch=4, reference=False, seconds=0.01))
     assert {one.name for one in figures} == {"ours", "bare step"}
 
 

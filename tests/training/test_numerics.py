@@ -32,9 +32,14 @@ def test_the_device_is_said_to_be_missing_before_anything_starts() -> None:
 
 def test_switches_are_put_back_even_after_an_error() -> None:
     before = (torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic, torch.backends.cudnn.allow_tf32)
-    with pytest.raises(ZeroDivisionError), numerics(CPU, "fp32", deterministic=True):
-        assert torch.are_deterministic_algorithms_enabled()
-        raise ZeroDivisionError
+
+    def fail() -> None:
+        with numerics(CPU, "fp32", deterministic=True):
+            assert torch.are_deterministic_algorithms_enabled()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert not torch.are_deterministic_algorithms_enabled()
     now = (torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic, torch.backends.cudnn.allow_tf32)
     assert now == before
@@ -52,4 +57,4 @@ def test_memory_that_is_freed_is_not_faulted_in_again() -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(10):
         step()
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 10_240  # 16 MB in pages of 4 kB, ten times
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 1000  # of 40,960 pages of 4 kB
