@@ -41,7 +41,7 @@ def test_a_part_of_a_table_runs_and_prints_deltas(tmp_path: Path, capfd: pytest.
     report = (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
     assert report.startswith(f"# Lee et al. 2019 (SNIP): table 1, LeNets on MNIST {departures}")
     assert "lenet5" in report
-    assert "github file id 62050382530" in report
+    assert "verbatim: full paper text" in report
 
 
 def test_from_python_the_whole_table_comes_back(tmp_path: Path) -> None:
