@@ -41,9 +41,15 @@ setup(
     long_description_content_type="text/markdown",
     python_requires=">=3.11",
     packages=find_packages(
-        include=[f"{top}{tail}" for top in ("sanity", "methods", "checks", "reproductions", "reports") for tail in ("", ".*")]
+        include=[
+            f"{top}{tail}" for top in ("sanity", "methods", "checks", "reproductions", "reports") for tail in ("", ".*")
+        ]
     ),
-    package_data={"reports": ["templates/*"], "reproductions": ["*.toml", "*.csv", "measured/*"], "sanity": ["py.typed"]},
+    package_data={
+        "reports": ["templates/*"],
+        "reproductions": ["*.toml", "*.csv", "measured/*"],
+        "sanity": ["py.typed"],
+    },
     install_requires=REQUIRES,
     extras_require=EXTRAS,
     entry_points={"pytest11": ["sanity_invariants = sanity.invariants_plugin"]},

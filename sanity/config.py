@@ -1,8 +1,8 @@
 """Every key of the command line: type, default, bounds and one line of help.
 
-The grammar is `key=value`, lists by commas, options of a part by a dot (`recipe.epochs=10`, `snip.batch_norm=running`).
-Not Hydra's: there a comma asks for one job a value, each with a folder of its own, where this suite wants one grid whose
-cells share their work; its values also need quoting in common shells, and its errors end in tracebacks.
+The grammar is `key=value`, lists by commas, options of a part by a dot (`recipe.epochs=10`, `snip.batch_norm=batch`).
+It is not Hydra's: there a comma asks for one job a value, each with a folder of its own, where this suite has one grid
+whose cells share their work; its values need quoting in common shells, and it knows neither bounds nor choices of text.
 """
 
 import dataclasses
@@ -83,7 +83,7 @@ class RunConfig:
         return dict(self.options.get(name, {}))
 
 
-def keys() -> list[tuple[str, str, str, str]]:
+def table() -> list[tuple[str, str, str, str]]:
     """Every plain key with its type, default and help."""
     hints = get_type_hints(RunConfig, include_extras=True)
     rows = []

@@ -15,11 +15,11 @@ from sanity.config import RunConfig
 from sanity.data import Dataset
 from sanity.errors import UserError
 from sanity.grid import Cell
+from sanity.jobs import Job
 from sanity.recipes import Recipe
 from sanity.seeds import generator
 from sanity.store import Store, differing, identity, is_whole
 from sanity.tickets import Ticket
-from sanity.jobs import Job
 
 State = dict[str, Tensor]
 
@@ -110,7 +110,7 @@ class Context:
     def training(
         self, cell: Cell, ticket: Ticket, make: Callable[[], Ticket], on_seen: bool = False, dense: bool = False
     ) -> Training:
-        """The training of `ticket`, which `make` makes again: on what the search sees where `on_seen`, else on clean data."""
+        """The training of `ticket`, made again by `make`; on the data of the search where `on_seen`, else clean."""
         check = cell.check.data_label() if on_seen else ""
         what = {
             "ticket": ticket.digest(),
@@ -137,7 +137,7 @@ class Context:
         return self.store.folder("trainings", training.key)
 
     def is_done(self, training: Training) -> bool:
-        """Whether its record is there with all that belongs to it, snapshots that this run needs included, and whole."""
+        """Whether its record is there with all that belongs to it, snapshots that this run needs included."""
         folder = self.folder(training)
         files = ["mask", "weights", *(f"epoch_{k}" for k in training.snapshots)]
         record = self.store.read(folder / "record.json")

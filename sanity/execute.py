@@ -11,10 +11,10 @@ from sanity import checkpoint, environment
 from sanity.context import Context, Training
 from sanity.files import write_atomically
 from sanity.grid import Cell
+from sanity.jobs import Trained
 from sanity.pipeline import Steps, cell_key, named, steps
 from sanity.progress import Reporter
 from sanity.store import rows
-from sanity.jobs import Trained
 from sanity.training import Interrupted, train
 
 log = logging.getLogger("sanity")

@@ -37,8 +37,8 @@ recipe, and describes a published table.
 def overview() -> str:
     """The whole help."""
     parts = [_INTRODUCTION, "keys (type, default)"]
-    width = max(len(name) for name, *_ in config.keys())
-    for name, kind, default, line in config.keys():
+    width = max(len(name) for name, *_ in config.table())
+    for name, kind, default, line in config.table():
         parts.append(f"  {name:<{width}}  {line} ({kind}; default {default or 'empty'})")
     for title, registry in REGISTRIES.items():
         parts += ["", title, *_listed((name, registry.summary(name)) for name in registry.names())]

@@ -72,19 +72,33 @@ def allocate(
     """
     check_finite(scores)
     rule = get_allocation(allocation)
-    floor = float("-inf")
-    eligible = {
-        name: score if alive is None else score.masked_fill(~alive[name], floor) for name, score in scores.items()
-    }
     if rule is None:
-        flat = torch.cat([score.flatten() for score in eligible.values()])
-        kept = keep_best(flat, budget(flat.numel(), ratio)) & (flat > floor)
-        parts = kept.split([score.numel() for score in eligible.values()])
-        return {name: part.view_as(scores[name]) for name, part in zip(scores, parts, strict=True)}
+        return _ranked_together(scores, budget(sum(score.numel() for score in scores.values()), ratio), alive)
     counts = rule.counts({name: tuple(score.shape) for name, score in scores.items()}, ratio)
-    if alive is not None:
-        counts = _among(counts, {name: int(layer.sum()) for name, layer in alive.items()})
-    return {name: keep_best(score, counts[name]) for name, score in eligible.items()}
+    if alive is None:
+        return {name: keep_best(score, counts[name]) for name, score in scores.items()}
+    counts = _among(counts, {name: int(layer.sum()) for name, layer in alive.items()})
+    return {name: _keep_best_of(score, counts[name], alive[name]) for name, score in scores.items()}
+
+
+def _keep_best_of(scores: Tensor, count: int, alive: Tensor) -> Tensor:
+    """`keep_best` among the weights that are alive."""
+    return torch.zeros_like(alive).masked_scatter_(alive, keep_best(scores[alive], count))
+
+
+def _ranked_together(scores: Scores, count: int, alive: Mapping[str, Tensor] | None) -> Mask:
+    """The mask of the `count` highest scores of all layers. Ranks the weights that are alive only: in a hundred rounds
+    most rounds have few."""
+    if alive is None:
+        kept = keep_best(torch.cat([score.flatten() for score in scores.values()]), count)
+        parts = kept.split([score.numel() for score in scores.values()])
+        return {name: part.view_as(scores[name]) for name, part in zip(scores, parts, strict=True)}
+    left = [score[alive[name]] for name, score in scores.items()]
+    parts = keep_best(torch.cat(left), count).split([len(part) for part in left])
+    return {
+        name: torch.zeros_like(alive[name]).masked_scatter_(alive[name], part)
+        for name, part in zip(scores, parts, strict=True)
+    }
 
 
 def check_feasible(weights: Mapping[str, Tensor], ratio: float, allocation: str | Allocation) -> None:

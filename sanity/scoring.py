@@ -18,11 +18,12 @@ def scoring_batches(method: Method, dataset: Dataset, recipe: Recipe, generator:
 
     A method that needs no data gets one example, for its shape. Raises `UserError` where there are too few examples.
     """
-    drawn = isinstance(method, GradientMethod)
-    shown = recipe if drawn and method.augment else replace(recipe, crop_padding=0, flip=False)
-    images = augment.Batches(dataset, shown, *augment.statistics(dataset, recipe.normalise))
-    if not drawn:
-        return [images.test(slice(0, 1))]
+    statistics = augment.statistics(dataset, recipe.normalise)
+    still = replace(recipe, crop_padding=0, flip=False)
+    if not isinstance(method, GradientMethod):
+        return [augment.Batches(dataset, still, *statistics).test(slice(0, 1))]
+    shown = recipe if method.augment else still
+    images = augment.Batches(dataset, shown, *statistics)
     parts = scoring_indices(
         dataset,
         examples_per_class=method.examples_per_class,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sanity.config import from_mapping, keys, parse
+from sanity.config import from_mapping, parse, table
 from sanity.errors import UserError
 from sanity.grid import cells
 
@@ -50,7 +50,9 @@ def test_an_option_with_commas_is_a_method_each() -> None:
 
 
 def test_options_of_a_part_of_a_composed_check() -> None:
-    assert titles(methods="snip", checks="random_labels+random_pixels", seeds="0", random_pixels__channels="together") == [
+    assert titles(
+        methods="snip", checks="random_labels+random_pixels", seeds="0", random_pixels__channels="together"
+    ) == [
         "snip 98 % none seed 0",
         "snip 98 % random_labels+random_pixels[channels=together] seed 0",
     ]
@@ -79,4 +81,4 @@ def test_text_and_values_mean_the_same() -> None:
 
 
 def test_every_key_has_a_line_of_help() -> None:
-    assert all(line and kind for _, kind, _, line in keys())
+    assert all(line and kind for _, kind, _, line in table())

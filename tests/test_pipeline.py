@@ -126,7 +126,9 @@ def test_the_dense_network_of_a_seed_is_trained_once(keys: Keys, tmp_path: Path)
 
 
 def test_a_method_without_data_costs_nothing_under_a_data_check(keys: Keys, tmp_path: Path) -> None:
-    frame = run({**keys, "methods": "synflow", "checks": "random_labels,random_pixels,half_dataset", "synflow.rounds": 5})
+    frame = run(
+        {**keys, "methods": "synflow", "checks": "random_labels,random_pixels,half_dataset", "synflow.rounds": 5}
+    )
     assert frame["training"].nunique() == 1
     assert frame.set_index("check")["identical_to_none"].to_dict() == {
         "none": False,
