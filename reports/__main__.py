@@ -22,6 +22,7 @@ def parser() -> Parser:
     made.add_argument("results", type=Path, help="the results folder that python -m sanity.run wrote")
     made.add_argument("--format", default="md,html", help=f"any of {','.join(reports.FORMATS)} (default: %(default)s)")
     made.add_argument("--output", type=Path, help="where the report goes (default: the results folder)")
+    made.add_argument("--reproduction", default="", help="a published table to set the records beside")
     made.add_argument("--title", default="", help="the report's heading")
     made.add_argument("--metric", default="last", help="last or best test accuracy (default: %(default)s)")
     made.add_argument("--margin", type=float, default=0.5, help="points that count as equal (default: %(default)s)")
@@ -41,6 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from sanity.store import load_records
 
         frame = load_records(options.results)
+        if options.reproduction:
+            import reproductions
+
+            frame = reproductions.load(options.reproduction).attach(frame)
         files = reports.write(
             frame,
             options.output or options.results,

@@ -34,9 +34,10 @@ DATASETS = {"digits": "digits", "mnist": "MNIST", "fashion_mnist": "Fashion-MNIS
 
 
 def method_name(label: str) -> str:
-    """ "snip[score_init=glorot]" -> "SNIP [score_init=glorot]"; a third party's name stays as it is."""
-    name, bracket, options = label.partition("[")
-    return METHODS.get(name, name) + (f" [{options}" if bracket else "")
+    """ "snip@lee2019[biases=never]" -> "SNIP@lee2019 [biases=never]"; a third party's name stays as it is."""
+    whole, bracket, options = label.partition("[")
+    name, at, variant = whole.partition("@")
+    return METHODS.get(name, name) + at + variant + (f" [{options}" if bracket else "")
 
 
 def percent(ratio: float) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
+from reports.numbers import method_name
 from reports.sentences import notes, overview, phrase, sentence
 from reports.statistics import Cell, Comparison, Mean, Summary
 
@@ -54,6 +55,19 @@ def test_identical_says_what_follows() -> None:
 
 def test_missing_is_said() -> None:
     assert "has not been compared" in told("missing", math.nan, math.nan, 0)
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [
+        ("snip", "SNIP"),
+        ("snip@lee2019", "SNIP@lee2019"),
+        ("snip@lee2019[biases=never]", "SNIP@lee2019 [biases=never]"),
+        ("mine:Method@x", "mine:Method@x"),
+    ],
+)
+def test_methods_are_written_as_their_papers_do(label: str, name: str) -> None:
+    assert method_name(label) == name
 
 
 @pytest.mark.parametrize("check", ["their_check", "their_check+reinit"])

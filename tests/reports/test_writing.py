@@ -200,9 +200,23 @@ def test_command_line_writes_prints_and_names_the_files(tmp_path: Path, capsys: 
 
 
 @pytest.mark.usefixtures("store")
+def test_command_line_sets_records_beside_a_published_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path), "--format", "csv", "--reproduction", "lee2019_table1"]) == 0
+    assert "98.30" in capsys.readouterr().out  # the paper's dense LeNet-300-100, of which there is no run here
+
+
+@pytest.mark.usefixtures("store")
 @pytest.mark.parametrize(
     "arguments",
-    [["--format", "pdf"], ["--metric", "mean"], ["--margin", "0"], ["--margin", "x"], ["--margin", "nan"], ["--bogus"]],
+    [
+        ["--reproduction", "lee2019_table9"],
+        ["--format", "pdf"],
+        ["--metric", "mean"],
+        ["--margin", "0"],
+        ["--margin", "x"],
+        ["--margin", "nan"],
+        ["--bogus"],
+    ],
 )
 def test_command_line_mistakes_are_one_line_and_exit_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
