@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +14,7 @@ from methods.gradients import GradientMethod, gradient
 from sanity.masks import prunable
 from sanity.models.init import draw
 
+Weights = dict[str, nn.Parameter]
 _OFFICIAL = {"augment": True, "order": "class_sorted", "split": 2, "reinit_classifier": True}
 
 
@@ -27,8 +28,9 @@ class GraSP(GradientMethod):
 
     What the codes do otherwise: the official one splits class-sorted examples into two halves (for memory, says its
     author), draws the classifier's weights anew on the scored copy, and keeps one weight more than it should; Frankle
-    et al. 2021 take g and H from one batch; Tanaka et al. 2020 draw examples without regard to class.
+    et al. 2021 multiply each batch's H with its own g; Tanaka et al. 2020 draw examples without regard to class.
 
+    gradient: the g of `all` batches together, or `per_batch`, every batch's H g weighted by its size.
     temperature: divides the logits (200 in all published code but one).
     reinit_classifier: draws every Linear weight of the scored copy anew (Xavier normal), so that the classifier's mask
         is found on weights that are never trained.
@@ -39,10 +41,11 @@ class GraSP(GradientMethod):
         "wang2020": _OFFICIAL,
         "su2020": _OFFICIAL,
         "atanov2021": _OFFICIAL,
-        "frankle2021": {},
+        "frankle2021": {"gradient": "per_batch"},
         "tanaka2020": {"augment": True, "balanced": False},
     }
 
+    gradient: Literal["all", "per_batch"] = "all"
     temperature: Annotated[float, Field(gt=0)] = 200.0
     reinit_classifier: bool = False
     absolute: bool = False
@@ -57,22 +60,31 @@ class GraSP(GradientMethod):
 
     def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
         weights = self.targets(net)
-
-        def slope(examples: Tensor, targets: Tensor, share: float, graph: bool) -> dict[str, Tensor]:
-            loss = share * F.cross_entropy(net(examples) / self.temperature, targets)
-            return gradient(loss, weights, graph)
-
-        total = {name: torch.zeros_like(weight) for name, weight in weights.items()}
-        for batch in batches:
-            for part in self.parts(net, batch):
-                for name, value in slope(*part, graph=False).items():
-                    total[name] += value
         product = {name: torch.zeros_like(weight) for name, weight in weights.items()}
-        for batch in batches:
-            for part in self.parts(net, batch):
-                slopes = slope(*part, graph=True)
-                along = torch.stack([(total[name] * slopes[name]).sum() for name in weights]).sum()
-                for name, value in gradient(along, weights).items():
-                    product[name] += value
+        if self.gradient == "all":
+            self._add_product(product, net, weights, batches)
+        else:
+            for batch in batches:
+                self._add_product(product, net, weights, [batch], len(batch[0]))
         scores = {name: weight.detach() * product[name] for name, weight in weights.items()}
         return {name: score.abs() for name, score in scores.items()} if self.absolute else scores
+
+    def _add_product(
+        self, product: dict[str, Tensor], net: nn.Module, weights: Weights, batches: Batches, factor: float = 1.0
+    ) -> None:
+        """Adds `factor` times H g of these batches to `product`."""
+        parts = [part for batch in batches for part in self.parts(net, batch)]
+        total = {name: torch.zeros_like(weight) for name, weight in weights.items()}
+        for part in parts:
+            for name, value in self._slope(net, weights, *part, graph=False).items():
+                total[name] += value
+        for part in parts:
+            slope = self._slope(net, weights, *part, graph=True)
+            along = torch.stack([(total[name] * slope[name]).sum() for name in weights]).sum()
+            for name, value in gradient(factor * along, weights).items():
+                product[name] += value
+
+    def _slope(
+        self, net: nn.Module, weights: Weights, examples: Tensor, targets: Tensor, share: float, *, graph: bool
+    ) -> dict[str, Tensor]:
+        return gradient(share * F.cross_entropy(net(examples) / self.temperature, targets), weights, graph)

@@ -20,8 +20,8 @@ ScoreWeights = Literal["own", "random_normal", "truncated_normal", "glorot", "he
 class SNIP(GradientMethod):
     """|w g|: connection sensitivity, the size of the loss's derivative by a weight's mask.
 
-    Formula: score = |dL/dc| at c = 1 = |w * dL/dw|, L the mean cross-entropy of a batch (Lee et al. 2019;
-    their division by the sum of all scores changes no rank and is left out).
+    Formula: score = |dL/dc| at c = 1 = |w * dL/dw|, L the mean cross-entropy of a batch (Lee et al. 2019, eq. 5
+    and 6; their division by the sum of all scores changes no rank and is left out).
 
     What the codes do otherwise: the official one scores a separately drawn set of weights, prunes biases too and has
     batch norm in inference mode; a widely copied port re-draws the copy it scores and scores one augmented random

@@ -9,6 +9,7 @@ from methods.base import Batches, Method
 from methods.gradients import GradientMethod
 from sanity import augment
 from sanity.data import Dataset, scoring_indices
+from sanity.errors import UserError
 from sanity.recipes import Recipe
 from sanity.seeds import derive
 
@@ -20,8 +21,12 @@ def scoring_batches(method: Method, dataset: Dataset, recipe: Recipe, generator:
     """
     statistics = augment.statistics(dataset, recipe.normalise)
     still = replace(recipe, crop_padding=0, flip=False)
-    if not isinstance(method, GradientMethod):
+    if not method.needs_data:
         return [augment.Batches(dataset, still, *statistics).test(slice(0, 1))]
+    if not isinstance(method, GradientMethod):
+        raise UserError(
+            f"{type(method).__name__} needs data: derive it from methods.gradients.GradientMethod, which says how"
+        )
     shown = recipe if method.augment else still
     images = augment.Batches(dataset, shown, *statistics)
     parts = scoring_indices(

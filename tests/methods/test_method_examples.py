@@ -52,6 +52,17 @@ def test_grasp() -> None:
     close(absolute, [[1.25, 5.0], [3.75, 2.5]])
 
 
+def test_grasp_of_batches_that_disagree() -> None:
+    """Opposite gradients of one Hessian: with their sum nothing is left; with its own, -Hg and Hg cancel only if equally
+    weighted, so a batch of two examples beside one of one leaves 2 Hg - Hg."""
+    first = (EXAMPLE[0][0].repeat(2, 1), torch.tensor([0, 0]))
+    both = [first, (EXAMPLE[0][0], torch.tensor([1]))]
+    net = linear(WEIGHTS)
+    close(methods.get("grasp", temperature=1).score(net, both)["0.weight"], [[0.0, 0.0], [0.0, 0.0]])
+    own = methods.get("grasp", temperature=1, gradient="per_batch").score(net, both)["0.weight"]
+    close(own, [[-1.25, -5.0], [3.75, 2.5]])
+
+
 def test_synflow() -> None:
     """R = |-1| (|1| + |-2|) + |2| (|3| + |4|) = 17, and so is the sum of every layer's scores."""
     scores = methods.get("synflow").score(linear([1.0, -2.0, 3.0, 4.0], [-1.0, 2.0]), EXAMPLE)

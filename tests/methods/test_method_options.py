@@ -1,7 +1,7 @@
 """Every option of every method changes what it says, and nothing else."""
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 import methods
 from methods.base import Method
+from methods.random import Random
 from sanity.allocation import SmartRatio
 from sanity.errors import UserError
 from sanity.invariants import nets
@@ -184,6 +185,14 @@ def test_augmentation_is_the_recipes_and_only_where_it_is_wanted() -> None:
 def test_without_need_of_data_one_example_is_drawn_for_its_shape(name: str) -> None:
     ((examples, _),) = scoring_batches(methods.get(name), DATA, RECIPE, generator(0))
     assert examples.shape == (1, *DATA.input_shape)
+
+
+def test_a_method_that_needs_data_must_say_which() -> None:
+    class Hungry(Random):
+        needs_data: ClassVar[bool] = True
+
+    with pytest.raises(UserError, match="GradientMethod"):
+        scoring_batches(Hungry(), DATA, RECIPE, generator(0))
 
 
 def test_a_score_without_a_generator_is_seeded_with_zero() -> None:
