@@ -10,22 +10,25 @@ from torch import Tensor, nn
 from sanity import optim
 from sanity.jobs import Job, on_cpu
 from sanity.recipes import Recipe
-from sanity.stacked import stack
+from sanity.stacked import StackedLinear, stack
 
 
 class Ensemble:
-    """One network on the device for one or several tickets; with several, its tensors have a dimension for them."""
+    """One network on the device for one or several tickets; with several, its tensors hold all of theirs."""
 
     def __init__(self, jobs: Sequence[Job], recipe: Recipe, device: torch.device) -> None:
         self.tickets, self.device = len(jobs), device
-        models = [job.model for job in jobs]
-        self.network = (stack(models) if self.tickets > 1 else copy.deepcopy(models[0])).to(device)
+        models, masks = [job.model for job in jobs], [job.mask or {} for job in jobs]
+        self.network = (stack(models, masks) if self.tickets > 1 else copy.deepcopy(models[0])).to(device)
         convolves = any(isinstance(module, nn.Conv2d) for module in self.network.modules())
         self.layout = torch.channels_last if convolves else torch.contiguous_format
         if convolves:
             self.network.to(memory_format=self.layout)
-        self.masks = self._masks([job.mask or {} for job in jobs])
-        self.optimizer = optim.make(recipe, self.network, device, stacked=self.tickets > 1)
+        layers = {name: module for name, module in self.network.named_modules() if isinstance(module, StackedLinear)}
+        self.sparse = {f"{name}.weight".lstrip("."): layer for name, layer in layers.items() if layer.where is not None}
+        self.masks = self._masks(masks)
+        vectors = {name for name, parameter in models[0].named_parameters() if parameter.ndim < 2}
+        self.optimizer = optim.make(recipe, self.network, device, vectors)
         self.apply_masks()
 
     def _masks(self, masks: Sequence[Mapping[str, Tensor]]) -> list[tuple[nn.Parameter, Tensor]]:
@@ -35,17 +38,30 @@ class Ensemble:
         if unknown := masked - set(parameters):
             raise ValueError(f"the mask names {min(unknown)}, which is no parameter of the model")
         factors = []
-        for name in (name for name in parameters if name in masked):
+        for name in (name for name in parameters if name in masked and name not in self.sparse):
             factor = torch.ones_like(parameters[name], requires_grad=False)
             for index, mask in enumerate(masks):
                 if name in mask:
-                    self._part(factor, index).copy_(mask[name])
+                    self._write(name, factor, index, mask[name])
             factors.append((parameters[name], factor))
         return factors
 
     def _part(self, tensor: Tensor, index: int) -> Tensor:
         """The ticket `index`'s share of a tensor of the network, as a view; an optimizer's step count is shared."""
         return tensor[index] if self.tickets > 1 and tensor.ndim else tensor
+
+    def _read(self, name: str, tensor: Tensor, index: int) -> Tensor:
+        """A copy on the CPU of the share of one ticket in what belongs to the parameter or buffer `name`."""
+        if name in self.sparse and tensor.ndim:
+            return on_cpu(self.sparse[name].expanded(tensor.detach(), index))
+        return on_cpu(self._part(tensor, index))
+
+    def _write(self, name: str, tensor: Tensor, index: int, value: Tensor) -> None:
+        """Puts `value` where `_read` would find it."""
+        if name in self.sparse and tensor.ndim:
+            self.sparse[name].part(tensor, index).copy_(self.sparse[name].compressed(value, index))
+        else:
+            self._part(tensor, index).copy_(value)
 
     @torch.no_grad()
     def apply_masks(self) -> None:
@@ -67,14 +83,14 @@ class Ensemble:
 
     def weights(self, index: int) -> dict[str, Tensor]:
         """The state dict of one ticket, on the CPU."""
-        return {name: on_cpu(self._part(tensor, index)) for name, tensor in self.network.state_dict().items()}
+        return {name: self._read(name, tensor, index) for name, tensor in self.network.state_dict().items()}
 
     def state(self, index: int) -> dict[str, Tensor]:
         """All that the next step of one ticket depends on, beside the data, on the CPU."""
         moments = optim.state(self.optimizer, self.network)
         return {
             **{f"weights/{name}": tensor for name, tensor in self.weights(index).items()},
-            **{f"optimizer/{name}": on_cpu(self._part(tensor, index)) for name, tensor in moments.items()},
+            **{f"optimizer/{label}": self._read(label.partition("/")[2], moments[label], index) for label in moments},
             "noise": self._noise(),
         }
 
@@ -83,14 +99,15 @@ class Ensemble:
         """Puts back what `state` gave, one mapping a ticket."""
         for name, tensor in self.network.state_dict().items():
             for index, state in enumerate(states):
-                self._part(tensor, index).copy_(state[f"weights/{name}"])
-        moments = {}
-        for name in (name for name in states[0] if name.startswith("optimizer/")):
-            parts = [state[name] for state in states]
-            moments[name.removeprefix("optimizer/")] = (
-                torch.stack(parts) if self.tickets > 1 and parts[0].ndim else parts[0]
-            )
-        optim.load(self.optimizer, self.network, moments)
+                self._write(name, tensor, index, state[f"weights/{name}"])
+        parameters = dict(self.network.named_parameters())
+        for label in (label for label in states[0] if label.startswith("optimizer/")):
+            _, key, name = label.split("/")
+            like = torch.empty_like(parameters[name], requires_grad=False)
+            moment = like if states[0][label].ndim else states[0][label].to(self.device)
+            for index, state in enumerate(states):
+                self._write(name, moment, index, state[label])
+            self.optimizer.state[parameters[name]][key] = moment
         self._set_noise(states[0]["noise"])
 
     def _noise(self) -> Tensor:

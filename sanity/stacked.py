@@ -1,11 +1,14 @@
 """Several fully connected tickets as one network whose weights have one dimension more: one matrix product for all."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+_SPARSE = 0.25
+"""Density up to which moving the kept weights in and out costs less than carrying the pruned ones along."""
 
 
 def can_stack(model: nn.Module) -> bool:
@@ -17,37 +20,81 @@ def can_stack(model: nn.Module) -> bool:
     return bool(layers) and learns and not random and next(model.buffers(), None) is None
 
 
-def stack(models: Sequence[nn.Module]) -> nn.Module:
-    """One network for all `models` of one architecture (see `can_stack`).
+def stack(models: Sequence[nn.Module], masks: Sequence[Mapping[str, Tensor]]) -> nn.Module:
+    """One network for all `models` of one architecture (see `can_stack`), with a mask (or an empty mapping) each.
 
     Its input is (tickets * b, ...), the first ticket's batch first, its output likewise; its parameters are named as a
-    single network's and have the shape (tickets, ...).
+    single network's and have the shape (tickets, ...), but for the weights of layers that are sparse.
     """
     network = copy.deepcopy(models[0])
     for name, module in list(network.named_modules()):
         if type(module) is nn.Linear:
             layers: Any = [model.get_submodule(name) for model in models]
+            weight = f"{name}.weight" if name else "weight"
+            keeps = [mask[weight] for mask in masks if weight in mask]
+            stacked = StackedLinear(layers, keeps if len(keeps) == len(masks) else None)
             if not name:
-                return StackedLinear(layers)
+                return stacked
             parent, _, child = name.rpartition(".")
-            setattr(network.get_submodule(parent), child, StackedLinear(layers))
+            setattr(network.get_submodule(parent), child, stacked)
     return network
 
 
 class StackedLinear(nn.Module):
-    """Linear layers side by side: weight (tickets, out, in), bias (tickets, out)."""
+    """Linear layers side by side: weight (tickets, out, in), bias (tickets, out).
 
-    def __init__(self, layers: Sequence[nn.Linear]) -> None:
+    Where few weights are kept, `weight` holds those alone, (kept,), one ticket's after the other: what is pruned is not
+    there, and gradient, momentum, decay and the conversion to bf16 touch a twentieth of the memory.
+    """
+
+    where: Tensor | None
+    """Where the kept weights stand in (tickets, out, in), flattened; None: all are there."""
+
+    def __init__(self, layers: Sequence[nn.Linear], keeps: Sequence[Tensor] | None = None) -> None:
         super().__init__()
         self.tickets = len(layers)
-        self.weight = nn.Parameter(torch.stack([layer.weight.detach() for layer in layers]))
+        whole = torch.stack([layer.weight.detach() for layer in layers])
         biases = [layer.bias.detach() for layer in layers if layer.bias is not None]
         self.bias = nn.Parameter(torch.stack(biases)) if biases else None
+        self.shape: torch.Size = whole.shape
+        self.counts: list[int] = []
+        self.register_buffer("where", None, persistent=False)
+        if keeps is not None and (kept := torch.stack(list(keeps)).bool()).float().mean() <= _SPARSE:
+            self.counts = kept.flatten(1).sum(1).tolist()
+            whole = whole[kept]
+            self.where = kept.flatten().nonzero().flatten()
+        self.weight = nn.Parameter(whole)
+        self._canvas: Tensor | None = None
+
+    def part(self, tensor: Tensor, ticket: int) -> Tensor:
+        """The ticket's share of `weight` or of a tensor shaped like it, as a view."""
+        return tensor.split(self.counts)[ticket] if self.counts else tensor[ticket]
+
+    def expanded(self, tensor: Tensor, ticket: int) -> Tensor:
+        """The same as it stands in a single layer, (out, in), zero where a weight is pruned."""
+        if self.where is None:
+            return tensor[ticket]
+        whole = tensor.new_zeros(self.shape[1:])
+        whole.view(-1)[self._places(self.where, ticket)] = self.part(tensor, ticket)
+        return whole
+
+    def compressed(self, whole: Tensor, ticket: int) -> Tensor:
+        """What `expanded` came from."""
+        return whole if self.where is None else whole.flatten()[self._places(self.where, ticket).to(whole.device)]
+
+    def _places(self, where: Tensor, ticket: int) -> Tensor:
+        """Where the ticket's kept weights stand in its own (out, in), flattened."""
+        return self.part(where, ticket) - ticket * self.shape[1] * self.shape[2]
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(tickets * b, in) to (tickets * b, out), each ticket's rows by its own weights."""
+        device = inputs.device.type
+        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else self.weight.dtype
+        if self.where is not None and (self._canvas is None or self._canvas.dtype != dtype):
+            self._canvas = torch.zeros(self.shape, dtype=dtype, device=inputs.device)
         bias = self.weight.new_zeros(self.tickets, 1) if self.bias is None else self.bias
-        outputs = _StackedLinear.apply(inputs.view(self.tickets, -1, inputs.shape[-1]), self.weight, bias)
+        rows = inputs.view(self.tickets, -1, inputs.shape[-1]).to(dtype)
+        outputs: Tensor = _StackedLinear.apply(rows, self.weight, bias, self.where, self._canvas)
         return outputs.flatten(0, 1)
 
 
@@ -55,19 +102,23 @@ class _StackedLinear(torch.autograd.Function):
     """The product with its own backward: autograd's would form the weights' gradient transposed and copy it."""
 
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        device = inputs.device.type
-        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype
-        inputs, narrow = inputs.to(dtype), weight.to(dtype)
-        ctx.save_for_backward(inputs, narrow)
+    def forward(
+        ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor, where: Tensor | None, canvas: Tensor | None
+    ) -> Tensor:
+        matrix = weight.to(inputs.dtype)
+        if where is not None and canvas is not None:
+            canvas.view(-1).index_copy_(0, where, matrix)
+            matrix = canvas
+        ctx.save_for_backward(inputs, matrix, where)
         ctx.dtype = weight.dtype
-        return torch.baddbmm(bias.to(dtype)[:, None], inputs, narrow.mT)
+        return torch.baddbmm(bias.to(inputs.dtype)[:, None], inputs, matrix.mT)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (gradient,) = gradients
-        inputs, weight = ctx.saved_tensors
-        down = torch.bmm(gradient, weight) if ctx.needs_input_grad[0] else None
-        own = torch.bmm(gradient.mT, inputs).to(ctx.dtype) if ctx.needs_input_grad[1] else None
-        shift = gradient.sum(1, dtype=ctx.dtype) if ctx.needs_input_grad[2] else None
-        return down, own, shift
+        inputs, matrix, where = ctx.saved_tensors
+        down = torch.bmm(gradient, matrix) if ctx.needs_input_grad[0] else None
+        own = torch.bmm(gradient.mT, inputs)
+        if where is not None:
+            own = own.view(-1).index_select(0, where)
+        return down, own.to(ctx.dtype), gradient.sum(1, dtype=ctx.dtype), None, None

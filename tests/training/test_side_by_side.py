@@ -24,12 +24,14 @@ def fit(jobs: list[Job], recipe: Recipe = RECIPE, **options: Any) -> list[Traine
     return train(jobs, *digits(), recipe, **{"device": "cpu", "precision": "fp32", **options})
 
 
-def tickets(count: int, **fields: Any) -> list[Job]:
-    """Different weights, masks (one dense) and data orders."""
+def tickets(count: int, density: float = 0.5, **fields: Any) -> list[Job]:
+    """Different weights, masks and data orders; at half density one of them is dense, the others' stack is then too."""
     models = [tiny_mlp(seed) for seed in range(count)]
+    masks = [half_mask(model, seed, density) for seed, model in enumerate(models)]
+    dense = density == 0.5
     return [
-        Job(model, half_mask(model, seed) if seed != 1 else None, seed=seed, **fields)
-        for seed, model in enumerate(models)
+        Job(model, None if dense and seed == 1 else mask, seed=seed, **fields)
+        for seed, (model, mask) in enumerate(zip(models, masks, strict=True))
     ]
 
 
@@ -46,14 +48,19 @@ def count_lanes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
+@pytest.mark.parametrize("density", [0.5, 0.1])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "adadelta"])
-def test_a_stack_trains_each_ticket_as_if_alone(optimizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stack_trains_each_ticket_as_if_alone(
+    optimizer: Any, density: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     recipe = dataclasses.replace(RECIPE, optimizer=optimizer, lr=0.02, crop_padding=1, decay_norm=False)
-    alone = [fit([job], recipe)[0] for job in tickets(3)]
+    jobs = tickets(3, density, snapshots=frozenset({0, 1}))
+    alone = [fit([job], recipe)[0] for job in jobs]
     sizes = count_lanes(monkeypatch)
-    together = fit(tickets(3), recipe)
+    together = fit(jobs, recipe)
     assert sizes == [3]
-    for one, other, job in zip(alone, together, tickets(3), strict=True):
+    for one, other, job in zip(alone, together, jobs, strict=True):
+        torch.testing.assert_close(one.snapshots, other.snapshots, rtol=1e-3, atol=1e-4)
         torch.testing.assert_close(one.weights, other.weights, rtol=1e-3, atol=1e-4)
         for row, expected in zip(other.curve, one.curve, strict=True):
             assert row == pytest.approx(expected, rel=1e-3)
@@ -61,38 +68,50 @@ def test_a_stack_trains_each_ticket_as_if_alone(optimizer: Any, monkeypatch: pyt
             assert torch.count_nonzero(other.weights[name][~keep]) == 0
 
 
-def test_a_stack_in_bf16_stays_near_fp32() -> None:
-    for half, full in zip(fit(tickets(3), precision="bf16"), fit(tickets(3)), strict=True):
+@pytest.mark.parametrize("density", [0.5, 0.1])
+def test_a_stack_in_bf16_stays_near_fp32(density: float) -> None:
+    for half, full in zip(fit(tickets(3, density), precision="bf16"), fit(tickets(3, density)), strict=True):
         assert half.curve[-1]["train_loss"] == pytest.approx(full.curve[-1]["train_loss"], rel=0.02)
         assert half.precision == "bf16"
 
 
+@pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_stacked_layer_has_the_gradients_of_its_layers(dtype: torch.dtype) -> None:
+def test_a_stacked_layer_has_the_gradients_of_its_layers(dtype: torch.dtype, sparse: bool) -> None:
     generator = torch.Generator().manual_seed(0)
     layers = [nn.Linear(5, 3), nn.Linear(5, 3)]
+    keeps = [torch.tensor([[1, 0, 0, 0, 0], [0, 0, 0, 0, 0], [0, 0, 1, 0, 1]]).bool(), torch.eye(3, 5).bool()]
+    if sparse:
+        for layer, keep in zip(layers, keeps, strict=True):
+            layer.weight.data *= keep
     inputs = torch.randn(2, 4, 5, generator=generator).requires_grad_()
     upstream = torch.randn(2, 4, 3, generator=generator)
-    stacked = StackedLinear(layers)
+    stacked = StackedLinear(layers, keeps if sparse else None)
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
         outputs = stacked(inputs.flatten(0, 1))
     (outputs.float() * upstream.flatten(0, 1)).sum().backward()
-    tolerance = 1e-5 if dtype == torch.float32 else 5e-2
-    for index, layer in enumerate(layers):
-        (alone,) = torch.autograd.grad((layer(inputs[index]) * upstream[index]).sum(), inputs)
-        (layer(inputs[index].detach()) * upstream[index]).sum().backward()
-        assert inputs.grad is not None
-        assert stacked.weight.grad is not None
-        assert stacked.bias is not None
-        assert stacked.bias.grad is not None
-        pairs = [
-            (inputs.grad[index], alone[index]),
-            (stacked.weight.grad[index], layer.weight.grad),
-            (stacked.bias.grad[index], layer.bias.grad),
-        ]
-        for ours, expected in pairs:
-            torch.testing.assert_close(ours, expected, rtol=tolerance, atol=tolerance)
     assert outputs.dtype == dtype
+    assert stacked.weight.shape == ((6,) if sparse else (2, 3, 5))
+    tolerance = 1e-5 if dtype == torch.float32 else 5e-2
+    for index, (layer, keep) in enumerate(zip(layers, keeps, strict=True)):
+        expected = layer(inputs[index])
+        torch.testing.assert_close(outputs.view(2, 4, 3)[index].float(), expected, rtol=tolerance, atol=tolerance)
+        own = torch.autograd.grad((expected * upstream[index]).sum(), [inputs, layer.weight, layer.bias])
+        ours = [inputs.grad, stacked.weight.grad, stacked.bias.grad if stacked.bias is not None else None]
+        whole = stacked.expanded(stacked.weight.grad, index) if stacked.weight.grad is not None else None
+        shares = [gradient[index] if gradient is not None else None for gradient in (ours[0], ours[2])]
+        pairs = ((shares[0], own[0][index]), (whole, own[1] * keep if sparse else own[1]), (shares[1], own[2]))
+        for share, alone in pairs:
+            torch.testing.assert_close(share, alone, rtol=tolerance, atol=tolerance)
+
+
+def test_a_sparse_layer_gives_back_each_tickets_weights() -> None:
+    layers = [nn.Linear(9, 4) for _ in range(3)]
+    keeps = [torch.rand(4, 9, generator=torch.Generator().manual_seed(seed)) < 0.2 for seed in range(3)]
+    stacked = StackedLinear(layers, keeps)
+    for index, (layer, keep) in enumerate(zip(layers, keeps, strict=True)):
+        assert torch.equal(stacked.expanded(stacked.weight.detach(), index), layer.weight * keep)
+        assert torch.equal(stacked.compressed(layer.weight, index), layer.weight[keep])
 
 
 def test_only_networks_of_plain_linear_layers_are_stacked() -> None:
@@ -102,7 +121,7 @@ def test_only_networks_of_plain_linear_layers_are_stacked() -> None:
     assert not can_stack(nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)))
     assert not can_stack(nn.Sequential(nn.Linear(3, 3), nn.Dropout()))
     assert not can_stack(nn.Flatten())
-    assert stack([nn.Linear(3, 2, bias=False)] * 2)(torch.zeros(4, 3)).shape == (4, 2)
+    assert stack([nn.Linear(3, 2, bias=False)] * 2, [{}, {}])(torch.zeros(4, 3)).shape == (4, 2)
 
 
 def test_jobs_at_other_places_of_the_schedule_are_not_stacked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,6 +187,20 @@ def test_side_by_side_and_interrupted_they_end_as_if_never(tmp_path: Path, stack
     assert next(steps) >= 14
     for one, other in zip(results, expected, strict=True):
         torch.testing.assert_close(one.weights, other.weights, rtol=1e-4, atol=1e-5)
+
+
+def test_a_tickets_checkpoint_is_the_same_in_a_stack_and_alone(tmp_path: Path) -> None:
+    """Begun three together, one goes on alone, the other two as a stack: groups may differ from process to process."""
+    jobs = [dataclasses.replace(job, directory=tmp_path / str(job.seed)) for job in tickets(3, 0.1)]
+    recipe = dataclasses.replace(RECIPE, optimizer="adam", lr=0.01)
+    expected = fit(tickets(3, 0.1), recipe)
+    steps = iter(range(1000))
+    with pytest.raises(Interrupted):
+        fit(jobs, recipe, stop=lambda: next(steps) == 9)
+    results = [*fit(jobs[:1], recipe), *fit(jobs[1:], recipe)]
+    assert [result.resumed_from for result in results] == [1, 1, 1]
+    for one, other in zip(results, expected, strict=True):
+        torch.testing.assert_close(one.weights, other.weights, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adadelta"])

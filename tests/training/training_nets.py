@@ -47,12 +47,12 @@ def tiny_conv(seed: int = 0) -> nn.Module:
     )
 
 
-def half_mask(model: nn.Module, seed: int = 0) -> dict[str, Tensor]:
-    """About half of every weight matrix, and of the last bias."""
+def half_mask(model: nn.Module, seed: int = 0, density: float = 0.5) -> dict[str, Tensor]:
+    """About half (or `density`) of every weight matrix, and of the last bias."""
     generator = torch.Generator().manual_seed(seed)
     parameters = dict(model.named_parameters())
     chosen = [name for name in parameters if parameters[name].ndim > 1 or name == list(parameters)[-1]]
-    return {name: torch.rand(parameters[name].shape, generator=generator) < 0.5 for name in chosen}
+    return {name: torch.rand(parameters[name].shape, generator=generator) < density for name in chosen}
 
 
 def equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
