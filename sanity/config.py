@@ -51,7 +51,7 @@ class RunConfig:
     )
     dataset: Annotated[str, about("data set")] = "digits"
     data_dir: Annotated[str, about("where data sets are, or are downloaded to")] = "data"
-    model: Annotated[str, about("network")] = "resnet8"
+    model: Annotated[str, about("network")] = "resnet20"
     init: Annotated[str, about("initialisation; empty: the network's own")] = ""
     recipe: Annotated[str, about("training settings; every field can be overridden: recipe.epochs=10")] = "quick"
     variant: Annotated[str, about("the paper whose settings the methods take, where its code has them")] = ""

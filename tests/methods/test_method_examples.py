@@ -53,8 +53,7 @@ def test_grasp() -> None:
 
 
 def test_grasp_of_batches_that_disagree() -> None:
-    """Opposite gradients of one Hessian: with their sum nothing is left; with its own, -Hg and Hg cancel only if equally
-    weighted, so a batch of two examples beside one of one leaves 2 Hg - Hg."""
+    """Opposite gradients, one Hessian: of their sum nothing is left; by itself a batch of two leaves 2 Hg - Hg."""
     first = (EXAMPLE[0][0].repeat(2, 1), torch.tensor([0, 0]))
     both = [first, (EXAMPLE[0][0], torch.tensor([1]))]
     net = linear(WEIGHTS)
