@@ -95,17 +95,16 @@ class Fleet:
         held = torch.cuda.memory_reserved(self.setting.device)
         return held / lanes * more < free - total / 10
 
-    def relaunch(self, numbers: Sequence[list[int]]) -> bool:
-        """Puts jobs that ran out of memory back, to be run by half as many lanes; False where it was one job alone."""
+    def relaunch(self, numbers: Sequence[list[int]], error: Exception) -> None:
+        """Puts jobs that ran out of memory back, for half as many lanes; raises `error` where it was one job alone."""
         jobs = [number for group in numbers for number in group]
         if len(jobs) == 1:
-            return False
+            raise error
         self.width = max(len(numbers) // 2, 1)
         self.waiting[:0] = [[number] for number in jobs]
         log.warning("out of memory with %d runs side by side: going on with %d", len(jobs), self.width)
         if self.setting.device.type == "cuda":
             torch.cuda.empty_cache()
-        return True
 
 
 def widen(

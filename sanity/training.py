@@ -87,16 +87,9 @@ def train(
         fleet = Fleet(jobs, setting, identities, deterministic, runs_per_device)
         while lanes := fleet.launch():
             numbers = [group for group, _ in lanes]
-            try:
-                run([lane for _, lane in lanes], watch, numbers)
-            except torch.OutOfMemoryError as error:
-                exhausted: Exception | None = error.with_traceback(None)  # whose frames hold the lanes' memory
-            else:
-                exhausted = None
-            if exhausted:
+            if exhausted := _exhausted(lanes, watch):
                 del lanes
-                if not fleet.relaunch(numbers):
-                    raise exhausted
+                fleet.relaunch(numbers, exhausted)
                 continue
             for group, lane in lanes:
                 for number, trained in zip(group, lane.results(), strict=True):
@@ -104,6 +97,15 @@ def train(
                     if finished:
                         finished(number, trained)
     return [results[number] for number in range(len(jobs))]
+
+
+def _exhausted(lanes: Sequence[tuple[list[int], Lane]], watch: Watch) -> Exception | None:
+    """Trains `lanes`; the error where the device's memory was too small for them, without what they held of it."""
+    try:
+        run([lane for _, lane in lanes], watch, [group for group, _ in lanes])
+    except torch.OutOfMemoryError as error:
+        return error.with_traceback(None)
+    return None
 
 
 def run(lanes: Sequence[Lane], watch: Watch, numbers: Sequence[Sequence[int]]) -> None:

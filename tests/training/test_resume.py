@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from training_nets import digits, equal, half_mask, tiny_conv, tiny_mlp
+from training_nets import DEVICES, digits, equal, half_mask, tiny_conv, tiny_mlp
 
 from sanity import checkpoint
 from sanity.recipes import Recipe
@@ -55,15 +55,19 @@ def assert_same(one: Trained, other: Trained) -> None:
     assert all(equal(one.snapshots[epoch], other.snapshots[epoch]) for epoch in one.snapshots)
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adadelta"])
-def test_interrupted_every_few_steps_it_ends_as_if_never(tmp_path: Path, optimizer: str, precision: str) -> None:
+def test_interrupted_every_few_steps_it_ends_as_if_never(
+    tmp_path: Path, optimizer: str, precision: str, device: str
+) -> None:
     how = recipe(optimizer=optimizer, schedule="plateau", patience=1)
-    whole = fit(job_in(None), how, precision=precision)
+    given = {"precision": precision, "device": device, "checkpoint_minutes": 999}
+    whole = fit(job_in(None), how, **given)
     interruptions = 0
     for _ in range(20):
         try:
-            result = fit(job_in(tmp_path), how, precision=precision, stop=After(2), checkpoint_minutes=999)
+            result = fit(job_in(tmp_path), how, stop=After(2), **given)
             break
         except Interrupted:
             interruptions += 1

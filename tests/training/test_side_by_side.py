@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from training_nets import digits, equal, half_mask, tiny_conv, tiny_mlp
+from training_nets import NO_GPU, digits, equal, half_mask, tiny_conv, tiny_mlp
 
 from sanity import fleet
 from sanity.jobs import Position
@@ -223,6 +223,31 @@ def test_the_step_that_a_graph_records_is_the_step(build: Any, optimizer: Any) -
     torch.testing.assert_close(first.weights, second.weights, rtol=1e-6, atol=1e-7)
     assert first.curve[0] == pytest.approx(second.curve[0], rel=1e-6)
     assert int(lanes[1].clock) == 6
+
+
+@NO_GPU
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adadelta"])
+def test_captured_lanes_in_streams_of_their_own_train_as_launched_ones(optimizer: Any, precision: str) -> None:
+    recipe = Recipe(epochs=2, batch_size=16, lr=0.02, crop_padding=1, optimizer=optimizer)
+    jobs = [Job(tiny_conv(seed), half_mask(tiny_conv(seed)), seed) for seed in range(3)]
+    cuda = torch.device("cuda")
+    setting = Setting(digits()[0].to(cuda), digits()[1].to(cuda), recipe, cuda, precision)
+    launched = []
+    for job in jobs:
+        lane = Lane([job], setting, [""], [Position()])
+        while not lane.done:
+            with lane.current():
+                lane.begin_epoch()
+                for _ in range(lane.steps):
+                    lane.take_step()
+                lane.end_epoch()
+        launched.append(lane.results()[0])
+    captured = fit(jobs, recipe, device="cuda", precision=precision, runs_per_device=3)
+    measured = fit(jobs, recipe, device="cuda", precision=precision)
+    for one, other, third in zip(launched, captured, measured, strict=True):
+        torch.testing.assert_close(one.weights, other.weights, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(one.weights, third.weights, rtol=1e-3, atol=1e-4)
 
 
 def test_rehearsing_leaves_no_trace() -> None:

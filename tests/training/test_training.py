@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from training_nets import digits, equal, half_mask, tiny_conv, tiny_mlp
+from training_nets import DEVICES, digits, equal, half_mask, tiny_conv, tiny_mlp
 
 from sanity import augment
 from sanity.data import Dataset
@@ -17,8 +17,6 @@ from sanity.recipes import Recipe
 from sanity.schedule import rate
 from sanity.training import Job, Trained, train
 
-NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-DEVICES = ["cpu", pytest.param("cuda", marks=NO_GPU)]
 OPTIMIZERS: dict[str, dict[str, Any]] = {
     "sgd": {"lr": 0.1, "momentum": 0.9, "weight_decay": 5e-3},
     "nesterov": {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 5e-3},

@@ -4,10 +4,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 
+import pytest
 import torch
 from torch import Tensor, nn
 
 from sanity.data import Dataset, load
+
+NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+DEVICES = ["cpu", pytest.param("cuda", marks=NO_GPU)]
 
 
 @lru_cache
