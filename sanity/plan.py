@@ -1,17 +1,14 @@
 """What a run would do, before it does it: cells, what they share, what is stored, how much work is left."""
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from sanity.context import Context
 from sanity.grid import DENSE, Cell
 from sanity.pipeline import cell_key
 from sanity.search import needs_dense, scores_trained
 from sanity.store import rows
+from sanity.threads import forward_operations
 
 STORED, TRAINS = "stored", "trains"
 
@@ -69,10 +66,8 @@ def _sharing(cell: Cell) -> tuple[object, ...]:
 
 def operations(context: Context) -> float:
     """Floating-point operations of one dense epoch: forward on every example, twice that backward."""
-    net = copy.deepcopy(context.initial(context.config.seeds[0])).train(False)
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        net(torch.zeros(1, *context.train.input_shape))
-    return 3.0 * counter.get_total_flops() * len(context.train)
+    net = context.initial(context.config.seeds[0])
+    return 3.0 * forward_operations(net, context.train.input_shape) * len(context.train)
 
 
 def text(cells: Sequence[Cell], made: Plan, context: Context) -> str:

@@ -18,6 +18,7 @@ from sanity.recipes import Recipe
 from sanity.scoring import scoring_batches
 from sanity.seeds import derive, generator
 from sanity.store import differing, identity
+from sanity.threads import fitting
 from sanity.tickets import Ticket
 
 
@@ -108,11 +109,12 @@ def _mask(
     seen = context.seen(cell) if cell.check.data_label() and (method.needs_data or trained) else context.train
     batches = scoring_batches(method, seen, context.recipe, generator(cell.seed, "batches"))
     source = generator(cell.seed, "score")
-    if trained:
-        on_device = {name: layer.to(context.device) for name, layer in alive.items()}
-        found = method.prune(net, batches, ratio, derive(source, number), on_device)
-    else:
-        found = method.mask(net, batches, ratio, source)
+    with fitting(net, context.train.input_shape, len(batches[0][0])):
+        if trained:
+            on_device = {name: layer.to(context.device) for name, layer in alive.items()}
+            found = method.prune(net, batches, ratio, derive(source, number), on_device)
+        else:
+            found = method.mask(net, batches, ratio, source)
     mask = {name: layer.cpu() for name, layer in found.items()}
     spent = time.perf_counter() - began
     context.store.save(folder / "mask.safetensors", mask)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +10,12 @@ import torch
 
 from sanity.data import Dataset
 from sanity.errors import UserError
-from sanity.fleet import Fleet
+from sanity.fleet import STACK, Fleet
 from sanity.jobs import Job, Trained, identity
 from sanity.lane import Lane, Setting
 from sanity.numerics import numerics, resolve, resolve_device
 from sanity.recipes import Recipe
+from sanity.threads import fitting
 
 __all__ = ["Interrupted", "Job", "Trained", "train"]
 
@@ -82,7 +84,11 @@ def train(
         stop or (lambda: False), progress or (lambda job, row: None), checkpoint_minutes * 60, time.monotonic()
     )
     results: dict[int, Trained] = {}
-    with numerics(where, setting.precision, deterministic):
+    together = recipe.batch_size * (1 if deterministic else min(len(jobs), STACK))
+    with (
+        numerics(where, setting.precision, deterministic),
+        fitting(jobs[0].model, setting.train.input_shape, together) if jobs else nullcontext(),
+    ):
         identities = [identity(job, recipe, setting.precision, where.type, deterministic, len(train)) for job in jobs]
         fleet = Fleet(jobs, setting, identities, deterministic, runs_per_device)
         while lanes := fleet.launch():

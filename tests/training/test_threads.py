@@ -1,0 +1,42 @@
+"""Small layers take one thread, large ones all; nothing of it outlasts the work."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from sanity import models
+from sanity.threads import fitting, forward_operations
+
+
+@pytest.fixture(autouse=True)
+def _two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_operations_are_two_a_weight_in_a_linear_layer() -> None:
+    assert forward_operations(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10)), (1, 8, 8)) == 1280
+
+
+@pytest.mark.parametrize(("side", "examples", "threads"), [(8, 64, 1), (32, 128, 2)])
+def test_threads_follow_the_size_of_a_layers_work(side: int, examples: int, threads: int) -> None:
+    shape = (1, side, side)
+    net = models.build("resnet20", shape, 10, generator=torch.Generator())
+    with fitting(net, shape, examples):
+        assert torch.get_num_threads() == threads
+    assert torch.get_num_threads() == 2
+
+
+def test_threads_come_back_after_an_error() -> None:
+    net = models.build("resnet20", (1, 8, 8), 10, generator=torch.Generator())
+
+    def fail() -> None:
+        with fitting(net, (1, 8, 8), 1):
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert torch.get_num_threads() == 2
