@@ -13,9 +13,10 @@ Entry = tuple[str, str]
 COLUMNS = {
     "dataset": "data set",
     "data_digest": "data digest (SHA-256)",
-    "data": "training data digest (SHA-256)",
     "model": "model",
     "recipe": "recipe",
+    "overrides": "overrides",
+    "recipe_in_full": "recipe in full",
     "epochs": "epochs",
     "seed": "seeds",
     "device": "device",

@@ -11,7 +11,7 @@ METRICS = {"last": "last_test_accuracy", "best": "best_test_accuracy"}
 CONTROL = "none"
 
 # What may differ between two runs of one cell that a results folder holds; the first that does tells them apart.
-CIRCUMSTANCES = ["epochs", "precision", "device", "deterministic", "data_digest", "data", "commit"]
+CIRCUMSTANCES = ["overrides", "epochs", "precision", "device", "deterministic", "data_digest", "commit"]
 
 # Every other column that a report reads, and what stands for it where a frame has none.
 OPTIONAL: dict[str, object] = {
@@ -86,7 +86,8 @@ def _tell_apart(frame: pd.DataFrame) -> pd.DataFrame:
         differs = frame[twice].groupby(key, dropna=False)[name].nunique(dropna=False) > 1
         mixed = {tuple(index[:3]) for index in differs[differs].index}
         affected = pd.Series([tuple(row) in mixed for row in frame[SETTING].itertuples(index=False)], index=frame.index)
-        label = frame["recipe"].astype(str) + f" ({name}=" + frame[name].astype(str).str.slice(0, 12) + ")"
+        shown = frame[name].astype(str).str.slice(0, 12 if name == "data_digest" else None)
+        label = frame["recipe"].astype(str) + (" (" if name == "overrides" else f" ({name}=") + shown + ")"
         frame["recipe"] = frame["recipe"].where(~affected, label)
     twice = frame.duplicated(key, keep=False)
     if twice.any():

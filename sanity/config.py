@@ -78,6 +78,12 @@ class RunConfig:
     )
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
+    def overrides(self) -> str:
+        """What was asked for of data set, network and recipe beside their names, as keys."""
+        given = {"init": self.init} if self.init else {}
+        given |= {f"{part}.{name}": value for part in SECTIONS for name, value in self.section(part).items()}
+        return " ".join(f"{key}={value}" for key, value in sorted(given.items()))
+
     def section(self, name: str) -> dict[str, Any]:
         """The options given for one part, such as `recipe` or a method."""
         return dict(self.options.get(name, {}))

@@ -16,7 +16,7 @@ from sanity.data import Dataset
 from sanity.errors import UserError
 from sanity.grid import Cell
 from sanity.jobs import Job
-from sanity.recipes import Recipe
+from sanity.recipes import Recipe, describe
 from sanity.seeds import generator
 from sanity.store import Store, differing, identity, is_whole
 from sanity.tickets import Ticket
@@ -114,7 +114,7 @@ class Context:
         check = cell.check.data_label() if on_seen else ""
         what = {
             "ticket": ticket.digest(),
-            "data": [self.train.digest, self.test.digest, check],
+            "trained_on": [self.train.digest, self.test.digest, check],
             "recipe": differing(self.recipe),
             "precision": self.precision,
             "seed": cell.seed,
@@ -124,7 +124,7 @@ class Context:
             key=identity(what),
             cell=cell,
             seen_as=f"{check} seed {cell.seed}" if check else "",
-            description={**what, **self.setting, "data_check": check},
+            description={**what, **self.setting, "recipe_in_full": describe(self.recipe)},
             ticket=make,
             seen_by=cell if check else None,
             start_epoch=ticket.start_epoch,

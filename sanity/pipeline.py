@@ -69,6 +69,7 @@ def named(cell: Cell, context: Context) -> dict[str, Any]:
         "dataset": config.dataset,
         "model": config.model,
         "recipe": config.recipe,
+        "overrides": config.overrides(),
         "method": cell.method.label,
         "check": cell.check.label,
         "ratio": cell.ratio,

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from reports.statistics import summarise
 from sanity.config import from_mapping
 from sanity.context import Context, Training
 from sanity.execute import Runner
@@ -16,6 +17,7 @@ from sanity.grid import Cell
 from sanity.pipeline import steps
 from sanity.progress import Reporter
 from sanity.run import prepare, run
+from sanity.store import load_records
 from sanity.tickets import Ticket
 
 EPOCHS = 4
@@ -137,6 +139,14 @@ def test_a_method_without_data_costs_nothing_under_a_data_check(keys: Keys, tmp_
         "half_dataset": True,
     }
     assert len(list(tmp_path.glob("results/tickets/*/ticket.json"))) == 1
+
+
+def test_runs_of_different_settings_in_one_folder_are_told_apart(keys: Keys) -> None:
+    for lr in (0.05, 0.1):
+        run({**keys, "methods": "random", "checks": "none", "recipe.lr": lr})
+    summary = summarise(load_records(keys["results_dir"]))
+    assert len({cell.recipe for cell in summary.cells}) == 2
+    assert any("recipe.lr=0.05" in cell.recipe for cell in summary.cells)
 
 
 def tickets(keys: Keys, methods: str, checks: Sequence[str]) -> dict[str, tuple[Context, list[Training]]]:
