@@ -47,7 +47,8 @@ class SynFlow(Method):
                     if self.batch_norm == "identity":
                         setattr(module, name, nn.Identity())
         for tensor in net.parameters() if self.linearise == "parameters" else net.state_dict().values():
-            tensor.abs_()
+            if tensor.is_floating_point():
+                tensor.abs_()
         for parameter in net.parameters():
             parameter.requires_grad_(False)
         for weight in self.targets(net).values():

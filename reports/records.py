@@ -9,6 +9,7 @@ GROUP = [*SETTING, "method", "check", "ratio"]
 REQUIRED = [*GROUP, "seed", "status", "last_test_accuracy", "best_test_accuracy"]
 METRICS = {"last": "last_test_accuracy", "best": "best_test_accuracy"}
 CONTROL = "none"
+ABSENT = ("missing", "failed")
 
 # What may differ between two runs of one cell that a results folder holds; the first that does tells them apart.
 CIRCUMSTANCES = ["overrides", "epochs", "precision", "device", "deterministic", "data_digest", "commit"]
@@ -25,6 +26,7 @@ OPTIONAL: dict[str, object] = {
     "collapsed": None,
     "layers": None,
     "diverged_epoch": None,
+    "reason": None,
     "classes": float("nan"),
     "wall_s": float("nan"),
     "search_s": float("nan"),
@@ -60,7 +62,7 @@ def prepare(frame: pd.DataFrame) -> pd.DataFrame:
 
 def ran(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows of trainings that took place, diverged ones among them."""
-    return frame[frame["status"] != "missing"]
+    return frame[~frame["status"].isin(ABSENT)]
 
 
 def column_of(metric: str) -> str:
@@ -73,7 +75,7 @@ def column_of(metric: str) -> str:
 def _accuracy(frame: pd.DataFrame, column: str) -> pd.Series:
     chance = (100 / frame["classes"].astype(float)).fillna(0.0)
     recorded = frame[column].astype(float)
-    return recorded.where(recorded.notna() | (frame["status"] == "missing"), chance)
+    return recorded.where(recorded.notna() | (frame["status"] != "diverged"), chance)
 
 
 def _tell_apart(frame: pd.DataFrame) -> pd.DataFrame:

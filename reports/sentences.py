@@ -139,6 +139,8 @@ def overview(summary: Summary) -> str:
 def notes(cell: Cell) -> list[str]:
     """What a reader must know of a cell besides its accuracy, in words; the same in every format."""
     found = []
+    for reason, count in cell.failed.items():
+        found.append(f"{count} of {count + cell.missing + cell.accuracy.n} runs failed: {reason}")
     if cell.missing:
         found.append(f"{cell.missing} of {cell.missing + cell.accuracy.n} runs missing")
     if cell.diverged:

@@ -1,7 +1,7 @@
 """What a report says about each cell of the grid: mean, difference to the control, verdict, delta to the paper."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pandas as pd
@@ -78,6 +78,7 @@ class Cell:
     ratio: float
     seeds: tuple[int, ...]  # of runs that took place
     accuracy: Mean
+    failed: Mapping[str, int] = field(default_factory=dict)  # why, and how often, a method or a training broke off
     missing: int = 0  # runs that the grid asks for and the store does not have
     diverged: tuple[int, ...] = ()  # the seeds of these runs; they count
     collapsed: dict[str, int] = field(default_factory=dict)  # layer without any weight -> in how many runs
@@ -143,7 +144,11 @@ def _cell(key: tuple, rows: pd.DataFrame, control: pd.DataFrame | None, metric: 
         dataset, model, recipe, method, check, float(key[5]),
         seeds=tuple(int(seed) for seed in done["seed"]),
         accuracy=Mean.of(done[metric]),
-        missing=len(rows) - len(done),
+        missing=int((rows["status"] == "missing").sum()),
+        failed={
+            str(reason): int(count)
+            for reason, count in rows.loc[rows["status"] == "failed", "reason"].value_counts().items()
+        },
         diverged=tuple(int(seed) for seed in done.loc[done["status"] == "diverged", "seed"]),
         collapsed={name: layers.count(name) for name in dict.fromkeys(layers)},
         collapsed_runs=sum(map(bool, emptied)),

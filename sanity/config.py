@@ -8,6 +8,7 @@ whose cells share their work; its values need quoting in common shells, and it k
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -143,17 +144,24 @@ def pairs(words: Sequence[str]) -> dict[str, str]:
 
 def from_mapping(given: Mapping[str, Any]) -> RunConfig:
     """The run that a mapping of keys asks for; lists may be text with commas, dotted keys are options of a part."""
+    given = {key: str(value) if isinstance(value, Path) else value for key, value in given.items()}
     plain = {key: _as_list(key, value) for key, value in given.items() if "." not in key and key != "options"}
-    sections: dict[str, dict[str, Any]] = {name: dict(part) for name, part in given.get("options", {}).items()}
+    sections: dict[str, dict[str, Any]] = {name: dict(part) for name, part in (given.get("options") or {}).items()}
     for key, value in given.items():
         if "." in key:
-            part, _, option = key.partition(".")
+            part, _, option = key.rpartition(".")
             sections.setdefault(part, {})[option] = value
     known = [name for name in options.names(RunConfig) if name != "options"]
     for key in plain:
         if key not in known:
             raise unknown("key", key, known)
-    return dataclasses.replace(options.fill(RunConfig, plain, ""), options=sections)
+    filled = options.fill(RunConfig, plain, "")
+    for key in filter(is_list, known):
+        values = getattr(filled, key)
+        repeated = sorted({value for value in values if values.count(value) > 1})
+        if repeated:
+            raise UserError(f"{key}: names {', '.join(map(str, repeated))} twice")
+    return dataclasses.replace(filled, options=sections)
 
 
 def _as_list(key: str, value: Any) -> Any:
@@ -171,7 +179,4 @@ def _split(key: str, text: str) -> tuple[str, ...]:
     parts = tuple(part.strip() for part in text.split(","))
     if "" in parts:
         raise UserError(f"{key}={text}: has an empty element")
-    repeated = sorted({part for part in parts if parts.count(part) > 1})
-    if repeated:
-        raise UserError(f"{key}={text}: names {', '.join(repeated)} twice")
     return parts

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from sanity import models
 from sanity.config import RunConfig
 from sanity.data import Dataset
 from sanity.errors import UserError
-from sanity.grid import Cell
+from sanity.grid import Cell, CheckSpec
 from sanity.jobs import Job
 from sanity.recipes import Recipe, describe
 from sanity.seeds import generator
@@ -63,6 +63,12 @@ class Context:
     side_by_side: int = 1
 
     @cached_property
+    def running(self) -> Recipe:
+        """The recipe as the loop takes it: `train` and `test` already carry the statistics that it normalises with,
+        so that a corrupted copy is shown on the scale of the clean data."""
+        return replace(self.recipe, normalise="dataset")
+
+    @cached_property
     def setting(self) -> dict[str, Any]:
         """What every result of the run depends on."""
         return {
@@ -70,6 +76,7 @@ class Context:
             "model": self.config.model,
             "model_options": {name: str(value) for name, value in self.config.section("model").items()},
             "init": self.config.init,
+            "code": models.REGISTRY.fingerprint(self.config.model),
         }
 
     def build(self, source: torch.Generator) -> nn.Module:
@@ -88,10 +95,13 @@ class Context:
         """The network of a seed at its initialisation; not to be changed."""
         return self.build(generator(seed, "init"))
 
-    @lru_cache(maxsize=1)  # noqa: B019
     def seen(self, cell: Cell) -> Dataset:
         """The training set that the search of `cell` sees, on the run's device."""
-        return cell.check.build().corrupt(self.train, generator(cell.seed, "check"))
+        return self._corrupted(cell.check.data_part(), cell.seed)
+
+    @lru_cache(maxsize=1)  # noqa: B019
+    def _corrupted(self, check: CheckSpec, seed: int) -> Dataset:
+        return check.build().corrupt(self.train, generator(seed, "check"))
 
     def state(self, seed: int) -> State:
         """The weights and buffers of a seed at its initialisation."""
@@ -113,23 +123,27 @@ class Context:
         """The training of `ticket`, made again by `make`; on the data of the search where `on_seen`, else clean."""
         check = cell.check.data_label() if on_seen else ""
         what = {
+            **self.setting,
             "ticket": ticket.digest(),
             "trained_on": [self.train.digest, self.test.digest, check],
             "recipe": differing(self.recipe),
             "precision": self.precision,
             "seed": cell.seed,
+            "device": self.device.type,
+            "deterministic": self.config.deterministic,
         }
         epochs = self.recipe.epochs - ticket.start_epoch if ticket.epochs is None else ticket.epochs
+        kept = frozenset(k for k in self.snapshots if k < epochs) if dense else frozenset()
         return Training(
-            key=identity(what),
+            key=identity({**what, "snapshots": sorted(kept)}),
             cell=cell,
             seen_as=f"{check} seed {cell.seed}" if check else "",
-            description={**what, **self.setting, "recipe_in_full": describe(self.recipe)},
+            description={**what, "recipe_in_full": describe(self.recipe)},
             ticket=make,
             seen_by=cell if check else None,
             start_epoch=ticket.start_epoch,
             epochs=epochs,
-            snapshots=frozenset(k for k in self.snapshots if k < epochs) if dense else frozenset(),
+            snapshots=kept,
         )
 
     def folder(self, training: Training) -> Path:
@@ -139,9 +153,11 @@ class Context:
     def is_done(self, training: Training) -> bool:
         """Whether its record is there with all that belongs to it, snapshots that this run needs included."""
         folder = self.folder(training)
-        files = ["mask", "weights", *(f"epoch_{k}" for k in training.snapshots)]
         record = self.store.read(folder / "record.json")
-        return record is not None and all(is_whole(folder / f"{name}.safetensors") for name in files)
+        if record is None or "status" not in record:
+            return False
+        kept = [] if record["status"] == "diverged" else [f"epoch_{k}" for k in training.snapshots]
+        return all(is_whole(folder / f"{name}.safetensors") for name in ["mask", "weights", *kept])
 
     def job(self, training: Training) -> Job:
         """What the training loop needs to know."""
@@ -157,10 +173,14 @@ class Context:
         )
 
     def weights(self, training: Training, after: int) -> State:
-        """The weights of a finished training after so many epochs. Raises `UserError` where they are damaged."""
+        """The weights of a finished training after so many epochs. Raises `UserError` where it diverged, so that there
+        are none to score, and where they are damaged."""
+        record = self.store.read(self.folder(training) / "record.json") or {}
+        if record.get("status") == "diverged":
+            raise UserError(f"the training that it starts from diverged in epoch {record['diverged_epoch']}")
         name = "weights" if after == training.epochs else f"epoch_{after}"
         path = self.folder(training) / f"{name}.safetensors"
         found = self.store.load(path)
         if found is None:
-            raise UserError(f"{path}: damaged or missing; delete its folder and start again to have it trained anew")
+            raise UserError(f"{path}: damaged; start again to have it trained anew")
         return found

@@ -57,6 +57,11 @@ class Dataset:
             moved.__dict__["digest"] = self.digest
         return moved
 
+    def subset(self, index: Tensor) -> "Dataset":
+        """The examples at `index`, in its order."""
+        where = index.to(self.targets.device)
+        return replace(self, examples=self.examples[where], targets=self.targets[where])
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 of what a training could see: shape, classes, normalisation, every example and target."""

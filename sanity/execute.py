@@ -4,12 +4,12 @@ import logging
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sanity import checkpoint, environment
 from sanity.context import Context, Training
-from sanity.files import write_atomically
+from sanity.files import CannotWrite, write_atomically
 from sanity.grid import Cell
 from sanity.jobs import Trained
 from sanity.pipeline import Steps, cell_key, named, steps
@@ -18,6 +18,7 @@ from sanity.store import rows
 from sanity.training import Interrupted, train
 
 log = logging.getLogger("sanity")
+FAILED = "failed"
 
 
 class Runner:
@@ -25,7 +26,7 @@ class Runner:
 
     def __init__(self, context: Context, reporter: Reporter, stop: Callable[[], bool]) -> None:
         self.context, self.reporter, self.stop = context, reporter, stop
-        self.failed: dict[Cell, str] = {}
+        self.failed: set[Cell] = set()
 
     def run(self, cells: Sequence[Cell]) -> list[dict[str, Any]]:
         """The records of `cells`, in their order; a cell that failed has status `failed` and its reason.
@@ -43,24 +44,28 @@ class Runner:
                     waiting.setdefault(training.key, (training, []))[1].append((cell, progress))
             if waiting:
                 batch = self._batch([training for training, _ in waiting.values()])
-                self._try(batch, [cell for training in batch for cell, _ in waiting[training.key][1]])
+                self._try(batch, {key: [cell for cell, _ in those] for key, (_, those) in waiting.items()})
                 for training in reversed(batch):
                     ready.extendleft(reversed(waiting.pop(training.key)[1]))
         return [self._row(cell) for cell in cells]
 
-    def _try(self, batch: list[Training], cells: list[Cell]) -> None:
+    def _try(self, batch: list[Training], cells: Mapping[str, list[Cell]]) -> None:
         try:
             self.train(batch)
-        except (Interrupted, OSError):
+        except (Interrupted, CannotWrite):
             raise
         except Exception as error:
-            for cell in cells:
-                self._fail(cell, error)
+            for training in batch:
+                if not self.context.is_done(training):
+                    for cell in cells[training.key]:
+                        self._fail(cell, error)
 
     def _fail(self, cell: Cell, error: Exception) -> None:
         """One method's defect must not end a grid of hours: the cell is shown as failed and the grid goes on."""
-        self.failed[cell] = f"{type(error).__name__}: {error}".splitlines()[0]
-        log.error("%s failed: %s", cell.title, self.failed[cell])
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        self.failed.add(cell)
+        self._write(cell, {**named(cell, self.context), "status": FAILED, "reason": reason})
+        log.error("%s failed: %s", cell.title, reason)
         log.debug("%s", "".join(traceback.format_exception(error)))
 
     def _batch(self, trainings: list[Training]) -> list[Training]:
@@ -81,7 +86,7 @@ class Runner:
                     return training
         except StopIteration as end:
             self._write(cell, end.value)
-        except (Interrupted, OSError):
+        except (Interrupted, CannotWrite):
             raise
         except Exception as error:
             self._fail(cell, error)
@@ -104,7 +109,7 @@ class Runner:
             [context.job(training) for training in batch],
             context.train if clean else context.seen(batch[0].cell),
             context.test,
-            context.recipe,
+            context.running,
             device=context.device,
             precision=context.precision,
             deterministic=context.config.deterministic,
@@ -146,17 +151,15 @@ class Runner:
 
     def _is_known(self, cell: Cell) -> bool:
         found = rows(self.context.store.root, [cell_key(cell, self.context)])
-        return bool(found) and found[0]["status"] != "missing"
+        return bool(found) and found[0]["status"] not in ("missing", FAILED)
 
     def _row(self, cell: Cell) -> dict[str, Any]:
-        found = rows(self.context.store.root, [cell_key(cell, self.context)])
-        if found:
-            return found[0]
-        return {**named(cell, self.context), "status": "failed", "reason": self.failed.get(cell, "")}
+        (found,) = rows(self.context.store.root, [cell_key(cell, self.context)])
+        return {**found, **named(cell, self.context)}  # under the names of this run, whoever computed it
 
 
 def _percent(accuracy: float | None) -> str:
-    return "no epoch finished" if accuracy is None else f"{accuracy:.2f} %"
+    return "none" if accuracy is None else f"{accuracy:.2f} %"
 
 
 def curve_table(trained: Trained) -> str:
@@ -166,12 +169,16 @@ def curve_table(trained: Trained) -> str:
 
 
 def summary(trained: Trained) -> dict[str, Any]:
-    """The record's account of a training: curve, last and best test accuracy apart, whether and when it diverged."""
+    """The record's account of a training: curve, last and best test accuracy apart, whether and when it diverged.
+
+    What diverged has no last accuracy: its weights are not numbers.
+    """
     best = max(trained.curve, key=lambda row: row["test_accuracy"], default=None)
+    last = trained.curve[-1] if trained.curve else None
     return {
         "status": "done" if trained.diverged_epoch is None else "diverged",
         "diverged_epoch": trained.diverged_epoch,
-        "last_test_accuracy": trained.curve[-1]["test_accuracy"] if trained.curve else None,
+        "last_test_accuracy": last["test_accuracy"] if last and trained.diverged_epoch is None else None,
         "best_test_accuracy": best["test_accuracy"] if best else None,
         "best_epoch": best["epoch"] if best else None,
         "curve": trained.curve,

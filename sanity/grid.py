@@ -36,6 +36,10 @@ class MethodSpec:
         """E.g. `snip@lee2019[biases=never]`."""
         return _label(f"{self.name}@{self.variant}" if self.variant else self.name, self.options)
 
+    def fingerprint(self) -> str:
+        """A hash of the method's code where it is not ours."""
+        return "" if self.name == DENSE else methods.REGISTRY.fingerprint(self.name)
+
     def build(self) -> "Method":
         """The method itself. Raises `UserError` for an unknown name, variant, option or value."""
         return methods.get(self.name, self.variant, **dict(self.options))
@@ -62,6 +66,15 @@ class CheckSpec:
         from checks.base import Composed
 
         return Composed({name: checks.get(name, {name: dict(options)}) for name, options in self.parts})
+
+    def data_part(self) -> "CheckSpec":
+        """The parts that change what the search sees, alone."""
+        label = self.data_label()
+        return CheckSpec(tuple(part for part in self.parts if _label(*part) in label.split("+"))) if label else NO_CHECK
+
+    def fingerprint(self) -> str:
+        """A hash of the code of those parts that are not ours."""
+        return "".join(checks.REGISTRY.fingerprint(name) for name, _ in self.parts)
 
     def data_label(self) -> str:
         """The parts that change what the search sees; empty where it sees the clean data."""
@@ -121,24 +134,29 @@ def _method_specs(config: RunConfig) -> list[MethodSpec]:
             continue
         if ":" not in name and name not in methods.REGISTRY.names():
             raise unknown("method", name, [*methods.REGISTRY.names(), DENSE])
-        if not variant and config.variant in methods.REGISTRY.load(name).variants:
+        if not variant and config.variant in variants(name):
             variant = config.variant
         for options in combinations(config.section(name)):
             spec = MethodSpec(name, variant, options)
             spec.build()
             specs.append(spec)
     if config.variant and all(spec.variant != config.variant for spec in specs):
-        given = {name for spec in specs if spec.name != DENSE for name in methods.REGISTRY.load(spec.name).variants}
+        given = {name for spec in specs if spec.name != DENSE for name in variants(spec.name)}
         raise unknown("variant of these methods", config.variant, given)
     _distinct("methods", [spec.label for spec in specs])
     return specs
 
 
+def variants(name: str) -> list[str]:
+    """The papers whose settings the method has."""
+    return list(getattr(methods.REGISTRY.load(name), "variants", ()))
+
+
 def _check_specs(config: RunConfig) -> list[CheckSpec]:
     specs = [NO_CHECK]
     for entry in config.checks:
-        names = [part.strip() for part in entry.split("+")]
         checks.get(entry)
+        names = [part.strip() for part in entry.split("+") if part.strip() != CONTROL] or [CONTROL]
         choices = [[(name, options) for options in combinations(config.section(name))] for name in names]
         for parts in product(*choices):
             spec = CheckSpec(tuple(parts))

@@ -47,6 +47,7 @@ class Lane:
         self, group: Sequence[Job], setting: Setting, identities: Sequence[str], at: Sequence[Position]
     ) -> None:
         self.jobs, self.setting, self.identities = group, setting, identities
+        self.batches, self.test_batches = setting.batches  # before the stream, which waits for what they launch
         self.stream: torch.cuda.Stream | None = None
         if setting.device.type == "cuda":
             self.stream = torch.cuda.Stream(setting.device)
@@ -57,7 +58,6 @@ class Lane:
         self.resumed = [position.epoch if position.resumed else None for position in at]
         self.snapshots = [dict(position.snapshots) for position in at]
         self.diverged: list[int | None] = [None] * len(group)
-        self.batches, self.test_batches = setting.batches
         self.indices = [augment.kept(job.seed, len(setting.train), setting.recipe) for job in group]
         self.rates: list[float] = []
         self.replay: Callable[[], None] | None = None

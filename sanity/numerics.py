@@ -39,6 +39,8 @@ def resolve_device(device: str | torch.device) -> torch.device:
         found = torch.device(device)
     except RuntimeError:
         raise UserError(f"device={device}: no such device; use auto, cpu, cuda or cuda:N") from None
+    if found.type not in ("cpu", "cuda") or (found.type == "cpu" and found.index):
+        raise UserError(f"device={device}: not supported; use auto, cpu, cuda or cuda:N")
     if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
         raise UserError(f"device={device}: this machine has {torch.cuda.device_count()} CUDA devices; use device=cpu")
     return found

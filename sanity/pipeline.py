@@ -30,6 +30,10 @@ def cell_key(cell: Cell, context: Context) -> str:
             "recipe": differing(context.recipe),
             "precision": context.precision,
             **asdict(cell),
+            "options": {} if cell.method.name == DENSE else differing(cell.method.build()),
+            "code": [cell.method.fingerprint(), cell.check.fingerprint()],
+            "device": context.device.type,
+            "deterministic": context.config.deterministic,
         }
     )
 

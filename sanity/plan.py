@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sanity.context import Context
 from sanity.grid import DENSE, Cell
 from sanity.pipeline import cell_key
-from sanity.search import needs_dense, scores_trained
+from sanity.search import dense_training, needs_dense, scores_trained, ticket_epochs
 from sanity.store import rows
 from sanity.threads import forward_operations
 
@@ -15,8 +15,10 @@ STORED, TRAINS = "stored", "trains"
 
 @dataclass(frozen=True)
 class Plan:
-    """The state of every cell (`stored`, `trains`, or whose training it shares) and the trainings of dense networks
-    that searches need beside the cells' own."""
+    """The state of every cell (`stored`, `trains`, or whose training it shares), and the work ahead.
+
+    dense: dense networks that searches train beside the cells' own. rounds: of training and pruning. epochs: of all.
+    """
 
     states: dict[Cell, str]
     dense: int
@@ -32,27 +34,33 @@ class Plan:
 def plan(cells: Sequence[Cell], context: Context) -> Plan:
     """What running `cells` would take. Two cells share a training where the check cannot change the ticket."""
     first: dict[tuple[object, ...], Cell] = {}
-    dense: set[tuple[object, ...]] = set()
-    states, rounds, length = {}, 0, context.recipe.epochs
+    dense: dict[str, int] = {}
+    states, rounds, epochs = {}, 0, 0
     for cell in cells:
         own = _sharing(cell)
         stored = rows(context.store.root, [cell_key(cell, context)])
-        if stored and stored[0]["status"] != "missing":
+        if stored and stored[0]["status"] not in ("missing", "failed"):
             states[cell] = STORED
         elif own in first:
             states[cell] = f"shares the training of: {first[own].title}"
         else:
             states[cell] = TRAINS
-            if cell.method.name != DENSE:
-                method = cell.method.build()
+            if cell.method.name == DENSE:
+                epochs += context.recipe.epochs
+            else:
+                method = cell.check.build().alter(cell.method.build())
+                further = len(method.ratios(cell.ratio)) - 1 if scores_trained(method) else 0
+                rounds += further
+                epochs += (further + 1) * ticket_epochs(method, context.recipe)
                 if needs_dense(method):
-                    dense.add((cell.seed, cell.check.data_label()))
-                if scores_trained(method):
-                    rounds += len(method.ratios(cell.ratio)) - 1
+                    training = dense_training(cell, context, method)
+                    if not context.is_done(training):
+                        dense[training.key] = training.epochs
         first.setdefault(own, cell)
-    dense -= {(cell.seed, "") for cell in cells if cell.method.name == DENSE}
-    trains = sum(state == TRAINS for state in states.values())
-    return Plan(states, len(dense), rounds, (trains + len(dense) + rounds) * length)
+    for cell in cells:
+        if cell.method.name == DENSE:
+            dense.pop(dense_training(cell, context).key, None)
+    return Plan(states, len(dense), rounds, epochs + sum(dense.values()))
 
 
 def _sharing(cell: Cell) -> tuple[object, ...]:

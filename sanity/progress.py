@@ -69,16 +69,18 @@ def reporter(epochs: int, log_file: str) -> Iterator[Reporter]:
         try:
             Path(log_file).parent.mkdir(parents=True, exist_ok=True)
             handlers.append(logging.FileHandler(log_file))
+            handlers[0].setLevel(logging.DEBUG)  # with the traceback of a method that fails
         except OSError as error:
             raise UserError(f"log={log_file}: cannot be written ({error.strerror})") from None
     console = Console(file=sys.stderr)
     if not console.is_terminal:
         handlers.append(logging.StreamHandler(sys.stderr))
+        handlers[-1].setLevel(logging.INFO)
     for handler in handlers:
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
         log.addHandler(handler)
     level, log.propagate = log.level, False
-    log.setLevel(logging.INFO)
+    log.setLevel(logging.DEBUG)
     try:
         if console.is_terminal:
             columns = (

@@ -4,8 +4,10 @@ Names and summaries are read without importing what they name, so that `--help` 
 """
 
 import ast
+import hashlib
 import importlib
 import importlib.util
+import inspect
 from collections.abc import Mapping
 from functools import cached_property
 from importlib.metadata import entry_points
@@ -51,10 +53,24 @@ class Registry:
         return self._targets[name]
 
     def load(self, name: str) -> Any:
-        """The object that `name` stands for. A dotted `module:object` works without being registered."""
+        """The class that `name` stands for. A dotted `module:Class` works without being registered."""
         where = name if ":" in name else self.target(name)
         module, _, attribute = where.partition(":")
         try:
-            return getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
-            raise UserError(f"{self.kind} '{name}' cannot be loaded from {where}: {error}") from error
+            found = getattr(importlib.import_module(module), attribute)
+        except Exception as error:  # another's module may fail in any way while it is imported
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise UserError(f"{self.kind} '{name}' cannot be loaded from {where}: {reason}") from error
+        if not isinstance(found, type):
+            raise UserError(f"{self.kind} '{name}': {where} is no class")
+        return found
+
+    def fingerprint(self, name: str) -> str:
+        """A hash of the file that defines what is not ours, so that results are not taken for those of other code.
+
+        Empty for our own: there `sanity.store.FORMAT` tells versions apart.
+        """
+        if name in self._builtin:
+            return ""
+        source = inspect.getsourcefile(self.load(name))
+        return hashlib.sha256(Path(source).read_bytes()).hexdigest()[:16] if source else ""

@@ -61,7 +61,7 @@ def requested(given: Mapping[str, Any] | RunConfig) -> Request:
             f"reproduction={given.reproduction}: give a mapping of keys, which tells what overrides the table"
         )
     if isinstance(given, RunConfig) or not given.get("reproduction"):
-        config = given if isinstance(given, RunConfig) else from_mapping(given)
+        config = from_mapping(vars(given) if isinstance(given, RunConfig) else given)
         title = f"{config.model} on {config.dataset}, recipe {config.recipe}"
         return Request((config,), f"{config.dataset}-{config.model}", title)
     return _of_table(given)

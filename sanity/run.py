@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sanity.config import RunConfig, pairs
 from sanity.errors import UserError
+from sanity.files import CannotWrite
 from sanity.reproduce import Request, listing, requested
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _run_grid(config: RunConfig, stop: Callable[[], bool]) -> "pd.DataFrame":
 
 def prepare(config: RunConfig) -> "tuple[Context, list[Cell]]":
     """Everything that can be wrong with a configuration is found here, before anything is trained."""
-    from sanity import data, recipes
+    from sanity import augment, data, recipes
     from sanity.context import Context
     from sanity.grid import DENSE, cells
     from sanity.numerics import resolve, resolve_device
@@ -68,6 +69,8 @@ def prepare(config: RunConfig) -> "tuple[Context, list[Cell]]":
     recipe = recipes.get(config.recipe, config.model, config.dataset, **config.section("recipe"))
     device = resolve_device(config.device)
     train, test = data.load(config.dataset, config.data_dir, **config.section("dataset"))
+    mean, std = augment.statistics(train, recipe.normalise)
+    train, test = replace(train, mean=mean, std=std), replace(test, mean=mean, std=std)
     methods = [cell.method.build() for cell in asked if cell.method.name != DENSE]
     context = Context(
         config=config,
@@ -108,7 +111,7 @@ def _rehearse(context: "Context", cells: "Sequence[Cell]") -> None:
         method = cell.method.build()
         check_against(method, cell.method.label, context.recipe)
         check_feasible(method.targets(net), cell.ratio, method.rule())
-        scoring_batches(method, context.train, context.recipe, generator(cell.seed, "batches"))
+        scoring_batches(method, context.train, context.running, generator(cell.seed, "batches"))
 
 
 @contextmanager
@@ -120,6 +123,7 @@ def stopping() -> Iterator[Callable[[], bool]]:
         if asked and number == signal.SIGINT:
             raise KeyboardInterrupt
         asked.append(number)
+        print("stopping after the step or search at hand; Ctrl-C again stops at once", file=sys.stderr)
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -142,11 +146,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return MISTAKE
-    except OSError as error:
-        print(
-            f"error: {error.filename or 'results_dir'}: {error.strerror or error}; nothing that was finished is lost",
-            file=sys.stderr,
-        )
+    except CannotWrite as error:
+        print(f"error: {error}; what was finished is kept, and the same command goes on from there", file=sys.stderr)
         return MISTAKE
     except KeyboardInterrupt:
         print("stopped; the same command goes on from the last checkpoint", file=sys.stderr)
@@ -170,6 +171,8 @@ def _execute(request: Request, words: Sequence[str]) -> int:
             context, cells = prepare(config)
             print(text(cells, plan(cells, context), context))
         return 0
+    if request.configs[0].report_dir:
+        _writable("report_dir", Path(request.configs[0].report_dir))
     try:
         with stopping() as stop:
             frame = _run(request.configs, stop)
@@ -178,21 +181,27 @@ def _execute(request: Request, words: Sequence[str]) -> int:
     return _report(request, frame, shlex.join(["python", "-m", "sanity.run", *words]))
 
 
+def _writable(key: str, folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{key}={folder}: cannot be written ({error.strerror or error})") from None
+
+
 def _report(request: Request, frame: "pd.DataFrame", command: str) -> int:
     import reports
     from sanity.store import identity
 
     config = request.configs[0]
+    metric, margin = config.metric, config.margin
+    of = identity({"cells": sorted(frame["cell"]), "metric": metric, "margin": margin})[:8]
+    folder = Path(config.report_dir or Path(config.results_dir) / "reports" / f"{request.name}-{of}")
+    whole = request.report(frame)
+    files = reports.write(whole, folder, command=command, title=request.title, metric=metric, margin=margin)
+    reports.show(request.shown(frame), metric=metric, margin=margin)
+    for line in [*request.notes(frame), *files.values()]:
+        print(line)
     failed = frame[frame["status"] == "failed"]
-    done = frame[frame["status"] != "failed"]
-    if not done.empty:
-        cells = identity({"cells": sorted(done["cell"])})[:8]
-        folder = Path(config.report_dir or Path(config.results_dir) / "reports" / f"{request.name}-{cells}")
-        whole, metric, margin = request.report(done), config.metric, config.margin
-        files = reports.write(whole, folder, command=command, title=request.title, metric=metric, margin=margin)
-        reports.show(request.shown(done), metric=metric, margin=margin)
-        for line in [*request.notes(done), *files.values()]:
-            print(line)
     for row in failed.to_dict("records"):
         print(
             f"failed: {row['method']} {row['check']} ratio {row['ratio']} seed {row['seed']}: {row['reason']}",

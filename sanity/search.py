@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from methods.base import Method
-from sanity import masks
+from sanity import augment, masks
 from sanity.context import Context, State, Training
 from sanity.errors import UserError
 from sanity.grid import Cell
@@ -31,12 +31,22 @@ class Found:
 
 
 def check_against(method: Method, label: str, recipe: Recipe) -> None:
-    """Raises `UserError` where the epochs that the method names do not fit the recipe."""
+    """Raises `UserError` where what the method names does not fit the recipe."""
+    if method.rewind == "fine_tune" and recipe.schedule in ("cosine", "one_cycle", "plateau"):
+        raise UserError(
+            f"{label}: fine_tune trains at the last learning rate, and the schedule {recipe.schedule} leaves none to "
+            "train with; set recipe.schedule=steps or constant"
+        )
+    if recipe.schedule == "plateau" and method.rewind != "init" and method.rewind_epoch > 0:
+        raise UserError(
+            f"{label}: rewind_epoch={method.rewind_epoch} has no place on a plateau schedule; it follows the loss"
+        )
     for name in ("scored_at", "rewind_epoch"):
         epoch = getattr(method, name)
         if isinstance(epoch, int) and epoch > recipe.epochs:
             raise UserError(f"{label}: {name}={epoch} lies beyond the {recipe.epochs} epochs of the recipe")
-    if method.rewind == "learning_rate" and method.rewind_epoch == recipe.epochs and method.retrain_epochs is None:
+    resumes = method.rewind in ("weights", "learning_rate")
+    if resumes and method.rewind_epoch == recipe.epochs and method.retrain_epochs is None:
         raise UserError(f"{label}: rewind_epoch={method.rewind_epoch} leaves nothing to retrain; set retrain_epochs")
     if scores_trained(method) and method.scored_at != "end" and len(method.ratios(0.5)) > 1:
         raise UserError(f"{label}: several rounds of training and pruning need scored_at=end")
@@ -52,6 +62,19 @@ def needs_dense(method: Method) -> bool:
     return scores_trained(method) or (method.rewind == "weights" and method.rewind_epoch > 0)
 
 
+def dense_epochs(method: Method, recipe: Recipe) -> int:
+    """How long the dense network trains that the method starts from: no longer than it is needed."""
+    if method.scored_at == "end":
+        return recipe.epochs
+    return max(int(method.scored_at != "init" and method.scored_at), method.rewind_epoch * (method.rewind == "weights"))
+
+
+def ticket_epochs(method: Method, recipe: Recipe) -> int:
+    """How long a ticket of the method is retrained."""
+    start = method.rewind_epoch if method.rewind in ("weights", "learning_rate") else 0
+    return method.retrain_epochs or recipe.epochs - start
+
+
 def snapshots(methods: list[Method]) -> frozenset[int]:
     """The epochs of dense training that these methods score or rewind to."""
     scored = {method.scored_at for method in methods if isinstance(method.scored_at, int)}
@@ -61,11 +84,8 @@ def snapshots(methods: list[Method]) -> frozenset[int]:
 
 def dense_training(cell: Cell, context: Context, method: Method | None = None) -> Training:
     """The training of the unpruned network: of the cell itself, or the one that the search of `method` starts from."""
-    epochs = None
-    if method is not None and method.scored_at != "end":
-        scored = method.scored_at if isinstance(method.scored_at, int) else 0
-        length = max(scored, method.rewind_epoch if method.rewind == "weights" else 0)
-        epochs = length if length < context.recipe.epochs else None
+    length = context.recipe.epochs if method is None else dense_epochs(method, context.recipe)
+    epochs = length if length < context.recipe.epochs else None
 
     def make() -> Ticket:
         return Ticket(context.state(cell.seed), masks.dense(context.initial(cell.seed)), epochs=epochs)
@@ -102,12 +122,13 @@ def _mask(
     trained = scores_trained(method)
     folder = context.store.folder("tickets", identity(_what(cell, method, context, ratio, number)))
     record, known = context.store.read(folder / "ticket.json"), context.store.load(folder / "mask.safetensors")
-    if record is not None and known is not None:
+    if record is not None and "seconds" in record and known is not None:
         return known, float(record["seconds"])
     began = time.perf_counter()
     net = context.loaded(_scored(cell, method, context, last)).to(context.device)
     seen = context.seen(cell) if cell.check.data_label() and (method.needs_data or trained) else context.train
-    batches = scoring_batches(method, seen, context.recipe, generator(cell.seed, "batches"))
+    trained_on = seen.subset(augment.kept(cell.seed, len(seen), context.recipe)) if context.recipe.holdout else seen
+    batches = scoring_batches(method, trained_on, context.running, generator(cell.seed, "batches"))
     source = generator(cell.seed, "score")
     with fitting(net, context.train.input_shape, len(batches[0][0])):
         if trained:
@@ -127,13 +148,14 @@ def _what(cell: Cell, method: Method, context: Context, ratio: float, number: in
     trained = scores_trained(method)
     what = {
         **context.setting,
-        "method": [cell.method.name, differing(method)],
-        "data_check": cell.check.data_label() if method.needs_data or trained else "",
+        "method": [cell.method.name, differing(method), cell.method.fingerprint()],
+        "data_check": [cell.check.data_label(), cell.check.fingerprint()] if method.needs_data or trained else "",
         "ratio": ratio,
         "seed": cell.seed,
     }
     if trained:
-        return {**what, "round": number, "recipe": differing(context.recipe), "precision": context.precision}
+        trained_by = [differing(context.recipe), context.precision, context.device.type, context.config.deterministic]
+        return {**what, "round": number, "trained_by": trained_by, "snapshots": sorted(context.snapshots)}
     seen_as = [context.recipe.normalise, context.recipe.crop_padding, context.recipe.flip] if method.needs_data else []
     return {**what, "seen_as": seen_as}
 

@@ -11,7 +11,6 @@ import dataclasses
 import hashlib
 import json
 import math
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 KEY_LENGTH = 20
+FORMAT = 1
+"""Raised by hand where the same settings come to mean another result; what was stored before is then left alone."""
 
 
 def differing(item: Any) -> dict[str, Any]:
@@ -41,7 +42,7 @@ def differing(item: Any) -> dict[str, Any]:
 
 def identity(what: Mapping[str, Any]) -> str:
     """The name of a result: a hash of what determines it."""
-    text = json.dumps(_plain(what), sort_keys=True, allow_nan=False, default=str)
+    text = json.dumps(_plain({"format": FORMAT, **what}), sort_keys=True, allow_nan=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
 
 
@@ -108,7 +109,6 @@ class Store:
         except OSError as error:
             raise UserError(f"results_dir={self.root}: cannot be written ({error.strerror or error})") from None
         try:
-            write_atomically(self.root / ".holder", f"{os.getpid()}\n")
             yield
         finally:
             lock.release()
@@ -136,7 +136,8 @@ def rows(root: Path | str, keys: Iterator[str] | list[str] | None = None) -> lis
             continue
         key = str(cell.get("training"))
         record = store.read(store.folder("trainings", key) / "record.json") or {"status": "missing"}
-        found.append({**record, **cell, "cell": name})
+        joined = {**record, **cell} if "status" not in cell else cell  # a cell has a status of its own where it failed
+        found.append({"last_test_accuracy": None, "best_test_accuracy": None, **joined, "cell": name})
     return found
 
 

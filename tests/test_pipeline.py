@@ -9,14 +9,19 @@ import pytest
 import torch
 from torch import Tensor
 
+from methods.base import Batches, Method
 from reports.statistics import summarise
 from sanity.config import from_mapping
 from sanity.context import Context, Training
+from sanity.data import Dataset
 from sanity.execute import Runner
 from sanity.grid import Cell
 from sanity.pipeline import steps
+from sanity.plan import plan
 from sanity.progress import Reporter
+from sanity.recipes import Recipe
 from sanity.run import prepare, run
+from sanity.scoring import scoring_batches
 from sanity.store import load_records
 from sanity.tickets import Ticket
 
@@ -82,7 +87,7 @@ def test_each_rewinding_retrains_from_where_its_paper_says(
     keys: Keys, options: Keys, start: int, epochs: int, source: int | str
 ) -> None:
     named = {f"partially_trained.{name}": value for name, value in options.items()}
-    context, (dense, retrained) = final(keys, methods="partially_trained", **named)
+    context, (dense, retrained) = final(keys, methods="partially_trained", **named, **{"recipe.schedule": "constant"})
     ticket = retrained.ticket()
     assert (retrained.start_epoch, retrained.epochs) == (start, epochs)
     weights = context.state(0) if source == "init" else context.weights(dense, int(source))
@@ -187,6 +192,43 @@ def test_only_the_search_sees_corrupted_data(keys: Keys, method: str, corrupted:
         seen = context.seen(trainings[0].cell)
         assert not torch.equal(seen.targets, context.train.targets)
         assert not torch.equal(seen.examples, context.train.examples)
+
+
+def test_corrupted_images_are_shown_on_the_scale_of_the_clean_ones(keys: Keys) -> None:
+    context, cells = prepare(from_mapping({**keys, "checks": "random_pixels", "recipe.normalise": "per_image_std"}))
+    clean, seen = context.train, context.seen(cells[1])
+    assert not torch.equal(seen.examples, clean.examples)
+    assert (seen.mean, seen.std) == (clean.mean, clean.std)
+    assert context.running.normalise == "dataset"
+
+
+def test_what_is_held_out_is_not_scored_on(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def noted(method: Method, dataset: Dataset, recipe: Recipe, source: torch.Generator) -> Batches:
+        seen.append(len(dataset))
+        return scoring_batches(method, dataset, recipe, source)
+
+    monkeypatch.setattr("sanity.search.scoring_batches", noted)
+    run({**keys, "methods": "snip", "checks": "none", "recipe.holdout": 0.1})
+    assert seen == [180]
+
+
+def test_a_new_snapshot_is_a_new_training_not_another_under_an_old_name(keys: Keys, tmp_path: Path) -> None:
+    run({**keys, "methods": "dense,partially_trained", "checks": "none"})
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("results/trainings/*/weights.safetensors")}
+    rewound = {"partially_trained.rewind": "weights", "partially_trained.rewind_epoch": 2}
+    run({**keys, "methods": "dense,partially_trained", "checks": "none", **rewound})
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_the_plan_knows_how_long_each_training_is(keys: Keys) -> None:
+    options = {"rewind": "weights", "rewind_epoch": 3}
+    named = {f"partially_trained.{name}": value for name, value in options.items()}
+    context, cells = prepare(from_mapping({**keys, "methods": "partially_trained", "checks": "none", **named}))
+    assert plan(cells, context).epochs == EPOCHS + 1
+    run({**keys, "methods": "partially_trained", "checks": "none", **named})
+    assert plan(cells, context).epochs == 0
 
 
 def test_replicates_differ_and_repeats_do_not(keys: Keys, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The command line: one clear line for a mistake, a table of numbers that ran, nothing trained twice."""
 
+import importlib
 import json
 import re
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 
 from sanity.run import main, run
+from sanity.store import load_records
 
 TINY = {
     "model": "lenet_300_100",
@@ -74,6 +76,15 @@ def records(root: Path) -> list[Path]:
         ({"seeds": "-1"}, "seeds=-1"),
         ({"seeds": "0,0"}, "names 0 twice"),
         ({"seeds": ""}, "has an empty element"),
+        ({"seeds": "0,00"}, "seeds: names 0 twice"),
+        ({"ratio": "0.9,9e-1"}, "ratio: names 0.9 twice"),
+        ({"methods": "os:path"}, "os:path is no class"),
+        ({"methods": ":x"}, "cannot be loaded"),
+        ({"methods": "pathlib:Path"}, "pathlib:Path"),
+        ({"init": "os:path"}, "is no class"),
+        ({"device": "meta"}, "device=meta: not supported"),
+        ({"methods": "partially_trained", "partially_trained__rewind": "fine_tune"}, "set recipe.schedule=steps"),
+        ({"report_dir": "/proc/none"}, "report_dir=/proc/none: cannot be written"),
         ({"device": "cuda:7"}, "device=cuda:7"),
         ({"device": "gpu"}, "device=gpu"),
         ({"precision": "fp8"}, "precision=fp8"),
@@ -183,12 +194,72 @@ def test_a_method_that_breaks_is_shown_and_the_grid_goes_on(
     assert "Random" in said.out
 
 
+BROKEN = """
+import torch
+from methods.base import Method
+
+class Sometimes(Method):
+    def saliency(self, net, batches, generator):
+        if torch.rand((), generator=generator) < 0.5:
+            raise OSError("the licence server is away")
+        return {name: weight.detach() for name, weight in self.targets(net).items()}
+"""
+
+
+def test_a_run_that_failed_stays_in_every_report(
+    start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "fickle.py").write_text(BROKEN)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert start(methods="fickle:Sometimes", seeds="0,1,2,3,4,5", checks="none") == 1
+    said = " ".join(capsys.readouterr().out.split())
+    failed = len(list(tmp_path.glob("results/cells/*.json"))) - len(records(tmp_path))
+    assert 0 < failed < 6
+    assert f"{failed} of 6 runs failed: OSError: the licence server is away" in said
+    report = next((tmp_path / "results" / "reports").iterdir())
+    assert "the licence server is away" in (report / "report.md").read_text()
+    assert "the licence server is away" in (report / "report.html").read_text()
+    assert list(load_records(tmp_path / "results")["status"]).count("failed") == failed
+
+
+def test_results_of_other_code_under_one_name_are_not_shown(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    for sign in ("", "-"):
+        (tmp_path / "edited.py").write_text(
+            "from methods.base import Method\n"
+            "class Edited(Method):\n"
+            "    def saliency(self, net, batches, generator):\n"
+            f"        return {{name: {sign}w.detach().abs() for name, w in self.targets(net).items()}}\n"
+        )
+        sys.modules.pop("edited", None)
+        importlib.invalidate_caches()
+        assert start(methods="edited:Edited", seeds="0", checks="none") == 0
+    assert len(records(tmp_path)) == 2
+
+
+def test_a_dense_network_that_diverged_is_said_and_trained_once(
+    start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = {"rewind": "weights", "rewind_epoch": "1"}
+    keys = {"recipe__lr": "1e30", "recipe__schedule": "constant", "seeds": "0", "methods": "partially_trained"}
+    keys |= {f"partially_trained__{name}": value for name, value in options.items()}
+    assert start(**keys) == 1
+    assert "the training that it starts from diverged in epoch 1" in " ".join(capsys.readouterr().out.split())
+    (record,) = records(tmp_path)
+    before = record.stat().st_mtime_ns
+    assert start(**keys) == 1
+    assert record.stat().st_mtime_ns == before
+
+
 def test_a_diverged_run_is_recorded_and_shown(start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     keys = {"recipe__lr": "1e30", "recipe__schedule": "constant", "seeds": "0", "checks": "none"}
     assert start(**keys) == 0
     record = json.loads(records(tmp_path)[0].read_text())
     assert record["status"] == "diverged"
     assert record["diverged_epoch"] == 1
+    assert record["last_test_accuracy"] is None
     assert "diverged" in capsys.readouterr().out
 
 
