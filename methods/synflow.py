@@ -58,4 +58,4 @@ class SynFlow(Method):
         weights = self.targets(net)
         example = batches[0][0]
         flow = gradient(net(torch.ones_like(example[:1])).sum(), weights)
-        return {name: (weight.detach() * flow[name]).abs_() for name, weight in weights.items()}
+        return {name: flow[name].mul_(weight.detach()).abs_() for name, weight in weights.items()}
