@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from methods.scratch import scratch
 from sanity.allocation import Allocation, SmartRatio, check_ratio
 from sanity.errors import UserError, unknown
-from sanity.masks import Mask, Scores, allocate, check_finite, prunable
+from sanity.masks import Mask, Scores, Survivors, allocate, check_finite, prunable
 from sanity.options import fill
 from sanity.seeds import derive
 from sanity.seeds import generator as seeded
@@ -98,19 +98,26 @@ class Method(ABC):
         Raises `UserError` for a ratio outside (0, 1) or one that leaves no weight.
         """
         source = generator if generator is not None else seeded(0, "score")
-        alive: Mask | None = None
         with scratch(model, batches, self.double) as (net, prepared):
             self.prepare(net, derive(source, "prepare"))
+            targets = self.targets(net)
+            left = Survivors(targets)
             for step, removed in enumerate(self.ratios(ratio)):
-                alive = self._prune(net, prepared, removed, derive(source, step) if step else source, alive)
-        assert alive is not None
-        return alive
+                scores = self._scores(net, prepared, derive(source, step) if step else source)
+                gone = left.prune(scores, removed, self.rule())
+                with torch.no_grad():
+                    for name, parameter in targets.items():
+                        parameter.put_(gone[name], parameter.new_zeros(()).expand(len(gone[name])))
+            return left.mask()
 
     def prune(self, model: nn.Module, batches: Batches, ratio: float, generator: torch.Generator, alive: Mask) -> Mask:
         """One round by itself: scores `model` where `alive` and removes weights until `ratio` of all are gone."""
         with scratch(model, batches, self.double) as (net, prepared):
             self.prepare(net, derive(generator, "prepare"))
-            return self._prune(net, prepared, ratio, generator, alive)
+            with torch.no_grad():
+                for name, parameter in self.targets(net).items():
+                    parameter.masked_fill_(~alive[name], 0)
+            return allocate(self._scores(net, prepared, generator), ratio, self.rule(), alive)
 
     def ratios(self, ratio: float) -> list[float]:
         """The fraction of all weights that is gone after each round; the last is `ratio`, which must lie in (0, 1)."""
@@ -136,15 +143,6 @@ class Method(ABC):
         # in module order, whatever the order they came in: ties and layers are told apart by position
         scores = {name: given[name].detach() for name in self.targets(net)}
         return {name: -score for name, score in scores.items()} if self.invert else scores
-
-    def _prune(
-        self, net: nn.Module, batches: Batches, ratio: float, generator: torch.Generator, alive: Mask | None
-    ) -> Mask:
-        if alive is not None:
-            with torch.no_grad():
-                for name, parameter in self.targets(net).items():
-                    parameter.masked_fill_(~alive[name], 0)
-        return allocate(self._scores(net, batches, generator), ratio, self.rule(), alive)
 
     def _check(self, net: nn.Module, scores: Scores) -> None:
         owner, weights = type(self).__name__, self.targets(net)

@@ -90,36 +90,50 @@ def allocate(
 
     Raises `UserError` for a ratio outside (0, 1) or one that leaves nothing, and for scores that are not finite.
     """
-    check_finite(scores)
-    rule = get_allocation(allocation)
-    if rule is None:
-        return _ranked_together(scores, budget(sum(score.numel() for score in scores.values()), ratio), alive)
-    counts = rule.counts({name: tuple(score.shape) for name, score in scores.items()}, ratio)
-    if alive is None:
-        return {name: keep_best(score, counts[name]) for name, score in scores.items()}
-    counts = _among(counts, {name: int(layer.sum()) for name, layer in alive.items()})
-    return {name: _keep_best_of(score, counts[name], alive[name]) for name, score in scores.items()}
+    left = Survivors(scores, alive)
+    left.prune(scores, ratio, allocation)
+    return left.mask()
 
 
-def _keep_best_of(scores: Tensor, count: int, alive: Tensor) -> Tensor:
-    """`keep_best` among the weights that are alive."""
-    return torch.zeros_like(alive).masked_scatter_(alive, keep_best(scores[alive], count))
+class Survivors:
+    """The weights that are left, by their places: in a hundred rounds most rounds look at few."""
+
+    def __init__(self, weights: Mapping[str, Tensor], alive: Mapping[str, Tensor] | None = None) -> None:
+        """All of `weights` (only their names, shapes and device matter), or those that are `alive`."""
+        self._like = weights
+        self._places = {name: _places(alive[name]) for name in weights} if alive is not None else None
+
+    def prune(self, scores: Scores, ratio: float, allocation: str | Allocation) -> dict[str, Tensor]:
+        """Removes weights, as `allocate` does, until `ratio` of all are gone; the places that went, by layer."""
+        check_finite(scores)
+        rule = get_allocation(allocation)
+        flat = {name: score.flatten() for name, score in scores.items()}
+        if self._places is not None:
+            flat = {name: score[self._places[name]] for name, score in flat.items()}
+        if rule is None:
+            count = budget(sum(score.numel() for score in scores.values()), ratio)
+            parts = keep_best(_joined(list(flat.values())), count).split([len(part) for part in flat.values()])
+            kept = dict(zip(flat, parts, strict=True))
+        else:
+            counts = rule.counts({name: tuple(score.shape) for name, score in scores.items()}, ratio)
+            counts = _among(counts, {name: len(part) for name, part in flat.items()})
+            kept = {name: keep_best(part, counts[name]) for name, part in flat.items()}
+        before = self._places
+        self._places = {name: _places(part) if before is None else before[name][part] for name, part in kept.items()}
+        return {name: _places(~part) if before is None else before[name][~part] for name, part in kept.items()}
+
+    def mask(self) -> Mask:
+        """True where a weight is left."""
+        mask = {
+            name: torch.zeros(like.shape, dtype=torch.bool, device=like.device) for name, like in self._like.items()
+        }
+        for name, layer in mask.items():
+            layer.view(-1)[slice(None) if self._places is None else self._places[name]] = True
+        return mask
 
 
-def _ranked_together(scores: Scores, count: int, alive: Mapping[str, Tensor] | None) -> Mask:
-    """The mask of the `count` highest scores of all layers. Ranks the weights that are alive only: in a hundred rounds
-    most rounds have few."""
-    if alive is None:
-        kept = keep_best(torch.cat([score.flatten() for score in scores.values()]), count)
-        parts = kept.split([score.numel() for score in scores.values()])
-        return {name: part.view_as(scores[name]) for name, part in zip(scores, parts, strict=True)}
-    places = {name: alive[name].flatten().nonzero().squeeze(1) for name in scores}
-    left = [score.flatten()[places[name]] for name, score in scores.items()]
-    parts = keep_best(_joined(left), count).split([len(where) for where in places.values()])
-    mask = {name: torch.zeros_like(alive[name]) for name in scores}
-    for (name, where), part in zip(places.items(), parts, strict=True):
-        mask[name].view(-1)[where[part]] = True
-    return mask
+def _places(mask: Tensor) -> Tensor:
+    return mask.flatten().nonzero().squeeze(1)
 
 
 def check_feasible(weights: Mapping[str, Tensor], ratio: float, allocation: str | Allocation) -> None:
