@@ -1,8 +1,6 @@
 """Writes a report's content as files, each whole or not at all, byte for byte the same for the same records."""
 
-import os
 import re
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from reports import figures
 from reports.content import Content, Table
 from reports.numbers import SYMBOLS
 from reports.statistics import Cell
+from sanity.files import write_atomically
 
 FIGURES = "figures"  # the folder beside report.md that holds its pictures
 
@@ -85,18 +84,7 @@ def flat(cell: Cell) -> dict[str, object]:
 
 def save(path: Path, text: str) -> Path:
     """Write `text` to `path` at once: a reader sees the old file or the new one, never half of one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp's 0600 would hide a report from a web server
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_atomically(path, text)
     return path
 
 

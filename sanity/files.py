@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 
-class CannotWrite(Exception):  # noqa: N818 (said to the user as it is)
+class CannotWrite(OSError):  # noqa: N818 (said to the user as it is)
     """A results file could not be written, e.g. because the disk is full. Ends the run; what was there stays."""
 
 
@@ -28,6 +28,7 @@ def _write(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # mkstemp's 0600 would hide results from colleagues and reports from a web server
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
