@@ -31,7 +31,8 @@ class SNIP(GradientMethod):
         size.
     score_weights: `own` scores the weights that will be trained; otherwise the name of an initialisation from which a
         copy is drawn (random_normal, truncated_normal, glorot, he: the RN, TN, VS-X and VS-H of Lee et al., Table 3).
-    biases: `pruned` scores and prunes the biases of Conv2d and Linear too.
+    biases: `pruned` scores and prunes the biases of Conv2d and Linear too. A bias that is zero scores zero, so its
+        mask means something only where `score_weights` draws it: the official code does, from its layer's width.
     """
 
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -59,7 +60,7 @@ class SNIP(GradientMethod):
         if self.score_weights == "own":
             return
         with torch.no_grad():
-            for weight in prunable(net).values():
+            for weight in self.targets(net).values():
                 kind: Kind = "conv" if weight.dim() == 4 else "linear"
                 weight.copy_(draw(self.score_weights, weight.shape, kind, generator))
 

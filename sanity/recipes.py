@@ -3,8 +3,9 @@
 Imports no torch: `--help` lists the recipes. A number without a source is marked "ours".
 """
 
+import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
@@ -179,16 +180,37 @@ def _lee2019(model: str, dataset: str) -> Recipe:
     Section 5. The paper does not state how long it trains; 250 epochs are those of the re-implementation mil-ad/snip.
     The translation by up to 4 pixels is the zero-padded crop.
     """
+    grey, steps = _lee2019_steps(dataset)
+    return _lee2019_schedule(dataset, epochs=250, interval=(25_000 if grey else 30_000) / steps)
+
+
+def _lee2019_code(model: str, dataset: str) -> Recipe:
+    """Lee et al. 2019 (SNIP), released code: MNIST 10,000 iterations of plain SGD at lr 0.1, 10 % held out
+
+    Defaults of namhoonlee/snip-public (MNIST), without the paper's momentum and decay; rounded up to whole epochs.
+    Images in colour as its README trains VGG-D: 150,000 iterations, lr x 0.2 after each 30,000 but the last.
+    """
+    grey, steps = _lee2019_steps(dataset)
+    if grey:
+        return replace(_lee2019_schedule(dataset, epochs=-(-10_000 // steps)), momentum=0.0, schedule="constant")
+    return replace(_lee2019_schedule(dataset, epochs=-(-150_000 // steps), interval=30_000 / steps, last=4), gamma=0.2)
+
+
+def _lee2019_steps(dataset: str) -> tuple[bool, int]:
+    """Whether the images are grey, and the steps of an epoch without the tenth that is held out."""
     grey = not _images(dataset)["flip"]
     examples = {"digits": 1200, "tiny_imagenet": 100_000}.get(dataset, 60_000 if grey else 50_000)
-    batch, interval, epochs = (100, 25_000, 250) if grey else (128, 30_000, 250)
-    steps = -(-(examples - int(0.1 * examples)) // batch)
-    moments = (interval * drop / steps for drop in range(1, 1 + epochs * steps // interval))
-    milestones = tuple(moment for moment in moments if moment < epochs)
+    return grey, -(-(examples - int(0.1 * examples)) // (100 if grey else 128))
+
+
+def _lee2019_schedule(dataset: str, epochs: int, interval: float = math.inf, last: int | None = None) -> Recipe:
+    """What paper and code share; the learning rate falls every `interval` epochs, `last` times at most."""
+    grey, _ = _lee2019_steps(dataset)
+    moments = [interval * drop for drop in range(1, 1 + math.ceil(epochs / interval))]
     return Recipe(
         epochs=epochs,
-        batch_size=batch,
-        milestones=milestones,
+        batch_size=100 if grey else 128,
+        milestones=tuple(moment for moment in moments if moment < epochs)[:last],
         weight_decay=5e-4,
         holdout=0.1,
         **_images(dataset),
@@ -229,6 +251,7 @@ _RECIPES: dict[str, Callable[[str, str], Recipe]] = {
     "frankle2021": _frankle2021,
     "renda2020": _renda2020,
     "lee2019": _lee2019,
+    "lee2019_code": _lee2019_code,
     "tanaka2020": _tanaka2020,
     "atanov2021": _atanov2021,
     "atanov2021_snip": _atanov2021_snip,

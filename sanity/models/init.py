@@ -35,7 +35,10 @@ class Init(ABC):
 
 
 def fans(shape: Sequence[int]) -> tuple[int, int]:
-    """(fan_in, fan_out) of a weight of `shape` (out, in / groups, *kernel)."""
+    """(fan_in, fan_out) of a weight of `shape` (out, in / groups, *kernel); of a bias (out,) both its length, as in
+    TensorFlow."""
+    if len(shape) == 1:
+        return shape[0], shape[0]
     field = prod(shape[2:])
     return shape[1] * field, shape[0] * field
 

@@ -89,6 +89,20 @@ def test_snip_prunes_biases_only_when_told() -> None:
     assert "1.weight" not in scores("snip", "batch_norm", biases="pruned"), "batch norm is never pruned"
 
 
+def test_snip_draws_the_biases_that_it_prunes() -> None:
+    """As official SNIP does; a network starts with biases of zero, and all of them would score zero."""
+    net = nn.Sequential(nn.Linear(5, 4000))
+    method = methods.get("snip", "lee2019")
+    method.prepare(net, generator(0))
+    assert float(net.get_parameter("0.bias").detach().std()) == pytest.approx(math.sqrt(1 / 4000), rel=0.05)
+    model = nets.net("convolutional")
+    with torch.no_grad():
+        model.get_parameter("0.bias").zero_()
+    drawn, own = (scores("snip", model, biases="pruned", score_weights=where) for where in ("lee2019", "own"))
+    assert drawn["0.bias"].count_nonzero()
+    assert not own["0.bias"].count_nonzero()
+
+
 def test_grasp_draws_the_classifier_anew_and_leaves_the_rest() -> None:
     one, other = nets.net("batch_norm"), nets.net("batch_norm")
     with torch.no_grad():

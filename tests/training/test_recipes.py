@@ -38,6 +38,13 @@ from sanity.errors import UserError
         ("atanov2021_snip", "vgg19", "cifar10", {"batch_size": 64, "weight_decay": 1e-4}),
         ("atanov2021_random", "resnet32", "cifar10", {"batch_size": 128, "weight_decay": 5e-4}),
         ("lee2019", "lenet_300_100", "mnist", {"batch_size": 100, "flip": False, "holdout": 0.1, "lr": 0.1}),
+        (
+            "lee2019_code",
+            "lenet5",
+            "mnist",
+            {"epochs": 19, "batch_size": 100, "momentum": 0, "schedule": "constant", "weight_decay": 5e-4},
+        ),
+        ("lee2019_code", "vgg16", "cifar10", {"epochs": 427, "momentum": 0.9, "gamma": 0.2, "flip": True}),
         ("lee2019", "vgg16", "cifar10", {"batch_size": 128, "flip": True, "crop_padding": 4, "weight_decay": 5e-4}),
     ],
 )
@@ -49,6 +56,11 @@ def test_a_recipe_has_its_papers_numbers(name: str, model: str, dataset: str, nu
 def test_lee2019_decays_every_25k_iterations_of_its_540_step_epochs() -> None:
     milestones = recipes.get("lee2019", "lenet_300_100", "mnist").milestones
     assert [round(milestone * 540) for milestone in milestones] == [25_000, 50_000, 75_000, 100_000, 125_000]
+
+
+def test_the_code_of_lee2019_decays_images_in_colour_four_times() -> None:
+    milestones = recipes.get("lee2019_code", "vgg16", "cifar10").milestones
+    assert [round(milestone * 352) for milestone in milestones] == [30_000, 60_000, 90_000, 120_000]
 
 
 def test_overrides_come_as_text_or_values() -> None:
