@@ -26,6 +26,9 @@ def parser() -> Parser:
     made.add_argument("--title", default="", help="the report's heading")
     made.add_argument("--metric", default="last", help="last or best test accuracy (default: %(default)s)")
     made.add_argument("--margin", type=float, default=0.5, help="points that count as equal (default: %(default)s)")
+    made.add_argument(
+        "--pack", action="store_true", help="keep the records as records.jsonl, without weights: a run there goes on"
+    )
     made.add_argument("--quiet", action="store_true", help="print the files' names only, not the table")
     return made
 
@@ -42,19 +45,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from sanity.store import load_records
 
         frame = load_records(options.results)
+        output = options.output or options.results
         if options.reproduction:
             import reproductions
 
             frame = reproductions.load(options.reproduction).attach(frame)
         files = reports.write(
             frame,
-            options.output or options.results,
+            output,
             command=shlex.join(["python", "-m", "reports", *given]),
             title=options.title,
             formats=[name.strip() for name in options.format.split(",")],
             metric=options.metric,
             margin=options.margin,
         )
+        if options.pack:
+            from sanity.store import pack
+
+            files["records"] = pack(options.results, output)
         if not options.quiet:
             reports.show(frame, metric=options.metric, margin=options.margin)
     except UserError as error:

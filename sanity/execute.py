@@ -14,7 +14,7 @@ from sanity.grid import Cell
 from sanity.jobs import Trained
 from sanity.pipeline import Steps, cell_key, named, steps
 from sanity.progress import Reporter
-from sanity.store import rows
+from sanity.store import has_ended, rows
 from sanity.training import Interrupted, train
 
 log = logging.getLogger("sanity")
@@ -151,7 +151,7 @@ class Runner:
 
     def _is_known(self, cell: Cell) -> bool:
         found = rows(self.context.store.root, [cell_key(cell, self.context)])
-        return bool(found) and found[0]["status"] not in ("missing", FAILED)
+        return bool(found) and has_ended(found[0])
 
     def _row(self, cell: Cell) -> dict[str, Any]:
         (found,) = rows(self.context.store.root, [cell_key(cell, self.context)])

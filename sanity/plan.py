@@ -7,7 +7,7 @@ from sanity.context import Context
 from sanity.grid import DENSE, Cell
 from sanity.pipeline import cell_key
 from sanity.search import dense_training, needs_dense, scores_trained, ticket_epochs
-from sanity.store import rows
+from sanity.store import has_ended, rows
 from sanity.threads import forward_operations
 
 STORED, TRAINS = "stored", "trains"
@@ -39,7 +39,7 @@ def plan(cells: Sequence[Cell], context: Context) -> Plan:
     for cell in cells:
         own = _sharing(cell)
         stored = rows(context.store.root, [cell_key(cell, context)])
-        if stored and stored[0]["status"] not in ("missing", "failed"):
+        if stored and has_ended(stored[0]):
             states[cell] = STORED
         elif own in first:
             states[cell] = f"shares the training of: {first[own].title}"

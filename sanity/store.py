@@ -3,6 +3,7 @@
     RESULTS/tickets/KEY/    ticket.json, mask.safetensors: what a search found
     RESULTS/trainings/KEY/  record.json, curve.csv, mask.safetensors, weights.safetensors, epoch_K.safetensors
     RESULTS/cells/KEY.json  one cell of a grid: its ticket measured, and the training that it led to
+    RESULTS/records.jsonl   what `pack` kept of another results directory: records without weights, which count as run
 
 A file whose name ends in .json is written last: where it is, everything beside it is whole.
 """
@@ -13,6 +14,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 KEY_LENGTH = 20
+PACKED = "records.jsonl"
 FORMAT = 1
 """Raised by hand where the same settings come to mean another result; what was stored before is then left alone."""
 
@@ -127,18 +130,78 @@ def is_whole(path: Path) -> bool:
 
 def rows(root: Path | str, keys: Iterator[str] | list[str] | None = None) -> list[dict[str, Any]]:
     """One row a cell: the cell joined with the training that it led to."""
-    store = Store(root)
-    names = keys if keys is not None else sorted(path.stem for path in (store.root / "cells").glob("*.json"))
+    store, packed = Store(root), _packed(Path(root))
+    names = (
+        keys if keys is not None else sorted({path.stem for path in (store.root / "cells").glob("*.json")} | {*packed})
+    )
     found = []
     for name in names:
-        cell = store.read(store.root / "cells" / f"{name}.json")
-        if cell is None:
-            continue
-        key = str(cell.get("training"))
-        record = store.read(store.folder("trainings", key) / "record.json") or {"status": "missing"}
-        joined = {**record, **cell} if "status" not in cell else cell  # a cell has a status of its own where it failed
-        found.append({"last_test_accuracy": None, "best_test_accuracy": None, **joined, "cell": name})
+        row = _row(store, name)
+        if (row is None or row["status"] == "missing") and name in packed:
+            row = packed[name]
+        if row is not None:
+            found.append({"last_test_accuracy": None, "best_test_accuracy": None, **row, "cell": name})
     return found
+
+
+def has_ended(row: Mapping[str, Any]) -> bool:
+    """Whether the run of a row took place to its end, if only to diverge."""
+    return row["status"] not in ("missing", "failed")
+
+
+def _row(store: Store, name: str) -> dict[str, Any] | None:
+    cell = store.read(store.root / "cells" / f"{name}.json")
+    if cell is None or "status" in cell:  # a cell has a status of its own where it failed
+        return cell
+    record = store.read(store.folder("trainings", str(cell.get("training"))) / "record.json")
+    return {**(record or {"status": "missing"}), **cell}
+
+
+def _packed(root: Path) -> dict[str, dict[str, Any]]:
+    """The rows that `pack` put at `root`, by cell."""
+    path = root / PACKED
+    try:
+        state = path.stat()
+    except OSError:
+        return {}
+    return _unpacked(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=8)
+def _unpacked(path: Path, _changed: int, _size: int) -> dict[str, dict[str, Any]]:
+    """Raises `UserError` for a file that is not whole: it was copied or merged by hand, so nobody else can mend it."""
+    found = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            row = json.loads(line)
+            found[str(row["cell"])] = row
+        except (ValueError, KeyError, TypeError):
+            raise UserError(f"{path}: line {number} is no record") from None
+    return found
+
+
+def pack(root: Path | str, directory: Path | str) -> Path:
+    """Keeps what was measured at `root` as DIRECTORY/records.jsonl, a line a run that ended.
+
+    Of a curve the test accuracies are kept. A directory with this file is a results directory: a run there goes on.
+    Raises `UserError` where nothing has ended yet.
+    """
+    ended = [row for row in rows(root) if has_ended(row)]
+    if not ended:
+        raise UserError(f"results_dir={root}: holds no run that has ended")
+    order = ("dataset", "model", "recipe", "method", "check", "ratio", "seed", "cell")
+    ended.sort(key=lambda row: [str(row.get(key)) for key in order])
+    lines = [json.dumps(_plain({**row, "curve": _accuracies(row.get("curve"))}), allow_nan=False) for row in ended]
+    path = Path(directory) / PACKED
+    write_atomically(path, "\n".join(lines) + "\n")
+    return path
+
+
+def _accuracies(curve: Any) -> Any:
+    """The test accuracies of a curve, in percent to six places; a curve that is packed already stays."""
+    if curve and isinstance(curve[0], Mapping):
+        return [round(row["test_accuracy"], 6) for row in curve]
+    return curve
 
 
 def load_records(root: Path | str) -> "pd.DataFrame":
