@@ -45,16 +45,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from sanity.store import load_records
 
         frame = load_records(options.results)
+        title = options.title
         output = options.output or options.results
         if options.reproduction:
             import reproductions
 
-            frame = reproductions.load(options.reproduction).attach(frame)
+            table = reproductions.load(options.reproduction).as_measured(frame)
+            frame, title = table.attach(frame), title or table.title
         files = reports.write(
             frame,
             output,
             command=shlex.join(["python", "-m", "reports", *given]),
-            title=options.title,
+            title=title,
             formats=[name.strip() for name in options.format.split(",")],
             metric=options.metric,
             margin=options.margin,

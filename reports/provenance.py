@@ -49,8 +49,10 @@ def _runs(frame: pd.DataFrame) -> str:
 
 
 def _values(values: pd.Series) -> str:
+    if values.name == "seed":
+        return ", ".join(str(int(seed)) for seed in sorted(values.unique()))
     counts = Counter(_plain(value) for value in values)
-    if len(counts) == 1 or values.name == "seed":
+    if len(counts) == 1:
         return ", ".join(counts)
     return ", ".join(f"{value} ({count} runs)" for value, count in counts.items())
 

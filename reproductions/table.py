@@ -78,6 +78,18 @@ class Reproduction:
         numbers = self.numbers.assign(dataset=self.numbers["dataset"].replace(dataset, ours))
         return replace(self, panels=tuple(moved), numbers=numbers)
 
+    def trained_by(self, recipe: str) -> "Reproduction":
+        """The table with another recipe in place of its own."""
+        return replace(self, panels=tuple({**panel, "recipe": recipe} for panel in self.panels))
+
+    def as_measured(self, records: pd.DataFrame) -> "Reproduction":
+        """The table with the recipe of the records, where all have one, and a title that says where it is another."""
+        recipes = set(records["recipe"].dropna())
+        others = sorted(recipes - {panel["recipe"] for panel in self.panels})
+        table = self.trained_by(others[0]) if others and len(recipes) == 1 else self
+        title = f"{self.title} (not as published: recipe={','.join(others)})" if others else self.title
+        return replace(table, title=title)
+
     def attach(self, records: pd.DataFrame) -> pd.DataFrame:
         """Our records with the columns paper_*, and a row of status "missing" for each cell of the grid without any.
 

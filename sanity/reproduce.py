@@ -104,7 +104,7 @@ def _of_table(given: Mapping[str, Any]) -> Request:
     departures += further + [f"{key}={value}" for key, value in settings.items() if _departs(part, key, str(value))]
     part = replace(part, panels=tuple(_overridden(panel, settings, part) for panel in part.panels))
     if "recipe" in settings:
-        whole = replace(whole, panels=tuple({**panel, "recipe": settings["recipe"]} for panel in whole.panels))
+        whole = whole.trained_by(settings["recipe"])
     title = whole.title + (f" (not as published: {', '.join(departures)})" if departures else "")
     title += " (no printed number was seen)" * whole.numbers.empty
     return Request(tuple(from_mapping(panel) for panel in part.configs()), name, title, whole, part)

@@ -43,6 +43,17 @@ def test_cells_without_a_run_are_there_with_their_numbers() -> None:
     assert missing["last_test_accuracy"].isna().all()
 
 
+def test_records_of_another_recipe_are_said_to_be_so() -> None:
+    table = reproductions.load("lee2019_table1")
+    assert table.as_measured(pd.DataFrame([record()])).title == table.title
+    other = table.as_measured(pd.DataFrame([record(recipe="lee2019_code")]))
+    assert other.title.endswith("(not as published: recipe=lee2019_code)")
+    assert set(other.attach(pd.DataFrame([record(recipe="lee2019_code")]))["recipe"]) == {"lee2019_code"}
+    both = table.as_measured(pd.DataFrame([record(), record(recipe="quick")]))
+    assert both.title.endswith("recipe=quick)")
+    assert set(both.cells()["recipe"]) == {"lee2019"}
+
+
 @pytest.mark.parametrize(
     "change", [{"method": "snip"}, {"check": "reinit"}, {"model": "lenet5"}, {"dataset": "digits"}, {"ratio": 0.9}]
 )
