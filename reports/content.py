@@ -176,7 +176,9 @@ def _papers(summary: Summary) -> Table:
         ("paper is", False, _paper(lambda paper: Value(inside_text(paper)))),
         ("read in", False, _paper(lambda paper: Value(paper.source))),
     ]  # fmt: skip
-    caption = "Ours against the paper's: delta is ours minus the paper's, ± half its 95 % interval"
+    caption = (
+        "Ours against the paper's: delta is ours minus the paper's, ± half its 95 % interval with the paper's rounding"
+    )
     return _table("papers", caption, columns, [cell for cell in summary.cells if cell.paper], summary)
 
 

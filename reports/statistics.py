@@ -47,7 +47,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class PaperDelta:
-    """The paper's number for a cell, and ours minus it. `errors`: whose errors the interval counts."""
+    """The paper's number for a cell, and ours minus it. `errors`: whose errors the interval counts.
+
+    half: half the 95 % interval of the difference of the means, widened by what the paper may have rounded away.
+    """
 
     mean: float
     std: float
@@ -202,10 +205,15 @@ def _paper(rows: pd.DataFrame, done: pd.DataFrame, metric: str) -> PaperDelta | 
     compared = metric if stated == "unstated" else stated
     ours = Mean.of(done[compared])
     mean, std, n = float(row["paper_mean"]), float(row["paper_std"]), float(row["paper_n"])
-    half = inference.against_known(ours.std, ours.n, std, n)
+    half = inference.against_known(ours.std, ours.n, std, n) + _rounding(row.get("paper_printed"))
     errors = "none" if math.isnan(half) else "ours" if math.isnan(std) else "both"
     source = row["paper_source"] if isinstance(row["paper_source"], str) else ""
     return PaperDelta(mean, std, n, stated, compared, source, ours, ours.mean - mean, half, errors)
+
+
+def _rounding(printed: object) -> float:
+    """The most that a number differs from what it was before it was printed: 0.05 of "1.6"; 0 where that is unknown."""
+    return 0.5 * 10.0 ** -len(printed.partition(".")[2]) if isinstance(printed, str) else 0.0
 
 
 def _with_verdicts(cells: list[Cell], metric: str, margin: float, alpha: float) -> Summary:

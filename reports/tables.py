@@ -84,7 +84,7 @@ def _comparisons(setting: tuple[str, str, str], cells: list[Cell], summary: Summ
 
 
 def _papers(cells: list[Cell]) -> Table:
-    title = "against the paper (delta: ours minus the paper's, ± half its 95 % interval)"
+    title = "against the paper (delta: ours minus the paper's, ± half its 95 % interval with the paper's rounding)"
     table = _table(title, cells, "ours", "paper", "delta", "metric", "paper is")
     _as_text(table.columns[4], 10)
     _as_text(table.columns[5], 12)

@@ -83,11 +83,15 @@ class Reproduction:
         return replace(self, panels=tuple({**panel, "recipe": recipe} for panel in self.panels))
 
     def as_measured(self, records: pd.DataFrame) -> "Reproduction":
-        """The table with the recipe of the records, where all have one, and a title that says where it is another."""
+        """The table with the recipe of the records, where all have one, and a title that says how theirs departs."""
         recipes = set(records["recipe"].dropna())
         others = sorted(recipes - {panel["recipe"] for panel in self.panels})
         table = self.trained_by(others[0]) if others and len(recipes) == 1 else self
-        title = f"{self.title} (not as published: recipe={','.join(others)})" if others else self.title
+        own = {f"{key}={value}" for panel in self.panels for key, value in panel.items()}
+        settings = {word for line in records.get("overrides", []) for word in str(line).split()}
+        changed = sorted(word for word in settings - own if word.startswith("recipe."))
+        departures = [f"recipe={name}" for name in others] + changed
+        title = f"{self.title} (not as published: {', '.join(departures)})" if departures else self.title
         return replace(table, title=title)
 
     def attach(self, records: pd.DataFrame) -> pd.DataFrame:

@@ -125,6 +125,12 @@ def test_delta_to_the_paper_says_whose_errors_it_counts(make_record: Record) -> 
     assert ours.half == pytest.approx(4.302653 * 0.2 / math.sqrt(3), rel=1e-6)
 
 
+def test_the_papers_rounding_widens_the_interval(make_record: Record) -> None:
+    exact, tenths = (paper_of(make_record, [90.0, 90.4, 90.2], paper_printed=text) for text in (None, "9.0"))
+    assert tenths.half - exact.half == pytest.approx(0.05)
+    assert paper_of(make_record, [90.0, 90.4, 90.2], paper_printed="9").half - exact.half == pytest.approx(0.5)
+
+
 def test_a_papers_best_accuracy_is_compared_with_our_best(make_record: Record) -> None:
     delta = paper_of(make_record, [90.0, 90.4], paper_metric="best")
     assert (delta.compared, delta.ours.mean) == ("best", pytest.approx(90.5))

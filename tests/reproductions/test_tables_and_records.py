@@ -49,6 +49,8 @@ def test_records_of_another_recipe_are_said_to_be_so() -> None:
     other = table.as_measured(pd.DataFrame([record(recipe="lee2019_code")]))
     assert other.title.endswith("(not as published: recipe=lee2019_code)")
     assert set(other.attach(pd.DataFrame([record(recipe="lee2019_code")]))["recipe"]) == {"lee2019_code"}
+    longer = table.as_measured(pd.DataFrame([record(overrides="init=lee2019 recipe.epochs=300")]))
+    assert longer.title.endswith("(not as published: recipe.epochs=300)")
     both = table.as_measured(pd.DataFrame([record(), record(recipe="quick")]))
     assert both.title.endswith("recipe=quick)")
     assert set(both.cells()["recipe"]) == {"lee2019"}
