@@ -103,8 +103,10 @@ def _rehearse(context: "Context", cells: "Sequence[Cell]") -> None:
     from sanity.scoring import scoring_batches
     from sanity.search import check_against
     from sanity.seeds import generator
+    from sanity.training import check_batches
 
     net = context.initial(cells[0].seed)
+    check_batches(net, context.train, context.recipe)
     for cell in cells:
         if cell.seed != cells[0].seed or cell.method.name == DENSE or not cell.check.is_control:
             continue

@@ -1,5 +1,6 @@
 """The training loop: nothing in it knows about pruning but "keep these at zero", and nothing that it did is lost."""
 
+import copy
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import nn
 
 from sanity.data import Dataset
 from sanity.errors import UserError
@@ -76,10 +78,8 @@ def train(
     """
     where = resolve_device(device)
     setting = Setting(train.to(where), test.to(where), recipe, where, resolve(precision, where))
-    if recipe.drop_last and recipe.batch_size > len(train) - int(recipe.holdout * len(train)):
-        raise UserError(
-            f"recipe.batch_size={recipe.batch_size}: with drop_last no batch of {len(train)} examples is full"
-        )
+    if jobs:
+        check_batches(jobs[0].model, train, recipe)
     watch = Watch(
         stop or (lambda: False), progress or (lambda job, row: None), checkpoint_minutes * 60, time.monotonic()
     )
@@ -103,6 +103,23 @@ def train(
                     if finished:
                         finished(number, trained)
     return [results[number] for number in range(len(jobs))]
+
+
+def check_batches(model: nn.Module, train: Dataset, recipe: Recipe) -> None:
+    """Raises `UserError` where the recipe leaves no batch of `train`, or a last one that batch norm cannot take."""
+    count = len(train) - int(recipe.holdout * len(train))
+    if recipe.drop_last and recipe.batch_size > count:
+        raise UserError(f"recipe.batch_size={recipe.batch_size}: with drop_last no batch of {count} examples is full")
+    if recipe.drop_last or (count % recipe.batch_size or recipe.batch_size) > 1:
+        return
+    net = copy.deepcopy(model).train()
+    try:
+        net(torch.zeros(1, *train.input_shape, device=next(net.parameters()).device))
+    except ValueError as error:
+        raise UserError(
+            f"recipe.batch_size={recipe.batch_size}: the last batch of {count} examples holds one, which batch norm "
+            f"cannot train on ({error}); choose another size or recipe.drop_last=true"
+        ) from None
 
 
 def _exhausted(lanes: Sequence[tuple[list[int], Lane]], watch: Watch) -> Exception | None:

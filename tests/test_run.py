@@ -99,6 +99,9 @@ def records(root: Path) -> list[Path]:
         ({"results_dir": "/proc/none"}, "results_dir=/proc/none: cannot be written"),
         ({"log": "/proc/none/log"}, "log=/proc/none/log: cannot be written"),
         ({"margin": "0"}, "margin=0: "),
+        ({"recipe__batch_size": "300", "recipe__drop_last": "true"}, "recipe.batch_size=300: with drop_last"),
+        ({"model": "vgg11", "recipe__batch_size": "199"}, "the last batch of 200 examples holds one"),
+        ({"model": "vgg11", "recipe__batch_size": "1"}, "recipe.batch_size=1: the last batch"),
     ],
 )
 def test_a_mistake_is_one_line_and_trains_nothing(
