@@ -18,6 +18,7 @@ from reports.numbers import (
     p_value,
     paper_number,
     percent,
+    points,
     seeds,
     share,
     with_half,
@@ -173,6 +174,7 @@ def _papers(summary: Summary) -> Table:
         ("ours, %", True, _paper(lambda paper: Value(mean_std(paper.ours), paper.ours.mean))),
         ("paper, %", True, _paper(lambda paper: Value(paper_number(paper), paper.mean))),
         ("delta", True, _paper(lambda paper: Value(with_half(paper.delta, paper.half), paper.delta))),
+        ("delta of the other", True, _paper(_other)),
         ("paper is", False, _paper(lambda paper: Value(inside_text(paper)))),
         ("read in", False, _paper(lambda paper: Value(paper.source))),
     ]  # fmt: skip
@@ -184,6 +186,13 @@ def _papers(summary: Summary) -> Table:
 
 def _paper(getter: Callable[[PaperDelta], Value]) -> Getter:
     return lambda cell: getter(cell.paper) if cell.paper else Value("")
+
+
+def _other(paper: PaperDelta) -> Value:
+    """Where the paper does not say which accuracy it reports: the delta of the one that was not compared."""
+    if paper.metric != "unstated" or not paper.ours.n:
+        return Value("")
+    return Value(f"{points(paper.other, signed=True)} ({'best' if paper.compared == 'last' else 'last'})", paper.other)
 
 
 def _key(name: str) -> Getter:
@@ -202,7 +211,8 @@ def _table(
         ("ratio", True, lambda cell: Value(percent(cell.ratio), cell.ratio)),
         ("check", False, lambda cell: Value(cell.check, "" if cell.check == CONTROL else cell.check)),
     ]
-    every = [*keys, *columns]
+    told = [column for column in columns if any(column[2](cell).text for cell in cells)]  # none says nothing
+    every = [*keys, *told]
     filters = [i for i, (column, _, _) in enumerate(every) if i < len(keys) or column == "verdict"]
     rows = tuple(tuple(getter(cell) for _, _, getter in every) for cell in cells)
     return Table(

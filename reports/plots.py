@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from reports.numbers import percent
 from reports.records import CONTROL
@@ -124,6 +124,7 @@ def paper(axes: Axes, cells: Sequence[Cell], look: Look) -> None:
         axes.errorbar(theirs.mean, place + 0.16, xerr=np.nan_to_num(theirs.std), fmt="s", fillstyle="none", **style,
                       label="the paper's, std" if not place else None)  # fmt: skip
     _rows(axes, cells)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.set(xlabel="test accuracy, %")
     _legend(axes)
 

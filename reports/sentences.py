@@ -126,14 +126,32 @@ def _caveat(cell: Cell, summary: Summary) -> str:
 
 
 def overview(summary: Summary) -> str:
-    """The report's first sentence: how many comparisons were made, and how they ended."""
+    """The report's first sentences: how the comparisons with the controls ended, and those with the paper."""
     verdicts = [cell.comparison.verdict for cell in summary.cells if cell.comparison]
-    if not verdicts:
-        return "No check is part of these results, so there is nothing to compare with the unperturbed tickets."
-    counts = {verdict: verdicts.count(verdict) for verdict in VERDICTS if verdict in verdicts}
-    parts = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-    noun = "comparison" if len(verdicts) == 1 else "comparisons"
-    return f"{len(verdicts)} {noun} with the unperturbed ticket: {parts}."
+    told = "No check is part of these results, so there is nothing to compare with the unperturbed tickets."
+    if verdicts:
+        counts = {verdict: verdicts.count(verdict) for verdict in VERDICTS if verdict in verdicts}
+        parts = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+        noun = "comparison" if len(verdicts) == 1 else "comparisons"
+        told = f"{len(verdicts)} {noun} with the unperturbed ticket: {parts}."
+    return " ".join(filter(None, (told, _against_papers(summary))))
+
+
+def _against_papers(summary: Summary) -> str:
+    papers = [cell.paper for cell in summary.cells if cell.paper]
+    measured = [paper for paper in papers if paper.ours.n]
+    if not papers:
+        return ""
+    told = f"Of {len(papers)} printed number{'s' * (len(papers) > 1)}, {len(measured)} can be compared"
+    if not measured:
+        return f"{told}."
+    judged = [paper for paper in measured if paper.inside is not None]
+    inside = (
+        f"; {sum(bool(paper.inside) for paper in judged)} of {len(judged)} lie inside our interval" if judged else ""
+    )
+    lowest, highest = (points(end(paper.delta for paper in measured), signed=True) for end in (min, max))
+    span = lowest if lowest == highest else f"{lowest} to {highest}"
+    return f"{told} with ours{inside}. Ours minus the paper's: {span} points."
 
 
 def notes(cell: Cell) -> list[str]:

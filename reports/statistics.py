@@ -50,6 +50,7 @@ class PaperDelta:
     """The paper's number for a cell, and ours minus it. `errors`: whose errors the interval counts.
 
     half: half the 95 % interval of the difference of the means, widened by what the paper may have rounded away.
+    other: the delta of our other accuracy, last or best.
     """
 
     mean: float
@@ -61,6 +62,7 @@ class PaperDelta:
     ours: Mean
     delta: float
     half: float
+    other: float
     errors: str  # "both", "ours" (the paper states none), "none" (a single run of ours, or none)
 
     @property
@@ -208,7 +210,8 @@ def _paper(rows: pd.DataFrame, done: pd.DataFrame, metric: str) -> PaperDelta | 
     half = inference.against_known(ours.std, ours.n, std, n) + _rounding(row.get("paper_printed"))
     errors = "none" if math.isnan(half) else "ours" if math.isnan(std) else "both"
     source = row["paper_source"] if isinstance(row["paper_source"], str) else ""
-    return PaperDelta(mean, std, n, stated, compared, source, ours, ours.mean - mean, half, errors)
+    other = Mean.of(done["best" if compared == "last" else "last"]).mean - mean
+    return PaperDelta(mean, std, n, stated, compared, source, ours, ours.mean - mean, half, other, errors)
 
 
 def _rounding(printed: object) -> float:

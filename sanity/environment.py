@@ -19,7 +19,9 @@ def describe(chosen: torch.device) -> str:
     if chosen.type == "cuda":
         return torch.cuda.get_device_name(chosen)
     names = [line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
-    return f"{names[0] if names else platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
+    name = names[0] if names else platform.processor() or platform.machine()
+    threads = torch.get_num_threads()
+    return f"{name}, {threads} thread{'s' * (threads > 1)}"
 
 
 def _lines(path: str) -> list[str]:

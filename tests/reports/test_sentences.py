@@ -108,3 +108,40 @@ def test_notes_name_what_is_wrong_with_a_cell(make_record: Callable[..., dict]) 
     ]
     (cell,) = summarise(pd.DataFrame([row | {"collapsed": []}])).cells
     assert notes(cell)[-1] == "only 1 % of the weights lie on a path to the output"
+
+
+def beside_paper(make_record: Callable[..., dict], **paper: object) -> pd.DataFrame:
+    """Two runs of ours at 96 % and one cell without a run, each beside a printed number."""
+    printed = {
+        "paper_mean": 98.4,
+        "paper_std": math.nan,
+        "paper_n": 20,
+        "paper_metric": "unstated",
+        "paper_source": "T1",
+    }
+    rows = [make_record("snip", "none", 0.95, seed, 96.0 + 0.1 * seed, **printed | paper) for seed in range(2)]
+    gone = make_record("snip", "none", 0.98, 0, math.nan, status="missing", best_test_accuracy=math.nan, **printed)
+    return pd.DataFrame([*rows, gone])
+
+
+def test_the_first_sentences_say_how_the_papers_numbers_fared(make_record: Callable[..., dict]) -> None:
+    from reports.statistics import summarise
+
+    said = overview(summarise(beside_paper(make_record)))
+    assert said.startswith("No check is part of these results")
+    assert "Of 2 printed numbers, 1 can be compared with ours; 0 of 1 lie inside our interval" in said
+    assert said.endswith("Ours minus the paper's: \N{MINUS SIGN}2.35 points.")
+    assert "1 of 1 lie inside" in overview(summarise(beside_paper(make_record, paper_mean=96.1)))
+
+
+def test_a_table_shows_no_column_that_says_nothing(make_record: Callable[..., dict]) -> None:
+    from reports.content import assemble
+    from reports.statistics import summarise
+
+    frame = beside_paper(make_record)
+    cells, papers = assemble(frame, summarise(frame)).tables
+    assert cells.columns == ("method", "ratio", "check", "accuracy, %", "kept", "notes")
+    others = [row[papers.columns.index("delta of the other")].text for row in papers.rows]
+    assert others == ["\N{MINUS SIGN}2.05 (best)", ""]
+    stated = beside_paper(make_record, paper_metric="best").iloc[:2]
+    assert "delta of the other" not in assemble(stated, summarise(stated)).tables[1].columns
