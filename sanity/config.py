@@ -61,9 +61,7 @@ class RunConfig:
         "auto"
     )
     deterministic: Annotated[bool, about("bit-equal repeats on one machine")] = False
-    runs_per_device: Annotated[
-        Literal["auto"] | Count, about("trainings that take turns on a device; auto: measured")
-    ] = "auto"
+    runs_per_device: Annotated[Literal["auto"] | Count, about("trainings at a time; auto: as many as pay off")] = "auto"
     results_dir: Annotated[str, about("where results go and what exists is found")] = "results"
     report_dir: Annotated[str, about("where the report goes; empty: a folder of its own in results_dir")] = ""
     metric: Annotated[

@@ -57,9 +57,10 @@ def keep_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_M_MMAP_THRESHOLD, 2**25)  # the largest that glibc allows
         mallopt(_M_TRIM_THRESHOLD, 2**30)
+        mallopt(_M_ARENA_MAX, 1)  # the arena that a thread would get of its own heeds neither
 
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 
 
 @contextmanager

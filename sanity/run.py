@@ -87,13 +87,17 @@ def prepare(config: RunConfig) -> "tuple[Context, list[Cell]]":
 
 
 def _side_by_side(context: "Context") -> int:
-    """How many trainings are worth having ready at once: a stack of small networks, all that a GPU may take, or one."""
-    from sanity.fleet import STACK
+    """How many trainings are worth having ready at once: all that a GPU may take, or a stack of small networks, or one,
+    for each thread that would be idle otherwise."""
+    from sanity.fleet import stack_size
     from sanity.stacked import can_stack
+    from sanity.threads import to_spare
 
+    net, stack = context.initial(context.config.seeds[0]), stack_size(context.device)
     if context.device.type == "cuda":
-        return 4 * STACK
-    return STACK if can_stack(context.initial(context.config.seeds[0])) else 1
+        return 4 * stack
+    stack = stack if can_stack(net) and not context.config.deterministic else 1
+    return stack * to_spare(net, context.train.input_shape, stack * context.recipe.batch_size)
 
 
 def _rehearse(context: "Context", cells: "Sequence[Cell]") -> None:

@@ -1,8 +1,8 @@
 """How many threads a step is worth: a layer that is too small to share is as fast on one, and on a busy machine faster.
 
 Threads that share a layer wait for each other at its end. Measured on two Zen 5 cores: an epoch of ResNet-20 on 8 x 8
-digits takes 0.22 s on one thread and 0.22 s on two, but 7 s on two while another process takes half a core. Results do
-not depend on the number of cores either, where one thread is used.
+digits takes 0.22 s on one thread and 0.22 s on two, but 7 s on two while another process takes half a core. The other
+cores train other tickets meanwhile: ten of them take 30 s on two cores, 41 s on one.
 """
 
 import copy
@@ -14,6 +14,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from sanity.masks import prunable
+from sanity.stacked import can_stack
 
 _WORTH_SHARING = 3e7
 """Floating-point operations of one layer's pass; above, two threads were faster on an idle machine."""
@@ -28,13 +29,29 @@ def forward_operations(model: nn.Module, input_shape: Sequence[int]) -> int:
     return int(counter.get_total_flops())
 
 
+def is_small(model: nn.Module, input_shape: Sequence[int], examples: int) -> bool:
+    """Whether threads have little to share in the passes of so many examples."""
+    return forward_operations(model, input_shape) * examples / len(prunable(model)) < _WORTH_SHARING
+
+
+def to_spare(model: nn.Module, input_shape: Sequence[int], examples: int) -> int:
+    """How many trainings, by steps of so many examples, make the best of the threads: one a thread, or one where a
+    layer's work is worth sharing. Stacks of linear layers are small in memory, and quicker each in its own thread."""
+    alone = can_stack(model) or is_small(model, input_shape, examples)
+    return torch.get_num_threads() if alone else 1
+
+
 @contextmanager
-def fitting(model: nn.Module, input_shape: Sequence[int], examples: int) -> Iterator[None]:
-    """One thread where passes of so many examples through `model` have little to share; as many as before otherwise."""
+def fitting(model: nn.Module, input_shape: Sequence[int], examples: int) -> Iterator[int]:
+    """One thread where passes of so many examples through `model` have little to share; as many as before otherwise.
+
+    Gives what `to_spare` says.
+    """
     before = torch.get_num_threads()
-    if forward_operations(model, input_shape) * examples / len(prunable(model)) < _WORTH_SHARING:
+    spare = to_spare(model, input_shape, examples)
+    if is_small(model, input_shape, examples):
         torch.set_num_threads(1)
     try:
-        yield
+        yield spare
     finally:
         torch.set_num_threads(before)

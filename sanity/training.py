@@ -3,20 +3,21 @@
 import copy
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
+from sanity.crew import Crew
 from sanity.data import Dataset
 from sanity.errors import UserError
-from sanity.fleet import STACK, Fleet
+from sanity.fleet import Fleet, stack_size
 from sanity.jobs import Job, Trained, identity
 from sanity.lane import Lane, Setting
 from sanity.numerics import numerics, resolve, resolve_device
 from sanity.recipes import Recipe
+from sanity.stacked import has_dropout
 from sanity.threads import fitting
 
 __all__ = ["Interrupted", "Job", "Trained", "train"]
@@ -36,11 +37,17 @@ class Watch:
     progress: Progress
     interval_s: float
     saved_at: float
+    stopped: bool = False
 
     def due(self, within_epoch: bool = False) -> bool:
         """Whether the last checkpoint is old enough; an interval of 0 asks for one at every epoch's end."""
         old = time.monotonic() - self.saved_at >= self.interval_s
         return old and not (within_epoch and self.interval_s == 0)
+
+    def halts(self) -> bool:
+        """Whether the steps of an epoch must pause, for good (then `stopped`) or for a checkpoint."""
+        self.stopped = self.stopped or self.stop()
+        return self.stopped or self.due(within_epoch=True)
 
     def save(self, lanes: Sequence[Lane]) -> None:
         """Checkpoints of all jobs in `lanes`."""
@@ -71,25 +78,30 @@ def train(
     job's index and its curve's new row; `stop()` is asked between steps: where it says so, checkpoints are written and
     `Interrupted` is raised. With `deterministic`, a repeat on this machine is bit-equal, however often interrupted.
     `finished(job, result)` is called as soon as a job is through. A checkpoint is written at least `checkpoint_minutes`
-    after the last (0: at every epoch's end) and at every snapshot. `runs_per_device` is how many trainings (on a GPU),
-    or stacks of fully connected ones, take their steps in turn; None: on a CPU one, on a GPU what memory and a
-    measurement say, always one with `deterministic`.
+    after the last (0: at every epoch's end) and at every snapshot. `runs_per_device` is how many trainings, or stacks
+    of fully connected ones, go on at a time; None: on a GPU what memory and a measurement say, or one with
+    `deterministic`; on a CPU one, or where the layers are too small for several threads one a thread.
     Raises `UserError` for an unknown device or precision, and for a recipe that does not fit the data.
     """
     where = resolve_device(device)
     setting = Setting(train.to(where), test.to(where), recipe, where, resolve(precision, where))
-    if jobs:
-        check_batches(jobs[0].model, train, recipe)
     watch = Watch(
         stop or (lambda: False), progress or (lambda job, row: None), checkpoint_minutes * 60, time.monotonic()
     )
     results: dict[int, Trained] = {}
-    together = recipe.batch_size * (1 if deterministic else min(len(jobs), STACK))
+    if not jobs:
+        return []
+    check_batches(jobs[0].model, train, recipe)
+    together = recipe.batch_size * (1 if deterministic else min(len(jobs), stack_size(where)))
     with (
         numerics(where, setting.precision, deterministic),
-        fitting(jobs[0].model, setting.train.input_shape, together) if jobs else nullcontext(),
+        fitting(jobs[0].model, setting.train.input_shape, together) as spare,
     ):
         identities = [identity(job, recipe, setting.precision, where.type, deterministic, len(train)) for job in jobs]
+        if where.type == "cpu":
+            runs_per_device = runs_per_device or (
+                1 if has_dropout(jobs[0].model) else spare
+            )  # its draws have one source
         fleet = Fleet(jobs, setting, identities, deterministic, runs_per_device)
         while lanes := fleet.launch():
             numbers = [group for group, _ in lanes]
@@ -132,37 +144,24 @@ def _exhausted(lanes: Sequence[tuple[list[int], Lane]], watch: Watch) -> Excepti
 
 
 def run(lanes: Sequence[Lane], watch: Watch, numbers: Sequence[Sequence[int]]) -> None:
-    """Trains `lanes` to their ends, step by step in turn; `numbers` are their jobs' places in the list of jobs."""
-    while active := [lane for lane in lanes if not lane.done]:
-        clock = time.perf_counter()
-        for lane in active:
-            with lane.current():
-                lane.begin_epoch()
-        for step in range(min(lane.step for lane in active), active[0].steps):
-            for lane in active:
-                if lane.step == step:
-                    with lane.current():
-                        lane.take_step()
-            if watch.stop():
-                _share(active, clock)
-                watch.save(active)
-                raise Interrupted
-            if watch.due(within_epoch=True):
+    """Trains `lanes` to their ends, side by side; `numbers` are their jobs' places in the list of jobs."""
+    with Crew(lanes) as crew:
+        while active := [lane for lane in lanes if not lane.done]:
+            clock = time.perf_counter()
+            crew.each(active, Lane.begin_epoch)
+            while crew.steps(active, watch.halts):
                 clock = _share(active, clock)
                 watch.save(active)
-        rows = [_end_epoch(lane) for lane in active]
-        _share(active, clock)
-        if watch.due() or any(lane.epoch in job.snapshots for lane in active for job in lane.jobs):
-            watch.save(active)
-        for lane, lane_rows in zip(active, rows, strict=True):
-            for job, row in zip(numbers[lanes.index(lane)], lane_rows, strict=True):
-                if row is not None:
-                    watch.progress(job, row)
-
-
-def _end_epoch(lane: Lane) -> list[dict[str, float] | None]:
-    with lane.current():
-        return lane.end_epoch()
+                if watch.stopped:
+                    raise Interrupted
+            rows = crew.each(active, Lane.end_epoch)
+            _share(active, clock)
+            if watch.due() or any(lane.epoch in job.snapshots for lane in active for job in lane.jobs):
+                watch.save(active)
+            for lane, lane_rows in zip(active, rows, strict=True):
+                for job, row in zip(numbers[lanes.index(lane)], lane_rows, strict=True):
+                    if row is not None:
+                        watch.progress(job, row)
 
 
 def _share(lanes: Sequence[Lane], since: float) -> float:

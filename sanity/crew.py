@@ -1,0 +1,69 @@
+"""Who takes the steps of lanes: on a GPU one thread in turn, since a step is only launched there; on a CPU a thread for
+each lane, since a small network leaves all cores but one idle."""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import TypeVar
+
+import torch
+
+from sanity.lane import Lane
+
+Result = TypeVar("Result")
+
+
+class Crew:
+    """To be used as a context: what it leaves, no thread works on any more."""
+
+    def __init__(self, lanes: Sequence[Lane]) -> None:
+        self._leaving = threading.Event()
+        self._pool: ThreadPoolExecutor | None = None
+        if len(lanes) > 1 and lanes[0].setting.device.type == "cpu":
+            share = max(torch.get_num_threads() // len(lanes), 1)
+            self._pool = ThreadPoolExecutor(len(lanes), "lane", initializer=torch.set_num_threads, initargs=(share,))
+
+    def __enter__(self) -> "Crew":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._leaving.set()
+        if self._pool is not None:
+            self._pool.shutdown()
+
+    def each(self, lanes: Sequence[Lane], work: Callable[[Lane], Result]) -> list[Result]:
+        """What `work` gives for each of the lanes. Raises what it raises, once all have ended."""
+
+        def one(lane: Lane) -> Result:
+            with lane.current():
+                return work(lane)
+
+        if self._pool is None:
+            return [one(lane) for lane in lanes]
+        futures = [self._pool.submit(one, lane) for lane in lanes]
+        for future in futures:
+            future.exception()
+        return [future.result() for future in futures]
+
+    def steps(self, lanes: Sequence[Lane], halt: Callable[[], bool]) -> bool:
+        """Takes the steps that are left of the lanes' epoch, until `halt`, asked after each, says so: then True."""
+        if self._pool is not None:
+            return any(self.each(lanes, lambda lane: self._alone(lane, halt)))
+        for step in range(min(lane.step for lane in lanes), lanes[0].steps):
+            for lane in lanes:
+                if lane.step == step:
+                    with lane.current():
+                        lane.take_step()
+            if halt():
+                return True
+        return False
+
+    def _alone(self, lane: Lane, halt: Callable[[], bool]) -> bool:
+        while lane.step < lane.steps:
+            lane.take_step()
+            if halt() or self._leaving.is_set():
+                return True
+        return False
