@@ -1,7 +1,7 @@
 """On a CPU, lanes take their steps at the same time; what goes wrong in one is said once all have stopped."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,13 +16,7 @@ from sanity.training import Interrupted, Job, Trained, train
 
 RECIPE = Recipe(epochs=2, batch_size=16)
 
-
-@pytest.fixture(autouse=True)
-def _two_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("two_threads")
 
 
 def fit(count: int = 2, build: Callable[[int], nn.Module] = tiny_conv, **options: Any) -> list[Trained]:

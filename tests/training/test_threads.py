@@ -1,20 +1,12 @@
 """Small layers take one thread, large ones all; nothing of it outlasts the work."""
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 
 from sanity import models
 from sanity.threads import fitting, forward_operations
 
-
-@pytest.fixture(autouse=True)
-def _two_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("two_threads")
 
 
 def test_operations_are_two_a_weight_in_a_linear_layer() -> None:
