@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import reports
 from sanity.errors import UserError
+from sanity.files import CannotWrite
 
 
 class Parser(argparse.ArgumentParser):
@@ -67,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             files["records"] = pack(options.results, output)
         if not options.quiet:
             reports.show(frame, metric=options.metric, margin=options.margin)
-    except UserError as error:
+    except (UserError, CannotWrite) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     for path in files.values():

@@ -21,6 +21,7 @@ from reports.numbers import method_name, percent, points, share
 from reports.statistics import Cell, Summary
 
 WIDTH = 3.7  # inches: the width of a phone at which 8 pt are still read
+FEW = 2  # printed numbers of a method
 PANELS = 24  # of one kind; more would make the page heavier than anyone looks at
 
 STYLE = {
@@ -63,10 +64,10 @@ def draw(summary: Summary) -> list[Section]:
     look = plots.Look(summary.names("check"))
     sections = [
         _section("accuracy", "Accuracy against sparsity", "Mean and standard deviation over seeds. Dotted: dense.",
-                 _by_method(summary, lambda cell: cell.accuracy.n > 0 and cell.ratio > 0), look, summary),
+                 _curves(summary), look, summary),
         _section("paper", "Ours against the paper's", "Filled: ours with its 95 % interval. Hollow: the paper's "
                  "with its standard deviation, where it states one.",
-                 _by_method(summary, lambda cell: cell.paper is not None), look, summary),
+                 _with_paper(summary), look, summary),
         _section("layers", "Weights kept in each layer", "Mean over seeds.",
                  _by_ratio(summary, lambda cell: bool(cell.layers) and cell.ratio > 0), look, summary),
         _section("overlap", "Mask overlap", "Filled: measured. Hollow: expected of a mask drawn at random with the "
@@ -80,6 +81,21 @@ def _by_method(summary: Summary, wanted: Callable[[Cell], bool]) -> list[list[Ce
     groups: dict[tuple, list[Cell]] = {}
     for cell in filter(wanted, summary.cells):
         groups.setdefault((cell.setting, cell.method), []).append(cell)
+    return list(groups.values())
+
+
+def _curves(summary: Summary) -> list[list[Cell]]:
+    """A panel for each method, but for a single cell that stands beside the paper's number anyway."""
+    panels = _by_method(summary, lambda cell: cell.accuracy.n > 0 and cell.ratio > 0)
+    return [cells for cells in panels if len(cells) > 1 or cells[0].paper is None]
+
+
+def _with_paper(summary: Summary) -> list[list[Cell]]:
+    """A panel for each method; methods of which the paper prints a number or two share the panel of their setting."""
+    groups: dict[tuple, list[Cell]] = {}
+    for cells in _by_method(summary, lambda cell: cell.paper is not None):
+        few = len(cells) <= FEW
+        groups.setdefault((cells[0].setting, "" if few else cells[0].method), []).extend(cells)
     return list(groups.values())
 
 
@@ -100,12 +116,12 @@ def _section(kind: str, title: str, note: str, groups: list[list[Cell]], look: p
 def _picture(kind: str, cells: list[Cell], look: plots.Look, summary: Summary) -> Picture:
     first = cells[0]
     several = len(summary.names("setting")) > 1
+    mixed = len({cell.method for cell in cells}) > 1
     at = f" at {percent(first.ratio)}" if kind == "layers" else ""
-    title = method_name(first.method) + at
-    where = f" · {first.dataset}, {first.model}" if several else ""
-    name = _slug(
-        "-".join([kind, first.method, *(first.setting if several else ()), *([str(first.ratio)] if at else [])])
-    )
+    title = f"{first.dataset}, {first.model}" if mixed else method_name(first.method) + at
+    where = f" · {first.dataset}, {first.model}" if several and not mixed else ""
+    about = first.model if mixed else first.method
+    name = _slug("-".join([kind, about, *(first.setting if several else ()), *([str(first.ratio)] if at else [])]))
     dense = next((cell.accuracy.mean for cell in summary.select(setting=first.setting, method="dense")), math.nan)
     paint: dict[str, Callable[[Axes], None]] = {
         "accuracy": lambda axes: plots.accuracy(axes, cells, look, dense),

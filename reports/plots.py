@@ -10,7 +10,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
-from reports.numbers import percent
+from reports.numbers import method_name, percent
 from reports.records import CONTROL
 from reports.statistics import Cell
 
@@ -130,8 +130,23 @@ def paper(axes: Axes, cells: Sequence[Cell], look: Look) -> None:
 
 
 def _rows(axes: Axes, cells: Sequence[Cell]) -> None:
-    axes.set_yticks(range(len(cells)), [f"{_wrapped(cell.check)}, {percent(cell.ratio)}" for cell in cells])
+    axes.set_yticks(range(len(cells)), _labels(cells))
     axes.set_ylim(len(cells) - 0.5, -0.5)
+
+
+def _labels(cells: Sequence[Cell]) -> list[str]:
+    """What tells the cells apart: check and ratio; of several methods their names, or only their options where these
+    are all that differs."""
+    methods = list(dict.fromkeys(cell.method for cell in cells))
+    if len(methods) == 1:
+        return [f"{_wrapped(cell.check)}, {percent(cell.ratio)}" for cell in cells]
+    alike = len({method.partition("[")[0] for method in methods}) == 1
+    short = {method: method.partition("[")[2].rstrip("]") if alike else method_name(method) for method in methods}
+    one_check = len({cell.check for cell in cells}) == 1
+    return [
+        f"{short[cell.method]}, {percent(cell.ratio)}" + ("" if one_check else f"\n{_wrapped(cell.check)}")
+        for cell in cells
+    ]
 
 
 def _wrapped(check: str) -> str:

@@ -83,20 +83,30 @@ class Reproduction:
         return replace(self, panels=tuple({**panel, "recipe": recipe} for panel in self.panels))
 
     def as_measured(self, records: pd.DataFrame) -> "Reproduction":
-        """The table with the recipe of the records, where all have one, and a title that says how theirs departs."""
-        recipes = set(records["recipe"].dropna())
-        others = sorted(recipes - {panel["recipe"] for panel in self.panels})
-        table = self.trained_by(others[0]) if others and len(recipes) == 1 else self
+        """The table with the one recipe of its cells' records, if so, and a title that says how they depart."""
         own = {f"{key}={value}" for panel in self.panels for key, value in panel.items()}
+        records = records[self._places(records) < len(self.cells())]
+        others = sorted(set(records["recipe"].dropna()) - {panel["recipe"] for panel in self.panels})
+        table = self.trained_by(others[0]) if others and records["recipe"].nunique() == 1 else self
         settings = {word for line in records.get("overrides", []) for word in str(line).split()}
-        changed = sorted(word for word in settings - own if word.startswith("recipe."))
-        departures = [f"recipe={name}" for name in others] + changed
+        departures = [f"recipe={name}" for name in others] + sorted(settings - own)
         title = f"{self.title} (not as published: {', '.join(departures)})" if departures else self.title
         return replace(table, title=title)
+
+    def _places(self, records: pd.DataFrame) -> pd.Series:
+        """Where each record's cell stands in the table; for one that it does not have the number of its cells."""
+        cells = self.cells()
+        known = sorted(set(cells["ratio"]))
+        places = {cell: place for place, cell in enumerate(cells[CELL].itertuples(index=False, name=None))}
+        names = records[CELL[:4]].itertuples(index=False, name=None)
+        ratios = [grid.nearest(ratio, known) for ratio in records["ratio"].astype(float)]
+        found = [places.get((*name, ratio), len(places)) for name, ratio in zip(names, ratios, strict=True)]
+        return pd.Series(found, index=records.index, dtype=int)
 
     def attach(self, records: pd.DataFrame) -> pd.DataFrame:
         """Our records with the columns paper_*, and a row of status "missing" for each cell of the grid without any.
 
+        Cells stand in the table's order, those that it does not have behind them.
         Joined by data set, model, the labels of method and check, and the ratio up to rounding. The paper_source of a
         cell without a number is `UNSEEN`.
         """
@@ -112,8 +122,10 @@ class Reproduction:
         found = set(ours[key].itertuples(index=False, name=None))
         absent = [cell not in found for cell in cells[CELL].itertuples(index=False, name=None)]
         missing = cells[absent].merge(printed, on=CELL, validate="one_to_one").assign(status="missing")
+        columns = list(dict.fromkeys([*records.columns, *cells.columns, "status", *PAPER]))
         rows = [*joined.drop(columns="_ratio").to_dict("records"), *missing.to_dict("records")]
-        return pd.DataFrame(rows, columns=list(dict.fromkeys([*records.columns, *cells.columns, "status", *PAPER])))
+        frame = pd.DataFrame(rows, columns=columns)
+        return frame.loc[self._places(frame).sort_values(kind="stable").index].reset_index(drop=True)
 
     def _with(self, panels: Iterable[Panel]) -> "Reproduction":
         """The same with fewer panels, and the numbers of their cells."""

@@ -1,6 +1,7 @@
 """Who takes the steps of lanes: on a GPU one thread in turn, since a step is only launched there; on a CPU a thread for
 each lane, since a small network leaves all cores but one idle."""
 
+import copy
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,19 +9,32 @@ from types import TracebackType
 from typing import TypeVar
 
 import torch
+from torch import nn
 
 from sanity.lane import Lane
 
 Result = TypeVar("Result")
 
 
-class Crew:
-    """To be used as a context: what it leaves, no thread works on any more."""
+def draws(model: nn.Module, input_shape: Sequence[int]) -> bool:
+    """Whether a pass of `model` in training draws from torch's global generator, as dropout does."""
+    net = copy.deepcopy(model).cpu().train()
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        before = torch.get_rng_state()
+        net(torch.zeros(2, *input_shape))
+        return not torch.equal(before, torch.get_rng_state())
 
-    def __init__(self, lanes: Sequence[Lane]) -> None:
+
+class Crew:
+    """To be used as a context: what it leaves, no thread works on any more.
+
+    apart: whether lanes may have a thread each; not where they draw from torch's global generator, which they share.
+    """
+
+    def __init__(self, lanes: Sequence[Lane], apart: bool) -> None:
         self._leaving = threading.Event()
         self._pool: ThreadPoolExecutor | None = None
-        if len(lanes) > 1 and lanes[0].setting.device.type == "cpu":
+        if apart and len(lanes) > 1:
             share = max(torch.get_num_threads() // len(lanes), 1)
             self._pool = ThreadPoolExecutor(len(lanes), "lane", initializer=torch.set_num_threads, initargs=(share,))
 
@@ -49,7 +63,10 @@ class Crew:
         return [future.result() for future in futures]
 
     def steps(self, lanes: Sequence[Lane], halt: Callable[[], bool]) -> bool:
-        """Takes the steps that are left of the lanes' epoch, until `halt`, asked after each, says so: then True."""
+        """Takes the steps that are left of the lanes' epoch, until `halt`, asked after each, says so: then True.
+
+        With threads, each of them asks `halt`, and an error in one lane ends the others' steps too.
+        """
         if self._pool is not None:
             return any(self.each(lanes, lambda lane: self._alone(lane, halt)))
         for step in range(min(lane.step for lane in lanes), lanes[0].steps):
@@ -62,8 +79,12 @@ class Crew:
         return False
 
     def _alone(self, lane: Lane, halt: Callable[[], bool]) -> bool:
-        while lane.step < lane.steps:
-            lane.take_step()
-            if halt() or self._leaving.is_set():
-                return True
+        try:
+            while lane.step < lane.steps:
+                lane.take_step()
+                if halt() or self._leaving.is_set():
+                    return True
+        except BaseException:
+            self._leaving.set()
+            raise
         return False

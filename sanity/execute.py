@@ -55,10 +55,11 @@ class Runner:
         except (Interrupted, CannotWrite):
             raise
         except Exception as error:
-            for training in batch:
-                if not self.context.is_done(training):
-                    for cell in cells[training.key]:
-                        self._fail(cell, error)
+            left = [training for training in batch if not self.context.is_done(training)]
+            for training in left if len(batch) > 1 else []:  # which of them it was shows when each is alone
+                self._try([training], cells)
+            for cell in cells[left[0].key] if len(batch) == 1 and left else []:
+                self._fail(cell, error)
 
     def _fail(self, cell: Cell, error: Exception) -> None:
         """One method's defect must not end a grid of hours: the cell is shown as failed and the grid goes on."""

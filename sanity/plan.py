@@ -1,7 +1,8 @@
 """What a run would do, before it does it: cells, what they share, what is stored, how much work is left."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sanity.context import Context
 from sanity.grid import DENSE, Cell
@@ -56,11 +57,17 @@ def plan(cells: Sequence[Cell], context: Context) -> Plan:
                     training = dense_training(cell, context, method)
                     if not context.is_done(training):
                         dense[training.key] = training.epochs
-        first.setdefault(own, cell)
+        if states[cell] != STORED or _has_weights(context, stored[0]):
+            first.setdefault(own, cell)
     for cell in cells:
         if cell.method.name == DENSE:
             dense.pop(dense_training(cell, context).key, None)
     return Plan(states, len(dense), rounds, epochs + sum(dense.values()))
+
+
+def _has_weights(context: Context, row: Mapping[str, Any]) -> bool:
+    """Whether a stored cell's training is on disk, not only its record."""
+    return (context.store.folder("trainings", str(row.get("training"))) / "record.json").exists()
 
 
 def _sharing(cell: Cell) -> tuple[object, ...]:

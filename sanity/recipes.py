@@ -3,7 +3,6 @@
 Imports no torch: `--help` lists the recipes. A number without a source is marked "ours".
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any, Literal
@@ -180,20 +179,21 @@ def _lee2019(model: str, dataset: str) -> Recipe:
     Section 5. The paper does not state how long it trains; 250 epochs are those of the re-implementation mil-ad/snip.
     The translation by up to 4 pixels is the zero-padded crop.
     """
-    grey, steps = _lee2019_steps(dataset)
-    return _lee2019_schedule(dataset, epochs=250, interval=(25_000 if grey else 30_000) / steps)
+    grey, _ = _lee2019_steps(dataset)
+    return _lee2019_schedule(dataset, epochs=250, interval=25_000 if grey else 30_000)
 
 
 def _lee2019_code(model: str, dataset: str) -> Recipe:
     """Lee et al. 2019 (SNIP), released code: MNIST 10,000 iterations of plain SGD at lr 0.1, 10 % held out
 
-    Defaults of namhoonlee/snip-public (MNIST), without the paper's momentum and decay; rounded up to whole epochs.
+    Defaults of namhoonlee/snip-public (MNIST), without the paper's momentum and learning-rate decay; rounded up to
+    whole epochs.
     Images in colour as its README trains VGG-D: 150,000 iterations, lr x 0.2 after each 30,000 but the last.
     """
     grey, steps = _lee2019_steps(dataset)
     if grey:
         return replace(_lee2019_schedule(dataset, epochs=-(-10_000 // steps)), momentum=0.0, schedule="constant")
-    return replace(_lee2019_schedule(dataset, epochs=-(-150_000 // steps), interval=30_000 / steps, last=4), gamma=0.2)
+    return replace(_lee2019_schedule(dataset, epochs=-(-150_000 // steps), interval=30_000, last=4), gamma=0.2)
 
 
 def _lee2019_steps(dataset: str) -> tuple[bool, int]:
@@ -203,10 +203,11 @@ def _lee2019_steps(dataset: str) -> tuple[bool, int]:
     return grey, -(-(examples - int(0.1 * examples)) // (100 if grey else 128))
 
 
-def _lee2019_schedule(dataset: str, epochs: int, interval: float = math.inf, last: int | None = None) -> Recipe:
-    """What paper and code share; the learning rate falls every `interval` epochs, `last` times at most."""
-    grey, _ = _lee2019_steps(dataset)
-    moments = [interval * drop for drop in range(1, 1 + math.ceil(epochs / interval))]
+def _lee2019_schedule(dataset: str, epochs: int, interval: int | None = None, last: int | None = None) -> Recipe:
+    """What paper and code share; the learning rate falls every `interval` steps, `last` times at most."""
+    grey, steps = _lee2019_steps(dataset)
+    drops = range(1, 1 + epochs * steps // interval) if interval else range(0)
+    moments = [(interval or 0) * drop / steps for drop in drops]
     return Recipe(
         epochs=epochs,
         batch_size=100 if grey else 128,

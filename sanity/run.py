@@ -97,7 +97,10 @@ def _side_by_side(context: "Context") -> int:
     if context.device.type == "cuda":
         return 4 * stack
     stack = stack if can_stack(net) and not context.config.deterministic else 1
-    return stack * to_spare(net, context.train.input_shape, stack * context.recipe.batch_size)
+    asked = context.config.runs_per_device
+    return stack * (
+        to_spare(net, context.train.input_shape, stack * context.recipe.batch_size) if asked == "auto" else asked
+    )
 
 
 def _rehearse(context: "Context", cells: "Sequence[Cell]") -> None:

@@ -16,12 +16,8 @@ def can_stack(model: nn.Module) -> bool:
     layers = [module for module in model.modules() if type(module) is nn.Linear]
     inside = {id(parameter) for layer in layers for parameter in layer.parameters()}
     learns = all(id(parameter) in inside for parameter in model.parameters())
-    return bool(layers) and learns and not has_dropout(model) and next(model.buffers(), None) is None
-
-
-def has_dropout(model: nn.Module) -> bool:
-    """Whether a pass of `model` in training draws from torch's global generator."""
-    return any(isinstance(module, nn.modules.dropout._DropoutNd) for module in model.modules())
+    random = any(isinstance(module, nn.modules.dropout._DropoutNd) for module in model.modules())
+    return bool(layers) and learns and not random and next(model.buffers(), None) is None
 
 
 def stack(models: Sequence[nn.Module], masks: Sequence[Mapping[str, Tensor]]) -> nn.Module:

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 KEY_LENGTH = 20
 PACKED = "records.jsonl"
-FORMAT = 1
-"""Raised by hand where the same settings come to mean another result; what was stored before is then left alone."""
+FORMAT = 2
+"""Raised by hand where the same settings come to mean another result; what was stored before is then left alone.
+2: SNIP draws the biases that it prunes."""
 
 
 def differing(item: Any) -> dict[str, Any]:
@@ -129,7 +130,10 @@ def is_whole(path: Path) -> bool:
 
 
 def rows(root: Path | str, keys: Iterator[str] | list[str] | None = None) -> list[dict[str, Any]]:
-    """One row a cell: the cell joined with the training that it led to."""
+    """One row a cell: the cell joined with the training that it led to.
+
+    Raises `UserError` for packed records that are not whole.
+    """
     store, packed = Store(root), _packed(Path(root))
     names = (
         keys if keys is not None else sorted({path.stem for path in (store.root / "cells").glob("*.json")} | {*packed})
@@ -137,7 +141,7 @@ def rows(root: Path | str, keys: Iterator[str] | list[str] | None = None) -> lis
     found = []
     for name in names:
         row = _row(store, name)
-        if (row is None or row["status"] == "missing") and name in packed:
+        if name in packed and not (row and has_ended(row)):
             row = packed[name]
         if row is not None:
             found.append({"last_test_accuracy": None, "best_test_accuracy": None, **row, "cell": name})
@@ -170,13 +174,19 @@ def _packed(root: Path) -> dict[str, dict[str, Any]]:
 @lru_cache(maxsize=8)
 def _unpacked(path: Path, _changed: int, _size: int) -> dict[str, dict[str, Any]]:
     """Raises `UserError` for a file that is not whole: it was copied or merged by hand, so nobody else can mend it."""
-    found = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    found: dict[str, dict[str, Any]] = {}
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
+    for number, line in enumerate(lines, 1):
         try:
             row = json.loads(line)
-            found[str(row["cell"])] = row
+            name, _ = str(row["cell"]), row["status"]
         except (ValueError, KeyError, TypeError):
             raise UserError(f"{path}: line {number} is no record") from None
+        if found.setdefault(name, row) != row:
+            raise UserError(f"{path}: line {number} is a second record of the cell {name}")
     return found
 
 
@@ -184,9 +194,11 @@ def pack(root: Path | str, directory: Path | str) -> Path:
     """Keeps what was measured at `root` as DIRECTORY/records.jsonl, a line a run that ended.
 
     Of a curve the test accuracies are kept. A directory with this file is a results directory: a run there goes on.
-    Raises `UserError` where nothing has ended yet.
+    What the file held before and `root` does not have stays in it. Raises `UserError` where nothing has ended yet and
+    for packed records that are not whole, `CannotWrite` where the file cannot be written.
     """
-    ended = [row for row in rows(root) if has_ended(row)]
+    both = {row["cell"]: row for row in [*_packed(Path(directory)).values(), *rows(root)] if has_ended(row)}
+    ended = list(both.values())
     if not ended:
         raise UserError(f"results_dir={root}: holds no run that has ended")
     order = ("dataset", "model", "recipe", "method", "check", "ratio", "seed", "cell")

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from sanity.crew import Crew
+from sanity.crew import Crew, draws
 from sanity.data import Dataset
 from sanity.errors import UserError
 from sanity.fleet import Fleet, stack_size
@@ -17,12 +17,12 @@ from sanity.jobs import Job, Trained, identity
 from sanity.lane import Lane, Setting
 from sanity.numerics import numerics, resolve, resolve_device
 from sanity.recipes import Recipe
-from sanity.stacked import has_dropout
 from sanity.threads import fitting
 
 __all__ = ["Interrupted", "Job", "Trained", "train"]
 
 Progress = Callable[[int, dict[str, Any]], None]
+Numbered = tuple[list[int], Lane]
 
 
 class Interrupted(Exception):  # noqa: N818 (not an error: asked for)
@@ -46,7 +46,8 @@ class Watch:
 
     def halts(self) -> bool:
         """Whether the steps of an epoch must pause, for good (then `stopped`) or for a checkpoint."""
-        self.stopped = self.stopped or self.stop()
+        if self.stop():  # never unset: several threads ask
+            self.stopped = True
         return self.stopped or self.due(within_epoch=True)
 
     def save(self, lanes: Sequence[Lane]) -> None:
@@ -75,12 +76,13 @@ def train(
     """Trains every job (all of one architecture) on `train` by `recipe` and tests it after each epoch on `test`.
 
     Jobs with a directory go on from the checkpoint there. `progress(job, row)` is called at each epoch's end with the
-    job's index and its curve's new row; `stop()` is asked between steps: where it says so, checkpoints are written and
-    `Interrupted` is raised. With `deterministic`, a repeat on this machine is bit-equal, however often interrupted.
-    `finished(job, result)` is called as soon as a job is through. A checkpoint is written at least `checkpoint_minutes`
-    after the last (0: at every epoch's end) and at every snapshot. `runs_per_device` is how many trainings, or stacks
-    of fully connected ones, go on at a time; None: on a GPU what memory and a measurement say, or one with
-    `deterministic`; on a CPU one, or where the layers are too small for several threads one a thread.
+    job's index and its curve's new row; `stop()` is asked between steps (on a CPU by several
+    threads): where it says so, checkpoints are written and `Interrupted` is raised. With `deterministic`, a repeat on
+    this machine is bit-equal, however often interrupted. `finished(job, result)` is called as soon as a job is through.
+    A checkpoint is written at least `checkpoint_minutes` after the last (0: at every epoch's end) and at every
+    snapshot. `runs_per_device` is how many trainings, or stacks of fully connected ones, go on at a time; None: on a
+    GPU what memory and a measurement say, or one with `deterministic`; on a CPU one, or where the layers are too small
+    for several threads one a thread.
     Raises `UserError` for an unknown device or precision, and for a recipe that does not fit the data.
     """
     where = resolve_device(device)
@@ -88,32 +90,36 @@ def train(
     watch = Watch(
         stop or (lambda: False), progress or (lambda job, row: None), checkpoint_minutes * 60, time.monotonic()
     )
-    results: dict[int, Trained] = {}
     if not jobs:
         return []
-    check_batches(jobs[0].model, train, recipe)
+    model = jobs[0].model
+    check_batches(model, train, recipe)
+    results: dict[int, Trained] = {}
+
+    def ended(group: Sequence[int], lane: Lane) -> None:
+        for number, trained in zip(group, lane.results(), strict=True):
+            results[number] = trained
+            if finished:
+                finished(number, trained)
+
     together = recipe.batch_size * (1 if deterministic else min(len(jobs), stack_size(where)))
     with (
         numerics(where, setting.precision, deterministic),
-        fitting(jobs[0].model, setting.train.input_shape, together) as spare,
+        fitting(model, setting.train.input_shape, together) as spare,
     ):
         identities = [identity(job, recipe, setting.precision, where.type, deterministic, len(train)) for job in jobs]
+        apart = False
         if where.type == "cpu":
-            runs_per_device = runs_per_device or (
-                1 if has_dropout(jobs[0].model) else spare
-            )  # its draws have one source
+            apart = not draws(model, train.input_shape) and not (deterministic and spare == 1)
+            runs_per_device = runs_per_device or (spare if apart else 1)
+            if deterministic and apart:
+                torch.set_num_threads(1)  # whatever company a training has: the rounding depends on the number
         fleet = Fleet(jobs, setting, identities, deterministic, runs_per_device)
         while lanes := fleet.launch():
             numbers = [group for group, _ in lanes]
-            if exhausted := _exhausted(lanes, watch):
+            if exhausted := _exhausted(lanes, watch, ended, apart):
                 del lanes
-                fleet.relaunch(numbers, exhausted)
-                continue
-            for group, lane in lanes:
-                for number, trained in zip(group, lane.results(), strict=True):
-                    results[number] = trained
-                    if finished:
-                        finished(number, trained)
+                fleet.relaunch([group for group in numbers if group[0] not in results], exhausted)
     return [results[number] for number in range(len(jobs))]
 
 
@@ -134,19 +140,29 @@ def check_batches(model: nn.Module, train: Dataset, recipe: Recipe) -> None:
         ) from None
 
 
-def _exhausted(lanes: Sequence[tuple[list[int], Lane]], watch: Watch) -> Exception | None:
+def _exhausted(lanes: Sequence[Numbered], watch: Watch, ended: Callable[..., None], apart: bool) -> Exception | None:
     """Trains `lanes`; the error where the device's memory was too small for them, without what they held of it."""
     try:
-        run([lane for _, lane in lanes], watch, [group for group, _ in lanes])
+        run(lanes, watch, ended, apart)
     except torch.OutOfMemoryError as error:
         return error.with_traceback(None)
     return None
 
 
-def run(lanes: Sequence[Lane], watch: Watch, numbers: Sequence[Sequence[int]]) -> None:
-    """Trains `lanes` to their ends, side by side; `numbers` are their jobs' places in the list of jobs."""
-    with Crew(lanes) as crew:
-        while active := [lane for lane in lanes if not lane.done]:
+def run(lanes: Sequence[Numbered], watch: Watch, ended: Callable[[Sequence[int], Lane], None], apart: bool) -> None:
+    """Trains `lanes`, each with its jobs' places in the list of jobs, side by side; tells `ended` of each that is done.
+
+    apart: see `Crew`.
+    """
+    going = list(lanes)
+    with Crew([lane for _, lane in lanes], apart) as crew:
+        while True:
+            for pair in [pair for pair in going if pair[1].done]:
+                going.remove(pair)
+                ended(*pair)
+            if not going:
+                return
+            active = [lane for _, lane in going]
             clock = time.perf_counter()
             crew.each(active, Lane.begin_epoch)
             while crew.steps(active, watch.halts):
@@ -158,8 +174,8 @@ def run(lanes: Sequence[Lane], watch: Watch, numbers: Sequence[Sequence[int]]) -
             _share(active, clock)
             if watch.due() or any(lane.epoch in job.snapshots for lane in active for job in lane.jobs):
                 watch.save(active)
-            for lane, lane_rows in zip(active, rows, strict=True):
-                for job, row in zip(numbers[lanes.index(lane)], lane_rows, strict=True):
+            for (group, _), lane_rows in zip(going, rows, strict=True):
+                for job, row in zip(group, lane_rows, strict=True):
                     if row is not None:
                         watch.progress(job, row)
 

@@ -256,3 +256,20 @@ def test_what_determines_a_training_is_in_its_name(keys: Keys, change: Keys) -> 
     _, (one,) = final(keys, methods="random")
     _, (other,) = final({**keys, "methods": "random", **change})
     assert one.key != other.key
+
+
+def test_what_breaks_in_training_fails_alone(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainings go on together; which of them broke shows when each is tried alone."""
+    from sanity.lane import Lane
+
+    step = Lane.take_step
+
+    def failing(self: Lane) -> None:
+        if any(job.seed == 1 for job in self.jobs):
+            raise ZeroDivisionError("seed 1")
+        step(self)
+
+    monkeypatch.setattr(Lane, "take_step", failing)
+    frame = run({**keys, "methods": "random", "seeds": "0,1,2"})
+    assert dict(zip(frame["seed"], frame["status"], strict=True)) == {0: "done", 1: "failed", 2: "done"}
+    assert set(frame["reason"].dropna()) == {"ZeroDivisionError: seed 1"}

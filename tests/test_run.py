@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from reports.__main__ import main as report
 from sanity.run import main, run
 from sanity.store import load_records
 
@@ -160,17 +159,6 @@ def test_a_larger_grid_trains_only_what_is_new(start: Start, tmp_path: Path) -> 
     assert start(seeds="0,1", checks="layerwise_rearrange,reinit") == 0
     assert before < set(records(tmp_path))
     assert len(records(tmp_path)) == 6
-
-
-def test_a_run_goes_on_from_packed_records_without_weights(start: Start, tmp_path: Path) -> None:
-    start(seeds="0")
-    packed = tmp_path / "packed"
-    assert report([str(tmp_path / "results"), "--output", str(packed), "--format", "csv", "--pack"]) == 0
-    assert {path.name for path in packed.iterdir()} == {"records.jsonl", "report.csv"}
-    assert start(results_dir=str(packed)) == 0
-    trained = [json.loads(path.read_text()) for path in packed.glob("trainings/*/record.json")]
-    assert {record["seed"] for record in trained} == {1}
-    assert sorted(load_records(packed)["seed"]) == sorted([0, 1] * (len(load_records(packed)) // 2))
 
 
 def test_dry_run_runs_nothing(start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ from sanity import recipes
 from sanity.errors import UserError
 from sanity.files import CannotWrite, write_atomically
 from sanity.recipes import Recipe
-from sanity.store import PACKED, Store, differing, identity, is_whole, load_records, pack, rows
+from sanity.store import Store, differing, identity, is_whole, load_records
 
 
 def test_identities_do_not_change_by_accident() -> None:
@@ -94,44 +94,3 @@ def test_records_are_read_without_torch(tmp_path: Path) -> None:
 def test_a_directory_without_records_is_a_clear_mistake(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no records"):
         load_records(tmp_path)
-
-
-def measured(root: Path) -> None:
-    store = Store(root)
-    curve = [{"epoch": epoch, "test_accuracy": 90 + epoch / 7, "train_loss": 0.1} for epoch in (1, 2)]
-    for name, status in (("a", "done"), ("b", "diverged")):
-        store.write(root / "cells" / f"{name}.json", {"method": name, "training": f"t{name}", "ratio": 0.9, "seed": 0})
-        store.write(root / "trainings" / f"t{name}" / "record.json", {"status": status, "curve": curve})
-    store.write(root / "cells" / "c.json", {"method": "c", "status": "failed", "reason": "it broke"})
-    store.write(root / "cells" / "d.json", {"method": "d", "training": "gone"})
-
-
-def test_packed_records_are_what_ended_and_count_where_they_are_put(tmp_path: Path) -> None:
-    measured(tmp_path / "one")
-    path = pack(tmp_path / "one", tmp_path / "two")
-    found = {row["method"]: row for row in rows(tmp_path / "two")}
-    assert {name: row["status"] for name, row in found.items()} == {"a": "done", "b": "diverged"}
-    assert found["a"]["curve"] == [90.142857, 90.285714]
-    assert [row["cell"] for row in rows(tmp_path / "two", ["b", "d"])] == ["b"]
-    before = path.read_bytes()
-    assert pack(tmp_path / "two", tmp_path / "two").read_bytes() == before
-
-
-def test_what_is_run_after_packing_joins_what_was_packed(tmp_path: Path) -> None:
-    measured(tmp_path / "one")
-    pack(tmp_path / "one", tmp_path / "two")
-    store = Store(tmp_path / "two")
-    store.write(tmp_path / "two" / "cells" / "e.json", {"method": "e", "training": "te"})
-    store.write(tmp_path / "two" / "trainings" / "te" / "record.json", {"status": "done"})
-    store.write(tmp_path / "two" / "cells" / "a.json", {"method": "a", "training": "gone"})  # asked for, not run again
-    pack(tmp_path / "two", tmp_path / "two")
-    joined = {row["method"]: row["status"] for row in rows(tmp_path / "two")}
-    assert joined == {"a": "done", "b": "diverged", "e": "done"}
-
-
-def test_packed_records_that_are_not_whole_are_a_clear_mistake(tmp_path: Path) -> None:
-    (tmp_path / PACKED).write_text('{"cell": "a", "status": "done"}\n{"cell": "b", "sta')
-    with pytest.raises(UserError, match=r"records\.jsonl: line 2 is no record"):
-        load_records(tmp_path)
-    with pytest.raises(UserError, match="no run that has ended"):
-        pack(tmp_path / "nothing", tmp_path)

@@ -138,6 +138,18 @@ def test_pictures_of_one_ratio_and_of_one_run(make_grid: Callable[..., pd.DataFr
     assert all(len(section.pictures) == 1 for section in sections)
 
 
+def test_methods_with_few_printed_numbers_share_one_picture(make_record: Callable[..., dict]) -> None:
+    """And none is drawn of a single cell that stands beside the paper's number anyway."""
+    paper = {"paper_mean": 91.0, "paper_std": float("nan"), "paper_n": 5, "paper_metric": "last", "paper_source": "T1"}
+    methods = ("snip[examples=1]", "snip[examples=10]")
+    rows = [make_record(name, "none", 0.9, seed, 90.0 + seed, **paper) for name in methods for seed in range(2)]
+    sections = {section.kind: section.pictures for section in figures.draw(summarise(pd.DataFrame(rows)))}
+    assert "accuracy" not in sections
+    (picture,) = sections["paper"]
+    assert "examples=1, 90 %" in picture.svg
+    assert "examples=10, 90 %" in picture.svg
+
+
 def test_pictures_draw_nothing_at_random(make_grid: Callable[..., pd.DataFrame]) -> None:
     summary = summarise(make_grid(ratios=[0.98], seeds=4, methods=["grasp"], checks=["none", "reinit"]))
     assert figures.draw(summary) == figures.draw(summary)

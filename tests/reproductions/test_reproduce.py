@@ -48,8 +48,9 @@ def test_from_python_the_whole_table_comes_back(tmp_path: Path) -> None:
     frame = run({**TINY, "results_dir": str(tmp_path)})
     assert frame["status"].value_counts().to_dict() == {"done": 4, "missing": 4}
     done = frame[frame["status"] == "done"]
-    assert list(done["method"]) == ["dense", "snip@lee2019"] * 2
-    assert list(done["paper_mean"]) == [98.3, 98.4] * 2
+    assert list(done["method"]) == ["dense", "dense", "snip@lee2019", "snip@lee2019"]  # in the table's order
+    assert list(done["paper_mean"]) == [98.3, 98.3, 98.4, 98.4]
+    assert list(done["seed"]) == [0, 1, 0, 1]
     assert list(frame.loc[frame["status"] == "missing", "model"]) == ["lenet_300_100"] + ["lenet5"] * 3
 
 

@@ -1,7 +1,10 @@
 """On a CPU, lanes take their steps at the same time; what goes wrong in one is said once all have stopped."""
 
+import dataclasses
 import threading
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +13,7 @@ from torch import nn
 from training_nets import digits, equal, half_mask, tiny_conv, tiny_mlp
 
 from sanity import threads
+from sanity.crew import draws
 from sanity.lane import Lane
 from sanity.recipes import Recipe
 from sanity.training import Interrupted, Job, Trained, train
@@ -19,9 +23,18 @@ RECIPE = Recipe(epochs=2, batch_size=16)
 pytestmark = pytest.mark.usefixtures("two_threads")
 
 
-def fit(count: int = 2, build: Callable[[int], nn.Module] = tiny_conv, **options: Any) -> list[Trained]:
+class Noisy(nn.Module):
+    """Draws without any module of torch's that is known for it."""
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return nn.functional.dropout(inputs, 0.2, self.training)
+
+
+def fit(
+    count: int = 2, build: Callable[[int], nn.Module] = tiny_conv, recipe: Recipe = RECIPE, **options: Any
+) -> list[Trained]:
     jobs = [Job(build(seed), half_mask(build(seed)), seed) for seed in range(count)]
-    return train(jobs, *digits(), RECIPE, **{"device": "cpu", "precision": "fp32", **options})
+    return train(jobs, *digits(), recipe, **{"device": "cpu", "precision": "fp32", **options})
 
 
 def most_at_a_time(monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -71,6 +84,69 @@ def test_large_layers_share_the_threads_instead_unless_they_are_stacks() -> None
     assert threads.to_spare(tiny_conv(), (1, 8, 8), 16) == 2
     assert threads.to_spare(tiny_conv(), (1, 8, 8), 10**6) == 1
     assert threads.to_spare(tiny_mlp(), (1, 8, 8), 10**6) == 2
+
+
+@pytest.mark.parametrize("source", [nn.Dropout(0.1), nn.RReLU(), Noisy()])
+def test_networks_that_draw_are_known_by_what_they_do(source: nn.Module) -> None:
+    before = torch.get_rng_state()
+    net = nn.Sequential(tiny_conv(), source)
+    weights = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    assert draws(net, (1, 8, 8))
+    assert not draws(tiny_conv(), (1, 8, 8))
+    assert torch.equal(before, torch.get_rng_state())
+    assert equal(weights, net.state_dict())
+
+
+@pytest.mark.parametrize("width", [None, 2])
+def test_networks_that_draw_repeat_to_the_bit(width: int | None) -> None:
+    one, other = (
+        fit(2, lambda seed: nn.Sequential(tiny_conv(seed), Noisy()), deterministic=True, runs_per_device=width)
+        for _ in range(2)
+    )
+    assert all(equal(a.weights, b.weights) for a, b in zip(one, other, strict=True))
+
+
+def test_company_changes_no_bit_of_a_deterministic_training() -> None:
+    def wide(seed: int) -> nn.Module:
+        torch.manual_seed(seed)
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, 8192), nn.ReLU(), nn.Linear(8192, 10))
+
+    recipe = dataclasses.replace(RECIPE, batch_size=90)
+    assert not threads.is_small(wide(0), (1, 8, 8), 90)
+    alone, beside = (fit(count, wide, deterministic=True, recipe=recipe)[0] for count in (1, 2))
+    assert equal(alone.weights, beside.weights)
+
+
+def test_what_is_through_is_said_while_others_go_on() -> None:
+    jobs = [Job(tiny_conv(seed), None, seed, epochs=epochs) for seed, epochs in enumerate((1, 6))]
+    said: list[int] = []
+    asked = iter(range(10_000))
+    with pytest.raises(Interrupted):
+        train(jobs, *digits(), RECIPE, device="cpu", finished=lambda job, _: said.append(job),
+              stop=lambda: bool(said) and next(asked) > 8)  # fmt: skip
+    assert said == [0]
+
+
+def test_lanes_stopped_at_different_steps_go_on_as_if_never_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def jobs(folder: Path | None) -> list[Job]:
+        return [Job(tiny_conv(seed), None, seed, directory=folder and folder / str(seed)) for seed in range(2)]
+
+    expected = train(jobs(None), *digits(), RECIPE, device="cpu", precision="fp32")
+    step, taken = Lane.take_step, {0: 0, 1: 0}
+
+    def counted(self: Lane) -> None:
+        step(self)
+        taken[self.jobs[0].seed] += 1
+        time.sleep(0.002 * self.jobs[0].seed)  # the second falls behind
+
+    monkeypatch.setattr(Lane, "take_step", counted)
+    with pytest.raises(Interrupted):
+        train(jobs(tmp_path), *digits(), RECIPE, device="cpu", precision="fp32", stop=lambda: taken[0] >= 4)
+    assert taken[0] > taken[1]
+    results = train(jobs(tmp_path), *digits(), RECIPE, device="cpu", precision="fp32")
+    assert all(equal(one.weights, other.weights) for one, other in zip(results, expected, strict=True))
 
 
 def test_an_error_in_one_lane_ends_all(monkeypatch: pytest.MonkeyPatch) -> None:

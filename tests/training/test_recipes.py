@@ -55,7 +55,7 @@ def test_a_recipe_has_its_papers_numbers(name: str, model: str, dataset: str, nu
 
 def test_lee2019_decays_every_25k_iterations_of_its_540_step_epochs() -> None:
     milestones = recipes.get("lee2019", "lenet_300_100", "mnist").milestones
-    assert [round(milestone * 540) for milestone in milestones] == [25_000, 50_000, 75_000, 100_000, 125_000]
+    assert milestones == tuple(step / 540 for step in (25_000, 50_000, 75_000, 100_000, 125_000))
 
 
 def test_the_code_of_lee2019_decays_images_in_colour_four_times() -> None:
