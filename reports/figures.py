@@ -183,8 +183,10 @@ def _attribute(text: str) -> str:
 def _alt(kind: str, title: str, cells: Sequence[Cell]) -> str:
     """The picture in words, with the numbers that it draws as far as a listener can follow."""
 
+    named = dict(zip(map(id, cells), plots.labels(cells), strict=True))
+
     def told(cell: Cell) -> str:
-        where = f"{cell.check} at {percent(cell.ratio)}"
+        where = named[id(cell)].replace("\n", " ")
         if kind == "overlap":
             return f"{where} {share(cell.overlap)}, by chance {share(cell.expected_overlap)}"
         if kind == "paper" and cell.paper:

@@ -130,11 +130,11 @@ def paper(axes: Axes, cells: Sequence[Cell], look: Look) -> None:
 
 
 def _rows(axes: Axes, cells: Sequence[Cell]) -> None:
-    axes.set_yticks(range(len(cells)), _labels(cells))
+    axes.set_yticks(range(len(cells)), labels(cells))
     axes.set_ylim(len(cells) - 0.5, -0.5)
 
 
-def _labels(cells: Sequence[Cell]) -> list[str]:
+def labels(cells: Sequence[Cell]) -> list[str]:
     """What tells the cells apart: check and ratio; of several methods their names, or only their options where these
     are all that differs."""
     methods = list(dict.fromkeys(cell.method for cell in cells))
