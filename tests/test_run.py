@@ -1,49 +1,18 @@
 """The command line: one clear line for a mistake, a table of numbers that ran, nothing trained twice."""
 
-import importlib
 import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from PIL import Image
+from small_runs import TINY, Start, records
 
 from sanity.run import main, run
-from sanity.store import load_records
-
-TINY = {
-    "model": "lenet_300_100",
-    "recipe.epochs": "2",
-    "dataset.limit": "200",
-    "dataset.test_limit": "100",
-    "ratio": "0.9",
-    "seeds": "0,1",
-    "methods": "snip",
-    "precision": "fp32",
-}
-Start = Callable[..., int]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Start:
-    def started(**keys: str) -> int:
-        words = {
-            **TINY,
-            "results_dir": str(tmp_path / "results"),
-            **{key.replace("__", "."): value for key, value in keys.items()},
-        }
-        return main([f"{key}={value}" for key, value in words.items()])
-
-    return started
-
-
-def records(root: Path) -> list[Path]:
-    return sorted(root.glob("results/trainings/*/record.json"))
 
 
 @pytest.mark.parametrize(
@@ -178,92 +147,6 @@ def test_the_plan_counts_what_is_then_trained(start: Start, tmp_path: Path, caps
     assert len(records(tmp_path)) == ahead
     assert start(dry_run="true", **keys) == 0
     assert "0 trainings ahead" in capsys.readouterr().out
-
-
-def test_a_method_that_breaks_is_shown_and_the_grid_goes_on(
-    start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "broken_method.py").write_text(
-        "import torch\nfrom methods.base import Method\n"
-        "class Broken(Method):\n"
-        "    def saliency(self, net, batches, generator):\n"
-        "        return {n: torch.full_like(w, float('nan')) for n, w in self.targets(net).items()}\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    assert start(methods="broken_method:Broken,random", seeds="0") == 1
-    said = capsys.readouterr()
-    assert "NaN" in said.err
-    assert len(records(tmp_path)) == 2
-    assert "Random" in said.out
-
-
-BROKEN = """
-import torch
-from methods.base import Method
-
-class Sometimes(Method):
-    def saliency(self, net, batches, generator):
-        if torch.rand((), generator=generator) < 0.5:
-            raise OSError("the licence server is away")
-        return {name: weight.detach() for name, weight in self.targets(net).items()}
-"""
-
-
-def test_a_run_that_failed_stays_in_every_report(
-    start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "fickle.py").write_text(BROKEN)
-    monkeypatch.syspath_prepend(tmp_path)
-    assert start(methods="fickle:Sometimes", seeds="0,1,2,3,4,5", checks="none") == 1
-    said = " ".join(capsys.readouterr().out.split())
-    failed = len(list(tmp_path.glob("results/cells/*.json"))) - len(records(tmp_path))
-    assert 0 < failed < 6
-    assert f"{failed} of 6 runs failed: OSError: the licence server is away" in said
-    report = next((tmp_path / "results" / "reports").iterdir())
-    assert "the licence server is away" in (report / "report.md").read_text()
-    assert "the licence server is away" in (report / "report.html").read_text()
-    assert list(load_records(tmp_path / "results")["status"]).count("failed") == failed
-
-
-def test_results_of_other_code_under_one_name_are_not_shown(
-    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.syspath_prepend(tmp_path)
-    for sign in ("", "-"):
-        (tmp_path / "edited.py").write_text(
-            "from methods.base import Method\n"
-            "class Edited(Method):\n"
-            "    def saliency(self, net, batches, generator):\n"
-            f"        return {{name: {sign}w.detach().abs() for name, w in self.targets(net).items()}}\n"
-        )
-        sys.modules.pop("edited", None)
-        importlib.invalidate_caches()
-        assert start(methods="edited:Edited", seeds="0", checks="none") == 0
-    assert len(records(tmp_path)) == 2
-
-
-def test_a_dense_network_that_diverged_is_said_and_trained_once(
-    start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    options = {"rewind": "weights", "rewind_epoch": "1"}
-    keys = {"recipe__lr": "1e30", "recipe__schedule": "constant", "seeds": "0", "methods": "partially_trained"}
-    keys |= {f"partially_trained__{name}": value for name, value in options.items()}
-    assert start(**keys) == 1
-    assert "the training that it starts from diverged in epoch 1" in " ".join(capsys.readouterr().out.split())
-    (record,) = records(tmp_path)
-    before = record.stat().st_mtime_ns
-    assert start(**keys) == 1
-    assert record.stat().st_mtime_ns == before
-
-
-def test_a_diverged_run_is_recorded_and_shown(start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    keys = {"recipe__lr": "1e30", "recipe__schedule": "constant", "seeds": "0", "checks": "none"}
-    assert start(**keys) == 0
-    record = json.loads(records(tmp_path)[0].read_text())
-    assert record["status"] == "diverged"
-    assert record["diverged_epoch"] == 1
-    assert record["last_test_accuracy"] is None
-    assert "diverged" in capsys.readouterr().out
 
 
 def test_a_record_says_how_it_was_made(start: Start, tmp_path: Path) -> None:

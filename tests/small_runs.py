@@ -1,0 +1,20 @@
+"""Small runs from the command line, for tests: the keys, and what they leave on disk."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+TINY = {
+    "model": "lenet_300_100",
+    "recipe.epochs": "2",
+    "dataset.limit": "200",
+    "dataset.test_limit": "100",
+    "ratio": "0.9",
+    "seeds": "0,1",
+    "methods": "snip",
+    "precision": "fp32",
+}
+Start = Callable[..., int]
+
+
+def records(root: Path) -> list[Path]:
+    return sorted(root.glob("results/trainings/*/record.json"))
