@@ -201,12 +201,17 @@ def pack(root: Path | str, directory: Path | str) -> Path:
     ended = list(both.values())
     if not ended:
         raise UserError(f"results_dir={root}: holds no run that has ended")
-    order = ("dataset", "model", "recipe", "method", "check", "ratio", "seed", "cell")
-    ended.sort(key=lambda row: [str(row.get(key)) for key in order])
+    ended.sort(key=_place)
     lines = [json.dumps(_plain({**row, "curve": _accuracies(row.get("curve"))}), allow_nan=False) for row in ended]
     path = Path(directory) / PACKED
     write_atomically(path, "\n".join(lines) + "\n")
     return path
+
+
+def _place(row: Mapping[str, Any]) -> list[str]:
+    """What rows are sorted by, so that the same records come in the same order from every folder."""
+    order = ("dataset", "model", "recipe", "method", "check", "ratio", "seed", "cell")
+    return [str(row.get(key)) for key in order]
 
 
 def _accuracies(curve: Any) -> Any:
@@ -217,13 +222,13 @@ def _accuracies(curve: Any) -> Any:
 
 
 def load_records(root: Path | str) -> "pd.DataFrame":
-    """Every record of a results directory as a frame, one row a cell.
+    """Every record of a results directory as a frame, one row a cell, sorted by what the cells are.
 
-    Raises `UserError` where the directory holds none.
+    Raises `UserError` where the directory holds none, and for packed records that are not whole.
     """
     import pandas as pd
 
-    found = rows(root)
+    found = sorted(rows(root), key=_place)
     if not found:
         raise UserError(f"results_dir={root}: holds no records; run `python -m sanity.run` first")
     return pd.DataFrame(found)

@@ -87,6 +87,16 @@ def test_packed_records_that_are_not_whole_are_a_clear_mistake(tmp_path: Path, c
     assert report([str(tmp_path)]) == 2
 
 
+def test_records_come_in_the_order_of_what_they_are(tmp_path: Path) -> None:
+    store = Store(tmp_path / "one")
+    for name, check, seed in (("k1", "reinit", 0), ("k2", "none", 1), ("k3", "none", 0)):
+        store.write(store.root / "cells" / f"{name}.json", {"check": check, "seed": seed, "training": name})
+        store.write(store.root / "trainings" / name / "record.json", {"status": "done"})
+    pack(tmp_path / "one", tmp_path / "two")
+    for folder in ("one", "two"):
+        assert list(load_records(tmp_path / folder)["cell"]) == ["k3", "k2", "k1"]
+
+
 def test_nothing_that_ended_is_nothing_to_pack(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no run that has ended"):
         pack(tmp_path / "nothing", tmp_path)
