@@ -38,6 +38,19 @@ def test_the_example_of_a_method_is_a_method(tmp_path: Path, monkeypatch: pytest
     assert kept(mask) == round(0.1 * size(mask))
 
 
+def test_every_measured_number_is_in_a_report() -> None:
+    reports = [path.read_text() for path in README.parent.glob("reproductions/measured/*/report.md")]
+    lines = [line for report in reports for line in report.splitlines()]
+    table = re.findall(r"^\| (?:Table|Figure) \d.*\|$", TEXT, re.MULTILINE)
+    assert len(table) == 8
+    for row in table:
+        numbers = [cell.strip() for cell in row.strip("|").split("|")][1:]
+        assert any(all(f"| {number} |" in line for number in numbers) for line in lines), row
+    section = TEXT[TEXT.index("## What was measured") : TEXT.index("## Adding a method")]
+    for number in re.findall(r"(?:\N{MINUS SIGN}|\+)?\d+\.\d\d ± \d\.\d\d", section):
+        assert any(number in line for line in lines), number
+
+
 def test_every_file_that_it_names_is_there() -> None:
     for name in re.findall(r"\]\(([^)#:]+)\)", TEXT) + re.findall(r"`((?:methods|checks)/\w+\.py)`", TEXT):
         assert (README.parent / name).exists(), name

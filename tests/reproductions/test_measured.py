@@ -1,0 +1,62 @@
+"""What was measured and is kept in the repository: whole, with its circumstances, and the same in every file."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from reports.__main__ import main
+from sanity.config import pairs
+from sanity.grid import cells
+from sanity.reproduce import requested
+from sanity.store import rows
+
+MEASURED = Path(__file__).parents[2] / "reproductions" / "measured"
+FOLDERS = sorted(path.parent for path in MEASURED.glob("*/records.jsonl"))
+TEXT = (MEASURED / "README.md").read_text(encoding="utf-8").replace("\\\n", " ")
+
+
+def commands(module: str, folder: Path) -> list[list[str]]:
+    """The words after `python -m MODULE` in the commands about `folder` that the README gives."""
+    lines = re.findall(rf"^ +python -m {re.escape(module)} (.*)$", TEXT, re.MULTILINE)
+    return [words for words in map(shlex.split, lines) if any(word.endswith(f"/{folder.name}") for word in words)]
+
+
+def test_every_folder_is_named_and_every_named_folder_is_there() -> None:
+    named = re.findall(r"^## `(\S+)`", TEXT, re.MULTILINE)
+    assert sorted(named) == [folder.name for folder in FOLDERS]
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_every_run_says_how_it_was_made(folder: Path) -> None:
+    for row in rows(folder):
+        assert row["status"] in ("done", "diverged")
+        assert all(
+            row[key] for key in ("device", "versions", "commit", "wall_s", "started", "precision", "data_digest")
+        )
+        if row["status"] == "done":
+            assert row["last_test_accuracy"] == pytest.approx(row["curve"][-1], abs=1e-6)
+            assert row["best_test_accuracy"] == pytest.approx(max(row["curve"]), abs=1e-6)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_the_command_beside_it_asks_for_what_was_run(folder: Path) -> None:
+    asked = {
+        (config.model, cell.method.label, cell.check.label, round(cell.ratio, 9), cell.seed)
+        for words in commands("sanity.run", folder)
+        for config in requested(pairs(words)).configs
+        for cell in cells(config)
+    }
+    run = {(row["model"], row["method"], row["check"], round(row["ratio"], 9), row["seed"]) for row in rows(folder)}
+    assert run <= asked
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_the_report_is_made_from_the_records(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(MEASURED.parents[1])
+    (words,) = commands("reports", folder)
+    assert main([*(word for word in words if word != "--pack"), "--output", str(tmp_path), "--quiet"]) == 0
+    assert (tmp_path / "report.csv").read_text() == (folder / "report.csv").read_text()
+    names = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert names == {path.name for path in (folder / "figures").iterdir()}
