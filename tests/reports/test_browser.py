@@ -35,7 +35,9 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def page(browser: Any, frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    path = reports.write(frame, tmp_path_factory.mktemp("report"), command="synthetic", formats=["html"])["html"]
+    title = "A table (not as published: recipe.milestones=46.2962963,92.5925926,138.8888889)"  # no place to break it
+    folder = tmp_path_factory.mktemp("report")
+    path = reports.write(frame, folder, command="synthetic", title=title, formats=["html"])["html"]
     return _open(browser, path)
 
 
