@@ -124,21 +124,37 @@ def _answer(setting: tuple[str, str, str], summary: Summary) -> Answer | None:
     if not compared:
         return None
     checks = tuple(dict.fromkeys(cell.check for cell in compared))
-    rows: dict[tuple[str, float], dict[str, Cell]] = {}
-    findings: dict[str, list[Finding]] = {}
-    for cell in compared:
-        rows.setdefault((cell.method, cell.ratio), {})[cell.check] = cell
-        verdict = cell.comparison.verdict if cell.comparison else ""
-        findings.setdefault(cell.method, []).append(Finding(verdict, sentence(cell, summary)))
-    return Answer(
-        setting_name(setting),
-        checks,
-        tuple(
-            (f"{method_name(method)} {percent(ratio)}", tuple(_entry(found.get(check)) for check in checks))
-            for (method, ratio), found in rows.items()
-        ),
-        tuple((method_name(method), tuple(found)) for method, found in findings.items()),
-    )
+    rows: list[tuple[str, tuple[Value | None, ...]]] = []
+    findings: dict[str, tuple[Finding, ...]] = {}
+    for method in dict.fromkeys(cell.method for cell in compared):
+        at: dict[float, dict[str, Cell]] = {}
+        for cell in compared:
+            if cell.method == method:
+                at.setdefault(cell.ratio, {})[cell.check] = cell
+        absent = [ratio for ratio, found in at.items() if all(map(_is_missing, found.values()))]
+        folded = absent if len(absent) > 1 else []  # a table that is run in part would be little else
+        told = {ratio: found for ratio, found in at.items() if ratio not in folded}
+        for ratio, found in told.items():
+            rows.append((f"{method_name(method)} {percent(ratio)}", tuple(_entry(found.get(one)) for one in checks)))
+        said = [
+            Finding(_verdict_of(cell), sentence(cell, summary)) for found in told.values() for cell in found.values()
+        ]
+        if folded:
+            rows.append(
+                (f"{method_name(method)}, {len(folded)} other ratios", (Value("", verdict="missing"),) * len(checks))
+            )
+            where = ", ".join(map(percent, folded))
+            said.append(Finding("missing", f"{method_name(method)} has not been compared at {where}: no run is there."))
+        findings[method_name(method)] = tuple(said)
+    return Answer(setting_name(setting), checks, tuple(rows), tuple(findings.items()))
+
+
+def _verdict_of(cell: Cell) -> str:
+    return cell.comparison.verdict if cell.comparison else ""
+
+
+def _is_missing(cell: Cell) -> bool:
+    return _verdict_of(cell) == "missing"
 
 
 def _entry(cell: Cell | None) -> Value | None:

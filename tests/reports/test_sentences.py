@@ -145,3 +145,21 @@ def test_a_table_shows_no_column_that_says_nothing(make_record: Callable[..., di
     assert others == ["\N{MINUS SIGN}2.05 (best)", ""]
     stated = beside_paper(make_record, paper_metric="best").iloc[:2]
     assert "delta of the other" not in assemble(stated, summarise(stated)).tables[1].columns
+
+
+def test_ratios_without_any_run_are_folded_into_one_line_of_the_answer(make_record: Callable[..., dict]) -> None:
+    from reports.content import assemble
+    from reports.statistics import summarise
+
+    rows = [make_record("snip", check, 0.9, seed, 96.0) for check in ("none", "reinit") for seed in range(3)]
+    gone = {"status": "missing", "best_test_accuracy": math.nan}
+    rows += [
+        make_record("snip", check, ratio, 0, math.nan, **gone) for ratio in (0.5, 0.98) for check in ("none", "reinit")
+    ]
+    frame = pd.DataFrame(rows)
+    content = assemble(frame, summarise(frame))
+    (answer,) = content.answers
+    assert [label for label, _ in answer.rows] == ["SNIP 90 %", "SNIP, 2 other ratios"]
+    ((_, findings),) = answer.findings
+    assert findings[-1].text == "SNIP has not been compared at 50 %, 98 %: no run is there."
+    assert len(content.tables[0].rows) == 6  # the table itself folds nothing
