@@ -19,12 +19,18 @@ TINY: dict[str, Any] = {
 }  # fmt: skip
 
 
-def measured(root: Path) -> None:
+def ended(root: Path, name: str, status: str = "done", **cell: Any) -> None:
+    """A cell `name` and the training that it led to."""
     store = Store(root)
     curve = [{"epoch": epoch, "test_accuracy": 90 + epoch / 7, "train_loss": 0.1} for epoch in (1, 2)]
-    for name, status in (("a", "done"), ("b", "diverged")):
-        store.write(root / "cells" / f"{name}.json", {"method": name, "training": f"t{name}", "ratio": 0.9, "seed": 0})
-        store.write(root / "trainings" / f"t{name}" / "record.json", {"status": status, "curve": curve})
+    store.write(root / "cells" / f"{name}.json", {"method": name, "training": f"t{name}", **cell})
+    store.write(root / "trainings" / f"t{name}" / "record.json", {"status": status, "curve": curve})
+
+
+def measured(root: Path) -> None:
+    ended(root, "a")
+    ended(root, "b", "diverged")
+    store = Store(root)
     store.write(root / "cells" / "c.json", {"method": "c", "status": "failed", "reason": "it broke"})
     store.write(root / "cells" / "d.json", {"method": "d", "training": "gone"})
 
@@ -43,10 +49,10 @@ def test_packed_records_are_what_ended_and_count_where_they_are_put(tmp_path: Pa
 def test_what_is_run_after_packing_joins_what_was_packed(tmp_path: Path) -> None:
     measured(tmp_path / "one")
     pack(tmp_path / "one", tmp_path / "two")
-    store = Store(tmp_path / "two")
-    store.write(tmp_path / "two" / "cells" / "e.json", {"method": "e", "training": "te"})
-    store.write(tmp_path / "two" / "trainings" / "te" / "record.json", {"status": "done"})
-    store.write(tmp_path / "two" / "cells" / "a.json", {"method": "a", "training": "gone"})  # asked for, not run again
+    ended(tmp_path / "two", "e")
+    Store(tmp_path / "two").write(
+        tmp_path / "two" / "cells" / "a.json", {"method": "a", "training": "gone"}
+    )  # asked for, not run again
     pack(tmp_path / "two", tmp_path / "two")
     joined = {row["method"]: row["status"] for row in rows(tmp_path / "two")}
     assert joined == {"a": "done", "b": "diverged", "e": "done"}
@@ -55,9 +61,7 @@ def test_what_is_run_after_packing_joins_what_was_packed(tmp_path: Path) -> None
 def test_packing_keeps_what_the_file_held_before(tmp_path: Path) -> None:
     measured(tmp_path / "one")
     pack(tmp_path / "one", tmp_path / "kept")
-    store = Store(tmp_path / "two")
-    store.write(tmp_path / "two" / "cells" / "z.json", {"method": "z", "training": "tz"})
-    store.write(tmp_path / "two" / "trainings" / "tz" / "record.json", {"status": "done"})
+    ended(tmp_path / "two", "z")
     pack(tmp_path / "two", tmp_path / "kept")
     assert {row["method"] for row in rows(tmp_path / "kept")} == {"a", "b", "z"}
 
@@ -88,10 +92,8 @@ def test_packed_records_that_are_not_whole_are_a_clear_mistake(tmp_path: Path, c
 
 
 def test_records_come_in_the_order_of_what_they_are(tmp_path: Path) -> None:
-    store = Store(tmp_path / "one")
     for name, check, seed in (("k1", "reinit", 0), ("k2", "none", 1), ("k3", "none", 0)):
-        store.write(store.root / "cells" / f"{name}.json", {"check": check, "seed": seed, "training": name})
-        store.write(store.root / "trainings" / name / "record.json", {"status": "done"})
+        ended(tmp_path / "one", name, method="snip", check=check, seed=seed)
     pack(tmp_path / "one", tmp_path / "two")
     for folder in ("one", "two"):
         assert list(load_records(tmp_path / folder)["cell"]) == ["k3", "k2", "k1"]
