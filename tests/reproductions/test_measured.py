@@ -28,6 +28,16 @@ def test_every_folder_is_named_and_every_named_folder_is_there() -> None:
     assert sorted(named) == [folder.name for folder in FOLDERS]
 
 
+def test_the_readme_says_how_far_a_hundred_epochs_are_from_250() -> None:
+    cells: dict[tuple[str, float], list[float]] = {}
+    for row in rows(MEASURED / "lee2019_table1"):
+        assert len(row["curve"]) == 250
+        cells.setdefault((row["method"], row["ratio"]), []).append(row["curve"][99] - row["curve"][-1])
+    mean = max(abs(sum(gaps)) / len(gaps) for gaps in cells.values())
+    single = max(abs(gap) for gaps in cells.values() for gap in gaps)
+    assert f"to {mean:.3f} points (a single run: to {single:.2f})" in " ".join(TEXT.split())
+
+
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_every_run_says_how_it_was_made(folder: Path) -> None:
     for row in rows(folder):
