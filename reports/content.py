@@ -68,13 +68,16 @@ class Finding:
     text: str
 
 
+Row = tuple[str, tuple["Value | None", ...]]
+
+
 @dataclass(frozen=True)
 class Answer:
     """The verdicts of one setting: a matrix, (method at ratio) x check, and a sentence for each of its entries."""
 
     setting: str
     checks: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[Value | None, ...]], ...]
+    rows: tuple[Row, ...]
     findings: tuple[tuple[str, tuple[Finding, ...]], ...]  # by method
 
     @property
@@ -124,29 +127,31 @@ def _answer(setting: tuple[str, str, str], summary: Summary) -> Answer | None:
     if not compared:
         return None
     checks = tuple(dict.fromkeys(cell.check for cell in compared))
-    rows: list[tuple[str, tuple[Value | None, ...]]] = []
+    rows: list[Row] = []
     findings: dict[str, tuple[Finding, ...]] = {}
     for method in dict.fromkeys(cell.method for cell in compared):
-        at: dict[float, dict[str, Cell]] = {}
-        for cell in compared:
-            if cell.method == method:
-                at.setdefault(cell.ratio, {})[cell.check] = cell
-        absent = [ratio for ratio, found in at.items() if all(map(_is_missing, found.values()))]
-        folded = absent if len(absent) > 1 else []  # a table that is run in part would be little else
-        told = {ratio: found for ratio, found in at.items() if ratio not in folded}
-        for ratio, found in told.items():
+        own = [cell for cell in compared if cell.method == method]
+        absent = _without_runs(own)
+        told = [cell for cell in own if cell.ratio not in absent]
+        for ratio in dict.fromkeys(cell.ratio for cell in told):
+            found = {cell.check: cell for cell in told if cell.ratio == ratio}
             rows.append((f"{method_name(method)} {percent(ratio)}", tuple(_entry(found.get(one)) for one in checks)))
-        said = [
-            Finding(_verdict_of(cell), sentence(cell, summary)) for found in told.values() for cell in found.values()
-        ]
-        if folded:
-            rows.append(
-                (f"{method_name(method)}, {len(folded)} other ratios", (Value("", verdict="missing"),) * len(checks))
-            )
-            where = ", ".join(map(percent, folded))
+        said = [Finding(_verdict_of(cell), sentence(cell, summary)) for cell in told]
+        if absent:
+            nothing = Value("", verdict="missing")
+            rows.append((f"{method_name(method)}, {len(absent)} other ratios", (nothing,) * len(checks)))
+            where = ", ".join(map(percent, absent))
             said.append(Finding("missing", f"{method_name(method)} has not been compared at {where}: no run is there."))
         findings[method_name(method)] = tuple(said)
     return Answer(setting_name(setting), checks, tuple(rows), tuple(findings.items()))
+
+
+def _without_runs(cells: Sequence[Cell]) -> list[float]:
+    """The ratios of a method that nothing is there to compare at, where they are several: a table that is run in part
+    would be little else."""
+    present = {cell.ratio for cell in cells if not _is_missing(cell)}
+    absent = [ratio for ratio in dict.fromkeys(cell.ratio for cell in cells) if ratio not in present]
+    return absent if len(absent) > 1 else []
 
 
 def _verdict_of(cell: Cell) -> str:

@@ -96,12 +96,15 @@ class Reproduction:
     def _places(self, records: pd.DataFrame) -> pd.Series:
         """Where each record's cell stands in the table; for one that it does not have the number of its cells."""
         cells = self.cells()
-        known = sorted(set(cells["ratio"]))
         places = {cell: place for place, cell in enumerate(cells[CELL].itertuples(index=False, name=None))}
-        names = records[CELL[:4]].itertuples(index=False, name=None)
-        ratios = [grid.nearest(ratio, known) for ratio in records["ratio"].astype(float)]
-        found = [places.get((*name, ratio), len(places)) for name, ratio in zip(names, ratios, strict=True)]
-        return pd.Series(found, index=records.index, dtype=int)
+        named = records[CELL[:4]].assign(ratio=self._ratios(records)).itertuples(index=False, name=None)
+        return pd.Series([places.get(cell, len(places)) for cell in named], index=records.index, dtype=int)
+
+    def _ratios(self, records: pd.DataFrame) -> pd.Series:
+        """The table's own ratio for each record's, which may be rounded; -1 for one that it does not have."""
+        known = sorted(set(self.cells()["ratio"]))
+        exact = [grid.nearest(ratio, known) for ratio in records["ratio"].astype(float)]
+        return pd.Series([-1.0 if ratio is None else ratio for ratio in exact], index=records.index, dtype=float)
 
     def attach(self, records: pd.DataFrame) -> pd.DataFrame:
         """Our records with the columns paper_*, and a row of status "missing" for each cell of the grid without any.
@@ -111,9 +114,7 @@ class Reproduction:
         cell without a number is `UNSEEN`.
         """
         cells = self.cells()
-        known = sorted(set(cells["ratio"]))
-        exact = [grid.nearest(ratio, known) for ratio in records["ratio"].astype(float)]
-        snapped = pd.Series([-1.0 if ratio is None else ratio for ratio in exact], index=records.index, dtype=float)
+        snapped = self._ratios(records)
         ours = records.drop(columns=PAPER, errors="ignore").assign(_ratio=snapped)
         printed = cells[CELL].merge(self.numbers, on=CELL, how="left", validate="one_to_one")
         printed["paper_source"] = printed["paper_source"].fillna(UNSEEN)

@@ -37,8 +37,11 @@ def is_small(model: nn.Module, input_shape: Sequence[int], examples: int) -> boo
 def to_spare(model: nn.Module, input_shape: Sequence[int], examples: int) -> int:
     """How many trainings, by steps of so many examples, make the best of the threads: one a thread, or one where a
     layer's work is worth sharing. Stacks of linear layers are small in memory, and quicker each in its own thread."""
-    alone = can_stack(model) or is_small(model, input_shape, examples)
-    return torch.get_num_threads() if alone else 1
+    return _spare(model, is_small(model, input_shape, examples))
+
+
+def _spare(model: nn.Module, small: bool) -> int:
+    return torch.get_num_threads() if small or can_stack(model) else 1
 
 
 @contextmanager
@@ -48,8 +51,9 @@ def fitting(model: nn.Module, input_shape: Sequence[int], examples: int) -> Iter
     Gives what `to_spare` says.
     """
     before = torch.get_num_threads()
-    spare = to_spare(model, input_shape, examples)
-    if is_small(model, input_shape, examples):
+    small = is_small(model, input_shape, examples)
+    spare = _spare(model, small)
+    if small:
         torch.set_num_threads(1)
     try:
         yield spare

@@ -76,13 +76,12 @@ def train(
     """Trains every job (all of one architecture) on `train` by `recipe` and tests it after each epoch on `test`.
 
     Jobs with a directory go on from the checkpoint there. `progress(job, row)` is called at each epoch's end with the
-    job's index and its curve's new row; `stop()` is asked between steps (on a CPU by several
-    threads): where it says so, checkpoints are written and `Interrupted` is raised. With `deterministic`, a repeat on
-    this machine is bit-equal, however often interrupted. `finished(job, result)` is called as soon as a job is through.
-    A checkpoint is written at least `checkpoint_minutes` after the last (0: at every epoch's end) and at every
-    snapshot. `runs_per_device` is how many trainings, or stacks of fully connected ones, go on at a time; None: on a
-    GPU what memory and a measurement say, or one with `deterministic`; on a CPU one, or where the layers are too small
-    for several threads one a thread.
+    job's index and its curve's new row; `stop()` is asked between steps (on a CPU by several threads): where it says
+    so, checkpoints are written and `Interrupted` is raised. With `deterministic`, a repeat on this machine is
+    bit-equal, however often interrupted. `finished(job, result)` is called as soon as a job is through. A checkpoint is
+    written at least `checkpoint_minutes` after the last (0: at every epoch's end) and at every snapshot.
+    `runs_per_device` is how many trainings, or stacks of fully connected ones, go on at a time; None: on a GPU what
+    memory and a measurement say, or one with `deterministic`; on a CPU one, or one a thread where layers are small.
     Raises `UserError` for an unknown device or precision, and for a recipe that does not fit the data.
     """
     where = resolve_device(device)
@@ -132,7 +131,8 @@ def check_batches(model: nn.Module, train: Dataset, recipe: Recipe) -> None:
         return
     net = copy.deepcopy(model).train()
     try:
-        net(torch.zeros(1, *train.input_shape, device=next(net.parameters()).device))
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            net(torch.zeros(1, *train.input_shape, device=next(net.parameters()).device))
     except ValueError as error:
         raise UserError(
             f"recipe.batch_size={recipe.batch_size}: the last batch of {count} examples holds one, which batch norm "
