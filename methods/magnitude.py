@@ -30,6 +30,6 @@ class Magnitude(Method):
         if self.layers == "all":
             return scores
         convolutions = [score for score in scores.values() if score.dim() == 4]
-        above = max((float(score.max()) for score in convolutions), default=0.0)
+        above = torch.stack([score.max() for score in convolutions]).max() if convolutions else 0.0
         sign = -1 if self.invert else 1
         return {name: score if score.dim() == 4 else sign * (above + 1 + score) for name, score in scores.items()}

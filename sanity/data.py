@@ -74,7 +74,7 @@ class Dataset:
     def normalise(self, examples: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         """(examples / 255 - mean) / std for uint8 `examples` (n, C, H, W); computed in float32 at least."""
         exact = torch.promote_types(dtype, torch.float32)
-        scale, shift = _affine(self.mean, self.std, examples.device, exact)
+        scale, shift = affine(self.mean, self.std, examples.device, exact)
         return (examples.to(exact) * scale).sub_(shift).to(dtype)
 
     def normalised(self, index: Tensor | None = None, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -83,8 +83,8 @@ class Dataset:
 
 
 @lru_cache(maxsize=32)
-def _affine(mean: tuple[float, ...], std: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Batch:
-    """Kept on the device: copying six numbers to a GPU for every batch would wait for it every time."""
+def affine(mean: tuple[float, ...], std: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Batch:
+    """Scale and shift that normalise, kept on the device: to copy six numbers there is to wait for it every time."""
     scale = 1 / (255 * torch.tensor(std, dtype=torch.float64))
     shift = torch.tensor(mean, dtype=torch.float64) / torch.tensor(std, dtype=torch.float64)
     return scale.to(device, dtype).view(-1, 1, 1), shift.to(device, dtype).view(-1, 1, 1)

@@ -61,6 +61,21 @@ class GlobalRandom(_Base):
         return {name: torch.rand_like(weight) for name, weight in self.targets(net).items()}
 
 
+class Homebound(_Base):
+    """Draws on the CPU and leaves it there, whatever device the network is on."""
+
+    def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
+        return {name: torch.rand(weight.shape, generator=generator) for name, weight in self.targets(net).items()}
+
+
+class Mixing(_Base):
+    """Multiplies weights, wherever they are, by numbers on the CPU."""
+
+    def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
+        scores = super().saliency(net, batches, generator)
+        return {name: score * torch.rand(score.shape, generator=generator) for name, score in scores.items()}
+
+
 class NotANumber(_Base):
     """Divides zero by zero."""
 
@@ -156,6 +171,17 @@ class Thinning(Check):
             return mask & (torch.rand(mask.shape, generator=generator) < 0.5)
 
         return replace(ticket, mask={name: half(mask) for name, mask in ticket.mask.items()})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetching(Check):
+    """Brings the labels to the CPU."""
+
+    keeps: ClassVar[str] = "images"
+    destroys: ClassVar[str] = "labels"
+
+    def corrupt(self, dataset: Dataset, generator: torch.Generator) -> Dataset:
+        return replace(dataset, targets=torch.randint(dataset.classes, (len(dataset),), generator=generator))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,8 @@ METHODS = {
     "Eroding": ("saliency_leaves", "saliency changed the weights ["),
     "Overwriting": ("are_left_as_they_were", "score changed the batches in place"),
     "GlobalRandom": ("one_generator", "depend on a global random generator; draw from `generator`"),
+    "Homebound": ("on_the_networks_device", "are on the CPU, while the network is not"),
+    "Mixing": ("on_the_networks_device", "mixes the data's device with the CPU: "),
     "NotANumber": ("every_weight", "score of '1.weight' has 864 of 864 values that are NaN or infinite"),
     "Flattened": ("every_weight", "Flattened scores '1.weight' with torch.float32 (864,), but its weight has"),
     "Forgetful": ("every_weight", "Forgetful gives no score for '5.weight'"),
@@ -32,6 +34,7 @@ CHECKS = {
     "Noop": ("changes_something", "it is a no-op"),
     "InPlace": ("stay_as_they_were", "corrupt changed ['targets'] in place; retraining sees it too"),
     "Thinning": ("keeps_its_size", "tickets of different sizes cannot be compared"),
+    "Fetching": ("stays_on_the_datas_device", "corrupt moved the data to the CPU"),
     "Unseeded": ("one_generator", "['targets'] depend on more than the generator"),
 }
 

@@ -1,0 +1,71 @@
+"""A training step on a device apart from the CPU: it mixes nothing and needs no value, so a graph can record it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from training_nets import digits, half_mask, tiny_conv, tiny_mlp
+
+from sanity import ensemble, optim
+from sanity.invariants.elsewhere import DEVICE, NeedsValues, elsewhere, moved
+from sanity.jobs import Job, Position
+from sanity.lane import Lane, Setting
+from sanity.recipes import Recipe
+from sanity.stacked import stack
+
+RECIPE = Recipe(batch_size=16, schedule="cosine", crop_padding=1, flip=True, weight_decay=1e-3)
+NETS = [(tiny_conv, 1, 0.5), (tiny_mlp, 1, 0.5), (tiny_mlp, 3, 0.5), (tiny_mlp, 3, 0.1)]
+
+
+@pytest.fixture(autouse=True)
+def _without_what_knows_real_devices_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Autocast, fused optimizers (torch's own, hence left out) and moving a module."""
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
+    monkeypatch.setattr(torch, "is_autocast_enabled", lambda *_: False)
+    monkeypatch.setattr(nn.Module, "_apply", lambda module, change, recurse=True: moved(module, change))
+    monkeypatch.setattr(torch.optim.SGD, "step", lambda self: None)
+    make = optim.make
+
+    def with_rates_on_the_device(recipe: Recipe, module: nn.Module, device: torch.device, vectors: Any) -> Any:
+        optimizer = make(recipe, module, device, vectors)
+        for group in optimizer.param_groups:
+            group["lr"] = torch.tensor(recipe.lr, device=device)
+        return optimizer
+
+    monkeypatch.setattr(optim, "make", with_rates_on_the_device)
+
+
+@contextmanager
+def lane_elsewhere(build: Any, tickets: int, density: float, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lane]:
+    """Put together on the CPU, as always, from real weights and masks, and moved."""
+    models = [build(seed) for seed in range(tickets)]
+    masks = [half_mask(model, seed, density) for seed, model in enumerate(models)]
+    stacked, splits = stack(models, masks), digits()
+    monkeypatch.setattr(ensemble, "stack", lambda *_: stacked)
+    with elsewhere():
+        jobs = [Job(moved(model), mask, seed) for seed, (model, mask) in enumerate(zip(models, masks, strict=True))]
+        train, test = (split.to(DEVICE) for split in splits)
+        yield Lane(jobs, Setting(train, test, RECIPE, DEVICE, "fp32"), [""] * tickets, [Position()] * tickets)
+
+
+@pytest.mark.parametrize(("build", "tickets", "density"), NETS)
+def test_a_step_stays_on_the_device_and_needs_no_value(
+    build: Any, tickets: int, density: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with lane_elsewhere(build, tickets, density, monkeypatch) as lane:
+        lane.begin_epoch()
+        lane.recorded_step()
+        lane.take_step()
+        assert {lane.sums.device, lane.clock.device, lane._test().device} == {DEVICE}
+        with pytest.raises(NeedsValues):
+            lane.end_epoch()  # accuracies are read once an epoch
+
+
+@pytest.mark.parametrize("leak", [lambda sums: sums.sum().item(), lambda sums: sums + torch.ones(2, 1)])
+def test_a_step_that_waits_or_mixes_would_be_noticed(leak: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Lane, "_count", lambda self, *_: leak(self.sums))
+    with lane_elsewhere(tiny_conv, 1, 0.5, monkeypatch) as lane, pytest.raises((*NeedsValues, RuntimeError)):
+        lane.recorded_step()
