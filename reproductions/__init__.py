@@ -1,7 +1,8 @@
 """Published tables as data: the grid, the recipe and every printed number. Needs no torch, and to name them no pandas.
 
 A table is two files of one name: NAME.toml holds its grid as keys of `python -m sanity.run`, one panel a data set and
-network, and NAME.csv, where a number was seen, the numbers as printed with where each was read.
+network, and NAME.csv, where a number was seen, the numbers as printed with where each was read. A grid that spans
+several printed tables takes their numbers over, by `[[numbers]]`.
 """
 
 import tomllib
@@ -37,4 +38,8 @@ def load(name: str) -> "Reproduction":
     """The table `name`. Raises `UserError` for an unknown name."""
     from reproductions.table import from_declaration
 
-    return from_declaration(name, declaration(name), HERE / f"{name}.csv")
+    declared = declaration(name)
+    table = from_declaration(name, declared, HERE / f"{name}.csv")
+    for other in declared.get("numbers", []):
+        table = table.borrowing(load(other["table"]), other.get("labels", {}))
+    return table

@@ -82,6 +82,12 @@ class Reproduction:
         """The table with another recipe in place of its own."""
         return replace(self, panels=tuple({**panel, "recipe": recipe} for panel in self.panels))
 
+    def borrowing(self, other: "Reproduction", labels: Mapping[str, str]) -> "Reproduction":
+        """The table with the numbers of `other` for cells without one, its methods' and checks' `labels` replaced."""
+        theirs = other.numbers.replace({"method": dict(labels), "check": dict(labels)})
+        both = pd.concat([self.numbers, theirs] if len(self.numbers) else [theirs]).drop_duplicates(CELL)
+        return replace(self, numbers=both)._with(self.panels)
+
     def as_measured(self, records: pd.DataFrame) -> "Reproduction":
         """The table with the one recipe of its cells' records, if so, and a title that says how they depart."""
         own = {f"{key}={value}" for panel in self.panels for key, value in panel.items()}

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -22,6 +23,7 @@ COVERED = [
     "su2020_initial_tickets",
     "su2020_partially_trained",
     "su2020_hybrid",
+    "su2020_cifar10",
     "atanov2021_random_tickets",
     "atanov2021_grasp",
     "atanov2021_snip",
@@ -90,6 +92,10 @@ def test_every_run_is_one_that_the_suite_can_do(name: str) -> None:
         ("su2020_random_tickets", "cifar10", "vgg19", "random_tickets@su2020", "none", 0.9, 93.77, None, None),
         ("su2020_random_tickets", "cifar10", "vgg19", "random_tickets@su2020", "none", 0.98, 92.45, None, None),
         ("su2020_random_tickets", "cifar100", "resnet32", "random_tickets@su2020", "none", 0.98, 60.11, None, None),
+        ("su2020_cifar10", "cifar10", "resnet32", "dense", "none", 0.0, 94.69, None, 1),
+        ("su2020_cifar10", "cifar10", "vgg19", "snip@su2020", "random_labels+random_pixels", 0.98, 49.13, None, 1),
+        ("su2020_cifar10", "cifar10", "resnet32", "random_tickets@su2020", "none", 0.98, 89.1, None, None),
+        ("su2020_cifar10", "cifar10", "resnet32", "hybrid_tickets@su2020", "none", 0.98, 90.47, None, 1),
         ("atanov2021_random_tickets", "cifar10", "resnet32", "random_tickets@atanov2021", "none", 0.95, 91.64, None, 1),
         ("atanov2021_random_tickets", "cifar100", "vgg19", "random_tickets@atanov2021", "none", 0.98, 68.77, None, 1),
         ("atanov2021_grasp", "cifar10", "resnet32", "grasp@atanov2021", "none", 0.98, 88.09, None, 1),
@@ -142,6 +148,25 @@ def test_numbers_are_the_printed_ones(
     assert found["paper_mean"] == pytest.approx(mean, abs=1e-9)
     assert found["paper_std"] == pytest.approx(std) if std is not None else found["paper_std"] != found["paper_std"]
     assert found["paper_n"] == n if n is not None else found["paper_n"] != found["paper_n"]
+
+
+def test_numbers_taken_over_from_another_table_find_a_cell_each() -> None:
+    for name in NAMES:
+        grid = reproductions.load(name).cells()
+        for other in reproductions.declaration(name).get("numbers", []):
+            theirs = reproductions.load(other["table"]).numbers
+            for label, ours in other.get("labels", {}).items():
+                column = "method" if label in set(theirs["method"]) else "check"
+                assert label in set(theirs[column])
+                assert ours in set(grid[column])
+
+
+def test_a_tables_own_number_goes_before_one_taken_over() -> None:
+    own = reproductions.load("lee2019_table1")
+    other = replace(own, numbers=own.numbers.assign(paper_mean=1.0))
+    assert own.borrowing(other, {}).numbers["paper_mean"].tolist() == own.numbers["paper_mean"].tolist()
+    bare = replace(own, numbers=own.numbers[:1])
+    assert sorted(bare.borrowing(other, {}).numbers["paper_mean"]) == [1.0] * 5 + [98.3]
 
 
 def test_an_error_becomes_an_accuracy_and_stays_as_printed() -> None:
