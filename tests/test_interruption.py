@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from filelock import FileLock
 
 from sanity.run import main
@@ -29,12 +31,13 @@ GRID = [
     "checkpoint_minutes=0",
     "device=cpu",
 ]
-KILLS = 20
+
+Outcome = dict[str, tuple[str, list[object]]]
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 
-def outcome(root: Path) -> dict[str, tuple[str, list[object]]]:
+def outcome(root: Path) -> Outcome:
     """What every training came to: the digest of its weights and its curve."""
     found = {}
     for path in root.glob("trainings/*/record.json"):
@@ -43,7 +46,7 @@ def outcome(root: Path) -> dict[str, tuple[str, list[object]]]:
     return found
 
 
-def begin(root: Path) -> int:
+def fork(root: Path) -> int:
     """The grid in a child of this process, which has imported all it needs; the child's number."""
     child = os.fork()
     if child == 0:
@@ -54,22 +57,20 @@ def begin(root: Path) -> int:
     return child
 
 
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, tuple[str, list[object]]], float]:
-    root = tmp_path_factory.mktemp("uninterrupted")
-    began = time.monotonic()
-    assert os.waitpid(begin(root), 0)[1] == 0
-    return outcome(root), time.monotonic() - began
+def spawn(root: Path) -> int:
+    """The grid on the GPU in a process of its own, since a child cannot use a GPU that its parent has used."""
+    words = ["device=cuda" if word.startswith("device=") else word for word in GRID]
+    command = [sys.executable, "-m", "sanity.run", *words, f"results_dir={root}"]
+    silence = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_WRONLY, 0) for number in (1, 2)]
+    return os.posix_spawn(sys.executable, command, os.environ, file_actions=silence)
 
 
-def test_twenty_kills_change_nothing(
-    uninterrupted: tuple[dict[str, tuple[str, list[object]]], float], tmp_path: Path
-) -> None:
-    expected, seconds = uninterrupted
+def strike(begin: Callable[[Path], int], root: Path, expected: Outcome, seconds: float, kills: int) -> None:
+    """Begins the grid again and again and kills it within `seconds`, so often; then lets it come to its end."""
     chance = random.Random(0)
     killed, share = 0, 0.5
-    for number in range(200):
-        child = begin(tmp_path)
+    for number in range(10 * kills):
+        child = begin(root)
         time.sleep(seconds * chance.uniform(0.05, share))
         blow = signal.SIGTERM if number % 4 == 3 else signal.SIGKILL
         finished, _ = os.waitpid(child, os.WNOHANG)
@@ -78,15 +79,34 @@ def test_twenty_kills_change_nothing(
             _, status = os.waitpid(child, 0)
             stopped = os.WIFSIGNALED(status) or os.waitstatus_to_exitcode(status) == 130
             killed += stopped
-        if killed >= KILLS:
+        if killed >= kills:
             break
         if finished or not stopped:  # it came to its end: begin another grid, and strike earlier
-            assert outcome(tmp_path) == expected
-            tmp_path = tmp_path / "again"
+            assert outcome(root) == expected
+            root = root / "again"
             share *= 0.8
-    assert killed == KILLS
-    assert os.waitpid(begin(tmp_path), 0)[1] == 0
-    assert outcome(tmp_path) == expected
+    assert killed == kills
+    assert os.waitpid(begin(root), 0)[1] == 0
+    assert outcome(root) == expected
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, float]:
+    root = tmp_path_factory.mktemp("uninterrupted")
+    began = time.monotonic()
+    assert os.waitpid(fork(root), 0)[1] == 0
+    return outcome(root), time.monotonic() - began
+
+
+def test_twenty_kills_change_nothing(uninterrupted: tuple[Outcome, float], tmp_path: Path) -> None:
+    strike(fork, tmp_path, *uninterrupted, kills=20)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_kills_change_nothing_on_a_gpu(tmp_path: Path) -> None:
+    began = time.monotonic()
+    assert os.waitpid(spawn(tmp_path / "uninterrupted"), 0)[1] == 0
+    strike(spawn, tmp_path / "killed", outcome(tmp_path / "uninterrupted"), 2 * (time.monotonic() - began), kills=4)
 
 
 def test_a_second_run_on_the_same_directory_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,9 +116,7 @@ def test_a_second_run_on_the_same_directory_is_refused(tmp_path: Path, capsys: p
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists() or os.geteuid() != 0, reason="needs root, to mount a small disk")
-def test_a_full_disk_is_one_line_and_loses_nothing(
-    uninterrupted: tuple[dict[str, tuple[str, list[object]]], float], tmp_path: Path
-) -> None:
+def test_a_full_disk_is_one_line_and_loses_nothing(uninterrupted: tuple[Outcome, float], tmp_path: Path) -> None:
     root = tmp_path / "small"
     root.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(root)], capture_output=True)
@@ -120,9 +138,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(
 
 
 @pytest.mark.parametrize("name", ["record.json", "weights.safetensors", "mask.safetensors"])
-def test_a_truncated_file_is_made_again(
-    uninterrupted: tuple[dict[str, tuple[str, list[object]]], float], tmp_path: Path, name: str
-) -> None:
+def test_a_truncated_file_is_made_again(uninterrupted: tuple[Outcome, float], tmp_path: Path, name: str) -> None:
     assert main([*GRID, f"results_dir={tmp_path}"]) == 0
     for path in tmp_path.glob(f"trainings/*/{name}"):
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
