@@ -18,6 +18,7 @@ from sanity.grid import Cell, CheckSpec
 from sanity.jobs import Job
 from sanity.recipes import Recipe, describe
 from sanity.seeds import generator
+from sanity.stacked import is_sparse
 from sanity.store import Store, differing, identity, is_whole
 from sanity.tickets import Ticket
 
@@ -29,6 +30,7 @@ class Training:
     """A training that a cell waits for, named by what determines it.
 
     ticket: makes the ticket anew when the training starts, so that those that wait hold no weights.
+    sparse: whether its weights are held as the kept ones alone where it is stacked with others that are.
     seen_by: the cell whose corrupted data it trains on; None for the clean data. seen_as: a name for those data.
     epochs, start_epoch: its length, and its place on the schedule. snapshots: epochs after which weights are kept.
     """
@@ -41,6 +43,7 @@ class Training:
     seen_by: Cell | None
     start_epoch: int
     epochs: int
+    sparse: bool
     snapshots: frozenset[int] = frozenset()
 
 
@@ -49,7 +52,7 @@ class Context:
     """What all cells of a run share.
 
     snapshots: the epochs of dense training that some method of the run scores or rewinds to.
-    side_by_side: how many trainings may run at once on the device.
+    side_by_side: how many trainings may run at once on the device. ahead: how many may wait for it, to be sorted.
     """
 
     config: RunConfig
@@ -61,6 +64,7 @@ class Context:
     precision: str
     snapshots: frozenset[int]
     side_by_side: int = 1
+    ahead: int = 1
 
     @cached_property
     def running(self) -> Recipe:
@@ -143,6 +147,7 @@ class Context:
             seen_by=cell if check else None,
             start_epoch=ticket.start_epoch,
             epochs=epochs,
+            sparse=is_sparse(ticket.mask),
             snapshots=kept,
         )
 

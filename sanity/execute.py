@@ -31,13 +31,13 @@ class Runner:
     def run(self, cells: Sequence[Cell]) -> list[dict[str, Any]]:
         """The records of `cells`, in their order; a cell that failed has status `failed` and its reason.
 
-        Cells advance in order, and only as many as can train side by side, so that those further on hold no memory.
+        Cells advance in order, and only as many as sorting takes, so that those further on hold no memory.
         Raises `Interrupted` where `stop` said so; everything finished is in the store then.
         """
         ready = deque((cell, steps(cell, self.context)) for cell in cells if not self._is_known(cell))
         waiting: dict[str, tuple[Training, list[tuple[Cell, Steps]]]] = {}
         while ready or waiting:
-            while ready and len(waiting) < self.context.side_by_side:
+            while ready and len(waiting) < self.context.ahead:
                 cell, progress = ready.popleft()
                 training = self._advance(cell, progress)
                 if training is not None:
@@ -70,8 +70,10 @@ class Runner:
         log.debug("%s", "".join(traceback.format_exception(error)))
 
     def _batch(self, trainings: list[Training]) -> list[Training]:
-        """Those that train on the same data as the first."""
-        return [training for training in trainings if training.seen_as == trainings[0].seen_as]
+        """Those that train on the same data as the first, its like before others, as many as train side by side."""
+        first = trainings[0]
+        same = [training for training in trainings if training.seen_as == first.seen_as]
+        return sorted(same, key=lambda training: training.sparse != first.sparse)[: self.context.side_by_side]
 
     def _advance(self, cell: Cell, progress: Steps) -> Training | None:
         """Runs a cell up to a training that is not there yet; None where the cell has ended."""

@@ -10,7 +10,7 @@ import torch
 from sanity.capture import capture
 from sanity.jobs import Job, Position, find
 from sanity.lane import Lane, Setting
-from sanity.stacked import can_stack
+from sanity.stacked import can_stack, is_sparse
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,8 @@ def stack_size(device: torch.device) -> int:
 
 
 def groups(jobs: Sequence[Job], at: Sequence[Position], setting: Setting, deterministic: bool) -> list[list[int]]:
-    """The jobs by number, in groups that can share a lane: one architecture of linear layers, one position.
+    """The jobs by number, in groups that can share a lane: one architecture of linear layers, one position, and all
+    sparse or none (on a CPU, four LeNet-300-100 of which one is dense take 1.7 times as long as four at 5 %).
 
     Not with `deterministic` (the rounding of a stack depends on its size), nor where the learning rate follows each
     job's own loss.
@@ -38,7 +39,7 @@ def groups(jobs: Sequence[Job], at: Sequence[Position], setting: Setting, determ
         if can_stack(job.model):
             shapes = tuple((name, tensor.shape) for name, tensor in job.model.state_dict().items())
             place = (job.start_epoch, job.length(setting.recipe), position.epoch, position.step)
-            key = (str(job.model), shapes, place)
+            key = (str(job.model), shapes, place, is_sparse(job.mask))
         alike.setdefault(key, []).append(number)
     most = stack_size(setting.device)
     return [part for group in alike.values() for part in _parts(group, most)]

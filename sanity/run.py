@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from sanity.grid import Cell
 
 MISTAKE, FAILED, INTERRUPTED = 2, 1, 130
+_SORTED = 3
+"""Trainings that wait for each that is in a stack: with the dense one of every seed beside two tickets, three make all
+stacks alike."""
 
 
 def run(config: RunConfig | Mapping[str, Any], stop: Callable[[], bool] = lambda: False) -> "pd.DataFrame":
@@ -83,24 +86,27 @@ def prepare(config: RunConfig) -> "tuple[Context, list[Cell]]":
         snapshots=snapshots(methods),
     )
     _rehearse(context, asked)
-    return replace(context, side_by_side=_side_by_side(context)), asked
+    side_by_side, ahead = _side_by_side(context)
+    return replace(context, side_by_side=side_by_side, ahead=ahead), asked
 
 
-def _side_by_side(context: "Context") -> int:
-    """How many trainings are worth having ready at once: all that a GPU may take, or a stack of small networks, or one,
-    for each thread that would be idle otherwise."""
+def _side_by_side(context: "Context") -> tuple[int, int]:
+    """How many trainings are worth starting at once: all that a GPU may take, or a stack of small networks, or one, for
+    each thread that would be idle otherwise. And how many are worth having ready: more where stacks are to be alike."""
     from sanity.fleet import stack_size
     from sanity.stacked import can_stack
     from sanity.threads import to_spare
 
     net, stack = context.initial(context.config.seeds[0]), stack_size(context.device)
-    if context.device.type == "cuda":
-        return 4 * stack
-    stack = stack if can_stack(net) and not context.config.deterministic else 1
+    stacked = can_stack(net) and not context.config.deterministic
     asked = context.config.runs_per_device
-    return stack * (
-        to_spare(net, context.train.input_shape, stack * context.recipe.batch_size) if asked == "auto" else asked
-    )
+    if context.device.type == "cuda":
+        count = 4 * stack
+    else:
+        stack = stack if stacked else 1
+        examples = stack * context.recipe.batch_size
+        count = stack * (to_spare(net, context.train.input_shape, examples) if asked == "auto" else asked)
+    return count, count * (_SORTED if stacked else 1)
 
 
 def _rehearse(context: "Context", cells: "Sequence[Cell]") -> None:

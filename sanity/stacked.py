@@ -20,6 +20,13 @@ def can_stack(model: nn.Module) -> bool:
     return bool(layers) and learns and not random and next(model.buffers(), None) is None
 
 
+def is_sparse(mask: Mapping[str, Tensor] | None) -> bool:
+    """Whether a stack of tickets with such masks holds the kept weights alone; one that is dense makes all of it so."""
+    if mask is None:
+        return False
+    return sum(int(layer.sum()) for layer in mask.values()) <= _SPARSE * sum(layer.numel() for layer in mask.values())
+
+
 def stack(models: Sequence[nn.Module], masks: Sequence[Mapping[str, Tensor]]) -> nn.Module:
     """One network for all `models` of one architecture (see `can_stack`), with a mask (or an empty mapping) each.
 

@@ -69,6 +69,21 @@ def masked(weights: Any, ticket: Ticket) -> dict[str, Tensor]:
     return replace(ticket, weights=weights).start()
 
 
+def test_stacks_are_made_of_trainings_that_are_alike(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    batches: list[list[str]] = []
+    original = Runner.train
+
+    def noted(self: Runner, batch: list[Training]) -> None:
+        batches.append([training.cell.title for training in batch])
+        original(self, batch)
+
+    monkeypatch.setattr(Runner, "train", noted)
+    many = {**keys, "methods": "dense,random,magnitude", "checks": "none", "seeds": "0,1,2,3", "runs_per_device": 1}
+    run({**many, "recipe.epochs": 1})
+    assert [len(batch) for batch in batches] == [4, 4, 4]
+    assert [sum("dense" in title for title in batch) for batch in batches] == [4, 0, 0]
+
+
 @pytest.mark.parametrize(
     ("options", "start", "epochs", "source"),
     [
