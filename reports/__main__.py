@@ -24,6 +24,9 @@ def parser() -> Parser:
     made.add_argument("--format", default="md,html", help=f"any of {','.join(reports.FORMATS)} (default: %(default)s)")
     made.add_argument("--output", type=Path, help="where the report goes (default: the results folder)")
     made.add_argument("--reproduction", default="", help="a published table to set the records beside")
+    made.add_argument(
+        "--dataset", help="where it was run on other data, which: as in sanity.run, e.g. cifar10:imagefolder"
+    )
     made.add_argument("--title", default="", help="the report's heading")
     made.add_argument("--metric", default="last", help="last or best test accuracy (default: %(default)s)")
     made.add_argument("--margin", type=float, default=0.5, help="points that count as equal (default: %(default)s)")
@@ -49,9 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         title = options.title
         output = options.output or options.results
         if options.reproduction:
-            import reproductions
+            from sanity.reproduce import measured
 
-            table = reproductions.load(options.reproduction).as_measured(frame)
+            table = measured(options.reproduction, options.dataset, frame)
             frame, title = table.attach(frame), title or table.title
         files = reports.write(
             frame,

@@ -1,6 +1,6 @@
 """One published table: what to run for it, the numbers that it prints, and how they meet our records."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -69,12 +69,14 @@ class Reproduction:
     def on(self, dataset: str, ours: str) -> "Reproduction":
         """The table with the data set `ours` in place of its `dataset`, such as another copy of the same images.
 
+        Its recipes stay those for the table's own data, by the key `recipe.for`.
         Raises `UserError` where the table does not have the one, or has the other too.
         """
         panels = grid.choose(self.panels, "dataset", [dataset])
         if any(panel["dataset"] == ours for panel in self.panels):
             raise UserError(f"dataset={dataset}:{ours}: the table has {ours} too")
-        moved = [{**panel, "dataset": ours} if panel in panels else panel for panel in self.panels]
+        place = {"dataset": ours, "recipe.for": dataset}
+        moved = [{**panel, **place} if panel in panels else panel for panel in self.panels]
         numbers = self.numbers.assign(dataset=self.numbers["dataset"].replace(dataset, ours))
         return replace(self, panels=tuple(moved), numbers=numbers)
 
@@ -85,17 +87,21 @@ class Reproduction:
     def borrowing(self, other: "Reproduction", labels: Mapping[str, str]) -> "Reproduction":
         """The table with the numbers of `other` for cells without one, its methods' and checks' `labels` replaced."""
         theirs = other.numbers.replace({"method": dict(labels), "check": dict(labels)})
-        both = pd.concat([self.numbers, theirs] if len(self.numbers) else [theirs]).drop_duplicates(CELL)
-        return replace(self, numbers=both)._with(self.panels)
+        known = set(self.numbers[CELL].itertuples(index=False, name=None))
+        new = [cell not in known for cell in theirs[CELL].itertuples(index=False, name=None)]
+        return replace(self, numbers=pd.concat([self.numbers, theirs[new]][not known :]))._with(self.panels)
 
-    def as_measured(self, records: pd.DataFrame) -> "Reproduction":
-        """The table with the one recipe of its cells' records, if so, and a title that says how they depart."""
+    def as_measured(self, records: pd.DataFrame, known: Sequence[str] = ()) -> "Reproduction":
+        """The table with the one recipe of its cells' records, if so, and a title that says how they depart.
+
+        known: departures that the records do not tell.
+        """
         own = {f"{key}={value}" for panel in self.panels for key, value in panel.items()}
         records = records[self._places(records) < len(self.cells())]
         others = sorted(set(records["recipe"].dropna()) - {panel["recipe"] for panel in self.panels})
         table = self.trained_by(others[0]) if others and records["recipe"].nunique() == 1 else self
         settings = {word for line in records.get("overrides", []) for word in str(line).split()}
-        departures = [f"recipe={name}" for name in others] + sorted(settings - own)
+        departures = [*known, *(f"recipe={name}" for name in others), *sorted(settings - own)]
         title = f"{self.title} (not as published: {', '.join(departures)})" if departures else self.title
         return replace(table, title=title)
 

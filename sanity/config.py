@@ -54,7 +54,12 @@ class RunConfig:
     data_dir: Annotated[str, about("where data sets are, or are downloaded to")] = "data"
     model: Annotated[str, about("network")] = "resnet20"
     init: Annotated[str, about("initialisation; empty: the network's own")] = ""
-    recipe: Annotated[str, about("training settings; every field can be overridden: recipe.epochs=10")] = "quick"
+    recipe: Annotated[
+        str,
+        about(
+            "training settings; every field can be overridden: recipe.epochs=10; recipe.for=cifar10: as for CIFAR-10"
+        ),
+    ] = "quick"
     variant: Annotated[str, about("the paper whose settings the methods take, where its code has them")] = ""
     device: Annotated[str, about("auto, cpu, cuda or cuda:N")] = "auto"
     precision: Annotated[Literal["auto", "fp32", "bf16"], about("of training; scoring is always in full precision")] = (

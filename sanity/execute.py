@@ -31,7 +31,7 @@ class Runner:
     def run(self, cells: Sequence[Cell]) -> list[dict[str, Any]]:
         """The records of `cells`, in their order; a cell that failed has status `failed` and its reason.
 
-        Cells advance in order, and only as many as sorting takes, so that those further on hold no memory.
+        Cells advance in order until `ahead` of them wait, so that those further on hold no memory.
         Raises `Interrupted` where `stop` said so; everything finished is in the store then.
         """
         ready = deque((cell, steps(cell, self.context)) for cell in cells if not self._is_known(cell))

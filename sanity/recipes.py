@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from sanity import options
+from sanity import datasets, options
 from sanity.errors import UserError, unknown
 
 Epochs = Annotated[float, Field(ge=0)]
@@ -72,11 +72,15 @@ def get(name: str, model: str = "", dataset: str = "", **overrides: Any) -> Reci
     """The recipe `name` as its paper trains `model` on `dataset`, with `overrides` (text or values) in place of fields.
 
     Milestones and warm-up keep their place in the run: where only `epochs` is overridden, they are scaled with it.
+    The override `for` names the data set that the recipe is meant for, where `dataset` is a copy of it.
     Raises `UserError` for an unknown name or field and for a value out of bounds.
     """
     if name not in _RECIPES:
         raise unknown("recipe", name, _RECIPES)
-    fields = asdict(_RECIPES[name](model, dataset))
+    meant = str(overrides.pop("for", dataset))
+    if meant != dataset and meant not in datasets.REGISTRY.names():
+        raise unknown("recipe.for", meant, datasets.REGISTRY.names())
+    fields = asdict(_RECIPES[name](model, meant))
     given = options.fill(Recipe, {**fields, **overrides, "milestones": (), "warmup_epochs": 0}, "recipe")
     scale = given.epochs / fields["epochs"]
     fields["milestones"] = tuple(milestone * scale for milestone in fields["milestones"])

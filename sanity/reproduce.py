@@ -67,6 +67,22 @@ def requested(given: Mapping[str, Any] | RunConfig) -> Request:
     return _of_table(given)
 
 
+def measured(name: str, dataset: str | None, records: "pd.DataFrame") -> "Reproduction":
+    """The published table `name` for records that are there, its title saying how they depart from it.
+
+    dataset: as for a run, where the records are of another data set than the table's.
+    Raises `UserError` for an unknown table or data set, and where no record is of a data set of the table.
+    """
+    import reproductions
+
+    table, departures = _on_data(reproductions.load(name), dataset)
+    own, theirs = {panel["dataset"] for panel in table.panels}, set(records["dataset"])
+    if theirs and not own & theirs:
+        which = f"the records are of {', '.join(sorted(theirs))}, the table of {', '.join(sorted(own))}"
+        raise UserError(f"reproduction={name}: {which}; --dataset {min(own)}:{min(theirs)} sets one for the other")
+    return table.as_measured(records, departures)
+
+
 def listing() -> str:
     """The published tables, a line each."""
     import reproductions
@@ -103,11 +119,19 @@ def _of_table(given: Mapping[str, Any]) -> Request:
     }
     departures += further + [f"{key}={value}" for key, value in settings.items() if _departs(part, key, str(value))]
     part = replace(part, panels=tuple(_overridden(panel, settings, part) for panel in part.panels))
+    _told_apart(part)
     if "recipe" in settings:
         whole = whole.trained_by(settings["recipe"])
     title = whole.title + (f" (not as published: {', '.join(departures)})" if departures else "")
     title += " (no printed number was seen)" * whole.numbers.empty
     return Request(tuple(from_mapping(panel) for panel in part.configs()), name, title, whole, part)
+
+
+def _told_apart(part: "Reproduction") -> None:
+    """Raises `UserError` where settings made cells of two panels the same."""
+    cells = part.cells()
+    for _, cell in cells[cells.duplicated(["dataset", "model", "method", "check", "ratio"])].iterrows():
+        raise UserError(f"{cell['method']}: these settings make two of the table's tickets the same; leave one out")
 
 
 def _on_data(table: "Reproduction", given: Any) -> "tuple[Reproduction, list[str]]":
@@ -148,8 +172,10 @@ def _departs(part: "Reproduction", key: str, value: str) -> bool:
     """Whether a setting is none of the table's own."""
     if "." not in key and key not in SETTINGS:
         return False
-    held = [set(str(panel[key]).split(",")) if key in panel else set() for panel in part.panels]
-    return not any(set(value.split(",")) <= values for values in held)
+    owner = key.partition(".")[0]
+    concerned = [panel for panel in part.panels if "." not in key or owner in _parts(panel)] or [{}]
+    held = [set(str(panel[key]).split(",")) if key in panel else set() for panel in concerned]
+    return not all(set(value.split(",")) <= values for values in held)
 
 
 def _overridden(panel: Mapping[str, Any], settings: Mapping[str, Any], part: "Reproduction") -> dict[str, Any]:

@@ -21,8 +21,8 @@ def can_stack(model: nn.Module) -> bool:
 
 
 def is_sparse(mask: Mapping[str, Tensor] | None) -> bool:
-    """Whether a stack of tickets with such masks holds the kept weights alone; one that is dense makes all of it so."""
-    if mask is None:
+    """Whether stacks of tickets with such masks would, over all layers, hold the kept weights alone."""
+    if not mask:
         return False
     return sum(int(layer.sum()) for layer in mask.values()) <= _SPARSE * sum(layer.numel() for layer in mask.values())
 

@@ -66,7 +66,7 @@ def spawn(root: Path) -> int:
 
 
 def strike(begin: Callable[[Path], int], root: Path, expected: Outcome, seconds: float, kills: int) -> None:
-    """Begins the grid again and again and kills it within `seconds`, so often; then lets it come to its end."""
+    """Begins the grid again and again and kills it within half of `seconds`, `kills` times; then lets it end."""
     chance = random.Random(0)
     killed, share = 0, 0.5
     for number in range(10 * kills):

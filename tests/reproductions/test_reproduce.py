@@ -6,6 +6,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import reproductions
+from reports.__main__ import main as report
+from sanity import recipes
+from sanity.config import from_mapping
 from sanity.errors import UserError
 from sanity.reproduce import requested
 from sanity.run import main, run
@@ -61,6 +65,7 @@ def test_a_table_typed_by_hand_is_the_same_run(tmp_path: Path) -> None:
         "methods": "snip@lee2019",
         "checks": "none",
         "recipe": "lee2019",
+        "recipe.for": "mnist",
         "init": "lee2019",
         "results_dir": str(tmp_path),
     }
@@ -82,7 +87,7 @@ def test_all_panels_are_checked_before_the_first_is_trained(tmp_path: Path, caps
 
 def test_settings_override_the_tables() -> None:
     (config,) = requested({**TINY, "recipe.epochs": 7, "device": "cpu"}).configs
-    assert config.section("recipe") == {"epochs": 7}
+    assert config.section("recipe") == {"for": "mnist", "epochs": 7}
     assert (config.device, config.recipe, config.init, config.methods) == (
         "cpu",
         "lee2019",
@@ -141,6 +146,40 @@ def test_one_of_several_data_sets_may_be_another_copy() -> None:
     assert {panel["dataset"] for panel in request.table.panels} == {"imagefolder", "cifar100"}
 
 
+def test_a_copy_is_trained_on_as_the_papers_data_are() -> None:
+    """Recipes go by the name of the data set: CIFAR-10's deviations, MNIST without crops and mirrors."""
+    for name, dataset in (("su2020_random_tickets", "cifar10"), ("lee2019_table1", "mnist")):
+        own = [from_mapping(panel) for panel in reproductions.load(name).narrow(dataset=dataset).configs()]
+        copies = requested({"reproduction": name, "dataset": f"{dataset}:imagefolder"}).configs
+        for config, copy in zip(own, copies, strict=True):
+            trained = recipes.get(config.recipe, config.model, config.dataset, **config.section("recipe"))
+            assert recipes.get(copy.recipe, copy.model, copy.dataset, **copy.section("recipe")) == trained
+    longer = requested({"reproduction": "lee2019_table1", "dataset": "imagefolder", "recipe.epochs": 100}).configs[0]
+    recipe = recipes.get(longer.recipe, longer.model, longer.dataset, **longer.section("recipe"))
+    assert recipe == recipes.get("lee2019", longer.model, "mnist", epochs=100)
+
+
+def test_a_copys_records_meet_the_numbers_only_where_told_what_they_stand_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run({**TINY, "seeds": "0", "methods": "dense", "results_dir": str(tmp_path)})
+    asked = [str(tmp_path), "--reproduction", "lee2019_table1", "--format", "csv,md", "--quiet"]
+    assert report(asked) == 2
+    assert "--dataset mnist:digits sets one for the other" in capsys.readouterr().err
+    assert report([*asked, "--dataset", "digits"]) == 0
+    text = (tmp_path / "report.md").read_text()
+    assert "data set digits for mnist, dataset.limit=200" in text.splitlines()[0]
+    assert "1 can be compared with ours" in text
+
+
+def test_settings_that_make_two_tickets_of_a_table_the_same_are_one_line() -> None:
+    words = {"reproduction": "su2020_cifar10", "partially_trained.rewind": "weights"}
+    with pytest.raises(UserError, match="make two of the table's tickets the same"):
+        requested({**words, "partially_trained.rewind_epoch": 8})
+    later = requested({"reproduction": "su2020_cifar10", "partially_trained.rewind_epoch": 8})
+    assert "partially_trained.rewind_epoch=8" in later.title  # the learning rate was rewound to 0
+
+
 @pytest.mark.parametrize(
     ("keys", "says"),
     [
@@ -155,6 +194,7 @@ def test_one_of_several_data_sets_may_be_another_copy() -> None:
             {"reproduction": "su2020_hybrid", "dataset": "imagefolder"},
             "say which it stands for: dataset=cifar10:imagefolder",
         ),
+        ({"recipe.for": "mnsit"}, "unknown recipe.for 'mnsit'. Did you mean 'mnist'?"),
         ({"dataset": "cifar10:digits"}, "unknown dataset of this table 'cifar10'"),
     ],
 )

@@ -94,8 +94,8 @@ def test_many_tickets_make_stacks_of_about_equal_size() -> None:
 def test_dense_and_sparse_tickets_make_stacks_of_their_own() -> None:
     """One dense ticket would have all weights of the others' stack carried along."""
     setting = Setting(*digits(), RECIPE, torch.device("cpu"), "fp32")
-    jobs = [job for pair in zip(tickets(3, 0.1), tickets(3), strict=True) for job in pair]
-    assert fleet.groups(jobs, [Position()] * 6, setting, False) == [[0, 2, 4], [1, 3, 5]]
+    jobs = [*tickets(3, 0.1), *tickets(3)]
+    assert fleet.groups(jobs, [Position()] * 6, setting, False) == [[0, 1, 2], [3, 4, 5]]
 
 
 def test_in_a_stack_one_ticket_may_diverge(tmp_path: Path) -> None:
