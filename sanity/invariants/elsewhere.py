@@ -1,46 +1,68 @@
 """A device apart from the CPU, without the hardware: tensors there have a shape and a place, but no values.
 
-An operation that mixes them with the CPU's raises, as on a GPU; one that needs a value to go on raises `NeedsValues`.
+An operation that mixes them with the CPU's raises `Mixed`; much else that a real device can do is not possible there.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import (
-    DataDependentOutputException,
-    DynamicOutputShapeException,
-    FakeTensorMode,
-)
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.overrides import TorchFunctionMode
 
 from sanity.data import Dataset, affine
 
 DEVICE = torch.device("meta")  # of the devices without hardware the one that autograd knows
-NeedsValues = (DataDependentOutputException, DynamicOutputShapeException)
+
+
+class Mixed(Exception):  # noqa: N818 (what happened, not what to do about it)
+    """Two devices met in one operation."""
+
+
+class _Generators(TorchFunctionMode):
+    """Raises `Mixed` where numbers are drawn there from a generator, all of which are on the CPU."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        source, place = kwargs.get("generator"), kwargs.get("device")
+        there = [value for value in args if isinstance(value, Tensor) and value.device == DEVICE]
+        if source is not None and (there or (place is not None and torch.device(place) == DEVICE)):
+            raise Mixed(f"{getattr(function, '__name__', function)} draws there from a generator on {source.device}")
+        return function(*args, **kwargs)
 
 
 @contextmanager
 def elsewhere() -> Iterator[None]:
     """What is computed inside is computed as to shape, type and device alone; real data are to be made outside."""
+    apply = nn.Module._apply
     try:
-        with FakeTensorMode(allow_non_fake_inputs=True):
+        nn.Module._apply = _apply  # type: ignore[method-assign]  # torch's swaps tensors, which these do not allow
+        with FakeTensorMode(allow_non_fake_inputs=True), _Generators():
             yield
+    except RuntimeError as error:
+        if "device" in str(error) and any(word in str(error) for word in ("same", "expected", "different")):
+            raise Mixed(str(error)) from error
+        raise
     finally:
+        nn.Module._apply = apply  # type: ignore[method-assign]
         affine.cache_clear()  # tensors of this place do not outlive it
 
 
-def moved(module: nn.Module, change: Callable[[Tensor], Tensor] = lambda tensor: tensor.to(DEVICE)) -> nn.Module:
-    """`module` with every parameter and buffer changed, to be called inside `elsewhere`, where `nn.Module.to` fails."""
+def _apply(module: nn.Module, change: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
+    """`module` with every parameter and buffer changed, as `nn.Module.to` does it; shared ones stay shared."""
     known: dict[int, nn.Parameter] = {}
-    for part in module.modules():
+    for part in module.modules() if recurse else [module]:
         for name, parameter in part._parameters.items():
-            if parameter is not None:
-                new = known.get(id(parameter)) or nn.Parameter(change(parameter.detach()), parameter.requires_grad)
-                known[id(parameter)] = part._parameters[name] = new
+            if parameter is None:
+                continue
+            if id(parameter) not in known:
+                known[id(parameter)] = nn.Parameter(change(parameter.detach()), parameter.requires_grad)
+            part._parameters[name] = known[id(parameter)]
         for name, buffer in part._buffers.items():
-            part._buffers[name] = buffer if buffer is None else change(buffer)
+            part._buffers[name] = None if buffer is None else change(buffer)
     return module
 
 

@@ -76,6 +76,14 @@ class Mixing(_Base):
         return {name: score * torch.rand(score.shape, generator=generator) for name, score in scores.items()}
 
 
+class Drawing(_Base):
+    """Draws on the network's device from the generator, which is on the CPU."""
+
+    def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
+        weights = self.targets(net)
+        return {name: torch.rand(w.shape, device=w.device, generator=generator) for name, w in weights.items()}
+
+
 class NotANumber(_Base):
     """Divides zero by zero."""
 

@@ -19,6 +19,7 @@ METHODS = {
     "Overwriting": ("are_left_as_they_were", "score changed the batches in place"),
     "GlobalRandom": ("one_generator", "depend on a global random generator; draw from `generator`"),
     "Homebound": ("on_the_networks_device", "are on the CPU, while the network is not"),
+    "Drawing": ("on_the_networks_device", "mixes the data's device with the CPU: rand draws there from a generator"),
     "Mixing": ("on_the_networks_device", "mixes the data's device with the CPU: "),
     "NotANumber": ("every_weight", "score of '1.weight' has 864 of 864 values that are NaN or infinite"),
     "Flattened": ("every_weight", "Flattened scores '1.weight' with torch.float32 (864,), but its weight has"),

@@ -1,4 +1,4 @@
-"""A training step on a device apart from the CPU: it mixes nothing and needs no value, so a graph can record it."""
+"""A training step on a device apart from the CPU: it mixes nothing and waits for no value."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import DataDependentOutputException
 from training_nets import digits, half_mask, tiny_conv, tiny_mlp
 
 from sanity import ensemble, optim
-from sanity.invariants.elsewhere import DEVICE, NeedsValues, elsewhere, moved
+from sanity.invariants.elsewhere import DEVICE, Mixed, elsewhere
 from sanity.jobs import Job, Position
 from sanity.lane import Lane, Setting
 from sanity.recipes import Recipe
@@ -22,10 +23,9 @@ NETS = [(tiny_conv, 1, 0.5), (tiny_mlp, 1, 0.5), (tiny_mlp, 3, 0.5), (tiny_mlp, 
 
 @pytest.fixture(autouse=True)
 def _without_what_knows_real_devices_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Autocast, fused optimizers (torch's own, hence left out) and moving a module."""
+    """Autocast, and fused optimizers (torch's own, hence left out)."""
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
     monkeypatch.setattr(torch, "is_autocast_enabled", lambda *_: False)
-    monkeypatch.setattr(nn.Module, "_apply", lambda module, change, recurse=True: moved(module, change))
     monkeypatch.setattr(torch.optim.SGD, "step", lambda self: None)
     make = optim.make
 
@@ -46,7 +46,7 @@ def lane_elsewhere(build: Any, tickets: int, density: float, monkeypatch: pytest
     stacked, splits = stack(models, masks), digits()
     monkeypatch.setattr(ensemble, "stack", lambda *_: stacked)
     with elsewhere():
-        jobs = [Job(moved(model), mask, seed) for seed, (model, mask) in enumerate(zip(models, masks, strict=True))]
+        jobs = [Job(model.to(DEVICE), mask, seed) for seed, (model, mask) in enumerate(zip(models, masks, strict=True))]
         train, test = (split.to(DEVICE) for split in splits)
         yield Lane(jobs, Setting(train, test, RECIPE, DEVICE, "fp32"), [""] * tickets, [Position()] * tickets)
 
@@ -60,12 +60,21 @@ def test_a_step_stays_on_the_device_and_needs_no_value(
         lane.recorded_step()
         lane.take_step()
         assert {lane.sums.device, lane.clock.device, lane._test().device} == {DEVICE}
-        with pytest.raises(NeedsValues):
+        with pytest.raises(DataDependentOutputException):
             lane.end_epoch()  # accuracies are read once an epoch
 
 
-@pytest.mark.parametrize("leak", [lambda sums: sums.sum().item(), lambda sums: sums + torch.ones(2, 1)])
-def test_a_step_that_waits_or_mixes_would_be_noticed(leak: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("leak", "says"),
+    [
+        (lambda sums: sums.sum().item(), DataDependentOutputException),
+        (lambda sums: sums + torch.ones(2, 1), Mixed),
+        (lambda sums: sums.normal_(generator=torch.Generator()), Mixed),
+    ],
+)
+def test_a_step_that_waits_or_mixes_would_be_noticed(
+    leak: Any, says: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Lane, "_count", lambda self, *_: leak(self.sums))
-    with lane_elsewhere(tiny_conv, 1, 0.5, monkeypatch) as lane, pytest.raises((*NeedsValues, RuntimeError)):
+    with pytest.raises(says), lane_elsewhere(tiny_conv, 1, 0.5, monkeypatch) as lane:
         lane.recorded_step()
