@@ -24,7 +24,7 @@ def _global_rng_untouched(device: torch.device) -> Iterator[None]:
 
 
 @contextmanager
-def _full_precision(device: torch.device) -> Iterator[None]:
+def full_precision(device: torch.device) -> Iterator[None]:
     """No autocast, no TF32 or bf16 inside float32 products, and kernels that repeat to the bit."""
     before = torch.get_float32_matmul_precision()
     try:
@@ -51,7 +51,7 @@ def scratch(
     keep_memory()
     with ExitStack() as stack:
         stack.enter_context(_global_rng_untouched(first.device))
-        stack.enter_context(_full_precision(first.device))
+        stack.enter_context(full_precision(first.device))
         stack.enter_context(torch.enable_grad())
         net = copy.deepcopy(model).to(precision).train(False)
         for parameter in net.parameters():

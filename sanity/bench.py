@@ -37,7 +37,7 @@ class Figures:
     """Of all its tickets together."""
     overhead: float | None
     """Share of the step that is not forward, backward and optimizer on constant data; None for the bare step itself."""
-    peak_mb: float
+    peak_mb: float | None
     """On a GPU what tensors took at most, on a CPU the process's resident memory."""
 
 
@@ -73,15 +73,15 @@ def measure(bench: Bench) -> list[Figures]:
     """The figures of all contenders. Raises `UserError` for a network or device that there is not."""
     device = resolve_device(bench.device)
     precision = resolve(bench.precision, device)
-    with numerics(device, precision, deterministic=False):
-        loops = list(contenders(bench, device, precision))
-        for loop in loops:
+    loops = list(contenders(bench, device, precision))
+    for loop in loops:
+        with numerics(device, loop.precision, deterministic=False):
             for _ in range(3):
                 loop.step()
-        turns = [[_turn(loop, bench.seconds, device) for loop in loops] for _ in range(bench.turns)]
+    turns = [[_turn(loop, bench.seconds, device) for loop in loops] for _ in range(bench.turns)]
     by_loop = list(zip(*turns, strict=True))
     times = [statistics.median(seconds for seconds, _ in column) for column in by_loop]
-    peaks = [max(peak for _, peak in column) for column in by_loop]
+    peaks = [max((peak for _, peak in column if peak is not None), default=None) for column in by_loop]
     floors = {
         (loop.precision, loop.tickets): time for loop, time in zip(loops, times, strict=True) if loop.name == BARE
     }
@@ -99,18 +99,19 @@ def measure(bench: Bench) -> list[Figures]:
     ]
 
 
-def _turn(contender: Contender, seconds: float, device: torch.device) -> tuple[float, float]:
+def _turn(contender: Contender, seconds: float, device: torch.device) -> tuple[float, float | None]:
     """Seconds a step, over about `seconds` and two steps at least, and the peak of memory in MB."""
-    _reset_peak(device)
-    contender.step()
-    _wait(device)
-    count, chunk, began = 0, 1 if device.type == "cpu" else 20, time.perf_counter()
-    while count < 2 or time.perf_counter() - began < seconds:
-        for _ in range(chunk):
-            contender.step()
-        count += chunk
+    _reset_peak()
+    with numerics(device, contender.precision, deterministic=False):
+        contender.step()
         _wait(device)
-    return (time.perf_counter() - began) / count, _peak(device)
+        count, chunk, began = 0, 1 if device.type == "cpu" else 20, time.perf_counter()
+        while count < 2 or time.perf_counter() - began < seconds:
+            for _ in range(chunk):
+                contender.step()
+            count += chunk
+            _wait(device)
+        return (time.perf_counter() - began) / count, _peak(device)
 
 
 def _wait(device: torch.device) -> None:
@@ -118,16 +119,15 @@ def _wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def _reset_peak(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
+def _reset_peak() -> None:
     with suppress(OSError):  # Linux only; elsewhere the peak is that of the whole process so far
         Path("/proc/self/clear_refs").write_text("5")
 
 
-def _peak(device: torch.device) -> float:
+def _peak(device: torch.device) -> float | None:
+    """None on a GPU, whose allocator counts all contenders together and no graph's own memory."""
     if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 1e6
+        return None
     try:
         status = Path("/proc/self/status").read_text()
         return next(int(line.split()[1]) / 1e3 for line in status.splitlines() if line.startswith("VmHWM"))
@@ -152,7 +152,7 @@ def _table(bench: Bench, figures: Sequence[Figures]) -> Table:
             _ratio(one, next((other for other in figures if other.name == REFERENCE), None)),
             _ratio(one, next(o for o in figures if (o.name, o.precision, o.tickets) == (OURS, one.precision, 1))),
             "" if one.overhead is None else f"{100 * one.overhead:.0f} %",
-            f"{one.peak_mb:.0f}",
+            "" if one.peak_mb is None else f"{one.peak_mb:.0f}",
         )
     return table
 

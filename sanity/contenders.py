@@ -14,6 +14,7 @@ from sanity.capture import capture
 from sanity.data import Dataset
 from sanity.jobs import Job, Position
 from sanity.lane import Lane, Setting
+from sanity.numerics import numerics
 from sanity.reference import ReferenceLoop
 from sanity.stacked import can_stack
 
@@ -85,7 +86,8 @@ def contenders(bench: Bench, device: torch.device, precision: str) -> Iterator[C
         setting = Setting(data, data, recipe, device, kind)
         for tickets in dict.fromkeys((1, bench.tickets)):
             for name, lane_type in ((OURS, Lane), (BARE, BareLane)):
-                lanes = _lanes(jobs[:tickets], setting, lane_type)
+                with numerics(device, kind, deterministic=False):
+                    lanes = _lanes(jobs[:tickets], setting, lane_type)
                 yield Contender(name, _in_turn(lanes), tickets, kind)
 
 

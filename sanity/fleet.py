@@ -90,7 +90,8 @@ class Fleet:
     def _lane(self, group: list[int]) -> Lane:
         at = [self._position(number) for number in group]
         lane = Lane([self.jobs[number] for number in group], self.setting, [self.identities[n] for n in group], at)
-        if self.setting.device.type == "cuda" and not lane.done:
+        full = len(lane.indices[0]) >= self.setting.recipe.batch_size  # only full steps are recorded
+        if self.setting.device.type == "cuda" and full and not lane.done:
             capture(lane)
         return lane
 
@@ -136,18 +137,24 @@ def widen(
 def step_time(lanes: Sequence[Lane], most: int = 20) -> float:
     """Seconds in which all `lanes` take one step; what they do is undone."""
     device = lanes[0].setting.device
-    rounds = min(most, lanes[0].steps)
+    rounds = max(min(most, lanes[0].steps - 1), 1)
     with ExitStack() as undone:
         for lane in lanes:
             undone.enter_context(lane.rehearsal())
+        if lanes[0].steps > 1:
+            _turn(lanes)  # a graph's first launch takes longer
         _synchronise(device)
         began = time.perf_counter()
         for _ in range(rounds):
-            for lane in lanes:
-                with lane.current():
-                    lane.take_step()
+            _turn(lanes)
         _synchronise(device)
         return (time.perf_counter() - began) / rounds
+
+
+def _turn(lanes: Sequence[Lane]) -> None:
+    for lane in lanes:
+        with lane.current():
+            lane.take_step()
 
 
 def _synchronise(device: torch.device) -> None:

@@ -21,6 +21,7 @@ from torch import nn
 
 import methods
 from methods.base import Batches, Method
+from methods.scratch import full_precision
 from sanity import models
 from sanity.config import pairs
 from sanity.environment import describe
@@ -95,7 +96,10 @@ def measure(setting: Setting) -> Table:
     table = Table("method", "mask, s", "bare passes, s", "times", "peak memory, MB", title=title)
     for name in setting.methods.split(","):
         method = methods.get(name)
-        alone = seconds(bare(method, net, batches), device, setting.repeats)
+        with full_precision(device):  # as the method itself computes
+            alone = seconds(bare(method, net, batches), device, setting.repeats)
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
         whole = seconds(lambda: method.mask(net, batches, setting.ratio), device, setting.repeats)  # noqa: B023
         table.add_row(name, f"{whole:.2f}", f"{alone:.2f}", f"{whole / alone:.2f}", f"{peak_memory(device):.0f}")
     return table

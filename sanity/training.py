@@ -81,7 +81,8 @@ def train(
     bit-equal, however often interrupted. `finished(job, result)` is called as soon as a job is through. A checkpoint is
     written at least `checkpoint_minutes` after the last (0: at every epoch's end) and at every snapshot.
     `runs_per_device` is how many trainings, or stacks of fully connected ones, go on at a time; None: on a GPU what
-    memory and a measurement say, or one with `deterministic`; on a CPU one, or one a thread where layers are small.
+    memory and a measurement say, on a CPU one, or one a thread where layers are small. On a GPU it is one with
+    `deterministic` and for networks with dropout.
     Raises `UserError` for an unknown device or precision, and for a recipe that does not fit the data.
     """
     where = resolve_device(device)
@@ -113,11 +114,15 @@ def train(
             runs_per_device = runs_per_device or (spare if apart else 1)
             if deterministic and apart:
                 torch.set_num_threads(1)  # whatever company a training has: the rounding depends on the number
+        elif draws(model, train.input_shape):
+            runs_per_device = 1  # recorded steps draw from one generator, each in its own stream
         fleet = Fleet(jobs, setting, identities, deterministic, runs_per_device)
-        while lanes := fleet.launch():
+        while fleet.waiting:
+            lanes = fleet.launch()
             numbers = [group for group, _ in lanes]
-            if exhausted := _exhausted(lanes, watch, ended, apart):
-                del lanes
+            exhausted = _exhausted(lanes, watch, ended, apart)
+            del lanes  # before the next are built, which need their memory
+            if exhausted:
                 fleet.relaunch([group for group in numbers if group[0] not in results], exhausted)
     return [results[number] for number in range(len(jobs))]
 

@@ -47,7 +47,10 @@ def outcome(root: Path) -> Outcome:
 
 
 def fork(root: Path) -> int:
-    """The grid in a child of this process, which has imported all it needs; the child's number."""
+    """The grid in a child of this process, which has imported all it needs; the child's number. Where there is a GPU,
+    whoever went backward once has threads for it, and autograd refuses to work in his children."""
+    if torch.cuda.is_available():
+        return spawn(root, "cpu")
     child = os.fork()
     if child == 0:
         silence = os.open(os.devnull, os.O_WRONLY)
@@ -57,9 +60,9 @@ def fork(root: Path) -> int:
     return child
 
 
-def spawn(root: Path) -> int:
-    """The grid on the GPU in a process of its own, since a child cannot use a GPU that its parent has used."""
-    words = ["device=cuda" if word.startswith("device=") else word for word in GRID]
+def spawn(root: Path, device: str = "cuda") -> int:
+    """The grid in a process of its own."""
+    words = [f"device={device}" if word.startswith("device=") else word for word in GRID]
     command = [sys.executable, "-m", "sanity.run", *words, f"results_dir={root}"]
     silence = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_WRONLY, 0) for number in (1, 2)]
     return os.posix_spawn(sys.executable, command, os.environ, file_actions=silence)

@@ -139,7 +139,7 @@ def test_lanes_stopped_at_different_steps_go_on_as_if_never_stopped(
     def counted(self: Lane) -> None:
         step(self)
         taken[self.jobs[0].seed] += 1
-        time.sleep(0.002 * self.jobs[0].seed)  # the second falls behind
+        time.sleep(0.05 * self.jobs[0].seed)  # the second falls behind
 
     monkeypatch.setattr(Lane, "take_step", counted)
     with pytest.raises(Interrupted):
