@@ -1,9 +1,12 @@
 """Every method and check works where the data are: on a GPU, nothing it makes is left behind on the CPU."""
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
+import torch
 
 from checks.base import Check
 from methods.base import Method
@@ -35,6 +38,25 @@ def test_scores_are_made_on_the_networks_device(preset: Method, name: str) -> No
         scores = preset.saliency(model, there, generator(0))
     left = [key for key, score in scores.items() if score.device != elsewhere.DEVICE]
     assert not left, f"the scores of {left} are on the CPU, while the network is not"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("name", ["convolutional", "shortcut"])
+def test_a_gpu_gives_the_scores_and_the_mask_of_the_cpu(preset: Method, name: str) -> None:
+    model, batches = nets.net(name), nets.batches()
+    moved = copy.deepcopy(model).to("cuda")
+    there = [(images.to("cuda"), targets.to("cuda")) for images, targets in batches]
+    scores, other = preset.score(model, batches), preset.score(moved, there)
+    for key, score in scores.items():
+        off = float((other[key].cpu() - score).abs().max())
+        assert off <= 1e-5 * float(score.abs().max()), f"{key}: scores differ by {off:.1e}"
+    once = replace(preset, rounds=1, removed_per_round=None, allocation="global")
+    mask, again = once.mask(model, batches, 0.5), once.mask(moved, there, 0.5)
+    threshold = min(float(scores[key][layer].min()) for key, layer in mask.items() if layer.any())
+    tie = 2e-5 * max(float(score.abs().max()) for score in scores.values())
+    for key, layer in mask.items():
+        near = (scores[key] - threshold).abs() <= tie
+        assert bool((near | (again[key].cpu() == layer)).all()), f"{key}: the masks differ by more than ties"
 
 
 def test_what_the_search_sees_stays_on_the_datas_device(check: Check) -> None:

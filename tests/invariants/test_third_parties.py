@@ -65,6 +65,15 @@ def test_a_method_and_a_check_of_ones_own_are_proven(tmp_path: Path) -> None:
     assert len(tests) > 100
 
 
+def test_of_ours_it_can_be_told_without_a_gpu_what_stays_there(tmp_path: Path) -> None:
+    """What the stand-in for a device cannot do is skipped; none of ours needs it."""
+    report = tmp_path / "report.xml"
+    code, tests = prove(report, "-k", "on_the_networks_device or stays_on_the_datas_device")
+    assert code == 0
+    assert len(tests) > 50
+    assert not list(ElementTree.parse(report).iter("skipped"))
+
+
 @pytest.fixture(scope="module")
 def failures(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
     """Which tests fail, and with what, when everything broken is proven in one run."""
