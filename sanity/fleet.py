@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 import torch
+from torch import nn
 
 from sanity.capture import capture
 from sanity.jobs import Job, Position, find
 from sanity.lane import Lane, Setting
+from sanity.recipes import Recipe
 from sanity.stacked import can_stack, is_sparse
 
 log = logging.getLogger(__name__)
@@ -24,19 +26,23 @@ def stack_size(device: torch.device) -> int:
     return STACK[device.type]
 
 
-def groups(jobs: Sequence[Job], at: Sequence[Position], setting: Setting, deterministic: bool) -> list[list[int]]:
-    """The jobs by number, in groups that can share a lane: one architecture of linear layers, one position, and all
-    sparse or none (on a CPU, four LeNet-300-100 of which one is dense take 1.7 times as long as four at 5 %).
+def stacks(model: nn.Module, recipe: Recipe, deterministic: bool) -> bool:
+    """Whether trainings of such networks may share a stack.
 
     Not with `deterministic` (the rounding of a stack depends on its size), nor where the learning rate follows each
     job's own loss.
     """
-    if deterministic or setting.recipe.schedule == "plateau":
-        return [[number] for number in range(len(jobs))]
+    return can_stack(model) and not deterministic and recipe.schedule != "plateau"
+
+
+def groups(jobs: Sequence[Job], at: Sequence[Position], setting: Setting, deterministic: bool) -> list[list[int]]:
+    """The jobs by number, in groups that can share a lane: one architecture of linear layers, one position, and all
+    sparse or none (on a CPU, four LeNet-300-100 of which one is dense take 1.7 times as long as four at 5 %).
+    """
     alike: dict[object, list[int]] = {}
     for number, (job, position) in enumerate(zip(jobs, at, strict=True)):
         key: object = number
-        if can_stack(job.model):
+        if stacks(job.model, setting.recipe, deterministic):
             shapes = tuple((name, tensor.shape) for name, tensor in job.model.state_dict().items())
             place = (job.start_epoch, job.length(setting.recipe), position.epoch, position.step)
             key = (str(job.model), shapes, place, is_sparse(job.mask))

@@ -93,12 +93,11 @@ def prepare(config: RunConfig) -> "tuple[Context, list[Cell]]":
 def _side_by_side(context: "Context") -> tuple[int, int]:
     """How many trainings are worth starting at once: all that a GPU may take, or a stack of small networks, or one, for
     each thread that would be idle otherwise. And how many are worth having ready: more where stacks are to be alike."""
-    from sanity.fleet import stack_size
-    from sanity.stacked import can_stack
+    from sanity.fleet import stack_size, stacks
     from sanity.threads import to_spare
 
     net, stack = context.initial(context.config.seeds[0]), stack_size(context.device)
-    stacked = can_stack(net) and not context.config.deterministic
+    stacked = stacks(net, context.recipe, context.config.deterministic)
     asked = context.config.runs_per_device
     if context.device.type == "cuda":
         count = 4 * stack

@@ -83,6 +83,8 @@ def test_jobs_at_other_places_of_the_schedule_are_not_stacked(monkeypatch: pytes
     fit(tickets(2), deterministic=True)
     fit(tickets(2), dataclasses.replace(RECIPE, schedule="plateau"))
     assert sizes == [1, 1, 1, 1]
+    assert fleet.stacks(tiny_mlp(), RECIPE, deterministic=False)
+    assert not fleet.stacks(tiny_conv(), RECIPE, deterministic=False)
 
 
 def test_many_tickets_make_stacks_of_about_equal_size() -> None:
