@@ -44,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parser().parse_args(given)
         if not options.margin > 0:
             raise UserError(f"--margin={options.margin:g}: should be greater than 0")
+        if options.dataset and not options.reproduction:
+            raise UserError(f"--dataset={options.dataset}: stands for the data set of a table; add --reproduction")
         if not options.results.is_dir():
             raise UserError(f"results={options.results}: no such folder")
         from sanity.store import load_records

@@ -129,9 +129,12 @@ def _of_table(given: Mapping[str, Any]) -> Request:
 
 def _told_apart(part: "Reproduction") -> None:
     """Raises `UserError` where settings made cells of two panels the same."""
+    from reproductions.grid import CELL
+
     cells = part.cells()
-    for _, cell in cells[cells.duplicated(["dataset", "model", "method", "check", "ratio"])].iterrows():
-        raise UserError(f"{cell['method']}: these settings make two of the table's tickets the same; leave one out")
+    twice = cells.loc[cells.duplicated(CELL), "method"]
+    if len(twice):
+        raise UserError(f"{twice.iloc[0]}: these settings make two of the table's tickets the same; leave one out")
 
 
 def _on_data(table: "Reproduction", given: Any) -> "tuple[Reproduction, list[str]]":
@@ -183,7 +186,8 @@ def _overridden(panel: Mapping[str, Any], settings: Mapping[str, Any], part: "Re
     anywhere = set().union(*map(_parts, part.panels))
     chosen = dict(panel)
     if "recipe" in settings:
-        chosen = {key: value for key, value in chosen.items() if not key.startswith("recipe.")}
+        kept = "recipe.for"  # whatever recipe: the data stay a copy of the table's
+        chosen = {key: value for key, value in chosen.items() if key == kept or not key.startswith("recipe.")}
     for key, value in settings.items():
         owner = key.partition(".")[0]
         if "." not in key or owner in _parts(panel) or owner not in anywhere:

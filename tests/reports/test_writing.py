@@ -230,6 +230,8 @@ def test_command_line_sets_records_beside_a_published_table(
         ["--margin", "0"],
         ["--margin", "x"],
         ["--margin", "nan"],
+        ["--dataset", "digits"],
+        ["--dataset", "digts", "--reproduction", "lee2019_table1"],
         ["--bogus"],
     ],
 )

@@ -114,6 +114,8 @@ def test_what_is_the_tables_own_is_no_departure() -> None:
 def test_a_recipe_in_place_of_the_tables_takes_none_of_its_settings() -> None:
     request = requested({"reproduction": "lee2019_table3", "recipe": "quick", "recipe.epochs": 3, "model": "lenet5"})
     assert request.configs[0].section("recipe") == {"epochs": 3}
+    copy = {"reproduction": "su2020_cifar10", "dataset": "imagefolder", "recipe": "wang2020", "recipe.epochs": 3}
+    assert requested(copy).configs[0].section("recipe") == {"for": "cifar10", "epochs": 3}
     assert set(request.report(pd.DataFrame([_record()]))["recipe"]) == {"quick"}
 
 
