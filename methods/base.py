@@ -2,12 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, log
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
 
 from methods.scratch import scratch
@@ -19,7 +20,21 @@ from sanity.seeds import derive
 from sanity.seeds import generator as seeded
 
 Batches = Sequence[tuple[Tensor, Tensor]]
-Epoch = Annotated[int, Field(ge=0)]
+
+
+def _share(text: str) -> str:
+    number, percent, rest = text.partition("%")
+    try:
+        if percent and not rest and 0 < float(number) <= 100:
+            return text
+    except ValueError:
+        pass
+    raise PydanticCustomError("share", "should be an epoch, or a share of the schedule as in 5%")
+
+
+Epoch = Annotated[int, Field(ge=0)] | Annotated[str, AfterValidator(_share)]
+"""A moment of the schedule: an epoch, or a share of its length as text ("5%"), which a shorter schedule keeps."""
+_MOMENTS = ("scored_at", "rewind_epoch")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +54,8 @@ class Method(ABC):
         `learning_rate`: the weights and buffers that were scored, the schedule set back to `rewind_epoch`.
         `fine_tune`: the weights that were scored, at the schedule's last learning rate. The optimizer starts afresh
         in every case, as in the code of Atanov et al. 2021.
-    rewind_epoch: the k of weight and learning-rate rewinding; 0 with `weights` is the lottery ticket.
+    rewind_epoch: the k of weight and learning-rate rewinding, or its share of the schedule (5%: 8 of 160 epochs, 1 of
+        20); 0 with `weights` is the lottery ticket.
     retrain_epochs: how long the ticket trains; by default to the end of the schedule, `fine_tune` as long as the
         dense network did.
     """
@@ -130,6 +146,12 @@ class Method(ABC):
         if self.schedule == "linear":
             return [*(ratio * i / rounds for i in range(1, rounds)), ratio]
         return [*(1 - (1 - ratio) ** (i / rounds) for i in range(1, rounds)), ratio]
+
+    def placed(self, epochs: int) -> Self:
+        """The method on a schedule of that many epochs: shares of it become whole epochs, one at least."""
+        shares = {name: float(value[:-1]) / 100 for name in _MOMENTS if "%" in (value := str(getattr(self, name)))}
+        whole: dict[str, Any] = {name: max(round(share * epochs), 1) for name, share in shares.items()}
+        return replace(self, **whole)
 
     def rule(self) -> str | Allocation:
         """The allocation with this method's options."""

@@ -13,7 +13,7 @@ from sanity import masks
 from sanity.context import Context, Training
 from sanity.grid import DENSE, NO_CHECK, Cell
 from sanity.liveness import effective_density
-from sanity.search import Found, dense_training, search
+from sanity.search import Found, dense_training, method_of, search
 from sanity.seeds import generator
 from sanity.store import differing, identity
 from sanity.tickets import Ticket
@@ -30,7 +30,7 @@ def cell_key(cell: Cell, context: Context) -> str:
             "recipe": differing(context.recipe),
             "precision": context.precision,
             **asdict(cell),
-            "options": {} if cell.method.name == DENSE else differing(cell.method.build()),
+            "options": {} if cell.method.name == DENSE else differing(method_of(cell, context)),
             "code": [cell.method.fingerprint(), cell.check.fingerprint()],
             "device": context.device.type,
             "deterministic": context.config.deterministic,
@@ -47,7 +47,7 @@ def steps(cell: Cell, context: Context) -> Steps:
         training = dense_training(cell, context)
         record = {**named(cell, context), **_measured(context, cell, training.ticket()), "training": training.key}
     else:
-        method = cell.method.build()
+        method = method_of(cell, context)
         found = yield from search(cell, cell.check.build().alter(method), context)
         make = partial(_perturbed, cell, found)
         ticket = make()

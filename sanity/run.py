@@ -74,7 +74,7 @@ def prepare(config: RunConfig) -> "tuple[Context, list[Cell]]":
     train, test = data.load(config.dataset, config.data_dir, **config.section("dataset"))
     mean, std = augment.statistics(train, recipe.normalise)
     train, test = replace(train, mean=mean, std=std), replace(test, mean=mean, std=std)
-    methods = [cell.method.build() for cell in asked if cell.method.name != DENSE]
+    methods = [cell.method.build().placed(recipe.epochs) for cell in asked if cell.method.name != DENSE]
     context = Context(
         config=config,
         train=train.to(device),
@@ -113,7 +113,7 @@ def _rehearse(context: "Context", cells: "Sequence[Cell]") -> None:
     from sanity.grid import DENSE
     from sanity.masks import check_feasible
     from sanity.scoring import scoring_batches
-    from sanity.search import check_against
+    from sanity.search import check_against, method_of
     from sanity.seeds import generator
     from sanity.training import check_batches
 
@@ -122,7 +122,7 @@ def _rehearse(context: "Context", cells: "Sequence[Cell]") -> None:
     for cell in cells:
         if cell.seed != cells[0].seed or cell.method.name == DENSE or not cell.check.is_control:
             continue
-        method = cell.method.build()
+        method = method_of(cell, context)
         check_against(method, cell.method.label, context.recipe)
         check_feasible(method.targets(net), cell.ratio, method.rule())
         scoring_batches(method, context.train, context.running, generator(cell.seed, "batches"))

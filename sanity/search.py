@@ -30,6 +30,11 @@ class Found:
     seconds: float
 
 
+def method_of(cell: Cell, context: Context) -> Method:
+    """The method of a cell, its moments as epochs of the run's recipe."""
+    return cell.method.build().placed(context.recipe.epochs)
+
+
 def check_against(method: Method, label: str, recipe: Recipe) -> None:
     """Raises `UserError` where what the method names does not fit the recipe."""
     if method.rewind == "fine_tune" and recipe.schedule in ("cosine", "one_cycle", "plateau"):
@@ -37,7 +42,7 @@ def check_against(method: Method, label: str, recipe: Recipe) -> None:
             f"{label}: fine_tune trains at the last learning rate, and the schedule {recipe.schedule} leaves none to "
             "train with; set recipe.schedule=steps or constant"
         )
-    if recipe.schedule == "plateau" and method.rewind != "init" and method.rewind_epoch > 0:
+    if recipe.schedule == "plateau" and method.rewind != "init" and int(method.rewind_epoch) > 0:
         raise UserError(
             f"{label}: rewind_epoch={method.rewind_epoch} has no place on a plateau schedule; it follows the loss"
         )
@@ -59,26 +64,27 @@ def scores_trained(method: Method) -> bool:
 
 def needs_dense(method: Method) -> bool:
     """Whether the method starts from a training of the unpruned network."""
-    return scores_trained(method) or (method.rewind == "weights" and method.rewind_epoch > 0)
+    return scores_trained(method) or (method.rewind == "weights" and int(method.rewind_epoch) > 0)
 
 
 def dense_epochs(method: Method, recipe: Recipe) -> int:
     """How long the dense network trains that the method starts from: no longer than it is needed."""
     if method.scored_at == "end":
         return recipe.epochs
-    return max(int(method.scored_at != "init" and method.scored_at), method.rewind_epoch * (method.rewind == "weights"))
+    scored = 0 if method.scored_at == "init" else int(method.scored_at)
+    return max(scored, int(method.rewind_epoch) if method.rewind == "weights" else 0)
 
 
 def ticket_epochs(method: Method, recipe: Recipe) -> int:
     """How long a ticket of the method is retrained."""
-    start = method.rewind_epoch if method.rewind in ("weights", "learning_rate") else 0
+    start = int(method.rewind_epoch) if method.rewind in ("weights", "learning_rate") else 0
     return method.retrain_epochs or recipe.epochs - start
 
 
 def snapshots(methods: list[Method]) -> frozenset[int]:
     """The epochs of dense training that these methods score or rewind to."""
     scored = {method.scored_at for method in methods if isinstance(method.scored_at, int)}
-    rewound = {method.rewind_epoch for method in methods if method.rewind == "weights"}
+    rewound = {int(method.rewind_epoch) for method in methods if method.rewind == "weights"}
     return frozenset(epoch for epoch in scored | rewound if epoch > 0)
 
 
@@ -171,11 +177,11 @@ def _ticket(
     cell: Cell, method: Method, context: Context, mask: Mask, dense: Training | None, last: Training | None
 ) -> Ticket:
     """The mask with the weights and the point of the schedule that the method rewinds to."""
-    start, epochs = 0, method.retrain_epochs
-    if method.rewind == "weights" and method.rewind_epoch > 0 and dense is not None:
-        weights, start = context.weights(dense, method.rewind_epoch), method.rewind_epoch
+    start, epochs, back = 0, method.retrain_epochs, int(method.rewind_epoch)
+    if method.rewind == "weights" and back > 0 and dense is not None:
+        weights, start = context.weights(dense, back), back
     elif method.rewind == "learning_rate":
-        weights, start = _scored(cell, method, context, last), method.rewind_epoch
+        weights, start = _scored(cell, method, context, last), back
     elif method.rewind == "fine_tune":
         weights, start = _scored(cell, method, context, last), context.recipe.epochs
         epochs = epochs or context.recipe.epochs

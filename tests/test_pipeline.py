@@ -89,6 +89,7 @@ def test_stacks_are_made_of_trainings_that_are_alike(keys: Keys, monkeypatch: py
     [
         ({"rewind": "weights", "rewind_epoch": 0}, 0, EPOCHS, "init"),
         ({"rewind": "weights", "rewind_epoch": 1}, 1, EPOCHS - 1, 1),
+        ({"rewind": "weights", "rewind_epoch": "25%"}, 1, EPOCHS - 1, 1),
         ({"rewind": "learning_rate"}, 0, EPOCHS, EPOCHS),
         ({"rewind": "learning_rate", "rewind_epoch": 3}, 3, EPOCHS - 3, EPOCHS),
         ({"rewind": "learning_rate", "rewind_epoch": 3, "retrain_epochs": 6}, 3, 6, EPOCHS),
@@ -122,6 +123,22 @@ def largest_pruned(weights: Any, ticket: Ticket) -> float:
 def test_a_network_scored_early_is_not_trained_to_the_end(keys: Keys) -> None:
     _, (dense, _) = final(keys, methods="magnitude", **{"magnitude.scored_at": 2})
     assert dense.epochs == 2
+
+
+def test_a_share_of_the_schedule_is_the_same_training_as_its_epoch(keys: Keys) -> None:
+    options = (
+        {"rewind": "weights", "scored_at": 2, "rewind_epoch": 1},
+        {
+            "rewind": "weights",
+            "scored_at": "50%",
+            "rewind_epoch": "25%",
+        },
+    )
+    by_epoch, by_share = (
+        final(keys, methods="magnitude", **{f"magnitude.{name}": value for name, value in one.items()})[1]
+        for one in options
+    )
+    assert [training.key for training in by_share] == [training.key for training in by_epoch]
 
 
 def test_iterative_pruning_trains_prunes_and_rewinds_each_round(keys: Keys) -> None:

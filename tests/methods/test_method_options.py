@@ -5,6 +5,8 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import methods
@@ -225,6 +227,21 @@ def test_weights_in_another_order_change_no_mask() -> None:
     assert mask["1.weight"].flatten()[:400].all(), "ties go to the first weights of the first layer"
 
 
+@given(share=st.floats(0.01, 100), epochs=st.integers(1, 1000))
+def test_a_share_of_the_schedule_is_its_nearest_epoch_after_the_start(share: float, epochs: int) -> None:
+    method = methods.get("magnitude", rewind="weights", rewind_epoch=f"{share!r}%", scored_at="100%").placed(epochs)
+    assert method.scored_at == epochs
+    assert 1 <= int(method.rewind_epoch) <= epochs
+    moved = abs(int(method.rewind_epoch) - share / 100 * epochs)
+    assert moved <= (0.5 + 1e-9 if int(method.rewind_epoch) > 1 else 1)
+
+
+@pytest.mark.parametrize("moment", ["init", "end", 7])
+def test_other_moments_stay_what_they_are(moment: str | int) -> None:
+    method = methods.get("magnitude", scored_at=moment, rewind_epoch=3)
+    assert method.placed(20) == method
+
+
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
@@ -236,6 +253,10 @@ def test_weights_in_another_order_change_no_mask() -> None:
         ("magnitude", {"rounds": 0}, r"magnitude\.rounds=0: .*greater than or equal to 1"),
         ("magnitude", {"scored_at": "middle"}, r"magnitude\.scored_at=middle"),
         ("magnitude", {"scored_at": -1}, r"magnitude\.scored_at=-1"),
+        ("magnitude", {"scored_at": "middle"}, "a share of the schedule as in 5%"),
+        ("partially_trained", {"rewind_epoch": "0%"}, r"partially_trained\.rewind_epoch=0%: .*share of the schedule"),
+        ("partially_trained", {"rewind_epoch": "101%"}, "share of the schedule"),
+        ("partially_trained", {"rewind_epoch": "nan%"}, "share of the schedule"),
         ("random", {"removed_per_round": 1.0}, r"random\.removed_per_round=1\.0"),
         ("torch:Tensor", {}, "is no class that derives from"),
         ("nowhere.at:All", {}, "cannot be loaded"),
