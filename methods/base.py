@@ -32,7 +32,7 @@ def _share(text: str) -> str:
     raise PydanticCustomError("share", "should be an epoch, or a share of the schedule as in 5%")
 
 
-Epoch = Annotated[int, Field(ge=0)] | Annotated[str, AfterValidator(_share)]
+Epoch = Annotated[int, Field(ge=0)] | Annotated[str, AfterValidator(_share), Field(title="share as in 5%")]
 """A moment of the schedule: an epoch, or a share of its length as text ("5%"), which a shorter schedule keeps."""
 _MOMENTS = ("scored_at", "rewind_epoch")
 
@@ -44,12 +44,17 @@ class Method(ABC):
     A method of one's own derives from this class, overrides `saliency` and is a frozen dataclass of its options.
 
     allocation: how many weights each layer keeps: global | uniform | erk | smart_ratio.
-    smart_decay, smart_linear_keep, smart_layer_count: options of smart_ratio, see `sanity.allocation.SmartRatio`.
+    smart_decay: of smart_ratio: a layer's share by its place l of L: quadratic (L-l+1)^2 + (L-l+1), linear L-l+1, cubic
+        (L-l+1)^3, ascending l^2 + l, or one density for all (balanced).
+    smart_linear_keep: of smart_ratio: the share of the classifier that is kept.
+    smart_layer_count: of smart_ratio: whether L counts every layer (Su et al. 2020) or the nominal depth (Atanov et al.
+        2021), see `sanity.allocation.SmartRatio`.
     invert: keep the lowest scores instead (the inversion ablation of Frankle et al. 2021).
     rounds: how often it scores and prunes; what a round pruned is never revived.
     schedule: the density after round i of n is density^(i/n) (exponential) or 1 - ratio * i/n (linear).
     removed_per_round: fraction of the remaining weights that each round removes; sets the number of rounds instead.
-    scored_at: the weights that are scored: of the `init`ialisation, of the `end` of dense training, or of an epoch.
+    scored_at: the weights that are scored: of the `init`ialisation, of the `end` of dense training, or of an epoch
+        of it (a number, or a share of the schedule).
     rewind: what is retrained. `init`: the initialisation. `weights`: weights and batch-norm buffers of `rewind_epoch`.
         `learning_rate`: the weights and buffers that were scored, the schedule set back to `rewind_epoch`.
         `fine_tune`: the weights that were scored, at the schedule's last learning rate. The optimizer starts afresh

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import Field
@@ -100,7 +100,7 @@ def table() -> list[tuple[str, str, str, str]]:
     for spec in dataclasses.fields(RunConfig):
         if spec.name != "options":
             shown = ",".join(map(str, spec.default)) if isinstance(spec.default, tuple) else str(spec.default)
-            rows.append((spec.name, _type_name(hints[spec.name]), shown, _help(hints[spec.name])))
+            rows.append((spec.name, type_name(hints[spec.name]), shown, _help(hints[spec.name])))
     return rows
 
 
@@ -109,16 +109,33 @@ def _help(hint: Any) -> str:
     return next((note for note in notes if note), "")
 
 
-def _type_name(hint: Any) -> str:
+def type_name(hint: Any) -> str:
+    """A type as the help shows it, with its bounds: `int >= 1`, `batch|running`, `0 < float < 1,...` for a list."""
     if get_origin(hint) is Annotated:
-        return _type_name(get_args(hint)[0])
+        inner, *notes = get_args(hint)
+        return next((note.title for note in notes if getattr(note, "title", None)), _bounded(type_name(inner), notes))
     if get_origin(hint) in (Union, UnionType):
-        return "|".join(map(_type_name, get_args(hint)))
+        return "|".join("null" if one is NoneType else type_name(one) for one in get_args(hint))
     if get_origin(hint) is tuple:
-        return f"{_type_name(get_args(hint)[0])},..."
+        return f"{type_name(get_args(hint)[0])},..."
     if get_origin(hint) is Literal:
         return "|".join(map(str, get_args(hint)))
     return str(hint.__name__)
+
+
+def _bounded(name: str, notes: Iterable[Any]) -> str:
+    """`name` with the bounds that pydantic's notes set: a single one behind it, two around it."""
+    limits = [limit for note in notes for limit in getattr(note, "metadata", ())]
+    low, high = (
+        next(((limit, key) for limit in limits for key in keys if hasattr(limit, key)), None)
+        for keys in (("gt", "ge"), ("lt", "le"))
+    )
+    after, before = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}, {"gt": "<", "ge": "<="}
+    if low and high:
+        name = f"{getattr(*low):g} {before[low[1]]} {name}"
+    elif low:
+        name = f"{name} {after[low[1]]} {getattr(*low):g}"
+    return f"{name} {after[high[1]]} {getattr(*high):g}" if high else name
 
 
 def is_list(key: str) -> bool:

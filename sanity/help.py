@@ -5,13 +5,15 @@
 
 import dataclasses
 import inspect
+import re
+import textwrap
 from collections.abc import Iterable
 from typing import Any, get_type_hints
 
 import checks
 import methods
 import reproductions
-from sanity import config, datasets, models, recipes, reproduce
+from sanity import config, datasets, models, options, recipes, reproduce
 from sanity.errors import unknown
 from sanity.registry import Registry
 
@@ -22,6 +24,13 @@ REGISTRIES: dict[str, Registry] = {
     "data sets": datasets.REGISTRY,
     "initialisations": models.INITS,
 }
+_KEYS = {"models": "model", "data sets": "dataset"}
+"""Whose options go by the name of a key, whatever part is chosen."""
+_FOR = (
+    "  recipe.for=  (str)",
+    "      the data set as on which it trains, where yours is a copy of it.",
+)
+_ENTRY = re.compile(r"^(\w+(?:, \w+)*): (.+(?:\n {2,}.+)*)\n?", re.MULTILINE)
 _INTRODUCTION = """\
 python -m sanity.run KEY=VALUE ...
 
@@ -54,18 +63,16 @@ def _listed(rows: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def about(name: str) -> str:
-    """The help of one method, check, model, data set, initialisation or recipe: its docstring and its options; or of a
-    published table.
+    """The page of one method, check, model, data set, initialisation or recipe: its docstring, then its options, each
+    with type, bounds, default and meaning; or of a published table.
 
     Raises `UserError` for an unknown name.
     """
     if name in recipes.NAMES:
-        return f"{name}: {recipes.summary(name)}\n\n" + _options("recipe", recipes.get(name))
-    for registry in REGISTRIES.values():
+        return "\n".join([f"{name}: {recipes.about(name)}", "", *_options("recipe", recipes.get(name)), *_FOR])
+    for title, registry in REGISTRIES.items():
         if name in registry.names():
-            found = registry.load(name)
-            shown = f"{name}: {inspect.cleandoc(found.__doc__ or '')}\n"
-            return shown + ("\n" + _options(name, found) if dataclasses.is_dataclass(found) else "")
+            return "\n".join(_page(name, _KEYS.get(title, name), registry.load(name)))
     if name in reproductions.names():
         return reproduce.about(name)
     names = [
@@ -76,14 +83,55 @@ def about(name: str) -> str:
     raise unknown("name", name, names)
 
 
-def _options(owner: str, of: Any) -> str:
-    hints = get_type_hints(of if isinstance(of, type) else type(of))
-    lines = []
-    for spec in dataclasses.fields(of):
-        value = spec.default if isinstance(of, type) else getattr(of, spec.name)
-        if spec.init and value is not dataclasses.MISSING:
-            kind = str(getattr(hints[spec.name], "__name__", hints[spec.name])).replace("typing.", "")
-            shown = str(hints[spec.name]).replace("typing.", "") if kind in ("Literal", "Optional", "Union") else kind
-            lines.append(f"  {owner}.{spec.name}={value}  ({shown})")
-    variants = getattr(of, "variants", {})
-    return "\n".join([*lines, *([f"variants: {', '.join(variants)}"] if variants else [])])
+def _page(name: str, owner: str, part: type) -> list[str]:
+    lines = [f"{name}: {_prose(part)}"]
+    told = [f"{title}: {getattr(part, title)}." for title in ("keeps", "destroys") if getattr(part, title, "")]
+    lines += ["", *told] if told else []
+    if dataclasses.is_dataclass(part) and options.names(part):
+        lines += ["", *_options(owner, part)]
+    presets = getattr(part, "variants", {})
+    if presets:
+        lines += ["", f"a paper's settings ({name}@VARIANT, or variant=VARIANT)"]
+        lines += _listed(
+            (one, " ".join(f"{key}={_shown(to)}" for key, to in set_.items())) for one, set_ in presets.items()
+        )
+    return lines
+
+
+def _prose(part: type) -> str:
+    """The class's own docstring without what it says of single options."""
+    known = options.names(part) if dataclasses.is_dataclass(part) else []
+    text = _ENTRY.sub(
+        lambda entry: "" if set(entry[1].split(", ")) <= set(known) else entry[0], inspect.cleandoc(part.__doc__ or "")
+    )
+    return re.sub(r"\n{3,}", "\n\n", text).strip()
+
+
+def texts(part: type) -> dict[str, str]:
+    """What the docstrings of `part` and of the classes that it derives from say of options: lines `name: text`."""
+    found: dict[str, str] = {}
+    for base in reversed(part.__mro__):
+        for names, text in _ENTRY.findall(inspect.cleandoc(base.__dict__.get("__doc__") or "")):
+            found |= dict.fromkeys(names.split(", "), " ".join(text.split()))
+    return {name: text for name, text in found.items() if name in options.names(part)}
+
+
+def _options(owner: str, of: Any) -> list[str]:
+    """Two lines an option, those of the class itself before those that it shares with others."""
+    part = of if isinstance(of, type) else type(of)
+    known, hints, lines = texts(part), get_type_hints(part, include_extras=True), []
+    fields = {spec.name: spec for spec in dataclasses.fields(part)}
+    own = [name for base in part.__mro__ for name in inspect.get_annotations(base)]
+    for name in dict.fromkeys(name for name in own if name in fields and fields[name].init):
+        default = fields[name].default if isinstance(of, type) else getattr(of, name)
+        lines.append(f"  {owner}.{name}={_shown(default)}  ({config.type_name(hints[name])})")
+        if name in known:
+            lines.append(textwrap.fill(known[name], 112, initial_indent=" " * 6, subsequent_indent=" " * 6))
+    return lines
+
+
+def _shown(value: Any) -> str:
+    """As the command line takes it."""
+    if isinstance(value, tuple):
+        return ",".join(str(one).removesuffix(".0") for one in value)
+    return str("null" if value is None else value).lower() if value in (None, True, False) else str(value)

@@ -3,6 +3,7 @@
 Imports no torch: `--help` lists the recipes. A number without a source is marked "ours".
 """
 
+import inspect
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any, Literal
@@ -22,38 +23,49 @@ def _listed(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained. Epochs are passes over the training set; a moment may be a fraction of one."""
+    """How a network is trained.
+
+    epochs: passes over the training set; where they alone are changed, milestones and warm-up are scaled with them.
+    batch_size: examples a step.
+    optimizer: adam, adamw and adadelta keep their published coefficients.
+    lr: the learning rate before any decay, at the peak of one_cycle.
+    momentum: of sgd.
+    nesterov: of sgd.
+    weight_decay: added to the gradient (sgd, adam, adadelta) or to the step (adamw).
+    decay_norm: whether batch-norm parameters and biases are decayed too, as in every paper's code.
+    schedule: how the learning rate falls.
+    milestones: steps: the epochs after which the learning rate is multiplied by gamma; may be fractions of one.
+    gamma: steps, plateau: the factor.
+    patience: plateau: epochs without a lower training loss before the learning rate is multiplied by gamma.
+    warmup_epochs: the learning rate rises linearly from 0 over these epochs (one_cycle: reaches its peak there; 0 means
+        30 %).
+    crop_padding: zeros around the image before a random crop back to its size.
+    flip: mirror each image left to right with probability 1/2.
+    normalise: channel mean and deviation: the training set's (dataset); its mean and the mean of the images' own
+        deviations (per_image_std: the 0.2023, 0.1994, 0.2010 that much CIFAR-10 code carries); ImageNet's; or pixels /
+        255 as they are (none).
+    drop_last: whether the last batch of an epoch is left out where it is not full.
+    holdout: fraction of the training set that is set aside and never trained on; drawn anew for each seed.
+    """
 
     epochs: Annotated[int, Field(ge=1)] = 160
     batch_size: Annotated[int, Field(ge=1)] = 128
     optimizer: Literal["sgd", "adam", "adamw", "adadelta"] = "sgd"
     lr: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.1
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    """Of sgd, as is nesterov; the other optimizers keep their published coefficients."""
     nesterov: bool = False
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    """Added to the gradient (sgd, adam, adadelta) or to the step (adamw)."""
     decay_norm: bool = True
-    """Whether batch-norm parameters and biases are decayed too, as in every paper's code."""
     schedule: Literal["steps", "cosine", "one_cycle", "plateau", "constant"] = "steps"
     milestones: Annotated[tuple[Epochs, ...], BeforeValidator(_listed)] = ()
-    """steps: the epochs after which the learning rate is multiplied by gamma."""
     gamma: Annotated[float, Field(gt=0, le=1)] = 0.1
     patience: Annotated[int, Field(ge=1)] = 10
-    """plateau: epochs without a lower training loss before the learning rate is multiplied by gamma."""
     warmup_epochs: Epochs = 0.0
-    """The learning rate rises linearly from 0 over these epochs (one_cycle: reaches its peak there; 0 means 30 %)."""
     crop_padding: Annotated[int, Field(ge=0)] = 0
-    """Zeros around the image before a random crop back to its size."""
     flip: bool = False
-    """Mirror each image left to right with probability 1/2."""
     normalise: Literal["dataset", "per_image_std", "imagenet", "none"] = "dataset"
-    """Channel mean and deviation: the training set's; its mean and the mean of the images' own deviations (the
-    0.2023, 0.1994, 0.2010 that much CIFAR-10 code carries); ImageNet's; or pixels / 255 as they are."""
     drop_last: bool = False
-    """Whether the last batch of an epoch is left out where it is not full."""
     holdout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Fraction of the training set that is set aside and never trained on; drawn anew for each seed."""
 
     def __post_init__(self) -> None:
         if list(self.milestones) != sorted(set(self.milestones)):
@@ -88,9 +100,14 @@ def get(name: str, model: str = "", dataset: str = "", **overrides: Any) -> Reci
     return options.fill(Recipe, {**fields, **overrides}, "recipe")
 
 
+def about(name: str) -> str:
+    """What is said of the recipe `name`."""
+    return inspect.cleandoc(_RECIPES[name].__doc__ or "")
+
+
 def summary(name: str) -> str:
     """One line about the recipe `name`."""
-    return str(_RECIPES[name].__doc__).splitlines()[0]
+    return about(name).splitlines()[0]
 
 
 def describe(recipe: Recipe) -> str:

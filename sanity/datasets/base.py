@@ -23,9 +23,11 @@ class Split(NamedTuple):
 class Source(ABC):
     """Where a data set comes from; the first line of the subclass's docstring is its line in the help.
 
-    `limit` and `test_limit` keep that many training and test examples: the first of every class, as balanced as the
-    classes allow. `mean` and `std` are the published normalisation constants (of values / 255, per channel); None has
-    them computed from the training examples in use.
+    `mean` and `std` are the published normalisation constants (of values / 255, per channel); None has them computed
+    from the training examples in use.
+
+    limit: keep that many training examples, the first of every class, as balanced as the classes allow.
+    test_limit: the same of the test examples.
     """
 
     limit: Limit = None

@@ -17,7 +17,10 @@ TIMEOUT_S = 30.0
 
 @dataclass(frozen=True)
 class Downloaded(Source):
-    """`download=false` never opens a connection; what is in `data_dir` must then do."""
+    """A data set that torchvision can fetch.
+
+    download: false never opens a connection; what is in `data_dir` must then do.
+    """
 
     download: bool = True
 

@@ -21,9 +21,11 @@ Images = list[tuple[Path, int]]  # each image's file and class
 class ImageFolder(Source):
     """Any folder with train/<class>/ and test/<class>/ (or val/<class>/), images of one size or option size=.
 
-    Images are decoded once to RGB (alpha is dropped, grey repeated) and kept in the user's cache folder
-    (`cache=false`: not) under a digest of their names, sizes and times. `size` resizes all to size x size pixels.
-    The order of the examples is one of every class in turn, so that any first part of them is balanced.
+    Images are decoded once to RGB (alpha is dropped, grey repeated). The order of the examples is one of every class in
+    turn, so that any first part of them is balanced.
+
+    size: resize all images to size x size pixels.
+    cache: keep the decoded images in the user's cache folder, under a digest of their names, sizes and times.
     """
 
     size: Annotated[int, Field(ge=1)] | None = None

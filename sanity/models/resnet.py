@@ -57,9 +57,10 @@ class Network(nn.Module):
 
 @dataclass(frozen=True)
 class CifarResNet(Model):
-    """A ResNet of depth 6 * blocks + 2; `width` is the first stage's, doubled in each of the two that follow.
+    """A ResNet of depth 6 * blocks + 2.
 
-    Wang et al. 2020 and Su et al. 2020 mean `width=32` by "ResNet32".
+    width: channels of the first stage, doubled in each of the two that follow; Wang et al. 2020 and Su et al. 2020 mean
+        32 by "ResNet32".
     """
 
     default_init: ClassVar[str] = "grasp"

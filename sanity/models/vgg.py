@@ -15,8 +15,9 @@ WIDTHS = (64, 128, 256, 512, 512)
 class VGG(Model):
     """Five groups of 3x3 convolutions with max-pooling between them, global average pooling, one linear layer.
 
-    Pools that an input has become too small for are skipped; at 32x32 and above, all four are there. `bias` gives the
-    convolutions biases (Su et al. 2020, Frankle et al. 2021); GraSP's have none.
+    Pools that an input has become too small for are skipped; at 32x32 and above, all four are there.
+
+    bias: gives the convolutions biases (Su et al. 2020, Frankle et al. 2021); GraSP's have none.
     """
 
     default_init: ClassVar[str] = "grasp"

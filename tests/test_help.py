@@ -1,0 +1,61 @@
+"""`--help NAME`: every option with what it means, in the words that the command line takes."""
+
+import dataclasses
+import re
+from typing import Any
+
+import pytest
+
+from sanity import help as pages
+from sanity import options, recipes
+from sanity.errors import UserError
+
+PARTS = [(title, name) for title, registry in pages.REGISTRIES.items() for name in registry.names()]
+WITH_OPTIONS = [
+    pytest.param(pages.REGISTRIES[title].load(name), title, name, id=name)
+    for title, name in PARTS
+    if dataclasses.is_dataclass(pages.REGISTRIES[title].load(name))
+]
+OPTION = re.compile(r"^  (\w+)\.(\w+)=(.*)  \(.+\)$", re.MULTILINE)
+
+
+def shown(name: str) -> dict[str, str]:
+    return {option: value for _, option, value in OPTION.findall(pages.about(name))}
+
+
+@pytest.mark.parametrize(("part", "title", "name"), WITH_OPTIONS)
+def test_what_a_page_shows_is_what_the_command_line_takes(part: type[Any], title: str, name: str) -> None:
+    owners = {owner for owner, _, _ in OPTION.findall(pages.about(name))}
+    assert owners <= {{"models": "model", "data sets": "dataset"}.get(title, name)}
+    assert sorted(shown(name)) == sorted(options.names(part))
+    assert options.fill(part, shown(name), name) == part()
+
+
+@pytest.mark.parametrize(("part", "title", "name"), [*WITH_OPTIONS, pytest.param(recipes.Recipe, "", "", id="recipe")])
+def test_every_option_says_what_it_means(part: type[Any], title: str, name: str) -> None:
+    assert sorted(pages.texts(part)) == sorted(options.names(part))
+
+
+@pytest.mark.parametrize("name", recipes.NAMES)
+def test_a_recipes_page_gives_the_recipe_back(name: str) -> None:
+    assert recipes.get(name, **{key: value for key, value in shown(name).items() if key != "for"}) == recipes.get(name)
+
+
+def test_a_page_tells_of_an_option_once_and_keeps_the_formula() -> None:
+    page = " ".join(pages.about("grasp").split())
+    assert page.count("divides the logits") == 1
+    assert "Formula: score = w * (H g)" in page
+    assert "grasp.temperature=200.0 (float > 0) divides the logits" in page
+
+
+def test_a_papers_settings_are_spelled_out() -> None:
+    assert re.search(r"frankle2021 +gradient=per_batch\n", pages.about("grasp"))
+
+
+def test_a_check_says_what_it_keeps_and_destroys() -> None:
+    assert "destroys: half of the examples." in pages.about("half_dataset")
+
+
+def test_an_unknown_page_is_a_mistake() -> None:
+    with pytest.raises(UserError, match="Did you mean 'grasp'"):
+        pages.about("grsap")
