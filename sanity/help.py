@@ -64,10 +64,12 @@ def _listed(rows: Iterable[tuple[str, str]]) -> list[str]:
 
 def about(name: str) -> str:
     """The page of one method, check, model, data set, initialisation or recipe: its docstring, then its options, each
-    with type, bounds, default and meaning; or of a published table.
+    with type, bounds, default and meaning; or of a published table. A class of one's own goes as `module:Class`.
 
     Raises `UserError` for an unknown name.
     """
+    if ":" in name:
+        return "\n".join(_page(name, name, methods.REGISTRY.load(name)))
     if name in recipes.NAMES:
         return "\n".join([f"{name}: {recipes.about(name)}", "", *_options("recipe", recipes.get(name)), *_FOR])
     for title, registry in REGISTRIES.items():

@@ -59,3 +59,9 @@ def test_a_check_says_what_it_keeps_and_destroys() -> None:
 def test_an_unknown_page_is_a_mistake() -> None:
     with pytest.raises(UserError, match="Did you mean 'grasp'"):
         pages.about("grsap")
+
+
+def test_a_class_of_ones_own_has_a_page() -> None:
+    page = pages.about("methods.snip:SNIP")
+    assert page.startswith("methods.snip:SNIP: |w g|")
+    assert "  methods.snip:SNIP.rounds=1  (int >= 1)" in page
