@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from reports import figures, provenance
+from reports.answer import Answer, Value, answer
 from reports.numbers import (
-    DATASETS,
     MEANINGS,
     SYMBOLS,
     inside_text,
@@ -24,26 +24,11 @@ from reports.numbers import (
     with_half,
 )
 from reports.records import CONTROL
-from reports.sentences import notes, overview, sentence
+from reports.sentences import notes, overview
 from reports.statistics import VERDICTS, Cell, PaperDelta, Summary
 from reports.tables import legend
 
 TITLE = "Does the ticket depend on what its method says?"
-
-
-@dataclass(frozen=True)
-class Value:
-    """One cell of a table: what is shown, what it sorts by (numbers before text), and the verdict that it states."""
-
-    text: str
-    sort: float | str = ""
-    verdict: str = ""
-    note: str = ""
-
-    @property
-    def full(self) -> str:
-        """Text and note in one, for formats without a second line."""
-        return f"{self.text} ({self.note})" if self.note else self.text
 
 
 @dataclass(frozen=True)
@@ -60,29 +45,6 @@ class Table:
     def choices(self, column: int) -> list[str]:
         """The different texts of a column, in the order of the rows."""
         return [text for text in dict.fromkeys(row[column].text for row in self.rows) if text]
-
-
-@dataclass(frozen=True)
-class Finding:
-    verdict: str
-    text: str
-
-
-Row = tuple[str, tuple["Value | None", ...]]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The verdicts of one setting: a matrix, (method at ratio) x check, and a sentence for each of its entries."""
-
-    setting: str
-    checks: tuple[str, ...]
-    rows: tuple[Row, ...]
-    findings: tuple[tuple[str, tuple[Finding, ...]], ...]  # by method
-
-    @property
-    def size(self) -> int:
-        return sum(len(found) for _, found in self.findings)
 
 
 @dataclass(frozen=True)
@@ -108,67 +70,12 @@ def assemble(frame: pd.DataFrame, summary: Summary, command: str = "", title: st
         overview(summary),
         legend(summary),
         tuple((SYMBOLS[name], name, MEANINGS[name]) for name in VERDICTS if name in present),
-        tuple(filter(None, (_answer(setting, summary) for setting in summary.names("setting")))),
+        tuple(filter(None, (answer(setting, summary) for setting in summary.names("setting")))),
         tuple(table for table in (_comparisons(summary), _papers(summary)) if table.rows),
         tuple(figures.draw(summary)),
         tuple(provenance.entries(frame, command)),
         summary,
     )
-
-
-def setting_name(setting: tuple[str, str, str]) -> str:
-    """ "CIFAR-10, resnet32, recipe su2020"."""
-    dataset, model, recipe = setting
-    return f"{DATASETS.get(dataset, dataset)}, {model}, recipe {recipe}"
-
-
-def _answer(setting: tuple[str, str, str], summary: Summary) -> Answer | None:
-    compared = [cell for cell in summary.select(setting=setting) if cell.comparison]
-    if not compared:
-        return None
-    checks = tuple(dict.fromkeys(cell.check for cell in compared))
-    rows: list[Row] = []
-    findings: dict[str, tuple[Finding, ...]] = {}
-    for method in dict.fromkeys(cell.method for cell in compared):
-        own = [cell for cell in compared if cell.method == method]
-        absent = _without_runs(own)
-        told = [cell for cell in own if cell.ratio not in absent]
-        for ratio in dict.fromkeys(cell.ratio for cell in told):
-            found = {cell.check: cell for cell in told if cell.ratio == ratio}
-            rows.append((f"{method_name(method)} {percent(ratio)}", tuple(_entry(found.get(one)) for one in checks)))
-        said = [Finding(_verdict_of(cell), sentence(cell, summary)) for cell in told]
-        if absent:
-            nothing = Value("", verdict="missing")
-            rows.append((f"{method_name(method)}, {len(absent)} other ratios", (nothing,) * len(checks)))
-            where = ", ".join(map(percent, absent))
-            said.append(Finding("missing", f"{method_name(method)} has not been compared at {where}: no run is there."))
-        findings[method_name(method)] = tuple(said)
-    return Answer(setting_name(setting), checks, tuple(rows), tuple(findings.items()))
-
-
-def _without_runs(cells: Sequence[Cell]) -> list[float]:
-    """The ratios of a method that nothing is there to compare at, where they are several: a table that is run in part
-    would be little else."""
-    present = {cell.ratio for cell in cells if not _is_missing(cell)}
-    absent = [ratio for ratio in dict.fromkeys(cell.ratio for cell in cells) if ratio not in present]
-    return absent if len(absent) > 1 else []
-
-
-def _verdict_of(cell: Cell) -> str:
-    return cell.comparison.verdict if cell.comparison else ""
-
-
-def _is_missing(cell: Cell) -> bool:
-    return _verdict_of(cell) == "missing"
-
-
-def _entry(cell: Cell | None) -> Value | None:
-    if cell is None or cell.comparison is None:
-        return None
-    difference, verdict = cell.comparison.difference, cell.comparison.verdict
-    moved = with_half(difference.mean, difference.half) if difference.n and verdict != "identical" else ""
-    flag = f"{len(notes(cell))} note{'s' if len(notes(cell)) > 1 else ''} on this cell" if notes(cell) else ""
-    return Value(moved, verdict=verdict, note=flag)
 
 
 Getter = Callable[[Cell], Value]

@@ -1,6 +1,7 @@
 """How numbers, names and verdicts are written, the same way in every format of a report."""
 
 import math
+from collections.abc import Collection
 
 from reports.inference import SEEDS_LIMIT
 from reports.statistics import Comparison, Mean, PaperDelta
@@ -43,6 +44,30 @@ def method_name(label: str) -> str:
 def percent(ratio: float) -> str:
     """A fraction as a percentage without needless zeros: 0.98 -> "98 %", 0.9785 -> "97.85 %"."""
     return f"{100 * ratio:.6g} %"
+
+
+def percents(ratios: Collection[float], every: Collection[float]) -> str:
+    """Several ratios as percentages, those that follow each other among `every` as a range: "20 to 48.8, 95 and 98 %"
+    with a dash for the "to".
+
+    With as few digits as tell `every` apart, but three at least; six where no ratio has more than four.
+    """
+    known = sorted(set(every))
+    long = any(f"{100 * one:.4g}" != f"{100 * one:.6g}" for one in known)
+    digits = next(n for n in range(3 if long else 6, 18) if len({f"{100 * one:.{n}g}" for one in known}) == len(known))
+    runs: list[list[int]] = []
+    for place in sorted({known.index(ratio) for ratio in ratios}):
+        if not runs or place != runs[-1][-1] + 1:
+            runs.append([])
+        runs[-1].append(place)
+    shown = [[f"{100 * known[place]:.{digits}g}" for place in (run[0], run[-1])] for run in runs]
+    *before, last = [EN_DASH.join(dict.fromkeys(ends)) for ends in shown]
+    return f"{', '.join(before)} and {last} %" if before else f"{last} %"
+
+
+def span(values: Collection[float]) -> str:
+    """The smallest and the largest of some differences, signed; one where they look the same."""
+    return " to ".join(dict.fromkeys(points(end(values), signed=True) for end in (min, max)))
 
 
 def points(value: float, signed: bool = False, digits: int = 2) -> str:

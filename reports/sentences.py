@@ -1,10 +1,11 @@
 """One plain sentence for each comparison: what was done to the ticket or its data, what moved, what that means."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.numbers import method_name, percent, points, seeds, with_half
-from reports.statistics import VERDICTS, Cell, Summary
+from reports.numbers import method_name, percent, percents, points, seeds, span, with_half
+from reports.statistics import VERDICTS, Cell, Comparison, Summary
 
 
 @dataclass(frozen=True)
@@ -62,37 +63,58 @@ def phrase(check: str) -> Phrase:
     return Phrase(f"the check '{check}'", "what it destroys")
 
 
-def sentence(cell: Cell, summary: Summary) -> str:
-    """What the comparison of `cell` to its control found. Raises `ValueError` for a cell without a comparison.
+def sentence(cells: Sequence[Cell], summary: Summary) -> str:
+    """What the comparisons of `cells` to their controls found: one cell, or several that differ in the ratio alone and
+    have one verdict. Raises `ValueError` for a cell without a comparison.
 
     The number after ± is half the 95 % interval; n is the number of seeds that both sides have.
     """
-    if cell.comparison is None:
-        raise ValueError(f"{cell.method} with check {cell.check} is not compared with anything")
-    words = phrase(cell.check)
-    where = f"{method_name(cell.method)} at {percent(cell.ratio)}"
-    return f"{where}: {_finding(cell, words, summary)}.{_caveat(cell, summary)}"
+    if any(cell.comparison is None for cell in cells):
+        raise ValueError(f"{cells[0].method} with check {cells[0].check} is not compared with anything")
+    name = f"{method_name(cells[0].method)} at {where(cells, summary)}"
+    return f"{name}: {_finding(cells, phrase(cells[0].check), summary)}.{_caveat(cells, summary)}"
 
 
-def _finding(cell: Cell, words: Phrase, summary: Summary) -> str:
-    comparison = cell.comparison
-    assert comparison is not None
-    difference, verdict = comparison.difference, comparison.verdict
+def where(cells: Sequence[Cell], summary: Summary) -> str:
+    """The ratios of cells of one method: "98 %"; as ranges where they follow each other in the table."""
+    first = cells[0]
+    every = [cell.ratio for cell in summary.select(setting=first.setting, method=first.method)]
+    return percents([cell.ratio for cell in cells], every)
+
+
+def change(cells: Sequence[Cell]) -> tuple[str, str]:
+    """How far the check moved accuracy, in points: one cell with half its 95 % interval and nothing; of several the
+    lowest to the highest, and the widest interval."""
+    found = [one.difference for one in _comparisons(cells)]
+    if len(found) == 1:
+        return with_half(found[0].mean, found[0].half), ""
+    widest = max((one.half for one in found if not math.isnan(one.half)), default=math.nan)
+    return span([one.mean for one in found]), "" if math.isnan(widest) else f"± {widest:.2f} at most"
+
+
+def _comparisons(cells: Sequence[Cell]) -> list[Comparison]:
+    return [cell.comparison for cell in cells if cell.comparison]
+
+
+def _finding(cells: Sequence[Cell], words: Phrase, summary: Summary) -> str:
+    found = _comparisons(cells)
+    verdict = found[0].verdict
     if verdict == "missing":
-        return f"{words.action} has not been compared: {_absent(cell)}"
-    n = f"n = {difference.n}"
+        return f"{words.action} has not been compared: {_absent(cells[0])}"
+    runs = sorted({one.difference.n for one in found})
+    n = f"n = {runs[0]}" + (f" to {runs[-1]}" if len(runs) > 1 else "")
+    by, error = change(cells)
     if verdict == "identical":
         unmoved = f"{words.action} left the ticket as it was, weight for weight ({n})"
         return f"{unmoved}, so nothing can differ: {words.identical}"
-    moved = with_half(difference.mean, difference.half)
+    moved = f"{words.action} changed accuracy by {by} points ({', '.join(filter(None, (error, n)))})"
     if verdict == "equivalent":
         verb = "do not matter" if words.plural else "does not matter"
         margin = f"equivalent within {points(summary.margin).rstrip('0').rstrip('.')} points"
-        return f"{words.action} changed accuracy by {moved} points ({n}): {words.subject} {verb} ({margin})"
+        return f"{moved}: {words.subject} {verb} ({margin})"
     if verdict == "different":
-        verb = "matter" if words.plural else "matters"
-        return f"{words.action} changed accuracy by {moved} points ({n}): {words.subject} {verb}"
-    return f"{words.action} changed accuracy by {moved} points ({n}): undecided, {_wanted(cell)}"
+        return f"{moved}: {words.subject} {'matter' if words.plural else 'matters'}"
+    return f"{moved}: undecided, {_wanted(found)}"
 
 
 def _absent(cell: Cell) -> str:
@@ -101,18 +123,35 @@ def _absent(cell: Cell) -> str:
     return "no run of the unperturbed ticket with the same seed is there"
 
 
-def _wanted(cell: Cell) -> str:
-    comparison = cell.comparison
-    assert comparison is not None
-    if comparison.difference.n < 2:
+def _wanted(found: Sequence[Comparison]) -> str:
+    if len(found) > 1:
+        return (
+            f"{seeds(min(found, key=_needed))} would decide the nearest of them, {seeds(max(found, key=_needed))} all"
+        )
+    difference = found[0].difference
+    if difference.n < 2:
         return "since one seed says nothing of the error; at least 2 are needed"
-    if comparison.difference.std == 0:
+    if difference.std == 0:
         return "since all seeds differ by the same amount, which says nothing of the error; more seeds are needed"
-    return f"{seeds(comparison)} would decide it"
+    return f"{seeds(found[0])} would decide it"
 
 
-def _caveat(cell: Cell, summary: Summary) -> str:
-    """What makes the number weaker than it looks: diverged runs, emptied layers, seeds without a pair."""
+def _needed(comparison: Comparison) -> float:
+    return math.inf if math.isnan(comparison.seeds_needed) else comparison.seeds_needed
+
+
+def _caveat(cells: Sequence[Cell], summary: Summary) -> str:
+    """What makes the numbers weaker than they look: diverged runs, emptied layers, seeds without a pair."""
+    found = [weak for cell in cells if (weak := _weaknesses(cell, summary))]
+    if not found:
+        return ""
+    told = (
+        "; ".join(found[0]) if len(cells) == 1 else f"the table has notes on {len(found)} of these {len(cells)} ratios"
+    )
+    return f" Note: {told}."
+
+
+def _weaknesses(cell: Cell, summary: Summary) -> list[str]:
     control = next(iter(summary.select(setting=cell.setting, method=cell.method, ratio=cell.ratio, check="none")), None)
     found = []
     for name, side in (("with it", cell), ("without it", control)):
@@ -122,7 +161,7 @@ def _caveat(cell: Cell, summary: Summary) -> str:
             found.append(f"{side.collapsed_runs} of {side.accuracy.n} tickets {name} empty a layer")
     if cell.comparison and cell.comparison.unpaired and cell.comparison.difference.n:
         found.append(f"{cell.comparison.unpaired} runs have no partner of the same seed")
-    return f" Note: {'; '.join(found)}." if found else ""
+    return found
 
 
 def overview(summary: Summary) -> str:
@@ -149,9 +188,7 @@ def _against_papers(summary: Summary) -> str:
     inside = (
         f"; {sum(bool(paper.inside) for paper in judged)} of {len(judged)} lie inside our interval" if judged else ""
     )
-    lowest, highest = (points(end(paper.delta for paper in measured), signed=True) for end in (min, max))
-    span = lowest if lowest == highest else f"{lowest} to {highest}"
-    return f"{told} with ours{inside}. Ours minus the paper's: {span} points."
+    return f"{told} with ours{inside}. Ours minus the paper's: {span([paper.delta for paper in measured])} points."
 
 
 def notes(cell: Cell) -> list[str]:

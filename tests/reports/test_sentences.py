@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from reports.numbers import method_name
+from reports.numbers import method_name, percents
 from reports.sentences import notes, overview, phrase, sentence
 from reports.statistics import Cell, Comparison, Mean, Summary
 
@@ -22,7 +22,7 @@ def summary_of(verdict: str, mean: float = -0.1, half: float = 0.2, n: int = 5, 
 
 def told(*arguments: object, **options: object) -> str:
     summary = summary_of(*arguments, **options)  # type: ignore[arg-type]
-    return sentence(summary.cells[1], summary)
+    return sentence([summary.cells[1]], summary)
 
 
 def test_equivalent() -> None:
@@ -87,7 +87,7 @@ def test_every_finding_of_a_grid_is_a_sentence_and_weak_ones_carry_a_note(frame:
     from reports.statistics import summarise
 
     summary = summarise(frame)
-    sentences = {(c.method, c.check, c.ratio): sentence(c, summary) for c in summary.cells if c.comparison}
+    sentences = {(c.method, c.check, c.ratio): sentence([c], summary) for c in summary.cells if c.comparison}
     assert all(text.endswith(".") and "nan" not in text for text in sentences.values())
     assert "1 of 5 runs with it diverged" in sentences["grasp", "reinit", 0.95]
     assert "2 of 5 tickets without it empty a layer" in sentences["snip[score_init=glorot]", "reinit", 0.98]
@@ -161,5 +161,70 @@ def test_ratios_without_any_run_are_folded_into_one_line_of_the_answer(make_reco
     (answer,) = content.answers
     assert [label for label, _ in answer.rows] == ["SNIP 90 %", "SNIP, 2 other ratios"]
     ((_, findings),) = answer.findings
-    assert findings[-1].text == "SNIP has not been compared at 50 %, 98 %: no run is there."
+    assert findings[-1].text == "SNIP at 50 and 98 %: not compared, no run is there."
     assert len(content.tables[0].rows) == 6  # the table itself folds nothing
+
+
+def curve(make_record: Callable[..., dict], moved: dict[float, float], spread: float = 0.05) -> pd.DataFrame:
+    """SNIP at the ratios of `moved`, reinit moving accuracy by so many points."""
+    rows = [
+        make_record("snip", check, ratio, seed, 96.0 + (by + (seed - 1) * spread if check == "reinit" else 0.0))
+        for ratio, by in moved.items()
+        for check in ("none", "reinit")
+        for seed in range(3)
+    ]
+    return pd.DataFrame(rows)
+
+
+RATIOS = [1 - 0.8**k for k in range(1, 7)]
+
+
+def test_many_ratios_are_told_by_verdict_not_one_by_one(make_record: Callable[..., dict]) -> None:
+    from reports.content import assemble
+    from reports.statistics import summarise
+
+    frame = curve(make_record, dict(zip(RATIOS, (0.1, -0.2, 0.0, -9.0, 0.1, -8.0), strict=True)))
+    (answer,) = assemble(frame, summarise(frame)).answers
+    ((label, ((equivalent, different),)),) = answer.rows
+    assert label == "SNIP, 6 ratios"
+    assert (equivalent.verdict, different.verdict) == ("equivalent", "different")
+    assert equivalent.text == "20\N{EN DASH}48.8 and 67.2 %: \N{MINUS SIGN}0.20 to +0.10 (± 0.12 at most)"
+    assert different.text == "59 and 73.8 %: \N{MINUS SIGN}9.00 to \N{MINUS SIGN}8.00 (± 0.12 at most)"
+    ((_, (first, _)),) = answer.findings
+    assert first.text == (
+        "SNIP at 20\N{EN DASH}48.8 and 67.2 %: drawing the kept weights anew changed accuracy by \N{MINUS SIGN}0.20 to "
+        "+0.10 points (± 0.12 at most, n = 3): the values that the kept weights start from do not matter (equivalent "
+        "within 0.5 points)."
+    )
+
+
+def test_no_cell_is_lost_when_ratios_are_folded(make_record: Callable[..., dict]) -> None:
+    from reports.content import assemble
+    from reports.statistics import summarise
+
+    frame = curve(make_record, dict.fromkeys(RATIOS, 0.4), spread=0.6)
+    frame.loc[(frame["ratio"] == RATIOS[2]) & (frame["check"] == "reinit"), "status"] = "diverged"
+    gone = (frame["ratio"] == RATIOS[5]) & (frame["check"] == "reinit")
+    frame.loc[gone, ["last_test_accuracy", "best_test_accuracy"]] = math.nan
+    frame.loc[gone, "status"] = "missing"
+    (answer,) = assemble(frame, summarise(frame)).answers
+    assert [label for label, _ in answer.rows] == ["SNIP 73.8 %", "SNIP, 5 ratios"]
+    ((_, (missing, undecided)),) = answer.findings
+    assert missing.text == "SNIP at 73.8 %: drawing the kept weights anew has not been compared: no run of it is there."
+    assert "seeds would decide the nearest of them, about" in undecided.text
+    assert undecided.text.endswith(" Note: the table has notes on 1 of these 5 ratios.")
+
+
+@pytest.mark.parametrize(
+    ("ratios", "every", "text"),
+    [
+        ([0.98], [0.9, 0.95, 0.98], "98 %"),
+        ([0.9785], [0.9785], "97.85 %"),
+        ([0.9, 0.98], [0.9, 0.95, 0.98], "90 and 98 %"),
+        ([0.98, 0.9, 0.95], [0.9, 0.95, 0.98], "90\N{EN DASH}98 %"),
+        ([0.9990001], [0.9990001, 0.9990002], "99.90001 %"),
+        (RATIOS[:1] + RATIOS[3:], RATIOS, "20 and 59\N{EN DASH}73.8 %"),
+    ],
+)
+def test_several_ratios_are_written_as_ranges(ratios: list[float], every: list[float], text: str) -> None:
+    assert percents(ratios, every) == text
