@@ -19,7 +19,8 @@ from sanity.jobs import Job
 from sanity.recipes import Recipe, describe
 from sanity.seeds import generator
 from sanity.stacked import is_sparse
-from sanity.store import Store, differing, identity, is_whole
+from sanity.store import Store, differing, identity
+from sanity.tensorfile import is_whole
 from sanity.tickets import Ticket
 
 State = dict[str, Tensor]
@@ -187,5 +188,6 @@ class Context:
         path = self.folder(training) / f"{name}.safetensors"
         found = self.store.load(path)
         if found is None:
+            path.unlink(missing_ok=True)  # else the next run would take the training for done
             raise UserError(f"{path}: damaged; start again to have it trained anew")
         return found

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sanity import checkpoint, environment
+from sanity import environment, tensorfile
 from sanity.context import Context, Training
 from sanity.files import CannotWrite, write_atomically
 from sanity.grid import Cell
@@ -137,7 +137,7 @@ class Runner:
             "epochs": training.epochs,
             "start_epoch": training.start_epoch,
             "deterministic": context.config.deterministic,
-            "digest": checkpoint.digest(trained.weights),
+            "digest": tensorfile.digest(trained.weights),
             "versions": environment.versions(),
             "commit": environment.commit(),
             "device": environment.describe(context.device),
@@ -145,7 +145,7 @@ class Runner:
         }
         write_atomically(folder / "curve.csv", curve_table(trained))
         store.write(folder / "record.json", record)
-        for leftover in [folder / "checkpoint.safetensors", *folder.glob("snapshot-*.safetensors")]:
+        for leftover in [folder / "checkpoint.safetensors", *folder.glob("snapshot-*.safetensors"), *folder.glob(".*")]:
             leftover.unlink(missing_ok=True)
         self.reporter.expect(-(trained.resumed_from or 0))
         self.reporter.finished(

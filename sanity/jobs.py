@@ -1,5 +1,6 @@
 """What a training is given and what it gives back, and where a half-finished one is found again."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,8 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sanity import checkpoint
+from sanity import tensorfile
+from sanity.files import CannotWrite
 from sanity.recipes import Recipe, describe
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -72,26 +76,22 @@ def identity(job: Job, recipe: Recipe, *circumstances: object) -> str:
     """A hash of all that determines the training's steps: a checkpoint with another one is not continued."""
     mask = {f"mask/{name}": tensor for name, tensor in (job.mask or {}).items()}
     what = (describe(recipe), str(job.seed), str(job.start_epoch), *map(str, circumstances))
-    return checkpoint.digest({**job.model.state_dict(), **mask}, *what)
+    return tensorfile.digest({**job.model.state_dict(), **mask}, *what)
 
 
 def find(job: Job, identity: str) -> Position:
     """Where to go on with `job`: at its checkpoint, or at the start where there is none that is whole and its own."""
-    if job.directory is None or (found := checkpoint.read(job.directory / "checkpoint.safetensors")) is None:
+    if job.directory is None or (found := tensorfile.read(job.directory / "checkpoint.safetensors")) is None:
         return Position()
     tensors, facts = found
     if facts["identity"] != identity:
-        checkpoint.log.warning(
-            "%s holds the checkpoint of another training: starting from the beginning", job.directory
-        )
+        log.warning("%s holds the checkpoint of another training: starting from the beginning", job.directory)
         return Position()
     position = Position(facts["epoch"], facts["step"], facts["curve"], facts["wall_s"], tensors, resumed=True)
     for epoch in (epoch for epoch in job.snapshots if epoch <= position.epoch):
-        snapshot = checkpoint.read(job.directory / f"snapshot-{epoch}.safetensors")
+        snapshot = tensorfile.read(job.directory / f"snapshot-{epoch}.safetensors")
         if snapshot is None or snapshot[1]["identity"] != identity:
-            checkpoint.log.warning(
-                "%s lacks the weights after epoch %d: starting from the beginning", job.directory, epoch
-            )
+            log.warning("%s lacks the weights after epoch %d: starting from the beginning", job.directory, epoch)
             return Position()
         position.snapshots[epoch] = snapshot[0]
     return position
@@ -100,12 +100,22 @@ def find(job: Job, identity: str) -> Position:
 def save(directory: Path, identity: str, position: Position) -> bool:
     """Writes the checkpoint of a job at `position`; its snapshots are written by `save_snapshot`."""
     facts = {name: getattr(position, name) for name in ("epoch", "step", "curve", "wall_s")}
-    return checkpoint.write(directory / "checkpoint.safetensors", position.tensors, {**facts, "identity": identity})
+    return _keep(directory / "checkpoint.safetensors", position.tensors, {**facts, "identity": identity})
 
 
 def save_snapshot(directory: Path, identity: str, epoch: int, weights: dict[str, Tensor]) -> bool:
     """Writes the weights after `epoch` epochs."""
-    return checkpoint.write(directory / f"snapshot-{epoch}.safetensors", weights, {"identity": identity})
+    return _keep(directory / f"snapshot-{epoch}.safetensors", weights, {"identity": identity})
+
+
+def _keep(path: Path, content: Mapping[str, Tensor], facts: Mapping[str, Any]) -> bool:
+    """False, with a line in the log, where it cannot be written: what was there stays, and training goes on."""
+    try:
+        tensorfile.write(path, content, facts)
+    except CannotWrite as error:
+        log.warning("not written, training goes on without it: %s", error)
+        return False
+    return True
 
 
 def on_cpu(tensor: Tensor) -> Tensor:

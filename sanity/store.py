@@ -85,19 +85,16 @@ class Store:
 
     def save(self, path: Path, tensors: Mapping[str, "Tensor"]) -> None:
         """Puts named tensors at `path` as safetensors."""
-        from safetensors.torch import save
+        from sanity.tensorfile import write
 
-        write_atomically(path, save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}))
+        write(path, tensors)
 
     def load(self, path: Path) -> dict[str, "Tensor"] | None:
-        """The tensors at `path`; None where there are none, or none that are whole."""
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
+        """The tensors at `path`; None where there are none, or not those that were saved."""
+        from sanity.tensorfile import read
 
-        try:
-            return load_file(path)
-        except (OSError, SafetensorError):
-            return None
+        found = read(path)
+        return None if found is None else found[0]
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -116,17 +113,6 @@ class Store:
             yield
         finally:
             lock.release()
-
-
-def is_whole(path: Path) -> bool:
-    """Whether the safetensors file at `path` is there in its full length; reads its header only."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy"):
-            return True
-    except (OSError, SafetensorError):
-        return False
 
 
 def rows(root: Path | str, keys: Iterator[str] | list[str] | None = None) -> list[dict[str, Any]]:

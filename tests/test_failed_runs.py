@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from small_runs import Start, records
 
+from sanity import tensorfile
 from sanity.store import load_records
 
 
@@ -85,6 +86,22 @@ def test_a_dense_network_that_diverged_is_said_and_trained_once(
     before = record.stat().st_mtime_ns
     assert start(**keys) == 1
     assert record.stat().st_mtime_ns == before
+
+
+def test_weights_with_a_flipped_bit_are_trained_anew(
+    start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = {"seeds": "0", "checks": "none"}
+    assert start(**keys, methods="dense") == 0
+    (record,) = records(tmp_path)
+    weights = record.with_name("weights.safetensors")
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    assert start(**keys, methods="partially_trained") == 1
+    assert "damaged; start again to have it trained anew" in " ".join(capsys.readouterr().out.split())
+    assert start(**keys, methods="partially_trained") == 0
+    assert tensorfile.read(weights) is not None
 
 
 def test_a_diverged_run_is_recorded_and_shown(start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,8 @@ from sanity import recipes
 from sanity.errors import UserError
 from sanity.files import CannotWrite, write_atomically
 from sanity.recipes import Recipe
-from sanity.store import Store, differing, identity, is_whole, load_records
+from sanity.store import Store, differing, identity, load_records
+from sanity.tensorfile import is_whole
 
 
 def test_identities_do_not_change_by_accident() -> None:
@@ -76,6 +77,21 @@ def test_a_damaged_file_counts_as_absent(tmp_path: Path) -> None:
     assert not is_whole(tmp_path / "mask.safetensors")
     assert store.load(tmp_path / "mask.safetensors") is None
     assert store.read(tmp_path / "record.json") is None
+
+
+def test_a_flipped_bit_is_found_and_never_used(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store, path = Store(tmp_path), tmp_path / "mask.safetensors"
+    mask = {"w": torch.arange(1000) % 3 == 0}
+    store.save(path, mask)
+    found = store.load(path)
+    assert found is not None
+    assert torch.equal(found["w"], mask["w"])
+    content = bytearray(path.read_bytes())
+    content[-500] ^= 1
+    path.write_bytes(content)
+    assert is_whole(path)
+    assert store.load(path) is None
+    assert "its content does not match its digest" in caplog.text
 
 
 def test_records_are_read_without_torch(tmp_path: Path) -> None:

@@ -4,17 +4,17 @@ import hashlib
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 import numpy as np
 import torch
 from PIL import Image
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from sanity import tensorfile
 from sanity.errors import UserError
+from sanity.files import CannotWrite
 
 FORMAT = 1  # part of the cache's key: raise it when `decode` gives other bytes for the same files
 
@@ -25,14 +25,12 @@ def decode(files: Sequence[Path], size: int | None, cache: bool) -> Tensor:
     Raises `UserError` naming an image that cannot be read, or whose size differs from the first one's.
     """
     cached = cache_folder() / f"{_digest(files, size)}.safetensors"
-    if cache and cached.exists():
-        try:
-            return load_file(cached)["examples"]
-        except (SafetensorError, OSError, KeyError):
-            pass  # a damaged cache is no reason to stop: the images are still there
+    if cache and (found := tensorfile.read(cached)):
+        return found[0]["examples"]
     examples = _decode(files, size)
     if cache:
-        _remember(cached, examples)
+        with suppress(CannotWrite):  # what cannot be kept is decoded again
+            tensorfile.write(cached, {"examples": examples})
     return examples
 
 
@@ -79,20 +77,3 @@ def _pixels(file: Path, size: int | None) -> np.ndarray:
             return np.asarray(colour if size is None else colour.resize((size, size), Image.Resampling.BILINEAR))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(f"{file}: unreadable image ({error})") from error
-
-
-def _remember(path: Path, examples: Tensor) -> None:
-    """Written beside and renamed; a cache that cannot be written is done without."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as temporary:
-            written = Path(temporary.name)
-        try:
-            save_file({"examples": examples}, written)
-            with written.open("rb") as file:
-                os.fsync(file.fileno())
-            os.replace(written, path)
-        finally:
-            written.unlink(missing_ok=True)
-    except (OSError, SafetensorError):
-        return

@@ -1,11 +1,9 @@
-"""Tensors and JSON on disk, whole or not at all: written atomically, read back only if the content's digest agrees."""
+"""Named tensors in a file that tells by its digest whether it is what was written (safetensors, never pickle)."""
 
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+
+from sanity.files import CannotWrite, replacing
 
 log = logging.getLogger(__name__)
 
@@ -29,32 +29,15 @@ def digest(tensors: Mapping[str, Tensor], *texts: str) -> str:
     return total.hexdigest()
 
 
-def write(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> bool:
-    """Writes both to `path` in one go. False, with a line in the log, where that fails (a full disk, no permission):
-    what was there before stays, and training goes on."""
+def write(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any] | None = None) -> None:
+    """Puts tensors and facts (what JSON holds) at `path`, whole or not at all. Raises `CannotWrite`."""
     content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    text = json.dumps(facts, sort_keys=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(content, temporary, metadata={"facts": text, "digest": digest(content, text)})
-        _sync(temporary)
-        os.replace(temporary, path)
-        _sync(path.parent)
-    except (OSError, SafetensorError) as error:
-        log.warning("%s was not written, training goes on without it: %s", path, error)
-        with suppress(OSError):
-            temporary.unlink()
-        return False
-    return True
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    text = json.dumps(facts or {}, sort_keys=True)
+    with replacing(path) as temporary:
+        try:
+            save_file(content, temporary, metadata={"facts": text, "digest": digest(content, text)})
+        except SafetensorError as error:  # a full disk, for one
+            raise CannotWrite(f"{path}: {error}") from error
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
@@ -63,11 +46,20 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         return None
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
+            metadata = {"facts": "{}", "digest": "missing", **(file.metadata() or {})}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
         if digest(tensors, metadata["facts"]) != metadata["digest"]:
             raise ValueError("its content does not match its digest")
         return tensors, json.loads(metadata["facts"])
-    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
+    except (OSError, SafetensorError, ValueError, RuntimeError) as error:
         log.warning("%s is damaged and is not used: %s", path, str(error).splitlines()[0])
         return None
+
+
+def is_whole(path: Path) -> bool:
+    """Whether the file at `path` is there in its full length; reads its header only."""
+    try:
+        with safe_open(path, framework="pt"):
+            return True
+    except (OSError, SafetensorError):
+        return False
