@@ -103,7 +103,7 @@ def _verdict(cell: Cell) -> str:
 
 def _said(part: Sequence[Cell], groups: Sequence[Sequence[Cell]], summary: Summary) -> list[Finding]:
     """A sentence for each group of cells of one check and verdict; a single one where nothing was run."""
-    if _several(part) and all(_verdict(cell) == "missing" for cell in part):
+    if _unrun(part):
         text = f"{method_name(part[0].method)} at {where(part, summary)}: not compared, no run is there."
         return [Finding("missing", text)]
     return [Finding(_verdict(group[0]), sentence(group, summary)) for group in groups]
@@ -113,10 +113,14 @@ def _several(part: Sequence[Cell]) -> bool:
     return len({cell.ratio for cell in part}) > 1
 
 
+def _unrun(part: Sequence[Cell]) -> bool:
+    return _several(part) and all(_verdict(cell) == "missing" for cell in part)
+
+
 def _entry(group: Sequence[Cell], part: Sequence[Cell], summary: Summary) -> Value:
     """What the cells of one verdict, one or several of a row's `part`, show in the matrix."""
     verdict = _verdict(group[0])
-    if verdict == "missing" and _several(part):
+    if _unrun(part):
         return Value("", verdict=verdict)
     by, error = change(group) if verdict not in ("identical", "missing") else ("", "")
     moved = f"{by} ({error})" if error else by

@@ -120,7 +120,7 @@ def type_name(hint: Any) -> str:
         return f"{type_name(get_args(hint)[0])},..."
     if get_origin(hint) is Literal:
         return "|".join(map(str, get_args(hint)))
-    return str(hint.__name__)
+    return str(getattr(hint, "__name__", hint))
 
 
 def _bounded(name: str, notes: Iterable[Any]) -> str:

@@ -125,11 +125,18 @@ def _options(owner: str, of: Any) -> list[str]:
     fields = {spec.name: spec for spec in dataclasses.fields(part)}
     own = [name for base in part.__mro__ for name in inspect.get_annotations(base)]
     for name in dict.fromkeys(name for name in own if name in fields and fields[name].init):
-        default = fields[name].default if isinstance(of, type) else getattr(of, name)
-        lines.append(f"  {owner}.{name}={_shown(default)}  ({config.type_name(hints[name])})")
+        default = _default(fields[name]) if isinstance(of, type) else getattr(of, name)
+        required = "; required" * (default is dataclasses.MISSING)
+        value = "" if required else _shown(default)
+        lines.append(f"  {owner}.{name}={value}  ({config.type_name(hints[name])}{required})")
         if name in known:
             lines.append(textwrap.fill(known[name], 112, initial_indent=" " * 6, subsequent_indent=" " * 6))
     return lines
+
+
+def _default(option: "dataclasses.Field[Any]") -> Any:
+    made = option.default_factory
+    return option.default if made is dataclasses.MISSING else made()
 
 
 def _shown(value: Any) -> str:

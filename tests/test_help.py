@@ -56,6 +56,23 @@ def test_a_check_says_what_it_keeps_and_destroys() -> None:
     assert "destroys: half of the examples." in pages.about("half_dataset")
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Demanding:
+    """Another's, with options that ours never have.
+
+    needed: has no default.
+    """
+
+    needed: int
+    several: tuple[float, ...] = dataclasses.field(default_factory=lambda: (0.5, 2.0))
+
+
+def test_an_option_without_a_default_is_said_to_be_required() -> None:
+    page = pages.about(f"{__name__}:Demanding")
+    assert ".needed=  (int; required)\n      has no default." in page
+    assert ".several=0.5,2  (float,...)" in page
+
+
 def test_an_unknown_page_is_a_mistake() -> None:
     with pytest.raises(UserError, match="Did you mean 'grasp'"):
         pages.about("grsap")

@@ -198,6 +198,21 @@ def test_many_ratios_are_told_by_verdict_not_one_by_one(make_record: Callable[..
     )
 
 
+def test_a_check_that_lacks_some_of_many_ratios_says_which(make_record: Callable[..., dict]) -> None:
+    from reports.content import assemble
+    from reports.statistics import summarise
+
+    frame = curve(make_record, dict.fromkeys(RATIOS, 0.1))
+    more = frame[frame["check"] == "reinit"].assign(check="invert")
+    gone = more["ratio"].isin(RATIOS[2:4])
+    more.loc[gone, ["last_test_accuracy", "best_test_accuracy"]] = math.nan
+    more.loc[gone, "status"] = "missing"
+    frame = pd.concat([frame, more])
+    (answer,) = assemble(frame, summarise(frame)).answers
+    ((_, (_, (_, missing))),) = answer.rows
+    assert (missing.verdict, missing.text) == ("missing", "48.8\N{EN DASH}59 %")
+
+
 def test_no_cell_is_lost_when_ratios_are_folded(make_record: Callable[..., dict]) -> None:
     from reports.content import assemble
     from reports.statistics import summarise
