@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import ceil, log
+from math import ceil, floor, log
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
@@ -60,7 +60,7 @@ class Method(ABC):
         `fine_tune`: the weights that were scored, at the schedule's last learning rate. The optimizer starts afresh
         in every case, as in the code of Atanov et al. 2021.
     rewind_epoch: the k of weight and learning-rate rewinding, or its share of the schedule (5%: 8 of 160 epochs, 1 of
-        20); 0 with `weights` is the lottery ticket.
+        20; the nearest epoch, 1 at least); 0 with `weights` is the lottery ticket.
     retrain_epochs: how long the ticket trains; by default to the end of the schedule, `fine_tune` as long as the
         dense network did.
     """
@@ -155,7 +155,7 @@ class Method(ABC):
     def placed(self, epochs: int) -> Self:
         """The method on a schedule of that many epochs: shares of it become whole epochs, one at least."""
         shares = {name: float(value[:-1]) / 100 for name in _MOMENTS if "%" in (value := str(getattr(self, name)))}
-        whole: dict[str, Any] = {name: max(round(share * epochs), 1) for name, share in shares.items()}
+        whole: dict[str, Any] = {name: max(floor(share * epochs + 0.5), 1) for name, share in shares.items()}
         return replace(self, **whole)
 
     def rule(self) -> str | Allocation:

@@ -5,12 +5,11 @@ A method with many ratios takes a row, not a row a ratio: its entries say at whi
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
-from reports.numbers import DATASETS, method_name
-from reports.sentences import change, notes, sentence, where
+from reports.numbers import DATASETS, FOLDED, method_name
+from reports.sentences import absent, change, has_error, notes, sentence, where
 from reports.statistics import VERDICTS, Cell, Summary
-
-FOLDED = 4  # more ratios than that are read as a curve, not one by one
 
 
 @dataclass(frozen=True)
@@ -92,8 +91,9 @@ def _parts(cells: Sequence[Cell], summary: Summary) -> Iterator[tuple[str, list[
 
 
 def _by_verdict(cells: Sequence[Cell]) -> Iterator[list[Cell]]:
-    for verdict in VERDICTS:
-        if found := [cell for cell in cells if _verdict(cell) == verdict]:
+    """The cells of each verdict; apart from the others those whose error is unknown, about which less can be said."""
+    for verdict, known in product(VERDICTS, (True, False)):
+        if found := [cell for cell in cells if _verdict(cell) == verdict and has_error(cell) == known]:
             yield found
 
 
@@ -104,7 +104,7 @@ def _verdict(cell: Cell) -> str:
 def _said(part: Sequence[Cell], groups: Sequence[Sequence[Cell]], summary: Summary) -> list[Finding]:
     """A sentence for each group of cells of one check and verdict; a single one where nothing was run."""
     if _unrun(part):
-        text = f"{method_name(part[0].method)} at {where(part, summary)}: not compared, no run is there."
+        text = f"{method_name(part[0].method)} at {where(part, summary)}: not compared, {absent(part)}."
         return [Finding("missing", text)]
     return [Finding(_verdict(group[0]), sentence(group, summary)) for group in groups]
 

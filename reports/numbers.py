@@ -6,6 +6,7 @@ from collections.abc import Collection
 from reports.inference import SEEDS_LIMIT
 from reports.statistics import Comparison, Mean, PaperDelta
 
+FOLDED = 4  # more ratios than that of a method are read as a curve, not one by one
 MINUS, EN_DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
 
 SYMBOLS = {"identical": "≡", "equivalent": "≈", "different": "≠", "undecided": "?", "missing": EN_DASH}
@@ -50,18 +51,19 @@ def percents(ratios: Collection[float], every: Collection[float]) -> str:
     """Several ratios as percentages, those that follow each other among `every` as a range: "20 to 48.8, 95 and 98 %"
     with a dash for the "to".
 
-    With as few digits as tell `every` apart, but three at least; six where no ratio has more than four.
+    Exact, as `percent` has it, where `every` is few or of few digits; else with as few as tell them apart (and from
+    100 %), three at least.
     """
     known = sorted(set(every))
-    long = any(f"{100 * one:.4g}" != f"{100 * one:.6g}" for one in known)
-    digits = next(n for n in range(3 if long else 6, 18) if len({f"{100 * one:.{n}g}" for one in known}) == len(known))
+    short = len(known) > FOLDED and any(f"{100 * one:.4g}" != f"{100 * one:.6g}" for one in known)
+    written = ([f"{100 * one:.{digits}g}" for one in known] for digits in range(3 if short else 6, 18))
+    texts = next(one for one in written if len(set(one)) == len(known) and (known[-1] == 1 or "100" not in one))
     runs: list[list[int]] = []
     for place in sorted({known.index(ratio) for ratio in ratios}):
         if not runs or place != runs[-1][-1] + 1:
             runs.append([])
         runs[-1].append(place)
-    shown = [[f"{100 * known[place]:.{digits}g}" for place in (run[0], run[-1])] for run in runs]
-    *before, last = [EN_DASH.join(dict.fromkeys(ends)) for ends in shown]
+    *before, last = [EN_DASH.join(dict.fromkeys((texts[run[0]], texts[run[-1]]))) for run in runs]
     return f"{', '.join(before)} and {last} %" if before else f"{last} %"
 
 

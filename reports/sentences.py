@@ -100,7 +100,7 @@ def _finding(cells: Sequence[Cell], words: Phrase, summary: Summary) -> str:
     found = _comparisons(cells)
     verdict = found[0].verdict
     if verdict == "missing":
-        return f"{words.action} has not been compared: {_absent(cells[0])}"
+        return f"{words.action} has not been compared: {absent(cells)}"
     runs = sorted({one.difference.n for one in found})
     n = f"n = {runs[0]}" + (f" to {runs[-1]}" if len(runs) > 1 else "")
     by, error = change(cells)
@@ -117,50 +117,53 @@ def _finding(cells: Sequence[Cell], words: Phrase, summary: Summary) -> str:
     return f"{moved}: undecided, {_wanted(found)}"
 
 
-def _absent(cell: Cell) -> str:
-    if not cell.accuracy.n:
-        return "no run of it is there"
-    return "no run of the unperturbed ticket with the same seed is there"
+def absent(cells: Sequence[Cell]) -> str:
+    """Why none of the cells is compared."""
+    if not any(cell.accuracy.n for cell in cells):
+        return "no run is there"
+    if all(cell.accuracy.n for cell in cells):
+        return "no run of the unperturbed ticket with the same seed is there"
+    return "no two runs of the same seed are there"
+
+
+def has_error(cell: Cell) -> bool:
+    """Whether the difference has an interval: several seeds, and not all alike."""
+    return cell.comparison is not None and not math.isnan(cell.comparison.difference.half)
 
 
 def _wanted(found: Sequence[Comparison]) -> str:
-    if len(found) > 1:
-        return (
-            f"{seeds(min(found, key=_needed))} would decide the nearest of them, {seeds(max(found, key=_needed))} all"
-        )
-    difference = found[0].difference
-    if difference.n < 2:
+    if all(one.difference.n < 2 for one in found):
         return "since one seed says nothing of the error; at least 2 are needed"
-    if difference.std == 0:
-        return "since all seeds differ by the same amount, which says nothing of the error; more seeds are needed"
-    return f"{seeds(found[0])} would decide it"
-
-
-def _needed(comparison: Comparison) -> float:
-    return math.inf if math.isnan(comparison.seeds_needed) else comparison.seeds_needed
+    if any(math.isnan(one.difference.half) for one in found):
+        return "since seeds that all differ by the same amount say nothing of the error; more are needed"
+    least, most = (seeds(end(found, key=lambda one: one.seeds_needed)) for end in (min, max))
+    return f"{least} would decide it" if least == most else f"{least} would decide the nearest of them, {most} all"
 
 
 def _caveat(cells: Sequence[Cell], summary: Summary) -> str:
     """What makes the numbers weaker than they look: diverged runs, emptied layers, seeds without a pair."""
-    found = [weak for cell in cells if (weak := _weaknesses(cell, summary))]
-    if not found:
-        return ""
-    told = (
-        "; ".join(found[0]) if len(cells) == 1 else f"the table has notes on {len(found)} of these {len(cells)} ratios"
-    )
-    return f" Note: {told}."
+    found = [_weaknesses(cell, summary) for cell in cells]
+    told = list(found[0].values())
+    if len(cells) > 1:
+        kinds = dict.fromkeys(kind for one in found for kind in one)
+        told = [f"{kind} at {sum(kind in one for one in found)} of these ratios" for kind in kinds]
+    return f" Note: {'; '.join(told)}." if told else ""
 
 
-def _weaknesses(cell: Cell, summary: Summary) -> list[str]:
+def _weaknesses(cell: Cell, summary: Summary) -> dict[str, str]:
+    """Each in words: the kind, and how often it occurs."""
     control = next(iter(summary.select(setting=cell.setting, method=cell.method, ratio=cell.ratio, check="none")), None)
-    found = []
+    found = {}
     for name, side in (("with it", cell), ("without it", control)):
         if side is not None and side.diverged:
-            found.append(f"{len(side.diverged)} of {side.accuracy.n} runs {name} diverged (counted as recorded)")
+            what = f"runs {name} diverged (counted as recorded)"
+            found[what] = f"{len(side.diverged)} of {side.accuracy.n} {what}"
         if side is not None and side.collapsed_runs:
-            found.append(f"{side.collapsed_runs} of {side.accuracy.n} tickets {name} empty a layer")
+            what = f"tickets {name} empty a layer"
+            found[what] = f"{side.collapsed_runs} of {side.accuracy.n} {what}"
     if cell.comparison and cell.comparison.unpaired and cell.comparison.difference.n:
-        found.append(f"{cell.comparison.unpaired} runs have no partner of the same seed")
+        what = "runs have no partner of the same seed"
+        found[what] = f"{cell.comparison.unpaired} {what}"
     return found
 
 

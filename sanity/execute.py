@@ -145,7 +145,7 @@ class Runner:
         }
         write_atomically(folder / "curve.csv", curve_table(trained))
         store.write(folder / "record.json", record)
-        for leftover in [folder / "checkpoint.safetensors", *folder.glob("snapshot-*.safetensors"), *folder.glob(".*")]:
+        for leftover in [folder / "checkpoint.safetensors", *folder.glob("snapshot-*.safetensors")]:
             leftover.unlink(missing_ok=True)
         self.reporter.expect(-(trained.resumed_from or 0))
         self.reporter.finished(

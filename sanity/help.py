@@ -14,7 +14,7 @@ import checks
 import methods
 import reproductions
 from sanity import config, datasets, models, options, recipes, reproduce
-from sanity.errors import unknown
+from sanity.errors import UserError, unknown
 from sanity.registry import Registry
 
 REGISTRIES: dict[str, Registry] = {
@@ -69,7 +69,8 @@ def about(name: str) -> str:
     Raises `UserError` for an unknown name.
     """
     if ":" in name:
-        return "\n".join(_page(name, name, methods.REGISTRY.load(name)))
+        part = methods.REGISTRY.load(name)
+        return "\n".join(_page(name, _owner(name, part), part))
     if name in recipes.NAMES:
         return "\n".join([f"{name}: {recipes.about(name)}", "", *_options("recipe", recipes.get(name)), *_FOR])
     for title, registry in REGISTRIES.items():
@@ -83,6 +84,19 @@ def about(name: str) -> str:
         *(known for registry in REGISTRIES.values() for known in registry.names()),
     ]
     raise unknown("name", name, names)
+
+
+def _owner(name: str, part: type) -> str:
+    """What the options of a class of one's own go by. Raises `UserError` for what is no part of a run."""
+    from checks.base import Check
+    from methods.base import Method
+    from sanity.datasets.base import Source
+    from sanity.models.base import Model
+
+    for base, owner in {Method: name, Check: name, Model: "model", Source: "dataset"}.items():
+        if issubclass(part, base):
+            return owner
+    raise UserError(f"{name} derives from none of Method, Check, Model and Source")
 
 
 def _page(name: str, owner: str, part: type) -> list[str]:

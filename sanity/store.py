@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from sanity.errors import UserError
-from sanity.files import write_atomically
+from sanity.files import sweep, write_atomically
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,6 +110,8 @@ class Store:
         except OSError as error:
             raise UserError(f"results_dir={self.root}: cannot be written ({error.strerror or error})") from None
         try:
+            for kind in ("trainings", "tickets", "cells"):
+                sweep(self.root / kind)
             yield
         finally:
             lock.release()

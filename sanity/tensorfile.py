@@ -41,25 +41,32 @@ def write(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any] | 
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """What `write` wrote; None where there is nothing, and None with a line in the log where it is damaged."""
+    """What `write` wrote; None where there is nothing, and None with a line in the log where it is damaged.
+
+    A file without a digest, as earlier versions wrote them, is taken as it is. Raises `OSError` where a file that may
+    be sound cannot be read now.
+    """
     if not path.exists():
         return None
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = {"facts": "{}", "digest": "missing", **(file.metadata() or {})}
+            metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-        if digest(tensors, metadata["facts"]) != metadata["digest"]:
+        facts = metadata.get("facts", "{}")
+        if "digest" in metadata and digest(tensors, facts) != metadata["digest"]:
             raise ValueError("its content does not match its digest")
-        return tensors, json.loads(metadata["facts"])
-    except (OSError, SafetensorError, ValueError, RuntimeError) as error:
+        return tensors, json.loads(facts)
+    except (SafetensorError, ValueError) as error:
         log.warning("%s is damaged and is not used: %s", path, str(error).splitlines()[0])
         return None
 
 
 def is_whole(path: Path) -> bool:
-    """Whether the file at `path` is there in its full length; reads its header only."""
+    """Whether the file at `path` is there in its full length; reads its header only. Raises `OSError` as `read`."""
+    if not path.exists():
+        return False
     try:
         with safe_open(path, framework="pt"):
             return True
-    except (OSError, SafetensorError):
+    except SafetensorError:
         return False

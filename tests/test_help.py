@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from checks.base import Check
 from sanity import help as pages
 from sanity import options, recipes
 from sanity.errors import UserError
@@ -56,8 +57,20 @@ def test_a_check_says_what_it_keeps_and_destroys() -> None:
     assert "destroys: half of the examples." in pages.about("half_dataset")
 
 
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("sanity.models.vgg:VGG19", "  model.bias=false  (bool)"),
+        ("sanity.datasets.digits:Digits", "  dataset.limit=null  (int >= 1|null)"),
+        ("checks.half_dataset:HalfDataset", "  checks.half_dataset:HalfDataset.which=random  (random|first)"),
+    ],
+)
+def test_the_page_of_a_class_names_the_keys_that_work(name: str, line: str) -> None:
+    assert line in pages.about(name).splitlines()
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Demanding:
+class Demanding(Check):
     """Another's, with options that ours never have.
 
     needed: has no default.
@@ -73,9 +86,10 @@ def test_an_option_without_a_default_is_said_to_be_required() -> None:
     assert ".several=0.5,2  (float,...)" in page
 
 
-def test_an_unknown_page_is_a_mistake() -> None:
-    with pytest.raises(UserError, match="Did you mean 'grasp'"):
-        pages.about("grsap")
+@pytest.mark.parametrize(("name", "says"), [("grsap", "Did you mean 'grasp'"), ("os:PathLike", "derives from none of")])
+def test_an_unknown_page_is_a_mistake(name: str, says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        pages.about(name)
 
 
 def test_a_class_of_ones_own_has_a_page() -> None:

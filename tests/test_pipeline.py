@@ -126,19 +126,11 @@ def test_a_network_scored_early_is_not_trained_to_the_end(keys: Keys) -> None:
 
 
 def test_a_share_of_the_schedule_is_the_same_training_as_its_epoch(keys: Keys) -> None:
-    options = (
-        {"rewind": "weights", "scored_at": 2, "rewind_epoch": 1},
-        {
-            "rewind": "weights",
-            "scored_at": "50%",
-            "rewind_epoch": "25%",
-        },
-    )
-    by_epoch, by_share = (
-        final(keys, methods="magnitude", **{f"magnitude.{name}": value for name, value in one.items()})[1]
-        for one in options
-    )
-    assert [training.key for training in by_share] == [training.key for training in by_epoch]
+    moments = ((2, 1), ("50%", "25%"))
+    options = [{"rewind": "weights", "scored_at": scored, "rewind_epoch": back} for scored, back in moments]
+    named = [{f"magnitude.{name}": value for name, value in one.items()} for one in options]
+    by_epoch, by_share = (final(keys, methods="magnitude", **one)[1] for one in named)
+    assert [training.key for training in by_epoch] == [training.key for training in by_share]
 
 
 def test_iterative_pruning_trains_prunes_and_rewinds_each_round(keys: Keys) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 import methods
 from sanity import recipes
@@ -77,6 +78,39 @@ def test_a_damaged_file_counts_as_absent(tmp_path: Path) -> None:
     assert not is_whole(tmp_path / "mask.safetensors")
     assert store.load(tmp_path / "mask.safetensors") is None
     assert store.read(tmp_path / "record.json") is None
+
+
+def test_a_file_of_an_earlier_version_is_taken_as_it_is(tmp_path: Path) -> None:
+    save_file({"w": torch.ones(3)}, tmp_path / "weights.safetensors")
+    found = Store(tmp_path).load(tmp_path / "weights.safetensors")
+    assert found is not None
+    assert torch.equal(found["w"], torch.ones(3))
+
+
+def test_a_sound_file_that_cannot_be_read_now_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object, **__: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    path = tmp_path / "weights.safetensors"
+    Store(tmp_path).save(path, {"w": torch.ones(3)})
+    monkeypatch.setattr("sanity.tensorfile.safe_open", crash)
+    for look in (Store(tmp_path).load, is_whole):
+        with pytest.raises(OSError, match="Too many open files"):
+            look(path)
+
+
+def test_what_a_killed_run_left_half_written_goes_with_the_next(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for kind in ("trainings", "tickets"):
+        store.write(tmp_path / kind / "key" / "record.json", {})
+        (tmp_path / kind / "key" / ".weights.safetensors.x1y2.half").write_bytes(b"half")
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / ".report.md.x1y2.half").write_text("another process may be writing it")
+    with store.locked():
+        left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*") if path.name != ".lock")
+    assert left == ["reports/.report.md.x1y2.half", "tickets/key/record.json", "trainings/key/record.json"]
 
 
 def test_a_flipped_bit_is_found_and_never_used(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -25,8 +25,9 @@ def decode(files: Sequence[Path], size: int | None, cache: bool) -> Tensor:
     Raises `UserError` naming an image that cannot be read, or whose size differs from the first one's.
     """
     cached = cache_folder() / f"{_digest(files, size)}.safetensors"
-    if cache and (found := tensorfile.read(cached)):
-        return found[0]["examples"]
+    with suppress(OSError, KeyError):
+        if cache and (found := tensorfile.read(cached)):
+            return found[0]["examples"]
     examples = _decode(files, size)
     if cache:
         with suppress(CannotWrite):  # what cannot be kept is decoded again

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from reports.numbers import method_name, percents
+from reports.numbers import method_name
 from reports.sentences import notes, overview, phrase, sentence
 from reports.statistics import Cell, Comparison, Mean, Summary
 
@@ -145,101 +145,3 @@ def test_a_table_shows_no_column_that_says_nothing(make_record: Callable[..., di
     assert others == ["\N{MINUS SIGN}2.05 (best)", ""]
     stated = beside_paper(make_record, paper_metric="best").iloc[:2]
     assert "delta of the other" not in assemble(stated, summarise(stated)).tables[1].columns
-
-
-def test_ratios_without_any_run_are_folded_into_one_line_of_the_answer(make_record: Callable[..., dict]) -> None:
-    from reports.content import assemble
-    from reports.statistics import summarise
-
-    rows = [make_record("snip", check, 0.9, seed, 96.0) for check in ("none", "reinit") for seed in range(3)]
-    gone = {"status": "missing", "best_test_accuracy": math.nan}
-    rows += [
-        make_record("snip", check, ratio, 0, math.nan, **gone) for ratio in (0.5, 0.98) for check in ("none", "reinit")
-    ]
-    frame = pd.DataFrame(rows)
-    content = assemble(frame, summarise(frame))
-    (answer,) = content.answers
-    assert [label for label, _ in answer.rows] == ["SNIP 90 %", "SNIP, 2 other ratios"]
-    ((_, findings),) = answer.findings
-    assert findings[-1].text == "SNIP at 50 and 98 %: not compared, no run is there."
-    assert len(content.tables[0].rows) == 6  # the table itself folds nothing
-
-
-def curve(make_record: Callable[..., dict], moved: dict[float, float], spread: float = 0.05) -> pd.DataFrame:
-    """SNIP at the ratios of `moved`, reinit moving accuracy by so many points."""
-    rows = [
-        make_record("snip", check, ratio, seed, 96.0 + (by + (seed - 1) * spread if check == "reinit" else 0.0))
-        for ratio, by in moved.items()
-        for check in ("none", "reinit")
-        for seed in range(3)
-    ]
-    return pd.DataFrame(rows)
-
-
-RATIOS = [1 - 0.8**k for k in range(1, 7)]
-
-
-def test_many_ratios_are_told_by_verdict_not_one_by_one(make_record: Callable[..., dict]) -> None:
-    from reports.content import assemble
-    from reports.statistics import summarise
-
-    frame = curve(make_record, dict(zip(RATIOS, (0.1, -0.2, 0.0, -9.0, 0.1, -8.0), strict=True)))
-    (answer,) = assemble(frame, summarise(frame)).answers
-    ((label, ((equivalent, different),)),) = answer.rows
-    assert label == "SNIP, 6 ratios"
-    assert (equivalent.verdict, different.verdict) == ("equivalent", "different")
-    assert equivalent.text == "20\N{EN DASH}48.8 and 67.2 %: \N{MINUS SIGN}0.20 to +0.10 (± 0.12 at most)"
-    assert different.text == "59 and 73.8 %: \N{MINUS SIGN}9.00 to \N{MINUS SIGN}8.00 (± 0.12 at most)"
-    ((_, (first, _)),) = answer.findings
-    assert first.text == (
-        "SNIP at 20\N{EN DASH}48.8 and 67.2 %: drawing the kept weights anew changed accuracy by \N{MINUS SIGN}0.20 to "
-        "+0.10 points (± 0.12 at most, n = 3): the values that the kept weights start from do not matter (equivalent "
-        "within 0.5 points)."
-    )
-
-
-def test_a_check_that_lacks_some_of_many_ratios_says_which(make_record: Callable[..., dict]) -> None:
-    from reports.content import assemble
-    from reports.statistics import summarise
-
-    frame = curve(make_record, dict.fromkeys(RATIOS, 0.1))
-    more = frame[frame["check"] == "reinit"].assign(check="invert")
-    gone = more["ratio"].isin(RATIOS[2:4])
-    more.loc[gone, ["last_test_accuracy", "best_test_accuracy"]] = math.nan
-    more.loc[gone, "status"] = "missing"
-    frame = pd.concat([frame, more])
-    (answer,) = assemble(frame, summarise(frame)).answers
-    ((_, (_, (_, missing))),) = answer.rows
-    assert (missing.verdict, missing.text) == ("missing", "48.8\N{EN DASH}59 %")
-
-
-def test_no_cell_is_lost_when_ratios_are_folded(make_record: Callable[..., dict]) -> None:
-    from reports.content import assemble
-    from reports.statistics import summarise
-
-    frame = curve(make_record, dict.fromkeys(RATIOS, 0.4), spread=0.6)
-    frame.loc[(frame["ratio"] == RATIOS[2]) & (frame["check"] == "reinit"), "status"] = "diverged"
-    gone = (frame["ratio"] == RATIOS[5]) & (frame["check"] == "reinit")
-    frame.loc[gone, ["last_test_accuracy", "best_test_accuracy"]] = math.nan
-    frame.loc[gone, "status"] = "missing"
-    (answer,) = assemble(frame, summarise(frame)).answers
-    assert [label for label, _ in answer.rows] == ["SNIP 73.8 %", "SNIP, 5 ratios"]
-    ((_, (missing, undecided)),) = answer.findings
-    assert missing.text == "SNIP at 73.8 %: drawing the kept weights anew has not been compared: no run of it is there."
-    assert "seeds would decide the nearest of them, about" in undecided.text
-    assert undecided.text.endswith(" Note: the table has notes on 1 of these 5 ratios.")
-
-
-@pytest.mark.parametrize(
-    ("ratios", "every", "text"),
-    [
-        ([0.98], [0.9, 0.95, 0.98], "98 %"),
-        ([0.9785], [0.9785], "97.85 %"),
-        ([0.9, 0.98], [0.9, 0.95, 0.98], "90 and 98 %"),
-        ([0.98, 0.9, 0.95], [0.9, 0.95, 0.98], "90\N{EN DASH}98 %"),
-        ([0.9990001], [0.9990001, 0.9990002], "99.90001 %"),
-        (RATIOS[:1] + RATIOS[3:], RATIOS, "20 and 59\N{EN DASH}73.8 %"),
-    ],
-)
-def test_several_ratios_are_written_as_ranges(ratios: list[float], every: list[float], text: str) -> None:
-    assert percents(ratios, every) == text
