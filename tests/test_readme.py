@@ -47,7 +47,8 @@ def test_every_measured_number_is_in_a_report() -> None:
         numbers = [cell.strip() for cell in row.strip("|").split("|")][1:]
         assert any(all(f"| {number} |" in line for number in numbers) for line in lines), row
     section = TEXT[TEXT.index("## What was measured") : TEXT.index("## Adding a method")]
-    for number in re.findall(r"(?:\N{MINUS SIGN}|\+)?\d+\.\d\d ± \d\.\d\d", section):
+    signed = r"(?:\N{MINUS SIGN}|\+)\d+\.\d\d"
+    for number in re.findall(rf"(?:{signed}|\d+\.\d\d) ± \d\.\d\d|{signed} to {signed}", section):
         assert any(number in line for line in lines), number
 
 
