@@ -7,7 +7,7 @@ from math import ceil, floor, log
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
-from pydantic import AfterValidator, Field
+from pydantic import Field, PlainValidator
 from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
 
@@ -22,17 +22,20 @@ from sanity.seeds import generator as seeded
 Batches = Sequence[tuple[Tensor, Tensor]]
 
 
-def _share(text: str) -> str:
+def _epoch(value: object) -> int | str:
+    text = str(value)
+    if text.isdecimal():
+        return int(text)
     number, percent, rest = text.partition("%")
     try:
         if percent and not rest and 0 < float(number) <= 100:
             return text
     except ValueError:
         pass
-    raise PydanticCustomError("share", "should be an epoch, or a share of the schedule as in 5%")
+    raise PydanticCustomError("epoch", "should be an epoch, or a share of the schedule as in 5%")
 
 
-Epoch = Annotated[int, Field(ge=0)] | Annotated[str, AfterValidator(_share), Field(title="share as in 5%")]
+Epoch = Annotated[int | str, PlainValidator(_epoch), Field(title="int >= 0|share as in 5%")]
 """A moment of the schedule: an epoch, or a share of its length as text ("5%"), which a shorter schedule keeps."""
 _MOMENTS = ("scored_at", "rewind_epoch")
 
