@@ -97,25 +97,23 @@ def find(job: Job, identity: str) -> Position:
     return position
 
 
-def save(directory: Path, identity: str, position: Position) -> bool:
+def save(directory: Path, identity: str, position: Position) -> None:
     """Writes the checkpoint of a job at `position`; its snapshots are written by `save_snapshot`."""
     facts = {name: getattr(position, name) for name in ("epoch", "step", "curve", "wall_s")}
-    return _keep(directory / "checkpoint.safetensors", position.tensors, {**facts, "identity": identity})
+    _keep(directory / "checkpoint.safetensors", position.tensors, {**facts, "identity": identity})
 
 
-def save_snapshot(directory: Path, identity: str, epoch: int, weights: dict[str, Tensor]) -> bool:
+def save_snapshot(directory: Path, identity: str, epoch: int, weights: dict[str, Tensor]) -> None:
     """Writes the weights after `epoch` epochs."""
-    return _keep(directory / f"snapshot-{epoch}.safetensors", weights, {"identity": identity})
+    _keep(directory / f"snapshot-{epoch}.safetensors", weights, {"identity": identity})
 
 
-def _keep(path: Path, content: Mapping[str, Tensor], facts: Mapping[str, Any]) -> bool:
-    """False, with a line in the log, where it cannot be written: what was there stays, and training goes on."""
+def _keep(path: Path, content: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    """Where it cannot be written there is a line in the log: what was there stays, and training goes on."""
     try:
         tensorfile.write(path, content, facts)
     except CannotWrite as error:
-        log.warning("not written, training goes on without it: %s", error)
-        return False
-    return True
+        log.warning("a checkpoint was not written, training goes on without it: %s", error)
 
 
 def on_cpu(tensor: Tensor) -> Tensor:

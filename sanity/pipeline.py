@@ -30,7 +30,7 @@ def cell_key(cell: Cell, context: Context) -> str:
             "recipe": differing(context.recipe),
             "precision": context.precision,
             **asdict(cell),
-            "options": {} if cell.method.name == DENSE else differing(method_of(cell, context)),
+            "options": {} if cell.method.name == DENSE else differing(method_of(cell, context.recipe)),
             "code": [cell.method.fingerprint(), cell.check.fingerprint()],
             "device": context.device.type,
             "deterministic": context.config.deterministic,
@@ -47,7 +47,7 @@ def steps(cell: Cell, context: Context) -> Steps:
         training = dense_training(cell, context)
         record = {**named(cell, context), **_measured(context, cell, training.ticket()), "training": training.key}
     else:
-        method = method_of(cell, context)
+        method = method_of(cell, context.recipe)
         found = yield from search(cell, cell.check.build().alter(method), context)
         make = partial(_perturbed, cell, found)
         ticket = make()

@@ -49,7 +49,7 @@ def plan(cells: Sequence[Cell], context: Context) -> Plan:
             if cell.method.name == DENSE:
                 epochs += context.recipe.epochs
             else:
-                method = cell.check.build().alter(method_of(cell, context))
+                method = cell.check.build().alter(method_of(cell, context.recipe))
                 further = len(method.ratios(cell.ratio)) - 1 if scores_trained(method) else 0
                 rounds += further
                 epochs += (further + 1) * ticket_epochs(method, context.recipe)

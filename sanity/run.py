@@ -65,7 +65,7 @@ def prepare(config: RunConfig) -> "tuple[Context, list[Cell]]":
     from sanity.context import Context
     from sanity.grid import DENSE, cells
     from sanity.numerics import resolve, resolve_device
-    from sanity.search import snapshots
+    from sanity.search import method_of, snapshots
     from sanity.store import Store
 
     asked = cells(config)
@@ -74,7 +74,7 @@ def prepare(config: RunConfig) -> "tuple[Context, list[Cell]]":
     train, test = data.load(config.dataset, config.data_dir, **config.section("dataset"))
     mean, std = augment.statistics(train, recipe.normalise)
     train, test = replace(train, mean=mean, std=std), replace(test, mean=mean, std=std)
-    methods = [cell.method.build().placed(recipe.epochs) for cell in asked if cell.method.name != DENSE]
+    methods = [method_of(cell, recipe) for cell in asked if cell.method.name != DENSE]
     context = Context(
         config=config,
         train=train.to(device),
@@ -122,7 +122,7 @@ def _rehearse(context: "Context", cells: "Sequence[Cell]") -> None:
     for cell in cells:
         if cell.seed != cells[0].seed or cell.method.name == DENSE or not cell.check.is_control:
             continue
-        method = method_of(cell, context)
+        method = method_of(cell, context.recipe)
         check_against(method, cell.method.label, context.recipe)
         check_feasible(method.targets(net), cell.ratio, method.rule())
         scoring_batches(method, context.train, context.running, generator(cell.seed, "batches"))

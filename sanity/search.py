@@ -30,9 +30,9 @@ class Found:
     seconds: float
 
 
-def method_of(cell: Cell, context: Context) -> Method:
-    """The method of a cell, its moments as epochs of the run's recipe."""
-    return cell.method.build().placed(context.recipe.epochs)
+def method_of(cell: Cell, recipe: Recipe) -> Method:
+    """The method of a cell, its moments as epochs of the recipe."""
+    return cell.method.build().placed(recipe.epochs)
 
 
 def check_against(method: Method, label: str, recipe: Recipe) -> None:
