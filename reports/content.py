@@ -65,11 +65,12 @@ class Content:
 def assemble(frame: pd.DataFrame, summary: Summary, command: str = "", title: str = "") -> Content:
     """The content of the report of a frame of records and their `summary`."""
     present = {cell.comparison.verdict for cell in summary.cells if cell.comparison}
+    interval = percent(1 - 2 * summary.alpha)
     return Content(
         title or TITLE,
         overview(summary),
         legend(summary),
-        tuple((SYMBOLS[name], name, MEANINGS[name]) for name in VERDICTS if name in present),
+        tuple((SYMBOLS[name], name, MEANINGS[name].format(interval=interval)) for name in VERDICTS if name in present),
         tuple(filter(None, (answer(setting, summary) for setting in summary.names("setting")))),
         tuple(table for table in (_comparisons(summary), _papers(summary)) if table.rows),
         tuple(figures.draw(summary)),

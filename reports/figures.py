@@ -63,10 +63,11 @@ def draw(summary: Summary) -> list[Section]:
     """
     look = plots.Look(summary.names("check"))
     sections = [
-        _section("accuracy", "Accuracy against sparsity", "Mean and standard deviation over seeds. Dotted: dense.",
+        _section("accuracy", "Accuracy against sparsity", "Mean and standard deviation over seeds. Dotted: dense. "
+                 "Where accuracies lie far apart, the axis is the logarithm of the error.",
                  _curves(summary), look, summary),
-        _section("paper", "Ours against the paper's", "Filled: ours with its 95 % interval. Hollow: the paper's "
-                 "with its standard deviation, where it states one.",
+        _section("paper", "Ours against the paper's", "Filled: ours with its 95 % interval. Hollow: as printed, "
+                 "with its standard deviation, where one is stated.",
                  _with_paper(summary), look, summary),
         _section("layers", "Weights kept in each layer", "Mean over seeds.",
                  _by_ratio(summary, lambda cell: bool(cell.layers) and cell.ratio > 0), look, summary),

@@ -13,7 +13,7 @@ SYMBOLS = {"identical": "≡", "equivalent": "≈", "different": "≠", "undecid
 
 MEANINGS = {
     "identical": "the check left every ticket as it was, so nothing downstream can differ",
-    "equivalent": "the difference lies within the margin (two one-sided paired t-tests)",
+    "equivalent": "the difference lies within the margin (two one-sided paired t-tests: its {interval} interval does)",
     "different": "the difference is not zero (paired t-test, Holm's correction) and not shown to lie within the margin",
     "undecided": "neither can be said with these seeds",
     "missing": "the grid asks for it, but no run is there",

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator
 
 from reports.numbers import method_name, percent
 from reports.records import CONTROL
@@ -16,6 +16,8 @@ from reports.statistics import Cell
 
 INK = "#7f7f7e"  # stands for the page's own text colour: figures.py replaces it
 GRID_ALPHA = 0.25
+WIDE = 25  # points between the means of one panel from which on differences of a point can no longer be seen
+TICKS = [10, 30, 50, 70, 80, 90, 95, 97, 98, 99, 99.5, 99.8, 99.9]
 # Mid-tones: each has a contrast of at least 3 to a white and to a near-black page. Marker and dash differ as well.
 PALETTE = ["#2b83c6", "#d8690b", "#1f9d6b", "#c4559b", "#8a72d4", "#a67c1a", "#d6455a", "#3c97a3", "#7d8a2e"]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<", ">", "p"]
@@ -61,7 +63,7 @@ def accuracy(axes: Axes, cells: Sequence[Cell], look: Look, dense: float) -> Non
         shown = ratios if len(ratios) < 7 else ratios[:: math.ceil(len(ratios) / 6)]
         axes.set_xticks([100 * (1 - ratio) for ratio in shown], [percent(round(ratio, 4)) for ratio in shown])
         axes.minorticks_off()
-        axes.set_ylim(top=min(axes.get_ylim()[1], 100))
+        _limits(axes, cells)
         if not math.isnan(dense):
             axes.axhline(dense, color=INK, linewidth=0.8, linestyle=":", label="dense")
         _legend(axes)
@@ -71,6 +73,20 @@ def accuracy(axes: Axes, cells: Sequence[Cell], look: Look, dense: float) -> Non
     sns.pointplot(rows, x="y", y="check", order=checks, hue="check", palette=look.colours, ax=axes, errorbar="sd",
                   linestyle="none", markersize=5, legend=False, markers="D", err_kws={"linewidth": 1.2})  # fmt: skip
     axes.set(xlabel=f"test accuracy, % at {percent(ratios[0])} removed", ylabel="")
+
+
+def _limits(axes: Axes, cells: Sequence[Cell]) -> None:
+    """Where a collapsed curve would press the others together, an axis in the logarithm of the error."""
+    means = [cell.accuracy.mean for cell in cells]
+    if max(means) - min(means) <= WIDE or max(means) >= 100:
+        axes.set_ylim(top=min(axes.get_ylim()[1], 100))
+        return
+    axes.set_yscale("function", functions=(lambda y: -np.log(np.maximum(100 - y, 1e-3)), lambda z: 100 - np.exp(-z)))
+    low, high = 100 - min(means), 100 - max(means)
+    reach = (low / high) ** 0.06
+    axes.set_ylim(100 - low * reach, 100 - high / reach)
+    axes.yaxis.set_major_locator(FixedLocator([tick for tick in TICKS if high / reach <= 100 - tick <= low * reach]))
+    axes.set_ylabel("test accuracy, % (log of the error)")
 
 
 def layers(axes: Axes, cells: Sequence[Cell], look: Look) -> None:
@@ -122,7 +138,7 @@ def paper(axes: Axes, cells: Sequence[Cell], look: Look) -> None:
         axes.errorbar(ours.mean, place - 0.16, xerr=np.nan_to_num(ours.half), fmt="o", **style,
                       label="ours, 95 %" if not place else None)  # fmt: skip
         axes.errorbar(theirs.mean, place + 0.16, xerr=np.nan_to_num(theirs.std), fmt="s", fillstyle="none", **style,
-                      label="the paper's, std" if not place else None)  # fmt: skip
+                      label="printed, std" if not place else None)  # fmt: skip
     _rows(axes, cells)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.set(xlabel="test accuracy, %")
