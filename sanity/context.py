@@ -14,7 +14,7 @@ from sanity import models
 from sanity.config import RunConfig
 from sanity.data import Dataset
 from sanity.errors import UserError
-from sanity.grid import Cell, CheckSpec
+from sanity.grid import NO_CHECK, Cell, CheckSpec
 from sanity.jobs import Job
 from sanity.recipes import Recipe, describe
 from sanity.seeds import generator
@@ -52,7 +52,8 @@ class Training:
 class Context:
     """What all cells of a run share.
 
-    snapshots: the epochs of dense training that some method of the run scores or rewinds to.
+    snapshots: the epochs of dense training that some method scores or rewinds to, of this run or of another of the same
+        request whose dense networks are the same.
     side_by_side: how many trainings may run at once on the device. ahead: how many may wait for it, to be sorted.
     """
 
@@ -126,11 +127,12 @@ class Context:
         self, cell: Cell, ticket: Ticket, make: Callable[[], Ticket], on_seen: bool = False, dense: bool = False
     ) -> Training:
         """The training of `ticket`, made again by `make`; on the data of the search where `on_seen`, else clean."""
-        check = cell.check.data_label() if on_seen else ""
+        data = cell.check.data_part() if on_seen else NO_CHECK
+        check = data.data_label()
         what = {
             **self.setting,
             "ticket": ticket.digest(),
-            "trained_on": [self.train.digest, self.test.digest, check],
+            "trained_on": [self.train.digest, self.test.digest, check, *filter(None, [data.fingerprint()])],
             "recipe": differing(self.recipe),
             "precision": self.precision,
             "seed": cell.seed,

@@ -19,12 +19,14 @@ class Plan:
     """The state of every cell (`stored`, `trains`, or whose training it shares), and the work ahead.
 
     dense: dense networks that searches train beside the cells' own. rounds: of training and pruning. epochs: of all.
+    networks: the keys of all dense networks that will be there.
     """
 
     states: dict[Cell, str]
     dense: int
     rounds: int
     epochs: int
+    networks: frozenset[str]
 
     @property
     def trainings(self) -> int:
@@ -32,18 +34,21 @@ class Plan:
         return sum(state == TRAINS for state in self.states.values()) + self.dense + self.rounds
 
 
-def plan(cells: Sequence[Cell], context: Context) -> Plan:
-    """What running `cells` would take. Two cells share a training where the check cannot change the ticket."""
+def plan(cells: Sequence[Cell], context: Context, networks: frozenset[str] = frozenset()) -> Plan:
+    """What running `cells` would take. Two cells share a training where the check cannot change the ticket.
+
+    networks: the keys of dense networks that runs before this one train.
+    """
     first: dict[tuple[object, ...], Cell] = {}
     dense: dict[str, int] = {}
     states, rounds, epochs = {}, 0, 0
     for cell in cells:
-        own = _sharing(cell)
+        shared = _sharing(cell)
         stored = rows(context.store.root, [cell_key(cell, context)])
         if stored and has_ended(stored[0]):
             states[cell] = STORED
-        elif own in first:
-            states[cell] = f"shares the training of: {first[own].title}"
+        elif shared in first:
+            states[cell] = f"shares the training of: {first[shared].title}"
         else:
             states[cell] = TRAINS
             if cell.method.name == DENSE:
@@ -58,11 +63,10 @@ def plan(cells: Sequence[Cell], context: Context) -> Plan:
                     if not context.is_done(training):
                         dense[training.key] = training.epochs
         if states[cell] != STORED or _has_weights(context, stored[0]):
-            first.setdefault(own, cell)
-    for cell in cells:
-        if cell.method.name == DENSE:
-            dense.pop(dense_training(cell, context).key, None)
-    return Plan(states, len(dense), rounds, epochs + sum(dense.values()))
+            first.setdefault(shared, cell)
+    own = {dense_training(cell, context).key for cell in cells if cell.method.name == DENSE}
+    beside = {key: length for key, length in dense.items() if key not in own | networks}
+    return Plan(states, len(beside), rounds, epochs + sum(beside.values()), frozenset({*networks, *own, *dense}))
 
 
 def _has_weights(context: Context, row: Mapping[str, Any]) -> bool:

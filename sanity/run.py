@@ -43,24 +43,27 @@ def _run(configs: Sequence[RunConfig], stop: Callable[[], bool]) -> "pd.DataFram
     import pandas as pd
 
     for later in configs[1:]:
-        prepare(later)
-    return pd.concat([_run_grid(config, stop) for config in configs], ignore_index=True)
+        prepare(later, configs)
+    return pd.concat([_run_grid(config, configs, stop) for config in configs], ignore_index=True)
 
 
-def _run_grid(config: RunConfig, stop: Callable[[], bool]) -> "pd.DataFrame":
+def _run_grid(config: RunConfig, together: Sequence[RunConfig], stop: Callable[[], bool]) -> "pd.DataFrame":
     import pandas as pd
 
     from sanity.execute import Runner
     from sanity.plan import plan
     from sanity.progress import reporter
 
-    context, cells = prepare(config)
+    context, cells = prepare(config, together)
     with context.store.locked(), reporter(plan(cells, context).epochs, config.log) as reports_to:
         return pd.DataFrame(Runner(context, reports_to, stop).run(cells))
 
 
-def prepare(config: RunConfig) -> "tuple[Context, list[Cell]]":
-    """Everything that can be wrong with a configuration is found here, before anything is trained."""
+def prepare(config: RunConfig, together: Sequence[RunConfig] = ()) -> "tuple[Context, list[Cell]]":
+    """Everything that can be wrong with a configuration is found here, before anything is trained.
+
+    together: the runs of one request, so that a dense network which several of them start from is trained once.
+    """
     from sanity import augment, data, recipes
     from sanity.context import Context
     from sanity.grid import DENSE, cells
@@ -74,7 +77,9 @@ def prepare(config: RunConfig) -> "tuple[Context, list[Cell]]":
     train, test = data.load(config.dataset, config.data_dir, **config.section("dataset"))
     mean, std = augment.statistics(train, recipe.normalise)
     train, test = replace(train, mean=mean, std=std), replace(test, mean=mean, std=std)
-    methods = [method_of(cell, recipe) for cell in asked if cell.method.name != DENSE]
+    sharing = [one for one in together if _networks(one) == _networks(config)]
+    specs = {cell.method: cell for one in [config, *sharing] for cell in cells(one) if cell.method.name != DENSE}
+    methods = [method_of(cell, recipe) for cell in specs.values()]
     context = Context(
         config=config,
         train=train.to(device),
@@ -88,6 +93,11 @@ def prepare(config: RunConfig) -> "tuple[Context, list[Cell]]":
     _rehearse(context, asked)
     side_by_side, ahead = _side_by_side(context)
     return replace(context, side_by_side=side_by_side, ahead=ahead), asked
+
+
+def _networks(config: RunConfig) -> tuple[str, ...]:
+    """What two runs of one request must have in common for their dense networks to be the same."""
+    return config.dataset, config.model, config.recipe, config.overrides()
 
 
 def _side_by_side(context: "Context") -> tuple[int, int]:
@@ -181,9 +191,12 @@ def _execute(request: Request, words: Sequence[str]) -> int:
     if request.configs[0].dry_run:
         from sanity.plan import plan, text
 
+        networks: frozenset[str] = frozenset()
         for config in request.configs:
-            context, cells = prepare(config)
-            print(text(cells, plan(cells, context), context))
+            context, cells = prepare(config, request.configs)
+            made = plan(cells, context, networks)
+            networks |= made.networks
+            print(text(cells, made, context))
         return 0
     if request.configs[0].report_dir:
         _writable("report_dir", Path(request.configs[0].report_dir))
