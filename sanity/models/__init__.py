@@ -44,6 +44,7 @@ INITS = Registry(
         "glorot": "sanity.models.init:Glorot",
         "he": "sanity.models.init:He",
         "lee2019": "sanity.models.init:Lee2019",
+        "lee2019_narrow": "sanity.models.init:Lee2019Narrow",
         "grasp": "sanity.models.init:GraSP",
         "su2020_vgg": "sanity.models.init:Su2020VGG",
         "frankle2021": "sanity.models.init:Frankle2021",

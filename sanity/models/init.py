@@ -122,10 +122,19 @@ class He(_VarianceScaling):
 
 
 class Lee2019(_VarianceScaling):
-    """Truncated normal of variance 1 / fan_in: official SNIP's code (TensorFlow's default variance scaling)."""
+    """Truncated normal of variance 1 / fan_in: official SNIP's code by TensorFlow's variance scaling of today."""
 
     def variance(self, fan_in: int, fan_out: int) -> float:
         return 1 / fan_in
+
+
+class Lee2019Narrow(Init):
+    """N(0, 1 / fan_in) cut off at two deviations and not widened for it, of variance 0.774 / fan_in: what TensorFlow's
+    default variance scaling drew up to its version 1.7 (tensorflow issue 18634). Official SNIP's code runs on any below
+    1.13, and which one its authors had was not seen."""
+
+    def weight(self, shape: Sequence[int], kind: Kind, generator: torch.Generator) -> Tensor:
+        return truncated(shape, sqrt(1 / fans(shape)[0]), generator)
 
 
 class GraSP(Init):

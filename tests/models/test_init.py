@@ -31,6 +31,7 @@ def seeded(seed: int = 0) -> torch.Generator:
         ("glorot", sqrt(2 / 720), sqrt(2 / 500), CUT),
         ("he", sqrt(2 / 288), sqrt(2 / 400), CUT),
         ("lee2019", sqrt(1 / 288), sqrt(1 / 400), CUT),
+        ("lee2019_narrow", sqrt(1 / 288) * CUT.std(), sqrt(1 / 400) * CUT.std(), CUT),
         ("grasp", sqrt(2 / 432), 0.01, stats.norm),
         ("su2020_vgg", sqrt(2 / 288), 0.01, stats.norm),
         ("frankle2021", sqrt(2 / 288), sqrt(2 / 400), stats.norm),
