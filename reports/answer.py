@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from reports.numbers import DATASETS, FOLDED, method_name
-from reports.sentences import absent, change, has_error, notes, sentence, where
+from reports.sentences import absent, change, flaws, has_error, sentence, where
 from reports.statistics import VERDICTS, Cell, Summary
 
 
@@ -126,6 +126,6 @@ def _entry(group: Sequence[Cell], part: Sequence[Cell], summary: Summary) -> Val
     moved = f"{by} ({error})" if error else by
     if _several(part):
         moved = ": ".join(filter(None, (where(group, summary), moved)))
-    count = sum(len(notes(cell)) for cell in group)
-    told = f"on {'this cell' if len(group) == 1 else 'these cells'}"
+    count = sum(len(flaws(cell, summary)) for cell in group)
+    told = f"on {'this comparison' if len(group) == 1 else 'these comparisons'}"
     return Value(moved, verdict=verdict, note=f"{count} note{'s' * (count > 1)} {told}" if count else "")

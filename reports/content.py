@@ -11,6 +11,7 @@ from reports.answer import Answer, Value, answer
 from reports.numbers import (
     MEANINGS,
     SYMBOLS,
+    accuracy,
     inside_text,
     mean_std,
     method_name,
@@ -84,7 +85,7 @@ Getter = Callable[[Cell], Value]
 
 def _comparisons(summary: Summary) -> Table:
     columns: list[tuple[str, bool, Getter]] = [
-        ("accuracy, %", True, lambda cell: Value(mean_std(cell.accuracy), cell.accuracy.mean)),
+        ("accuracy, %", True, lambda cell: Value(accuracy(cell), cell.accuracy.mean)),
         ("difference", True, _difference),
         ("verdict", False, _verdict),
         ("p (Holm)", True, _p),

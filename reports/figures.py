@@ -63,7 +63,7 @@ def draw(summary: Summary) -> list[Section]:
     """
     look = plots.Look(summary.names("check"))
     sections = [
-        _section("accuracy", "Accuracy against sparsity", "Mean and standard deviation over seeds. Dotted: dense. "
+        _section("accuracy", "Accuracy against sparsity", "Mean and standard deviation over seeds. "
                  "Where accuracies lie far apart, the axis is the logarithm of the error.",
                  _curves(summary), look, summary),
         _section("paper", "Ours against the paper's", "Filled: ours with its 95 % interval. Hollow: as printed, "

@@ -110,12 +110,15 @@ def _smallest(power: Callable[[int], float]) -> float:
 def against_known(std: float, n: int, other_std: float, other_n: float) -> float:
     """Half the 95 % interval of the difference of two independent means (Welch 1947).
 
-    `other_std` NaN: the other mean is taken as exact. `other_n` NaN: its standard deviation is taken as the error of
-    its mean, the widest reading. NaN where our own runs have no spread to speak of.
+    `other_std` NaN: the other runs are taken to spread as ours do; with `other_n` NaN as well, their mean is taken as
+    exact. `other_n` NaN alone: its standard deviation is taken as the error of its mean, the widest reading. NaN where
+    our own runs have no spread to speak of.
     """
     error, freedom = (float(value) for value in _standard_error(std, n))
     if math.isnan(error):
         return math.nan
+    if math.isnan(other_std) and not math.isnan(other_n):
+        return float(half_width(std, n)) * math.sqrt(1 + n / other_n)
     other = 0.0 if math.isnan(other_std) else other_std / math.sqrt(1 if math.isnan(other_n) else other_n)
     denominator = error**4 / freedom
     if not math.isnan(other_n) and other_n > 1:

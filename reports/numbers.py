@@ -4,7 +4,7 @@ import math
 from collections.abc import Collection
 
 from reports.inference import SEEDS_LIMIT
-from reports.statistics import Comparison, Mean, PaperDelta
+from reports.statistics import Cell, Comparison, Mean, PaperDelta
 
 FOLDED = 4  # more ratios than that of a method are read as a curve, not one by one
 MINUS, EN_DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
@@ -16,8 +16,11 @@ MEANINGS = {
     "equivalent": "the difference lies within the margin (two one-sided paired t-tests: its {interval} interval does)",
     "different": "the difference is not zero (paired t-test, Holm's correction) and not shown to lie within the margin",
     "undecided": "neither can be said with these seeds",
-    "missing": "the grid asks for it, but no run is there",
+    "missing": "the grid asks for it, but a run that it needs is not there",
 }
+
+TOO_FEW = "not testable: too few runs"
+ERRORS = {"both": "", "assumed": ", our spread for both", "ours": ", our error alone"}
 
 METHODS = {
     "dense": "Dense network",
@@ -86,6 +89,11 @@ def with_half(value: float, half: float, signed: bool = True) -> str:
     return points(value, signed) + ("" if math.isnan(half) or math.isnan(value) else f" ± {half:.2f}")
 
 
+def accuracy(cell: Cell) -> str:
+    """A cell's accuracy as `mean_std` has it; "failed" where all its runs broke off."""
+    return "failed" if cell.failed and not cell.accuracy.n and not cell.missing else mean_std(cell.accuracy)
+
+
 def mean_std(mean: Mean) -> str:
     """ "91.04 ± 0.33 (5)": mean, standard deviation, number of runs; the deviation only where there is one."""
     if not mean.n:
@@ -130,6 +138,5 @@ def inside_text(paper: PaperDelta) -> str:
     if not paper.ours.n:
         return "missing: no run"
     if paper.inside is None:
-        return "not testable: too few runs"
-    word = "✓ inside" if paper.inside else "✗ outside"
-    return word + (", our error alone" if paper.errors == "ours" else "")
+        return f"not judged: {paper.diverged} of {paper.ours.n} runs diverged" if paper.diverged else TOO_FEW
+    return ("✓ inside" if paper.inside else "✗ outside") + ERRORS[paper.errors]

@@ -63,9 +63,11 @@ def accuracy(axes: Axes, cells: Sequence[Cell], look: Look, dense: float) -> Non
         shown = ratios if len(ratios) < 7 else ratios[:: math.ceil(len(ratios) / 6)]
         axes.set_xticks([100 * (1 - ratio) for ratio in shown], [percent(round(ratio, 4)) for ratio in shown])
         axes.minorticks_off()
-        _limits(axes, cells)
+        means = [cell.accuracy.mean for cell in cells]
         if not math.isnan(dense):
             axes.axhline(dense, color=INK, linewidth=0.8, linestyle=":", label="dense")
+            means.append(dense)
+        _limits(axes, means)
         _legend(axes)
         return
     sns.stripplot(rows, x="y", y="check", order=checks, hue="check", palette=look.colours, ax=axes, alpha=0.5, size=3,
@@ -75,9 +77,8 @@ def accuracy(axes: Axes, cells: Sequence[Cell], look: Look, dense: float) -> Non
     axes.set(xlabel=f"test accuracy, % at {percent(ratios[0])} removed", ylabel="")
 
 
-def _limits(axes: Axes, cells: Sequence[Cell]) -> None:
+def _limits(axes: Axes, means: Sequence[float]) -> None:
     """Where a collapsed curve would press the others together, an axis in the logarithm of the error."""
-    means = [cell.accuracy.mean for cell in cells]
     if max(means) - min(means) <= WIDE or max(means) >= 100:
         axes.set_ylim(top=min(axes.get_ylim()[1], 100))
         return

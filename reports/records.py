@@ -11,8 +11,10 @@ METRICS = {"last": "last_test_accuracy", "best": "best_test_accuracy"}
 CONTROL = "none"
 ABSENT = ("missing", "failed")
 
-# What may differ between two runs of one cell that a results folder holds; the first that does tells them apart.
-CIRCUMSTANCES = ["overrides", "epochs", "precision", "device", "deterministic", "data_digest", "commit"]
+# What may differ between the runs of one cell that a results folder holds. Seeds that differ in a setting are no sample
+# of one thing, and never averaged; circumstances tell apart what would else be the same run twice.
+SETTINGS = ("overrides", "epochs", "precision", "data_digest")
+CIRCUMSTANCES = ("device", "deterministic", "commit")
 
 # Every other column that a report reads, and what stands for it where a frame has none.
 OPTIONAL: dict[str, object] = {
@@ -28,6 +30,7 @@ OPTIONAL: dict[str, object] = {
     "diverged_epoch": None,
     "reason": None,
     "classes": float("nan"),
+    "asked": float("nan"),
     "wall_s": float("nan"),
     "search_s": float("nan"),
     "paper_mean": float("nan"),
@@ -79,18 +82,22 @@ def _accuracy(frame: pd.DataFrame, column: str) -> pd.Series:
 
 
 def _tell_apart(frame: pd.DataFrame) -> pd.DataFrame:
-    """Runs of one cell under different circumstances become two recipes, each named after what differs."""
+    """Runs of one cell under different settings or circumstances become two recipes, each named after what differs.
+
+    A run of which that is not known, since it is missing or failed, keeps the recipe's name.
+    """
     key = [*GROUP, "seed"]
-    for name in CIRCUMSTANCES:
-        twice = frame.duplicated(key, keep=False)
-        if not twice.any() or name not in frame.columns:
-            continue
-        differs = frame[twice].groupby(key, dropna=False)[name].nunique(dropna=False) > 1
-        mixed = {tuple(index[:3]) for index in differs[differs].index}
+    for name in (name for name in (*SETTINGS, *CIRCUMSTANCES) if name in frame.columns):
+        twice = frame[frame.duplicated(key, keep=False)].groupby(key, dropna=False)[name].nunique(dropna=False) > 1
+        mixed = {tuple(index[:3]) for index in twice[twice].index}
+        if name in SETTINGS:
+            among = frame.groupby(GROUP, dropna=False)[name].nunique() > 1
+            mixed |= {tuple(index[:3]) for index in among[among].index}
+        known = frame[name].notna()
         affected = pd.Series([tuple(row) in mixed for row in frame[SETTING].itertuples(index=False)], index=frame.index)
-        shown = frame[name].astype(str).str.slice(0, 12 if name == "data_digest" else None)
-        label = frame["recipe"].astype(str) + (" (" if name == "overrides" else f" ({name}=") + shown + ")"
-        frame["recipe"] = frame["recipe"].where(~affected, label)
+        shown = frame[name].where(known, "").astype(str).str.slice(0, 12 if name == "data_digest" else None)
+        given = shown.where(shown != "", "as named") if name == "overrides" else f"{name}=" + shown
+        frame["recipe"] = frame["recipe"].where(~(affected & known), frame["recipe"].astype(str) + " (" + given + ")")
     twice = frame.duplicated(key, keep=False)
     if twice.any():
         cell = ", ".join(f"{name}={frame.loc[twice, name].iloc[0]}" for name in key)

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reports.numbers import method_name, percent, percents, points, seeds, span, with_half
+from reports.records import CONTROL
 from reports.statistics import VERDICTS, Cell, Comparison, Summary
 
 
@@ -25,10 +26,10 @@ PHRASES = {
         "searching with random labels", "the labels that the search sees", True, SEARCH + "the labels"
     ),
     "random_pixels": Phrase(
-        "searching with shuffled pixels", "the images that the search sees", True, SEARCH + "the images"
+        "searching with random pixels", "the images that the search sees", True, SEARCH + "the images"
     ),
     "half_dataset": Phrase(
-        "searching with half of the data", "how much data the search sees", False, SEARCH + "the data"
+        "searching with half of the data", "the other half of the data", False, SEARCH + "the data"
     ),
     "layerwise_rearrange": Phrase(
         "rearranging the mask within layers", "which weights are kept inside a layer",
@@ -47,12 +48,16 @@ PHRASES = {
 
 
 def phrase(check: str) -> Phrase:
-    """The wording for a check, for a composition of known checks, or, with its name in it, for one unknown here."""
-    if check in PHRASES:
-        return PHRASES[check]
-    parts = check.split("+")
-    if len(parts) > 1 and all(part in PHRASES for part in parts):
-        known = [PHRASES[part] for part in parts]
+    """The wording for a check, for a composition of known checks, or, with its name in it, for one unknown here; the
+    options of a known one stand behind what it does."""
+    parts = [part.partition("[") for part in check.split("+")]
+    if all(name in PHRASES for name, _, _ in parts):
+        known = [
+            replace(PHRASES[name], action=PHRASES[name].action + (f" ({options.rstrip(']')})" if bracket else ""))
+            for name, bracket, options in parts
+        ]
+        if len(known) == 1:
+            return known[0]
         uses = all(one.identical.startswith(SEARCH) for one in known)
         together = SEARCH + " or ".join(one.identical.removeprefix(SEARCH) for one in known)
         return Phrase(
@@ -120,7 +125,7 @@ def _finding(cells: Sequence[Cell], words: Phrase, summary: Summary) -> str:
 def absent(cells: Sequence[Cell]) -> str:
     """Why none of the cells is compared."""
     if not any(cell.accuracy.n for cell in cells):
-        return "no run is there"
+        return "every run failed" if all(cell.failed for cell in cells) else "no run is there"
     if all(cell.accuracy.n for cell in cells):
         return "no run of the unperturbed ticket with the same seed is there"
     return "no two runs of the same seed are there"
@@ -152,11 +157,12 @@ def _caveat(cells: Sequence[Cell], summary: Summary) -> str:
 
 def _weaknesses(cell: Cell, summary: Summary) -> dict[str, str]:
     """Each in words: the kind, and how often it occurs."""
-    control = next(iter(summary.select(setting=cell.setting, method=cell.method, ratio=cell.ratio, check="none")), None)
+    control = _control(cell, summary)
     found = {}
+    counted = "as chance" if summary.metric == "last" else "with the best epoch before"
     for name, side in (("with it", cell), ("without it", control)):
         if side is not None and side.diverged:
-            what = f"runs {name} diverged (counted as recorded)"
+            what = f"runs {name} diverged (counted {counted})"
             found[what] = f"{len(side.diverged)} of {side.accuracy.n} {what}"
         if side is not None and side.collapsed_runs:
             what = f"tickets {name} empty a layer"
@@ -165,6 +171,16 @@ def _weaknesses(cell: Cell, summary: Summary) -> dict[str, str]:
         what = "runs have no partner of the same seed"
         found[what] = f"{cell.comparison.unpaired} {what}"
     return found
+
+
+def _control(cell: Cell, summary: Summary) -> Cell | None:
+    return next(iter(summary.select(setting=cell.setting, method=cell.method, ratio=cell.ratio, check=CONTROL)), None)
+
+
+def flaws(cell: Cell, summary: Summary) -> list[str]:
+    """What weakens a comparison: the notes on its cell and on the control's."""
+    control = _control(cell, summary)
+    return notes(cell) + (notes(control) if control else [])
 
 
 def overview(summary: Summary) -> str:
@@ -176,7 +192,13 @@ def overview(summary: Summary) -> str:
         parts = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
         noun = "comparison" if len(verdicts) == 1 else "comparisons"
         told = f"{len(verdicts)} {noun} with the unperturbed ticket: {parts}."
-    return " ".join(filter(None, (told, _against_papers(summary))))
+    return " ".join(filter(None, (told, _against_papers(summary), _unfinished(summary))))
+
+
+def _unfinished(summary: Summary) -> str:
+    asked = sum(cell.asked for cell in summary.cells)
+    there = sum(min(cell.accuracy.n, cell.asked) for cell in summary.cells)
+    return f"{there:,} of the {asked:,} runs that the table asks for are there." if there < asked else ""
 
 
 def _against_papers(summary: Summary) -> str:
@@ -200,7 +222,9 @@ def notes(cell: Cell) -> list[str]:
     for reason, count in cell.failed.items():
         found.append(f"{count} of {count + cell.missing + cell.accuracy.n} runs failed: {reason}")
     if cell.missing:
-        found.append(f"{cell.missing} of {cell.missing + cell.accuracy.n} runs missing")
+        others = cell.accuracy.n + sum(cell.failed.values())
+        whole = max(cell.asked, cell.missing + others)
+        found.append(f"{whole - others} of {whole} runs missing")
     if cell.diverged:
         found.append(
             f"{len(cell.diverged)} of {cell.accuracy.n} runs diverged (seed {', '.join(map(str, cell.diverged))})"

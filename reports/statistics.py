@@ -47,7 +47,8 @@ class Comparison:
 
 @dataclass(frozen=True)
 class PaperDelta:
-    """The paper's number for a cell, and ours minus it. `errors`: whose errors the interval counts.
+    """The paper's number for a cell, and ours minus it. `errors`: whose errors the interval counts; "assumed": both,
+    where the paper states the number of its runs but not their spread, which is then taken to be that of ours.
 
     half: half the 95 % interval of the difference of the means, widened by what the paper may have rounded away.
     other: the delta of our other accuracy, last or best.
@@ -63,12 +64,14 @@ class PaperDelta:
     delta: float
     half: float
     other: float
-    errors: str  # "both", "ours" (the paper states none), "none" (a single run of ours, or none)
+    errors: str  # "both", "assumed", "ours" (their mean is taken as exact), "none" (no interval)
+    diverged: int = 0  # of our runs
 
     @property
     def inside(self) -> bool | None:
-        """Whether the paper's number lies inside the interval around ours; None where there is no interval."""
-        return None if math.isnan(self.half) else abs(self.delta) <= self.half
+        """Whether the paper's number lies inside the interval around ours; None where there is no interval, or one
+        that a diverged run made wide enough for anything."""
+        return None if math.isnan(self.half) or self.diverged else abs(self.delta) <= self.half
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ class Cell:
     accuracy: Mean
     failed: Mapping[str, int] = field(default_factory=dict)  # why, and how often, a method or a training broke off
     missing: int = 0  # runs that the grid asks for and the store does not have
+    asked: int = 0  # how many runs the published table has for the cell, where it has it
     diverged: tuple[int, ...] = ()  # the seeds of these runs; they count
     collapsed: dict[str, int] = field(default_factory=dict)  # layer without any weight -> in how many runs
     collapsed_runs: int = 0
@@ -133,7 +137,7 @@ def summarise(frame: pd.DataFrame, metric: str = "last", margin: float = MARGIN,
     frame = prepare(frame)
     controls = dict(iter(frame[frame["check"] == CONTROL].groupby([*SETTING, "method", "ratio"])))
     cells = []
-    for key, rows in frame.groupby(GROUP, sort=False):
+    for key, rows in frame.groupby(GROUP, sort=False, dropna=False):
         control = controls.get((*key[:4], key[5]))
         cells.append(_cell(key, rows, control, metric, margin))
     return _with_verdicts(_ordered(cells), metric, margin, alpha)
@@ -150,6 +154,7 @@ def _cell(key: tuple, rows: pd.DataFrame, control: pd.DataFrame | None, metric: 
         seeds=tuple(int(seed) for seed in done["seed"]),
         accuracy=Mean.of(done[metric]),
         missing=int((rows["status"] == "missing").sum()),
+        asked=int(rows["asked"].fillna(0).max()),
         failed={
             str(reason): int(count)
             for reason, count in rows.loc[rows["status"] == "failed", "reason"].value_counts().items()
@@ -208,10 +213,11 @@ def _paper(rows: pd.DataFrame, done: pd.DataFrame, metric: str) -> PaperDelta | 
     ours = Mean.of(done[compared])
     mean, std, n = float(row["paper_mean"]), float(row["paper_std"]), float(row["paper_n"])
     half = inference.against_known(ours.std, ours.n, std, n) + _rounding(row.get("paper_printed"))
-    errors = "none" if math.isnan(half) else "ours" if math.isnan(std) else "both"
+    errors = "none" if math.isnan(half) else "both" if std >= 0 else "assumed" if n > 0 else "ours"
     source = row["paper_source"] if isinstance(row["paper_source"], str) else ""
     other = Mean.of(done["best" if compared == "last" else "last"]).mean - mean
-    return PaperDelta(mean, std, n, stated, compared, source, ours, ours.mean - mean, half, other, errors)
+    diverged = int((done["status"] == "diverged").sum())
+    return PaperDelta(mean, std, n, stated, compared, source, ours, ours.mean - mean, half, other, errors, diverged)
 
 
 def _rounding(printed: object) -> float:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from reports.numbers import (
     SYMBOLS,
+    accuracy,
     inside_text,
     mean_std,
     method_name,
@@ -78,7 +79,7 @@ def _comparisons(setting: tuple[str, str, str], cells: list[Cell], summary: Summ
             difference = cell.comparison.difference if cell.comparison else Mean()
             table.add_row(
                 Text(f"  {cell.check}"),
-                mean_std(cell.accuracy) + ("!" if notes(cell) else " "),
+                accuracy(cell) + ("!" if notes(cell) else " "),
                 with_half(difference.mean, difference.half) if difference.n else "",
                 Text(verdict_text(cell), style=STYLES.get(verdict, "")),
                 *(f"{100 * one:.1f}" if one >= 0 else "" for one in (cell.overlap, cell.expected_overlap)),

@@ -54,8 +54,9 @@ def flat(cell: Cell) -> dict[str, object]:
     """A cell as one row of numbers without formatting; what it does not have stays empty."""
     one, paper = cell.comparison, cell.paper
     row: dict[str, object] = {name: getattr(cell, name) for name in ("dataset", "model", "recipe", "method", "check")}
-    row |= {"ratio": cell.ratio, "n": cell.accuracy.n, "missing": cell.missing, "diverged": len(cell.diverged)}
-    row |= {"collapsed": cell.collapsed_runs, "mean": cell.accuracy.mean, "std": cell.accuracy.std}
+    row |= {"ratio": cell.ratio, "n": cell.accuracy.n, "missing": cell.missing, "failed": sum(cell.failed.values())}
+    row |= {"diverged": len(cell.diverged), "collapsed": cell.collapsed_runs}
+    row |= {"mean": cell.accuracy.mean, "std": cell.accuracy.std}
     row |= {name: getattr(cell, name) for name in ("kept", "prunable", "actual_ratio", "effective_density")}
     row |= {"mask_overlap": cell.overlap, "expected_overlap": cell.expected_overlap}
     row |= {

@@ -42,9 +42,14 @@ class Reproduction:
         return [dict(panel) for panel in self.panels]
 
     def cells(self) -> pd.DataFrame:
-        """Every cell of the grid: dataset, model, recipe, method, check, ratio, and the first of its seeds."""
-        rows = [{**cell, "seed": panel["seeds"][0]} for panel in self.panels for cell in grid.cells(panel)]
-        return pd.DataFrame(rows, columns=[*CELL[:2], "recipe", *CELL[2:], "seed"])
+        """Every cell of the grid: dataset, model, recipe, method, check, ratio, the first of its seeds, and how many
+        seeds are asked for."""
+        rows = [
+            {**cell, "seed": panel["seeds"][0], "asked": len(panel["seeds"])}
+            for panel in self.panels
+            for cell in grid.cells(panel)
+        ]
+        return pd.DataFrame(rows, columns=[*CELL[:2], "recipe", *CELL[2:], "seed", "asked"])
 
     def narrow(self, **wanted: Any) -> "Reproduction":
         """A part of the table: methods, checks, ratio, dataset and model choose among the table's, seeds replaces.
@@ -119,7 +124,8 @@ class Reproduction:
         return pd.Series([-1.0 if ratio is None else ratio for ratio in exact], index=records.index, dtype=float)
 
     def attach(self, records: pd.DataFrame) -> pd.DataFrame:
-        """Our records with the columns paper_*, and a row of status "missing" for each cell of the grid without any.
+        """Our records with the columns paper_* and `asked` (how many seeds the table has for the cell), and a row of
+        status "missing" for each cell of the grid without any record.
 
         Cells stand in the table's order, those that it does not have behind them.
         Joined by data set, model, the labels of method and check, and the ratio up to rounding. The paper_source of a
@@ -127,14 +133,14 @@ class Reproduction:
         """
         cells = self.cells()
         snapped = self._ratios(records)
-        ours = records.drop(columns=PAPER, errors="ignore").assign(_ratio=snapped)
-        printed = cells[CELL].merge(self.numbers, on=CELL, how="left", validate="one_to_one")
+        ours = records.drop(columns=[*PAPER, "asked"], errors="ignore").assign(_ratio=snapped)
+        printed = cells[[*CELL, "asked"]].merge(self.numbers, on=CELL, how="left", validate="one_to_one")
         printed["paper_source"] = printed["paper_source"].fillna(UNSEEN)
         key = [*CELL[:4], "_ratio"]
         joined = ours.merge(printed.rename(columns={"ratio": "_ratio"}), on=key, how="left", validate="many_to_one")
         found = set(ours[key].itertuples(index=False, name=None))
         absent = [cell not in found for cell in cells[CELL].itertuples(index=False, name=None)]
-        missing = cells[absent].merge(printed, on=CELL, validate="one_to_one").assign(status="missing")
+        missing = cells[absent].merge(printed, on=[*CELL, "asked"], validate="one_to_one").assign(status="missing")
         columns = list(dict.fromkeys([*records.columns, *cells.columns, "status", *PAPER]))
         rows = [*joined.drop(columns="_ratio").to_dict("records"), *missing.to_dict("records")]
         frame = pd.DataFrame(rows, columns=columns)

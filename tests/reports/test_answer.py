@@ -125,7 +125,7 @@ def test_no_cell_is_lost_when_ratios_are_folded(make_record: Callable[..., dict]
     ((_, (missing, undecided)),) = answer.findings
     assert missing.text == "SNIP at 73.8 %: drawing the kept weights anew has not been compared: no run is there."
     assert "n = 3): undecided, about 30 seeds would decide it." in undecided.text
-    assert undecided.text.endswith(" Note: runs with it diverged (counted as recorded) at 1 of these ratios.")
+    assert undecided.text.endswith(" Note: runs with it diverged (counted as chance) at 1 of these ratios.")
 
 
 @pytest.mark.parametrize(
@@ -143,3 +143,12 @@ def test_no_cell_is_lost_when_ratios_are_folded(make_record: Callable[..., dict]
 )
 def test_several_ratios_are_written_as_ranges(ratios: list[float], every: list[float], text: str) -> None:
     assert percents(ratios, every) == text
+
+
+def test_a_comparison_with_a_broken_control_is_marked(make_record: Callable[..., dict]) -> None:
+    rows = [make_record("snip", check, 0.9, seed, 90.0 + seed) for check in ("none", "reinit") for seed in range(3)]
+    rows[0] |= {"status": "diverged", "last_test_accuracy": None, "classes": 10}
+    frame = pd.DataFrame(rows)
+    (answer,) = assemble(frame, summarise(frame)).answers
+    (((_, ((entry,),))),) = answer.rows
+    assert entry.note == "1 note on this comparison"

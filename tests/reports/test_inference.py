@@ -96,6 +96,16 @@ def test_a_paper_without_error_leaves_our_interval_and_one_without_n_widens_it()
     assert math.isnan(inference.against_known(math.nan, 1, 0.2, 5))
 
 
+@pytest.mark.parametrize("theirs", [1, 3, 20])
+def test_a_mean_of_known_n_without_a_spread_is_outside_at_most_one_time_in_twenty(theirs: int) -> None:
+    rng = np.random.default_rng(0)
+    ours = rng.normal(0, 0.2, (4000, 3))
+    printed = rng.normal(0, 0.2, (4000, theirs)).mean(1)
+    halves = [inference.against_known(float(std), 3, math.nan, theirs) for std in ours.std(1, ddof=1)]
+    outside = float((np.abs(ours.mean(1) - printed) > halves).mean())
+    assert outside == pytest.approx(0.05, abs=0.012)  # 3.5 standard errors
+
+
 SAMPLES = st.lists(st.floats(-50, 50), min_size=3, max_size=8).filter(lambda values: np.std(values) > 1e-3)
 
 

@@ -10,11 +10,11 @@ from reports import plots
 from reports.statistics import summarise
 
 
-def heights(frame: pd.DataFrame, *accuracies: float) -> list[float]:
+def heights(frame: pd.DataFrame, *accuracies: float, dense: float = float("nan")) -> list[float]:
     """Where on the vertical axis accuracies of the only method's panel are drawn: 0 at its foot, 1 at its top."""
     cells = [cell for cell in summarise(frame).cells if cell.ratio > 0]
     axes = Figure(layout="constrained").subplots()
-    plots.accuracy(axes, cells, plots.Look([cell.check for cell in cells]), float("nan"))
+    plots.accuracy(axes, cells, plots.Look([cell.check for cell in cells]), dense)
     shown = [axes.transAxes.inverted().transform(axes.transData.transform((1, value)))[1] for value in accuracies]
     assert any(axes.get_ylim()[0] < tick < axes.get_ylim()[1] for tick in axes.get_yticks())
     return [float(height) for height in shown]
@@ -43,3 +43,9 @@ def test_a_collapsed_curve_leaves_the_others_apart(
 def test_without_a_collapse_the_axis_is_even(panel: Callable[[float, float], pd.DataFrame]) -> None:
     a, b, c = heights(panel(98.0, 90.0), 91.0, 94.0, 97.0)
     assert b - a == pytest.approx(c - b)
+
+
+@pytest.mark.parametrize("worst", [90.0, 10.0])
+def test_the_dense_line_is_within_the_picture(panel: Callable[[float, float], pd.DataFrame], worst: float) -> None:
+    (height,) = heights(panel(96.0, worst), 98.5, dense=98.5)
+    assert 0 < height < 1

@@ -78,9 +78,18 @@ def test_an_unknown_check_is_named(check: str) -> None:
 
 def test_a_composition_of_known_checks_is_put_together() -> None:
     both = phrase("random_labels+random_pixels")
-    assert both.action == "searching with random labels and searching with shuffled pixels"
+    assert both.action == "searching with random labels and searching with random pixels"
     assert both.identical == "the search does not use the labels or the images"
     assert "search does not" not in phrase("random_labels+reinit").identical
+
+
+def test_options_of_a_known_check_keep_its_words() -> None:
+    half = phrase("half_dataset[which=first]")
+    assert half.action == "searching with half of the data (which=first)"
+    assert half.identical == phrase("half_dataset").identical
+    both = phrase("random_labels+random_pixels[channels=together]")
+    assert both.action == "searching with random labels and searching with random pixels (channels=together)"
+    assert "check 'mine[x=1]'" in phrase("mine[x=1]").action
 
 
 def test_every_finding_of_a_grid_is_a_sentence_and_weak_ones_carry_a_note(frame: pd.DataFrame) -> None:

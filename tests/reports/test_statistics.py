@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from reports.numbers import inside_text
 from reports.statistics import Cell, Comparison, PaperDelta, Summary, summarise
 from sanity.errors import UserError
 
@@ -123,6 +124,19 @@ def test_delta_to_the_paper_says_whose_errors_it_counts(make_record: Record) -> 
     assert both.delta == pytest.approx(-0.8)
     assert (ours.inside, alone.inside) == (False, None)  # -0.8 +- 0.497
     assert ours.half == pytest.approx(4.302653 * 0.2 / math.sqrt(3), rel=1e-6)
+    assumed = paper_of(make_record, [90.0, 90.4, 90.2], paper_n=3)
+    assert (assumed.errors, assumed.half) == ("assumed", pytest.approx(ours.half * math.sqrt(2)))
+
+
+def test_a_diverged_run_does_not_bring_the_paper_inside(make_record: Record) -> None:
+    paper = {"paper_mean": 91.0, "paper_n": 5.0, "paper_metric": "last", "paper_source": "T1"}
+    rows = [make_record("grasp", "none", 0.9, seed, 90.0 + seed / 10, **paper) for seed in range(3)]
+    rows[0] |= {"status": "diverged", "last_test_accuracy": None, "classes": 10}
+    delta = one(cells_of(rows)).paper
+    assert delta is not None
+    assert abs(delta.delta) < delta.half
+    assert delta.inside is None
+    assert inside_text(delta) == "not judged: 1 of 3 runs diverged"
 
 
 def test_the_papers_rounding_widens_the_interval(make_record: Record) -> None:
@@ -153,6 +167,43 @@ def test_runs_under_different_circumstances_become_two_recipes(make_record: Reco
     assert summary.names("recipe") == ["short (epochs=3)", "short (epochs=30)"]
     with pytest.raises(UserError, match="two for one cell"):
         cells_of(rows + rows)
+
+
+@pytest.mark.parametrize(
+    ("setting", "one", "other", "recipes"),
+    [
+        ("epochs", 3, 30, ["short (epochs=3)", "short (epochs=30)"]),
+        ("precision", "fp32", "bf16", ["short (precision=fp32)", "short (precision=bf16)"]),
+        ("overrides", "", "recipe.lr=1", ["short (as named)", "short (recipe.lr=1)"]),
+        ("data_digest", "a" * 64, "b" * 64, [f"short (data_digest={letter * 12})" for letter in "ab"]),
+    ],
+)
+def test_seeds_trained_under_different_settings_are_not_averaged(
+    make_record: Record, setting: str, one: object, other: object, recipes: list[str]
+) -> None:
+    rows = [make_record("snip", "none", 0.9, seed, 90.0, **{setting: one if seed < 2 else other}) for seed in range(5)]
+    summary = cells_of(rows)
+    assert [(cell.recipe, cell.accuracy.n) for cell in summary.cells] == [(recipes[0], 2), (recipes[1], 3)]
+
+
+def test_seeds_on_different_machines_are(make_record: Record) -> None:
+    rows = [
+        make_record("snip", "none", 0.9, seed, 90.0, device=f"cpu {seed}", commit=str(seed), deterministic=seed == 0)
+        for seed in range(3)
+    ]
+    assert [cell.accuracy.n for cell in cells_of(rows).cells] == [3]
+
+
+def test_a_run_of_which_no_setting_is_known_stays_in_the_table(make_record: Record) -> None:
+    rows = [
+        make_record("snip", "none", 0.9, seed, 90.0, precision=name) for seed in (0, 1) for name in ("fp32", "bf16")
+    ]
+    unknown = dict.fromkeys(("precision", "epochs", "commit", "last_test_accuracy", "best_test_accuracy"))
+    rows.append(make_record("snip", "none", 0.9, 2, 90.0, **unknown, status="failed", reason="no memory"))
+    summary = cells_of(rows)
+    assert sorted((cell.recipe, cell.accuracy.n, len(cell.failed)) for cell in summary.cells) == [
+        ("short", 0, 1), ("short (precision=bf16)", 2, 0), ("short (precision=fp32)", 2, 0),
+    ]  # fmt: skip
 
 
 def test_unusable_frames_are_one_clear_line() -> None:

@@ -58,6 +58,20 @@ def test_flaws_and_provenance_are_shown(written: dict[str, Path]) -> None:
             assert needed in text, (name, needed)
 
 
+def test_cells_whose_runs_all_failed_say_so(make_record: Callable[..., dict], tmp_path: Path) -> None:
+    lost = {"status": "failed", "reason": "no memory", "last_test_accuracy": None, "best_test_accuracy": None}
+    rows = [make_record("snip", check, 0.9, seed, 90.0) for check in ("none", "reinit") for seed in (0, 1)]
+    rows = [row | lost if row["check"] == "reinit" else row for row in rows]
+    files = reports.write(pd.DataFrame(rows), tmp_path, formats=("md", "csv"))
+    (line,) = (one for one in text_of(files["md"]).splitlines() if "2 of 2 runs failed: no memory" in one)
+    assert "| failed |" in line
+    assert "no run is there" not in text_of(files["md"])
+    with files["csv"].open(encoding="utf-8") as file:
+        assert [(row["n"], row["failed"], row["missing"]) for row in csv.DictReader(file)] == [
+            ("2", "0", "0"), ("0", "2", "0"),
+        ]  # fmt: skip
+
+
 def test_html_is_one_small_file_that_loads_nothing(written: dict[str, Path]) -> None:
     page = text_of(written["html"])
     loads = re.findall(r"""(?:src|href|action|data)\s*=\s*["']([^"']*)["']|url\(([^)]*)\)|@import""", page)
