@@ -68,5 +68,7 @@ def test_the_report_is_made_from_the_records(folder: Path, tmp_path: Path, monke
     (words,) = commands("reports", folder)
     assert main([*(word for word in words if word != "--pack"), "--output", str(tmp_path), "--quiet"]) == 0
     assert (tmp_path / "report.csv").read_text() == (folder / "report.csv").read_text()
+    texts = [(where / "report.md").read_text().partition("## How it was run") for where in (tmp_path, folder)]
+    assert texts[0][:2] == texts[1][:2]
     names = {path.name for path in (tmp_path / "figures").iterdir()}
     assert names == {path.name for path in (folder / "figures").iterdir()}
