@@ -49,13 +49,15 @@ def show(summary: Summary, file: TextIO | None = None) -> None:
 
 def legend(summary: Summary) -> str:
     """What the columns mean, and how often the verdicts err."""
+    accuracies = f"Accuracy: {summary.metric} test accuracy in percent, mean ± standard deviation (runs)."
+    if not any(cell.comparison for cell in summary.cells):
+        return accuracies
     error = percent(summary.alpha)
     return (
-        f"Accuracy: {summary.metric} test accuracy in percent, mean ± standard deviation (runs). Difference: to the "
-        f"unperturbed ticket of the same seed, in points, ± half its 95 % interval. Equivalent: within "
-        f"{summary.margin:g} points. Overlap: share of the kept weights that the unperturbed mask keeps too, "
-        f"and by chance. Error: {error} for each comparison to be called equivalent though it differs by the margin, "
-        f"{error} for the whole table to call any different that does not differ (Holm's correction over "
+        f"{accuracies} Difference: to the unperturbed ticket of the same seed, in points, ± half its 95 % interval. "
+        f"Equivalent: within {summary.margin:g} points. Overlap: share of the kept weights that the unperturbed mask "
+        f"keeps too, and by chance. Error: {error} for each comparison to be called equivalent though it differs by "
+        f"the margin, {error} for the whole table to call any different that does not differ (Holm's correction over "
         f"{summary.family} tests)."
     )
 

@@ -75,7 +75,7 @@ class RunConfig:
     margin: Annotated[float, Field(gt=0), about("accuracy points within which two tickets count as equivalent")] = 0.5
     checkpoint_minutes: Annotated[
         float, Field(ge=0), about("a training saves its state this often, and at named epochs; 0: after every epoch")
-    ] = 0.0
+    ] = 1.0
     log: Annotated[str, about("file that gets a line of progress for every training")] = ""
     dry_run: Annotated[bool, about("print the cells, what is shared and cached and the work ahead; run nothing")] = (
         False

@@ -58,7 +58,10 @@ class Contender:
 
 
 class BareLane(Lane):
-    """Forward, backward and optimizer on one batch that stays: the floor of what a step can cost."""
+    """Forward, backward and optimizer on one batch that stays: the floor of what a step can cost.
+
+    What an epoch's beginning costs, its order above all, is in it too.
+    """
 
     batch: tuple[Tensor, Tensor] | None = None
 

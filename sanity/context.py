@@ -24,6 +24,7 @@ from sanity.tensorfile import is_whole
 from sanity.tickets import Ticket
 
 State = dict[str, Tensor]
+_KEPT = 4  # networks, and corrupted data sets, that a run holds at once
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Context:
             "model": self.config.model,
             "model_options": {name: str(value) for name, value in self.config.section("model").items()},
             "init": self.config.init,
-            "code": models.REGISTRY.fingerprint(self.config.model),
+            "code": models.fingerprint(self.config.model, self.config.init),
         }
 
     def build(self, source: torch.Generator) -> nn.Module:
@@ -96,18 +97,22 @@ class Context:
             **self.config.section("model"),
         )
 
-    @lru_cache(maxsize=4)  # noqa: B019 (there is one context a run, and it ends with it)
     def initial(self, seed: int) -> nn.Module:
         """The network of a seed at its initialisation; not to be changed."""
-        return self.build(generator(seed, "init"))
+        return self._initials(seed)
+
+    @cached_property
+    def _initials(self) -> Callable[[int], nn.Module]:
+        return lru_cache(maxsize=_KEPT)(lambda seed: self.build(generator(seed, "init")))
 
     def seen(self, cell: Cell) -> Dataset:
         """The training set that the search of `cell` sees, on the run's device."""
         return self._corrupted(cell.check.data_part(), cell.seed)
 
-    @lru_cache(maxsize=1)  # noqa: B019
-    def _corrupted(self, check: CheckSpec, seed: int) -> Dataset:
-        return check.build().corrupt(self.train, generator(seed, "check"))
+    @cached_property
+    def _corrupted(self) -> Callable[[CheckSpec, int], Dataset]:
+        """The checks of a grid take turns, so that those of a seed are kept; not beyond the context."""
+        return lru_cache(maxsize=_KEPT)(lambda check, seed: check.build().corrupt(self.train, generator(seed, "check")))
 
     def state(self, seed: int) -> State:
         """The weights and buffers of a seed at its initialisation."""

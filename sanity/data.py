@@ -1,4 +1,4 @@
-"""Data sets as tensors on the device they are used on, uint8 until used; the batches that methods score on."""
+"""Data sets as tensors on the device they are used on, uint8 until used; the examples that methods score on."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -50,9 +50,10 @@ class Dataset:
 
     def to(self, device: torch.device | str) -> "Dataset":
         """The same data on `device`; itself where it is there already."""
-        if self.examples.device == torch.device(device):
+        examples = self.examples.to(device)
+        if examples is self.examples:
             return self
-        moved = replace(self, examples=self.examples.to(device), targets=self.targets.to(device))
+        moved = replace(self, examples=examples, targets=self.targets.to(device))
         if "digest" in self.__dict__:
             moved.__dict__["digest"] = self.digest
         return moved
@@ -76,10 +77,6 @@ class Dataset:
         exact = torch.promote_types(dtype, torch.float32)
         scale, shift = affine(self.mean, self.std, examples.device, exact)
         return (examples.to(exact) * scale).sub_(shift).to(dtype)
-
-    def normalised(self, index: Tensor | None = None, dtype: torch.dtype = torch.float32) -> Tensor:
-        """The normalised examples at `index` (all by default): (n, C, H, W)."""
-        return self.normalise(self.examples if index is None else self.examples[index], dtype)
 
 
 @lru_cache(maxsize=32)
@@ -127,17 +124,6 @@ def statistics(examples: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
         mean.append(total / (255 * n))
         std.append(sqrt((n * squares - total**2) / (255 * n) ** 2) or 1.0)
     return tuple(mean), tuple(std)
-
-
-def scoring_batches(
-    dataset: Dataset, *, dtype: torch.dtype = torch.float32, generator: torch.Generator, **choice: Any
-) -> list[Batch]:
-    """What a method scores on: pairs (normalised examples (n, C, H, W) of `dtype`, targets (n,)), never augmented.
-
-    `choice` are the keywords of `scoring_indices`, which says how examples are drawn and what is raised.
-    """
-    parts = scoring_indices(dataset, generator=generator, **choice)
-    return [(dataset.normalised(part, dtype), dataset.targets[part]) for part in parts]
 
 
 def scoring_indices(

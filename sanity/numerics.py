@@ -1,7 +1,6 @@
 """How numbers are computed: the precision of forward and backward, and whether repeats are bit-equal."""
 
 import ctypes
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -72,8 +71,6 @@ def numerics(device: torch.device, precision: str, deterministic: bool) -> Itera
     strict = torch.are_deterministic_algorithms_enabled()
     memory: Any = torch.utils.deterministic  # filling new memory with NaN is for debugging, and slow
     fill = memory.fill_uninitialized_memory
-    if deterministic and device.type == "cuda":
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS refuses to be deterministic
     try:
         cudnn.allow_tf32 = precision != "fp32"
         cudnn.benchmark, cudnn.deterministic = not deterministic, deterministic

@@ -13,7 +13,7 @@ from sanity import masks
 from sanity.context import Context, Training
 from sanity.grid import DENSE, NO_CHECK, Cell
 from sanity.liveness import effective_density
-from sanity.search import Found, dense_training, method_of, search
+from sanity.search import Found, dense_training, method_of, perturbed, search
 from sanity.seeds import generator
 from sanity.store import differing, identity
 from sanity.tickets import Ticket
@@ -31,7 +31,7 @@ def cell_key(cell: Cell, context: Context) -> str:
             "precision": context.precision,
             **asdict(cell),
             "options": {} if cell.method.name == DENSE else differing(method_of(cell, context.recipe)),
-            "code": [cell.method.fingerprint(), cell.check.fingerprint()],
+            "code": [cell.method.fingerprint(), cell.check.fingerprint(), *filter(None, [context.setting["code"]])],
             "device": context.device.type,
             "deterministic": context.config.deterministic,
         }
@@ -48,7 +48,7 @@ def steps(cell: Cell, context: Context) -> Steps:
         record = {**named(cell, context), **_measured(context, cell, training.ticket()), "training": training.key}
     else:
         method = method_of(cell, context.recipe)
-        found = yield from search(cell, cell.check.build().alter(method), context)
+        found = yield from search(cell, perturbed(cell, context.recipe), context)
         make = partial(_perturbed, cell, found)
         ticket = make()
         training = context.training(cell, ticket, make)

@@ -7,7 +7,7 @@ from typing import Any
 from sanity.context import Context
 from sanity.grid import DENSE, Cell
 from sanity.pipeline import cell_key
-from sanity.search import dense_training, method_of, needs_dense, scores_trained, ticket_epochs
+from sanity.search import dense_training, needs_dense, perturbed, scores_trained, ticket_epochs
 from sanity.store import has_ended, rows
 from sanity.threads import forward_operations
 
@@ -54,7 +54,7 @@ def plan(cells: Sequence[Cell], context: Context, networks: frozenset[str] = fro
             if cell.method.name == DENSE:
                 epochs += context.recipe.epochs
             else:
-                method = cell.check.build().alter(method_of(cell, context.recipe))
+                method = perturbed(cell, context.recipe)
                 further = len(method.ratios(cell.ratio)) - 1 if scores_trained(method) else 0
                 rounds += further
                 epochs += (further + 1) * ticket_epochs(method, context.recipe)

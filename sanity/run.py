@@ -68,7 +68,7 @@ def prepare(config: RunConfig, together: Sequence[RunConfig] = ()) -> "tuple[Con
     from sanity.context import Context
     from sanity.grid import DENSE, cells
     from sanity.numerics import resolve, resolve_device
-    from sanity.search import method_of, snapshots
+    from sanity.search import perturbed, snapshots
     from sanity.store import Store
 
     asked = cells(config)
@@ -78,8 +78,8 @@ def prepare(config: RunConfig, together: Sequence[RunConfig] = ()) -> "tuple[Con
     mean, std = augment.statistics(train, recipe.normalise)
     train, test = replace(train, mean=mean, std=std), replace(test, mean=mean, std=std)
     sharing = [one for one in together if _networks(one) == _networks(config)]
-    specs = {cell.method: cell for one in [config, *sharing] for cell in cells(one) if cell.method.name != DENSE}
-    methods = [method_of(cell, recipe) for cell in specs.values()]
+    specs = {(cell.method, cell.check): cell for one in [config, *sharing] for cell in cells(one)}
+    methods = [perturbed(cell, recipe) for cell in specs.values() if cell.method.name != DENSE]
     context = Context(
         config=config,
         train=train.to(device),
@@ -123,16 +123,14 @@ def _rehearse(context: "Context", cells: "Sequence[Cell]") -> None:
     from sanity.grid import DENSE
     from sanity.masks import check_feasible
     from sanity.scoring import scoring_batches
-    from sanity.search import check_against, method_of
+    from sanity.search import check_against, perturbed
     from sanity.seeds import generator
     from sanity.training import check_batches
 
     net = context.initial(cells[0].seed)
     check_batches(net, context.train, context.recipe)
-    for cell in cells:
-        if cell.seed != cells[0].seed or cell.method.name == DENSE or not cell.check.is_control:
-            continue
-        method = method_of(cell, context.recipe)
+    searches = {(perturbed(cell, context.recipe), cell.ratio): cell for cell in cells if cell.method.name != DENSE}
+    for (method, _), cell in searches.items():
         check_against(method, cell.method.label, context.recipe)
         check_feasible(method.targets(net), cell.ratio, method.rule())
         scoring_batches(method, context.train, context.running, generator(cell.seed, "batches"))

@@ -35,6 +35,11 @@ def method_of(cell: Cell, recipe: Recipe) -> Method:
     return cell.method.build().placed(recipe.epochs)
 
 
+def perturbed(cell: Cell, recipe: Recipe) -> Method:
+    """The method of a cell as its check alters it."""
+    return cell.check.build().alter(method_of(cell, recipe))
+
+
 def check_against(method: Method, label: str, recipe: Recipe) -> None:
     """Raises `UserError` where what the method names does not fit the recipe."""
     if method.rewind == "fine_tune" and recipe.schedule in ("cosine", "one_cycle", "plateau"):
@@ -162,7 +167,9 @@ def _what(cell: Cell, method: Method, context: Context, ratio: float, number: in
     if trained:
         trained_by = [differing(context.recipe), context.precision, context.device.type, context.config.deterministic]
         return {**what, "round": number, "trained_by": trained_by, "snapshots": sorted(context.snapshots)}
-    seen_as = [context.recipe.normalise, context.recipe.crop_padding, context.recipe.flip] if method.needs_data else []
+    recipe = context.recipe
+    held_out = [recipe.holdout] if recipe.holdout else []
+    seen_as = [recipe.normalise, recipe.crop_padding, recipe.flip, *held_out] if method.needs_data else []
     return {**what, "seen_as": seen_as}
 
 

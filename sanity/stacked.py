@@ -12,7 +12,10 @@ _SPARSE = 0.25
 
 
 def can_stack(model: nn.Module) -> bool:
-    """Whether all that `model` learns or remembers sits in plain linear layers."""
+    """Whether all that `model` learns or remembers sits in plain linear layers, each in one place."""
+    for found in (model.named_modules, model.named_parameters):
+        if len(list(found())) != len(list(found(remove_duplicate=False))):
+            return False
     layers = [module for module in model.modules() if type(module) is nn.Linear]
     inside = {id(parameter) for layer in layers for parameter in layer.parameters()}
     learns = all(id(parameter) in inside for parameter in model.parameters())

@@ -12,7 +12,7 @@ from torch import nn
 from sanity.crew import Crew, draws
 from sanity.data import Dataset
 from sanity.errors import UserError
-from sanity.fleet import Fleet, stack_size
+from sanity.fleet import Fleet, stack_size, stacks
 from sanity.jobs import Job, Trained, identity
 from sanity.lane import Lane, Setting
 from sanity.numerics import numerics, resolve, resolve_device
@@ -102,7 +102,7 @@ def train(
             if finished:
                 finished(number, trained)
 
-    together = recipe.batch_size * (1 if deterministic else min(len(jobs), stack_size(where)))
+    together = recipe.batch_size * (min(len(jobs), stack_size(where)) if stacks(model, recipe, deterministic) else 1)
     with (
         numerics(where, setting.precision, deterministic),
         fitting(model, setting.train.input_shape, together) as spare,

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sanity.data import Dataset, load, scoring_batches, scoring_indices, statistics
+from sanity.data import Dataset, load, scoring_indices, statistics
 from sanity.errors import UserError
 
 
@@ -51,19 +51,18 @@ def test_digits_digest_is_pinned(digits: tuple[Dataset, Dataset]) -> None:
 
 
 def test_normalised_train_set_has_mean_0_and_deviation_1(digits: tuple[Dataset, Dataset]) -> None:
-    floats = digits[0].normalised(dtype=torch.float64)
+    floats = digits[0].normalise(digits[0].examples, torch.float64)
     assert float(floats.mean()) == pytest.approx(0, abs=1e-12)
     assert float(floats.std(correction=0)) == pytest.approx(1, abs=1e-12)
 
 
-def test_normalised_is_the_formula() -> None:
+def test_normalise_is_the_formula() -> None:
     examples = torch.tensor([0, 51, 255, 102], dtype=torch.uint8).view(2, 2, 1, 1)
     data = Dataset(examples, torch.tensor([0, 1]), 2, (0.5, 0.1), (0.25, 0.2))
     expected = torch.tensor([[(0 - 0.5) / 0.25, (0.2 - 0.1) / 0.2], [(1 - 0.5) / 0.25, (0.4 - 0.1) / 0.2]])
-    assert torch.allclose(data.normalised()[:, :, 0, 0], expected)
-    assert torch.allclose(data.normalised(torch.tensor([1]))[:, :, 0, 0], expected[1:])
-    assert torch.equal(data.normalised(dtype=torch.bfloat16), data.normalised().bfloat16())
-    assert data.normalised(dtype=torch.float64).dtype == torch.float64
+    assert torch.allclose(data.normalise(examples)[:, :, 0, 0], expected)
+    assert torch.equal(data.normalise(examples, torch.bfloat16), data.normalise(examples).bfloat16())
+    assert data.normalise(examples, torch.float64).dtype == torch.float64
 
 
 def test_statistics_agree_with_floats_and_survive_a_constant_channel() -> None:
@@ -135,41 +134,40 @@ def test_wrong_tensors_are_refused() -> None:
     seed=st.integers(0, 100),
 )
 @settings(max_examples=80, deadline=None)
-def test_laws_of_scoring_batches(
+def test_laws_of_scoring_indices(
     counts: list[int], per_class: int, batches: int, split: int, order: str, balanced: bool, seed: int
 ) -> None:
     data, size = numbered(counts), per_class * len(counts)
     split = min(split, size)
     options: dict = {"examples_per_class": per_class, "batches": batches, "balanced": balanced, "order": order}
-    pairs = scoring_batches(data, **options, split=split, generator=seeded(seed))
-    assert len(pairs) == batches * split
-    for start in range(0, len(pairs), split):
-        parts = pairs[start : start + split]
-        lengths = [len(targets) for _, targets in parts]
+    drawn = scoring_indices(data, **options, split=split, generator=seeded(seed))
+    assert len(drawn) == batches * split
+    for start in range(0, len(drawn), split):
+        parts = drawn[start : start + split]
+        lengths = [len(part) for part in parts]
         assert sum(lengths) == size
         assert max(lengths) - min(lengths) <= 1
-        positions = torch.cat([examples.flatten() for examples, _ in parts]).round().long()
-        targets = torch.cat([targets for _, targets in parts])
+        positions = torch.cat(parts)
+        targets = data.targets[positions]
         assert len(positions.unique()) == size  # without replacement
-        assert torch.equal(data.targets[positions], targets)  # examples keep their labels
         assert not balanced or targets.bincount().tolist() == [per_class] * len(counts)
         assert order == "mixed" or torch.equal(targets, targets.sort().values)
-    again = scoring_batches(data, **options, split=split, generator=seeded(seed))
-    assert all(torch.equal(a[0], b[0]) for a, b in zip(pairs, again, strict=True))
-    whole = scoring_batches(data, **options, generator=seeded(seed))
-    assert torch.equal(torch.cat([x for x, _ in whole]), torch.cat([x for x, _ in pairs]))
+    again = scoring_indices(data, **options, split=split, generator=seeded(seed))
+    assert all(torch.equal(one, other) for one, other in zip(drawn, again, strict=True))
+    whole = scoring_indices(data, **options, generator=seeded(seed))
+    assert torch.equal(torch.cat(whole), torch.cat(drawn))
 
 
 def test_class_sorted_halves_see_different_classes(digits: tuple[Dataset, Dataset]) -> None:
-    first, second = scoring_batches(digits[0], order="class_sorted", split=2, generator=seeded())
-    assert first[1].unique().tolist() == [0, 1, 2, 3, 4]
-    assert second[1].unique().tolist() == [5, 6, 7, 8, 9]
-    assert first[0].shape == (50, 1, 8, 8)
+    first, second = scoring_indices(digits[0], order="class_sorted", split=2, generator=seeded())
+    assert digits[0].targets[first].unique().tolist() == [0, 1, 2, 3, 4]
+    assert digits[0].targets[second].unique().tolist() == [5, 6, 7, 8, 9]
+    assert len(first) == len(second) == 50
 
 
 def test_mixed_batches_are_mixed_and_independent(digits: tuple[Dataset, Dataset]) -> None:
-    (one, labels), (two, _) = scoring_batches(digits[0], batches=2, dtype=torch.float64, generator=seeded())
-    assert one.dtype == torch.float64
+    one, two = scoring_indices(digits[0], batches=2, generator=seeded())
+    labels = digits[0].targets[one]
     assert not torch.equal(one, two)
     assert len(labels[:50].unique()) > 5
     assert not torch.equal(labels, labels.sort().values)
@@ -179,8 +177,8 @@ def test_every_example_is_drawn_equally_often() -> None:
     data = numbered([6, 30])
     generator = seeded()
     drawn = torch.zeros(36)
-    for x, _ in scoring_batches(data, examples_per_class=2, batches=3000, generator=generator):
-        drawn[x.flatten().round().long()] += 1
+    for part in scoring_indices(data, examples_per_class=2, batches=3000, generator=generator):
+        drawn[part] += 1
     # 2 of 6 and 2 of 30: six standard deviations of a binomial over 3000 batches
     for label, share in ((0, 2 / 6), (1, 2 / 30)):
         slack = 6 * (share * (1 - share) / 3000) ** 0.5
@@ -188,7 +186,8 @@ def test_every_example_is_drawn_equally_often() -> None:
 
 
 def test_unbalanced_batches_are_not_balanced(digits: tuple[Dataset, Dataset]) -> None:
-    ((_, labels),) = scoring_batches(digits[0], balanced=False, generator=seeded())
+    (drawn,) = scoring_indices(digits[0], balanced=False, generator=seeded())
+    labels = digits[0].targets[drawn]
     assert len(labels) == 100
     assert labels.bincount(minlength=10).tolist() != [10] * 10
 
@@ -212,7 +211,7 @@ def test_a_number_of_examples_is_drawn_whatever_their_class(digits: tuple[Datase
 )
 def test_scoring_mistakes_are_one_line(options: dict, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        scoring_batches(numbered([9, 4]), **options, generator=seeded())
+        scoring_indices(numbered([9, 4]), **options, generator=seeded())
 
 
 @pytest.mark.parametrize(

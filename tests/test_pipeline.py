@@ -11,6 +11,7 @@ from torch import Tensor
 
 from methods.base import Batches, Method
 from reports.statistics import summarise
+from sanity import augment
 from sanity.config import from_mapping
 from sanity.context import Context, Training
 from sanity.data import Dataset
@@ -227,15 +228,20 @@ def test_corrupted_images_are_shown_on_the_scale_of_the_clean_ones(keys: Keys) -
 
 
 def test_what_is_held_out_is_not_scored_on(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[int] = []
+    seen: list[Dataset] = []
 
     def noted(method: Method, dataset: Dataset, recipe: Recipe, source: torch.Generator) -> Batches:
-        seen.append(len(dataset))
+        seen.append(dataset)
         return scoring_batches(method, dataset, recipe, source)
 
     monkeypatch.setattr("sanity.search.scoring_batches", noted)
-    run({**keys, "methods": "snip", "checks": "none", "recipe.holdout": 0.1})
-    assert seen == [180]
+    asked = {**keys, "methods": "snip", "checks": "none", "recipe.holdout": 0.1}
+    run(asked)
+    context, _ = prepare(from_mapping(asked))
+    (shown,) = seen
+    trained_on = context.train.subset(augment.kept(0, 200, context.recipe))
+    assert len(shown) == 180
+    assert torch.equal(shown.examples, trained_on.examples)
 
 
 def test_a_new_snapshot_is_a_new_training_not_another_under_an_old_name(keys: Keys, tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 """Which dense networks are trained once and shared, and which must not be."""
 
+import gc
 import importlib
 import sys
+import weakref
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,20 @@ KEYS = {
     "model": "lenet_300_100", "recipe.epochs": 3, "dataset.limit": 200, "dataset.test_limit": 100, "seeds": 0,
     "device": "cpu", "methods": "partially_trained", "checks": "random_labels", "ratio": 0.9,
 }  # fmt: skip
+
+
+@pytest.fixture
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Writes a module of the user's, or writes it anew."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # it would be taken for that of the next writing
+
+    def write(name: str, text: str) -> None:
+        (tmp_path / f"{name}.py").write_text(text)
+        sys.modules.pop(name, None)
+        importlib.invalidate_caches()
+
+    return write
 
 
 def test_runs_of_one_request_start_from_the_same_dense_networks(tmp_path: Path) -> None:
@@ -36,24 +53,90 @@ def test_runs_of_one_request_start_from_the_same_dense_networks(tmp_path: Path) 
     assert len(records(tmp_path)) == sum(trainings for _, trainings in ahead)
 
 
+def test_the_data_of_a_run_end_with_it(tmp_path: Path) -> None:
+    config = from_mapping({**KEYS, "results_dir": str(tmp_path)})
+    context, cells = prepare(config)
+    (corrupted,) = {id(seen): seen for _ in range(2) for seen in [context.seen(cells[1])]}.values()
+    held = [weakref.ref(context.train), weakref.ref(corrupted)]
+    del context, corrupted
+    gc.collect()
+    assert [ref() for ref in held] == [None, None]
+
+
 def test_a_dense_network_on_data_of_edited_code_is_trained_anew(
-    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start: Start, tmp_path: Path, written: Callable[[str, str], None]
 ) -> None:
-    monkeypatch.syspath_prepend(tmp_path)
     for shift in (1, 2):
-        (tmp_path / "shifting.py").write_text(
+        written(
+            "shifting",
             "from dataclasses import dataclass, replace\n"
             "from checks.base import Check\n"
             "@dataclass(frozen=True, kw_only=True)\n"
             "class Shift(Check):\n"
             "    keeps = destroys = 'nothing'\n"
             "    def corrupt(self, dataset, generator):\n"
-            f"        return replace(dataset, targets=(dataset.targets + {shift}) % dataset.classes)\n"
+            f"        return replace(dataset, targets=(dataset.targets + {shift}) % dataset.classes)\n",
         )
-        sys.modules.pop("shifting", None)
-        importlib.invalidate_caches()
         assert start(methods="partially_trained", seeds="0", checks="shifting:Shift") == 0
     # the control and its dense network once; under the check, a dense network and a ticket for each version
     assert len(records(tmp_path)) == 2 + 2 * 2
     frame = load_records(tmp_path / "results")
     assert frame.loc[frame["check"] == "shifting:Shift", "training"].nunique() == 2
+
+
+DRAWN = """
+from sanity.models.init import Init, normal
+
+class Drawn(Init):
+    def weight(self, shape, kind, generator):
+        return normal(shape, {value}, generator)
+"""
+BUILT = """
+from dataclasses import dataclass
+from torch import nn
+from sanity.models.base import Model
+
+@dataclass(frozen=True)
+class Built(Model):
+    def build(self, input_shape, classes):
+        hidden = int(100 * {value})
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, hidden), nn.ReLU(), nn.Linear(hidden, classes))
+"""
+
+
+@pytest.mark.parametrize(("key", "code"), [("init", DRAWN), ("model", BUILT)])
+def test_edited_code_of_a_network_or_its_initialisation_is_another_run(
+    start: Start, tmp_path: Path, written: Callable[[str, str], None], key: str, code: str
+) -> None:
+    for value in (0.1, 0.2):
+        name = code.split("class ")[1].split("(")[0]
+        written(name.lower(), code.format(value=value))
+        assert start(methods="snip", seeds="0", checks="none", **{key: f"{name.lower()}:{name}"}) == 0
+    assert len(records(tmp_path)) == 2
+    assert load_records(tmp_path / "results")["ticket"].nunique() == 2
+
+
+def test_a_mask_found_while_other_examples_were_held_out_is_not_taken(start: Start, tmp_path: Path) -> None:
+    keys = {"methods": "snip", "seeds": "0", "checks": "none"}
+    for holdout, results in ((0.0, "results"), (0.3, "results"), (0.3, "fresh")):
+        assert start(**keys, recipe__holdout=str(holdout), results_dir=str(tmp_path / results)) == 0
+    found = load_records(tmp_path / "results")
+    (fresh,) = load_records(tmp_path / "fresh")["ticket"]
+    assert set(found["ticket"]) > {fresh}
+
+
+def test_a_check_may_move_the_moment_that_a_method_rewinds_to(
+    start: Start, tmp_path: Path, written: Callable[[str, str], None]
+) -> None:
+    written(
+        "later",
+        "from dataclasses import dataclass, replace\n"
+        "from checks.base import Check\n"
+        "@dataclass(frozen=True, kw_only=True)\n"
+        "class Later(Check):\n"
+        "    keeps, destroys = 'the mask', 'the start'\n"
+        "    def alter(self, method):\n"
+        "        return replace(method, rewind='weights', rewind_epoch=1)\n",
+    )
+    assert start(methods="partially_trained", seeds="0", checks="later:Later") == 0
+    assert set(load_records(tmp_path / "results")["status"]) == {"done"}

@@ -52,6 +52,11 @@ INITS = Registry(
 )
 
 
+def fingerprint(name: str, init: str = "") -> str:
+    """A hash of the code of a model and of the initialisation given for it, where these are not ours."""
+    return REGISTRY.fingerprint(name) + (INITS.fingerprint(init) if init else "")
+
+
 def build(
     name: str,
     input_shape: Sequence[int],

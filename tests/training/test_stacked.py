@@ -54,4 +54,9 @@ def test_only_networks_of_plain_linear_layers_are_stacked() -> None:
     assert not can_stack(nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)))
     assert not can_stack(nn.Sequential(nn.Linear(3, 3), nn.Dropout()))
     assert not can_stack(nn.Flatten())
+    shared = nn.Linear(3, 3)
+    assert not can_stack(nn.Sequential(shared, nn.ReLU(), shared))
+    tied = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    tied[1].weight = tied[0].weight
+    assert not can_stack(tied)
     assert stack([nn.Linear(3, 2, bias=False)] * 2, [{}, {}])(torch.zeros(4, 3)).shape == (4, 2)
