@@ -244,14 +244,6 @@ def test_what_is_held_out_is_not_scored_on(keys: Keys, monkeypatch: pytest.Monke
     assert torch.equal(shown.examples, trained_on.examples)
 
 
-def test_a_new_snapshot_is_a_new_training_not_another_under_an_old_name(keys: Keys, tmp_path: Path) -> None:
-    run({**keys, "methods": "dense,partially_trained", "checks": "none"})
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("results/trainings/*/weights.safetensors")}
-    rewound = {"partially_trained.rewind": "weights", "partially_trained.rewind_epoch": 2}
-    run({**keys, "methods": "dense,partially_trained", "checks": "none", **rewound})
-    assert {path: path.stat().st_mtime_ns for path in before} == before
-
-
 def test_the_plan_knows_how_long_each_training_is(keys: Keys) -> None:
     options = {"rewind": "weights", "rewind_epoch": 3}
     named = {f"partially_trained.{name}": value for name, value in options.items()}

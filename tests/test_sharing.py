@@ -12,7 +12,7 @@ from small_runs import Start, records
 
 from sanity.config import from_mapping
 from sanity.plan import plan
-from sanity.run import _run, prepare
+from sanity.run import _run, prepare, run
 from sanity.store import load_records
 
 KEYS = {
@@ -51,6 +51,15 @@ def test_runs_of_one_request_start_from_the_same_dense_networks(tmp_path: Path) 
     assert ahead == [(2, 4), (0, 2), (2, 4)]
     _run(configs, lambda: False)
     assert len(records(tmp_path)) == sum(trainings for _, trainings in ahead)
+
+
+def test_a_new_snapshot_is_a_new_training_not_another_under_an_old_name(tmp_path: Path) -> None:
+    keys = {**KEYS, "checks": "none", "methods": "dense,partially_trained", "results_dir": str(tmp_path / "results")}
+    run(keys)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("results/trainings/*/weights.safetensors")}
+    rewound = {"partially_trained.rewind": "weights", "partially_trained.rewind_epoch": 2}
+    run({**keys, **rewound})
+    assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
 def test_the_data_of_a_run_end_with_it(tmp_path: Path) -> None:
