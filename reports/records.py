@@ -1,5 +1,7 @@
 """Turns the frame of records into one that can be analysed: checked columns, one accuracy, no two rows for one cell."""
 
+import hashlib
+
 import pandas as pd
 
 from sanity.errors import UserError, unknown
@@ -13,7 +15,8 @@ ABSENT = ("missing", "failed")
 
 # What may differ between the runs of one cell that a results folder holds. Seeds that differ in a setting are no sample
 # of one thing, and never averaged; circumstances tell apart what would else be the same run twice.
-SETTINGS = ("overrides", "epochs", "precision", "data_digest")
+SETTINGS = ("overrides", "settings", "epochs", "precision", "data_digest")
+IN_FULL = ("recipe_in_full", "model_options", "init")  # what `overrides` comes to, however it was asked for
 CIRCUMSTANCES = ("device", "deterministic", "commit")
 
 # Every other column that a report reads, and what stands for it where a frame has none.
@@ -81,17 +84,30 @@ def _accuracy(frame: pd.DataFrame, column: str) -> pd.Series:
     return recorded.where(recorded.notna() | (frame["status"] != "diverged"), chance)
 
 
+def _settings(frame: pd.DataFrame) -> pd.Series:
+    """A short name for what each run was trained by; None where that is not recorded."""
+    columns = frame.columns.intersection(IN_FULL)
+    columns = columns if len(columns) else frame.columns.intersection(["overrides"])
+    if not len(columns):
+        return pd.Series([None] * len(frame), index=frame.index, dtype=object)
+    words = ["\n".join(map(str, row)) for row in frame[columns].itertuples(index=False)]
+    names = pd.Series([hashlib.sha256(text.encode()).hexdigest()[:6] for text in words], index=frame.index)
+    return names.where(frame[columns[0]].notna())
+
+
 def _tell_apart(frame: pd.DataFrame) -> pd.DataFrame:
     """Runs of one cell under different settings or circumstances become two recipes, each named after what differs.
 
     A run of which that is not known, since it is missing or failed, keeps the recipe's name.
     """
     key = [*GROUP, "seed"]
+    frame["settings"] = _settings(frame)
     for name in (name for name in (*SETTINGS, *CIRCUMSTANCES) if name in frame.columns):
-        twice = frame[frame.duplicated(key, keep=False)].groupby(key, dropna=False)[name].nunique(dropna=False) > 1
+        what = "settings" if name == "overrides" else name
+        twice = frame[frame.duplicated(key, keep=False)].groupby(key, dropna=False)[what].nunique(dropna=False) > 1
         mixed = {tuple(index[:3]) for index in twice[twice].index}
         if name in SETTINGS:
-            among = frame.groupby(GROUP, dropna=False)[name].nunique() > 1
+            among = frame.groupby(GROUP, dropna=False)[what].nunique() > 1
             mixed |= {tuple(index[:3]) for index in among[among].index}
         known = frame[name].notna()
         affected = pd.Series([tuple(row) in mixed for row in frame[SETTING].itertuples(index=False)], index=frame.index)

@@ -219,12 +219,11 @@ def _against_papers(summary: Summary) -> str:
 def notes(cell: Cell) -> list[str]:
     """What a reader must know of a cell besides its accuracy, in words; the same in every format."""
     found = []
+    whole = cell.accuracy.n + cell.missing + sum(cell.failed.values())
     for reason, count in cell.failed.items():
-        found.append(f"{count} of {count + cell.missing + cell.accuracy.n} runs failed: {reason}")
+        found.append(f"{count} of {whole} runs failed: {reason}")
     if cell.missing:
-        others = cell.accuracy.n + sum(cell.failed.values())
-        whole = max(cell.asked, cell.missing + others)
-        found.append(f"{whole - others} of {whole} runs missing")
+        found.append(f"{cell.missing} of {whole} runs missing")
     if cell.diverged:
         found.append(
             f"{len(cell.diverged)} of {cell.accuracy.n} runs diverged (seed {', '.join(map(str, cell.diverged))})"

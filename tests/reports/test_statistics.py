@@ -186,6 +186,18 @@ def test_seeds_trained_under_different_settings_are_not_averaged(
     assert [(cell.recipe, cell.accuracy.n) for cell in summary.cells] == [(recipes[0], 2), (recipes[1], 3)]
 
 
+def test_the_same_settings_asked_for_in_other_words_are_averaged(make_record: Record) -> None:
+    said = ("", "dataset.download=true", "recipe.epochs=3")
+    rows = [
+        make_record("snip", "none", 0.9, seed, 90.0, overrides=words, recipe_in_full="epochs=3", model_options={})
+        for seed, words in enumerate(said)
+    ]
+    assert [(cell.recipe, cell.accuracy.n) for cell in cells_of(rows).cells] == [("short", 3)]
+    rows = [row | {"overrides": ""} for row in rows]
+    rows[1]["recipe_in_full"] = "epochs=3 lr=1"  # as a recipe that was corrected between two runs, under one name
+    assert sorted(cell.accuracy.n for cell in cells_of(rows).cells) == [1, 2]
+
+
 def test_seeds_on_different_machines_are(make_record: Record) -> None:
     rows = [
         make_record("snip", "none", 0.9, seed, 90.0, device=f"cpu {seed}", commit=str(seed), deterministic=seed == 0)
