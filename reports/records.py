@@ -86,7 +86,7 @@ def _accuracy(frame: pd.DataFrame, column: str) -> pd.Series:
 
 def _settings(frame: pd.DataFrame) -> pd.Series:
     """A short name for what each run was trained by; None where that is not recorded."""
-    columns = frame.columns.intersection(IN_FULL)
+    columns = frame.columns.intersection(list(IN_FULL))
     columns = columns if len(columns) else frame.columns.intersection(["overrides"])
     if not len(columns):
         return pd.Series([None] * len(frame), index=frame.index, dtype=object)
