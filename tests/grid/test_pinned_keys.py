@@ -4,6 +4,7 @@ The tickets are written by hand, so that the names hold on every processor.
 """
 
 from functools import lru_cache
+from typing import Any
 
 import pytest
 import torch
@@ -18,7 +19,7 @@ from sanity.search import _what, method_of, perturbed
 from sanity.store import identity
 from sanity.tickets import Ticket
 
-SETTINGS = {
+SETTINGS: dict[str, dict[str, Any]] = {
     "quick": {},
     "checks": {"methods": "snip@lee2019,synflow", "checks": "random_labels+random_pixels,reinit,invert"},
     "options": {"methods": "grasp", "grasp.batch_norm": "running", "random_pixels.channels": "together"}
