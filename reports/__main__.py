@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import reports
 from sanity.errors import UserError
-from sanity.files import CannotWrite
+from sanity.store.files import CannotWrite
 
 
 class Parser(argparse.ArgumentParser):
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise UserError(f"--dataset={options.dataset}: stands for the data set of a table; add --reproduction")
         if not options.results.is_dir():
             raise UserError(f"results={options.results}: no such folder")
-        from sanity.store import load_records
+        from sanity.store.records import load_records
 
         frame = load_records(options.results)
         title = options.title
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             margin=options.margin,
         )
         if options.pack:
-            from sanity.store import pack
+            from sanity.store.records import pack
 
             files["records"] = pack(options.results, output)
         if not options.quiet:

@@ -12,7 +12,7 @@ from reports import figures
 from reports.content import Content, Table
 from reports.numbers import SYMBOLS
 from reports.statistics import Cell
-from sanity.files import write_atomically
+from sanity.store.files import write_atomically
 
 FIGURES = "figures"  # the folder beside report.md that holds its pictures
 

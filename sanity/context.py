@@ -19,8 +19,9 @@ from sanity.jobs import Job
 from sanity.recipes import Recipe, describe
 from sanity.seeds import generator
 from sanity.stacked import is_sparse
-from sanity.store import Store, differing, identity
-from sanity.tensorfile import is_whole
+from sanity.store.identity import differing, identity
+from sanity.store.records import Store
+from sanity.store.tensor_files import is_whole
 from sanity.tickets import Ticket
 
 State = dict[str, Tensor]

@@ -7,14 +7,14 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sanity import environment, tensorfile
 from sanity.context import Context, Training
-from sanity.files import CannotWrite, write_atomically
 from sanity.grid import Cell
 from sanity.jobs import Trained
 from sanity.pipeline import Steps, cell_key, named, steps
 from sanity.progress import Reporter
-from sanity.store import has_ended, rows
+from sanity.store import environment, tensor_files
+from sanity.store.files import CannotWrite, write_atomically
+from sanity.store.records import has_ended, rows
 from sanity.training import Interrupted, train
 
 log = logging.getLogger("sanity")
@@ -137,7 +137,7 @@ class Runner:
             "epochs": training.epochs,
             "start_epoch": training.start_epoch,
             "deterministic": context.config.deterministic,
-            "digest": tensorfile.digest(trained.weights),
+            "digest": tensor_files.digest(trained.weights),
             "versions": environment.versions(),
             "commit": environment.commit(),
             "device": environment.describe(context.device),

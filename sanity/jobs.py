@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sanity import tensorfile
-from sanity.files import CannotWrite
 from sanity.recipes import Recipe, describe
+from sanity.store import tensor_files
+from sanity.store.files import CannotWrite
 
 log = logging.getLogger(__name__)
 
@@ -76,12 +76,12 @@ def identity(job: Job, recipe: Recipe, *circumstances: object) -> str:
     """A hash of all that determines the training's steps: a checkpoint with another one is not continued."""
     mask = {f"mask/{name}": tensor for name, tensor in (job.mask or {}).items()}
     what = (describe(recipe), str(job.seed), str(job.start_epoch), *map(str, circumstances))
-    return tensorfile.digest({**job.model.state_dict(), **mask}, *what)
+    return tensor_files.digest({**job.model.state_dict(), **mask}, *what)
 
 
 def find(job: Job, identity: str) -> Position:
     """Where to go on with `job`: at its checkpoint, or at the start where there is none that is whole and its own."""
-    if job.directory is None or (found := tensorfile.read(job.directory / "checkpoint.safetensors")) is None:
+    if job.directory is None or (found := tensor_files.read(job.directory / "checkpoint.safetensors")) is None:
         return Position()
     tensors, facts = found
     if facts["identity"] != identity:
@@ -89,7 +89,7 @@ def find(job: Job, identity: str) -> Position:
         return Position()
     position = Position(facts["epoch"], facts["step"], facts["curve"], facts["wall_s"], tensors, resumed=True)
     for epoch in (epoch for epoch in job.snapshots if epoch <= position.epoch):
-        snapshot = tensorfile.read(job.directory / f"snapshot-{epoch}.safetensors")
+        snapshot = tensor_files.read(job.directory / f"snapshot-{epoch}.safetensors")
         if snapshot is None or snapshot[1]["identity"] != identity:
             log.warning("%s lacks the weights after epoch %d: starting from the beginning", job.directory, epoch)
             return Position()
@@ -111,7 +111,7 @@ def save_snapshot(directory: Path, identity: str, epoch: int, weights: dict[str,
 def _keep(path: Path, content: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
     """Where it cannot be written there is a line in the log: what was there stays, and training goes on."""
     try:
-        tensorfile.write(path, content, facts)
+        tensor_files.write(path, content, facts)
     except CannotWrite as error:
         log.warning("a checkpoint was not written, training goes on without it: %s", error)
 

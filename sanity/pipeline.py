@@ -15,7 +15,7 @@ from sanity.grid import DENSE, NO_CHECK, Cell
 from sanity.liveness import effective_density
 from sanity.search import Found, dense_training, method_of, perturbed, search
 from sanity.seeds import generator
-from sanity.store import differing, identity
+from sanity.store.identity import differing, identity
 from sanity.tickets import Ticket
 
 Steps = Generator[Training, None, dict[str, Any]]

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from sanity.config import RunConfig, pairs
 from sanity.errors import UserError
-from sanity.files import CannotWrite
 from sanity.reproduce import Request, listing, requested
+from sanity.store.files import CannotWrite
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +69,7 @@ def prepare(config: RunConfig, together: Sequence[RunConfig] = ()) -> "tuple[Con
     from sanity.grid import DENSE, cells
     from sanity.numerics import resolve, resolve_device
     from sanity.search import perturbed, snapshots
-    from sanity.store import Store
+    from sanity.store.records import Store
 
     asked = cells(config)
     recipe = recipes.get(config.recipe, config.model, config.dataset, **config.section("recipe"))
@@ -215,7 +215,7 @@ def _writable(key: str, folder: Path) -> None:
 
 def _report(request: Request, frame: "pd.DataFrame", command: str) -> int:
     import reports
-    from sanity.store import identity
+    from sanity.store.identity import identity
 
     config = request.configs[0]
     metric, margin = config.metric, config.margin

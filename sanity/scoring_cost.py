@@ -24,12 +24,12 @@ from methods.base import Batches, Method
 from methods.scratch import full_precision
 from sanity import models
 from sanity.config import pairs
-from sanity.environment import describe
 from sanity.errors import UserError
 from sanity.masks import prunable
 from sanity.numerics import resolve_device
 from sanity.options import fill
 from sanity.seeds import generator
+from sanity.store.environment import describe
 
 Count = Annotated[int, Field(ge=1)]
 

@@ -17,7 +17,7 @@ from sanity.masks import Mask
 from sanity.recipes import Recipe
 from sanity.scoring import scoring_batches
 from sanity.seeds import derive, generator
-from sanity.store import differing, identity
+from sanity.store.identity import differing, identity
 from sanity.threads import fitting
 from sanity.tickets import Ticket
 

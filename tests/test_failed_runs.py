@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from small_runs import Start, records
 
-from sanity import tensorfile
-from sanity.store import load_records
+from sanity.store import tensor_files
+from sanity.store.records import load_records
 
 
 def test_a_method_that_breaks_is_shown_and_the_grid_goes_on(
@@ -101,7 +101,7 @@ def test_weights_with_a_flipped_bit_are_trained_anew(
     assert start(**keys, methods="partially_trained") == 1
     assert "damaged; start again to have it trained anew" in " ".join(capsys.readouterr().out.split())
     assert start(**keys, methods="partially_trained") == 0
-    assert tensorfile.read(weights) is not None
+    assert tensor_files.read(weights) is not None
 
 
 def test_a_diverged_run_is_recorded_and_shown(start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

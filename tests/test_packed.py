@@ -11,7 +11,7 @@ from sanity.config import from_mapping
 from sanity.errors import UserError
 from sanity.plan import plan
 from sanity.run import prepare, run
-from sanity.store import PACKED, Store, load_records, pack, rows
+from sanity.store.records import PACKED, Store, load_records, pack, rows
 
 TINY: dict[str, Any] = {
     "model": "lenet_300_100", "recipe.epochs": 2, "dataset.limit": 200, "dataset.test_limit": 100, "ratio": 0.9,

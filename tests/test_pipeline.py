@@ -23,7 +23,7 @@ from sanity.progress import Reporter
 from sanity.recipes import Recipe
 from sanity.run import prepare, run
 from sanity.scoring import scoring_batches
-from sanity.store import load_records
+from sanity.store.records import load_records
 from sanity.tickets import Ticket
 
 EPOCHS = 4

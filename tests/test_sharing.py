@@ -13,7 +13,7 @@ from small_runs import Start, records
 from sanity.config import from_mapping
 from sanity.plan import plan
 from sanity.run import _run, prepare, run
-from sanity.store import load_records
+from sanity.store.records import load_records
 
 KEYS = {
     "model": "lenet_300_100", "recipe.epochs": 3, "dataset.limit": 200, "dataset.test_limit": 100, "seeds": 0,

@@ -13,10 +13,11 @@ from safetensors.torch import save_file
 import methods
 from sanity import recipes
 from sanity.errors import UserError
-from sanity.files import CannotWrite, write_atomically
 from sanity.recipes import Recipe
-from sanity.store import Store, differing, identity, load_records
-from sanity.tensorfile import is_whole
+from sanity.store.files import CannotWrite, write_atomically
+from sanity.store.identity import differing, identity
+from sanity.store.records import Store, load_records
+from sanity.store.tensor_files import is_whole
 
 
 def test_identities_do_not_change_by_accident() -> None:
@@ -95,7 +96,7 @@ def test_a_sound_file_that_cannot_be_read_now_is_not_called_damaged(
 
     path = tmp_path / "weights.safetensors"
     Store(tmp_path).save(path, {"w": torch.ones(3)})
-    monkeypatch.setattr("sanity.tensorfile.safe_open", crash)
+    monkeypatch.setattr("sanity.store.tensor_files.safe_open", crash)
     for look in (Store(tmp_path).load, is_whole):
         with pytest.raises(OSError, match="Too many open files"):
             look(path)
@@ -134,7 +135,7 @@ def test_records_are_read_without_torch(tmp_path: Path) -> None:
     store.write(tmp_path / "cells" / "b.json", {"method": "snip", "training": "gone", "ratio": 0.9})
     store.write(tmp_path / "trainings" / "t" / "record.json", {"status": "done", "last_test_accuracy": 90.0})
     code = (
-        "import sys; from sanity.store import load_records;"
+        "import sys; from sanity.store.records import load_records;"
         f"frame = load_records({str(tmp_path)!r}); assert 'torch' not in sys.modules; print(list(frame['status']))"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

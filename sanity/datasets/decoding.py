@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from sanity import tensorfile
 from sanity.errors import UserError
-from sanity.files import CannotWrite
+from sanity.store import tensor_files
+from sanity.store.files import CannotWrite
 
 FORMAT = 1  # part of the cache's key: raise it when `decode` gives other bytes for the same files
 
@@ -26,12 +26,12 @@ def decode(files: Sequence[Path], size: int | None, cache: bool) -> Tensor:
     """
     cached = cache_folder() / f"{_digest(files, size)}.safetensors"
     with suppress(OSError, KeyError):
-        if cache and (found := tensorfile.read(cached)):
+        if cache and (found := tensor_files.read(cached)):
             return found[0]["examples"]
     examples = _decode(files, size)
     if cache:
         with suppress(CannotWrite):  # what cannot be kept is decoded again
-            tensorfile.write(cached, {"examples": examples})
+            tensor_files.write(cached, {"examples": examples})
     return examples
 
 

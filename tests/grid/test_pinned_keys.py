@@ -16,7 +16,7 @@ from sanity.grid import Cell
 from sanity.pipeline import cell_key
 from sanity.run import prepare
 from sanity.search import _what, method_of, perturbed
-from sanity.store import identity
+from sanity.store.identity import identity
 from sanity.tickets import Ticket
 
 SETTINGS: dict[str, dict[str, Any]] = {

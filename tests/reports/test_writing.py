@@ -211,9 +211,9 @@ def test_a_directory_that_cannot_be_written_is_named(frame: pd.DataFrame, tmp_pa
 @pytest.fixture
 def store(frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stands for the reader of a results folder, so that the command line is tested without a training."""
-    module = types.ModuleType("sanity.store")
+    module = types.ModuleType("sanity.store.records")
     module.load_records = lambda directory: frame  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "sanity.store", module)
+    monkeypatch.setitem(sys.modules, "sanity.store.records", module)
 
 
 @pytest.mark.usefixtures("store")

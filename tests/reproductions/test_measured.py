@@ -10,7 +10,7 @@ from reports.__main__ import main
 from sanity.config import pairs
 from sanity.grid import cells
 from sanity.reproduce import requested
-from sanity.store import rows
+from sanity.store.records import rows
 
 MEASURED = Path(__file__).parents[2] / "reproductions" / "measured"
 FOLDERS = sorted(path.parent for path in MEASURED.glob("*/records.jsonl"))

@@ -16,8 +16,8 @@ import torch
 from torch import nn
 from training_nets import DEVICES, digits, equal, half_mask, tiny_conv, tiny_mlp
 
-from sanity import tensorfile
 from sanity.recipes import Recipe
+from sanity.store import tensor_files
 from sanity.training import Interrupted, Job, Trained, train
 
 STEPS = 7  # of an epoch: 101 examples in batches of 16
@@ -195,14 +195,14 @@ def test_a_checkpoint_is_written_after_the_minutes_and_no_sooner(tmp_path: Path)
 
 def test_what_is_written_is_read_back_and_the_digest_sees_every_change(tmp_path: Path) -> None:
     tensors = {"a": torch.arange(6.0).view(2, 3), "b": torch.tensor(True), "c": torch.zeros(0, 2)}
-    tensorfile.write(tmp_path / "file", tensors, {"step": 3})
-    found = tensorfile.read(tmp_path / "file")
+    tensor_files.write(tmp_path / "file", tensors, {"step": 3})
+    found = tensor_files.read(tmp_path / "file")
     assert found is not None
     assert equal(found[0], tensors)
     assert found[1] == json.loads('{"step": 3}')
-    one = tensorfile.digest(tensors)
-    assert one == tensorfile.digest({**tensors, "a": tensors["a"].t().contiguous().t()}), (
+    one = tensor_files.digest(tensors)
+    assert one == tensor_files.digest({**tensors, "a": tensors["a"].t().contiguous().t()}), (
         "layout in memory is not content"
     )
     for change in ({"a": tensors["a"].view(3, 2)}, {"a": tensors["a"].double()}, {"a": -tensors["a"]}):
-        assert one != tensorfile.digest({**tensors, **change})
+        assert one != tensor_files.digest({**tensors, **change})

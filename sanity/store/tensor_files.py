@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from sanity.files import CannotWrite, replacing
+from sanity.store.files import CannotWrite, replacing
 
 log = logging.getLogger(__name__)
 

@@ -8,10 +8,7 @@
 A file whose name ends in .json is written last: where it is, everything beside it is whole.
 """
 
-import dataclasses
-import hashlib
 import json
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
@@ -21,44 +18,14 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from sanity.errors import UserError
-from sanity.files import sweep, write_atomically
+from sanity.store.files import sweep, write_atomically
+from sanity.store.identity import plain
 
 if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
-KEY_LENGTH = 20
 PACKED = "records.jsonl"
-FORMAT = 2
-"""Raised by hand where the same settings come to mean another result; what was stored before is then left alone.
-2: SNIP draws the biases that it prunes."""
-
-
-def differing(item: Any) -> dict[str, Any]:
-    """The fields of a dataclass instance that differ from their defaults: a new option with a neutral default leaves
-    every identity as it was."""
-    return {
-        spec.name: getattr(item, spec.name)
-        for spec in dataclasses.fields(item)
-        if spec.init and getattr(item, spec.name) != spec.default
-    }
-
-
-def identity(what: Mapping[str, Any]) -> str:
-    """The name of a result: a hash of what determines it."""
-    text = json.dumps(_plain({"format": FORMAT, **what}), sort_keys=True, allow_nan=False, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
-
-
-def _plain(value: Any) -> Any:
-    """`value` as JSON has it; what is not finite becomes null."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item) for item in (sorted(value) if isinstance(value, set | frozenset) else value)]
-    return value
 
 
 class Store:
@@ -81,17 +48,17 @@ class Store:
 
     def write(self, path: Path, content: Mapping[str, Any]) -> None:
         """Puts `content` at `path` as JSON."""
-        write_atomically(path, json.dumps(_plain(content), indent=1, allow_nan=False, default=str))
+        write_atomically(path, json.dumps(plain(content), indent=1, allow_nan=False, default=str))
 
     def save(self, path: Path, tensors: Mapping[str, "Tensor"]) -> None:
         """Puts named tensors at `path` as safetensors."""
-        from sanity.tensorfile import write
+        from sanity.store.tensor_files import write
 
         write(path, tensors)
 
     def load(self, path: Path) -> dict[str, "Tensor"] | None:
         """The tensors at `path`; None where there are none, or not those that were saved."""
-        from sanity.tensorfile import read
+        from sanity.store.tensor_files import read
 
         found = read(path)
         return None if found is None else found[0]
@@ -190,7 +157,7 @@ def pack(root: Path | str, directory: Path | str) -> Path:
     if not ended:
         raise UserError(f"results_dir={root}: holds no run that has ended")
     ended.sort(key=_place)
-    lines = [json.dumps(_plain({**row, "curve": _accuracies(row.get("curve"))}), allow_nan=False) for row in ended]
+    lines = [json.dumps(plain({**row, "curve": _accuracies(row.get("curve"))}), allow_nan=False) for row in ended]
     path = Path(directory) / PACKED
     write_atomically(path, "\n".join(lines) + "\n")
     return path

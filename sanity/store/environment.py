@@ -46,7 +46,7 @@ def versions() -> dict[str, str]:
 @lru_cache
 def commit() -> str:
     """The commit of the suite's checkout, with a + where files differ from it; empty outside a checkout."""
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[2]
 
     def git(*words: str) -> str:
         answer = subprocess.run(
