@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sanity.numerics import keep_memory
+from sanity.training.precision import keep_memory
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from rich.table import Table
 from sanity import options
 from sanity.contenders import BARE, OURS, REFERENCE, Bench, Contender, contenders
 from sanity.errors import UserError
-from sanity.numerics import numerics, resolve, resolve_device
+from sanity.training.precision import numerics, resolve, resolve_device
 
 
 @dataclass(frozen=True)

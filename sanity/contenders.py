@@ -10,13 +10,14 @@ from pydantic import BeforeValidator, Field
 from torch import Tensor, nn
 
 from sanity import models, recipes, seeds
-from sanity.capture import capture
 from sanity.data import Dataset
-from sanity.jobs import Job, Position
-from sanity.lane import Lane, Setting
-from sanity.numerics import numerics
 from sanity.reference import ReferenceLoop
-from sanity.stacked import can_stack
+from sanity.training.checkpoint import Position
+from sanity.training.cuda_graph import capture
+from sanity.training.job import Job
+from sanity.training.precision import numerics
+from sanity.training.stacked_linear import can_stack
+from sanity.training.trainer import Lane, Setting
 
 REFERENCE, OURS, BARE = "reference loop", "ours", "bare step"
 

@@ -15,14 +15,14 @@ from sanity.config import RunConfig
 from sanity.data import Dataset
 from sanity.errors import UserError
 from sanity.grid import NO_CHECK, Cell, CheckSpec
-from sanity.jobs import Job
 from sanity.recipes import Recipe, describe
 from sanity.seeds import generator
-from sanity.stacked import is_sparse
 from sanity.store.identity import differing, identity
 from sanity.store.records import Store
 from sanity.store.tensor_files import is_whole
 from sanity.tickets import Ticket
+from sanity.training.job import Job
+from sanity.training.stacked_linear import is_sparse
 
 State = dict[str, Tensor]
 _KEPT = 4  # networks, and corrupted data sets, that a run holds at once

@@ -9,13 +9,13 @@ from typing import Any
 
 from sanity.context import Context, Training
 from sanity.grid import Cell
-from sanity.jobs import Trained
 from sanity.pipeline import Steps, cell_key, named, steps
 from sanity.progress import Reporter
 from sanity.store import environment, tensor_files
 from sanity.store.files import CannotWrite, write_atomically
 from sanity.store.records import has_ended, rows
-from sanity.training import Interrupted, train
+from sanity.training.job import Trained
+from sanity.training.loop import Interrupted, train
 
 log = logging.getLogger("sanity")
 FAILED = "failed"

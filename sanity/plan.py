@@ -9,7 +9,7 @@ from sanity.grid import DENSE, Cell
 from sanity.pipeline import cell_key
 from sanity.search import dense_training, needs_dense, perturbed, scores_trained, ticket_epochs
 from sanity.store.records import has_ended, rows
-from sanity.threads import forward_operations
+from sanity.training.cpu_threads import forward_operations
 
 STORED, TRAINS = "stored", "trains"
 

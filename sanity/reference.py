@@ -16,10 +16,10 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 
 from sanity import seeds
-from sanity.augment import statistics
 from sanity.data import Dataset
 from sanity.recipes import Recipe
-from sanity.schedule import rate
+from sanity.training.batches import normalisation
+from sanity.training.lr_schedule import rate
 
 
 class Images(torch.utils.data.Dataset[tuple[Tensor, int]]):
@@ -60,7 +60,7 @@ class ReferenceLoop:
             "weight_decay": recipe.weight_decay,
         }
         self.optimizer = torch.optim.SGD(self.model.parameters(), recipe.lr, **options)
-        mean, std = statistics(train, recipe.normalise)
+        mean, std = normalisation(train, recipe.normalise)
         height, width = train.examples.shape[2:]
         crop = [transforms.RandomCrop((height, width), padding=recipe.crop_padding)] if recipe.crop_padding else []
         flip = [transforms.RandomHorizontalFlip()] if recipe.flip else []

@@ -31,7 +31,7 @@ def run(config: RunConfig | Mapping[str, Any], stop: Callable[[], bool] = lambda
 
     config: the run's keys, as `RunConfig` or as a mapping such as {"methods": "snip,grasp", "ratio": 0.98}. With
         {"reproduction": NAME} a published table: its numbers are in the columns paper_*, cells without a run are there.
-    stop: asked between steps; once it says so, everything is saved and `sanity.training.Interrupted` is raised.
+    stop: asked between steps; once it says so, everything is saved and `sanity.training.loop.Interrupted` is raised.
 
     Raises `UserError` for a mistake in the configuration, before anything is trained.
     """
@@ -64,18 +64,19 @@ def prepare(config: RunConfig, together: Sequence[RunConfig] = ()) -> "tuple[Con
 
     together: the runs of one request, so that a dense network which several of them start from is trained once.
     """
-    from sanity import augment, data, recipes
+    from sanity import data, recipes
     from sanity.context import Context
     from sanity.grid import DENSE, cells
-    from sanity.numerics import resolve, resolve_device
     from sanity.search import perturbed, snapshots
     from sanity.store.records import Store
+    from sanity.training.batches import normalisation
+    from sanity.training.precision import resolve, resolve_device
 
     asked = cells(config)
     recipe = recipes.get(config.recipe, config.model, config.dataset, **config.section("recipe"))
     device = resolve_device(config.device)
     train, test = data.load(config.dataset, config.data_dir, **config.section("dataset"))
-    mean, std = augment.statistics(train, recipe.normalise)
+    mean, std = normalisation(train, recipe.normalise)
     train, test = replace(train, mean=mean, std=std), replace(test, mean=mean, std=std)
     sharing = [one for one in together if _networks(one) == _networks(config)]
     specs = {(cell.method, cell.check): cell for one in [config, *sharing] for cell in cells(one)}
@@ -103,8 +104,8 @@ def _networks(config: RunConfig) -> tuple[str, ...]:
 def _side_by_side(context: "Context") -> tuple[int, int]:
     """How many trainings are worth starting at once: all that a GPU may take, or a stack of small networks, or one, for
     each thread that would be idle otherwise. And how many are worth having ready: more where stacks are to be alike."""
-    from sanity.fleet import stack_size, stacks
-    from sanity.threads import to_spare
+    from sanity.training.concurrency import stack_size, stacks
+    from sanity.training.cpu_threads import to_spare
 
     net, stack = context.initial(context.config.seeds[0]), stack_size(context.device)
     stacked = stacks(net, context.recipe, context.config.deterministic)
@@ -125,7 +126,7 @@ def _rehearse(context: "Context", cells: "Sequence[Cell]") -> None:
     from sanity.scoring import scoring_batches
     from sanity.search import check_against, perturbed
     from sanity.seeds import generator
-    from sanity.training import check_batches
+    from sanity.training.loop import check_batches
 
     net = context.initial(cells[0].seed)
     check_batches(net, context.train, context.recipe)
@@ -184,7 +185,7 @@ def _help(names: Sequence[str]) -> int:
 
 
 def _execute(request: Request, words: Sequence[str]) -> int:
-    from sanity.training import Interrupted
+    from sanity.training.loop import Interrupted
 
     if request.configs[0].dry_run:
         from sanity.plan import plan, text

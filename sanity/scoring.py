@@ -7,11 +7,11 @@ from torch import Tensor
 
 from methods.base import Batches, Method
 from methods.gradients import GradientMethod
-from sanity import augment
 from sanity.data import Dataset, scoring_indices
 from sanity.errors import UserError
 from sanity.recipes import Recipe
 from sanity.seeds import derive
+from sanity.training.batches import BatchBuilder, EpochOrder, normalisation
 
 
 def scoring_batches(method: Method, dataset: Dataset, recipe: Recipe, generator: torch.Generator) -> Batches:
@@ -19,16 +19,16 @@ def scoring_batches(method: Method, dataset: Dataset, recipe: Recipe, generator:
 
     A method that needs no data gets one example, for its shape. Raises `UserError` where there are too few examples.
     """
-    statistics = augment.statistics(dataset, recipe.normalise)
+    statistics = normalisation(dataset, recipe.normalise)
     still = replace(recipe, crop_padding=0, flip=False)
     if not method.needs_data:
-        return [augment.Batches(dataset, still, *statistics).test(slice(0, 1))]
+        return [BatchBuilder(dataset, still, *statistics).test(slice(0, 1))]
     if not isinstance(method, GradientMethod):
         raise UserError(
             f"{type(method).__name__} needs data: derive it from methods.gradients.GradientMethod, which says how"
         )
     shown = recipe if method.augment else still
-    images = augment.Batches(dataset, shown, *statistics)
+    images = BatchBuilder(dataset, shown, *statistics)
     parts = scoring_indices(
         dataset,
         examples_per_class=method.examples_per_class,
@@ -43,8 +43,8 @@ def scoring_batches(method: Method, dataset: Dataset, recipe: Recipe, generator:
     return [images.train(plan, slice(None)) for plan in plans]
 
 
-def _plan(index: Tensor, recipe: Recipe, generator: torch.Generator) -> augment.Plan:
+def _plan(index: Tensor, recipe: Recipe, generator: torch.Generator) -> EpochOrder:
     device = index.device
     shift = torch.randint(2 * recipe.crop_padding + 1, (1, len(index), 2), generator=generator)
     flip = torch.rand(1, len(index), generator=generator) < (0.5 if recipe.flip else 0.0)
-    return augment.Plan(index[None], shift.to(device), flip.to(device))
+    return EpochOrder(index[None], shift.to(device), flip.to(device))

@@ -26,10 +26,10 @@ from sanity import models
 from sanity.config import pairs
 from sanity.errors import UserError
 from sanity.masks import prunable
-from sanity.numerics import resolve_device
 from sanity.options import fill
 from sanity.seeds import generator
 from sanity.store.environment import describe
+from sanity.training.precision import resolve_device
 
 Count = Annotated[int, Field(ge=1)]
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from methods.base import Method
-from sanity import augment, masks
+from sanity import masks
 from sanity.context import Context, State, Training
 from sanity.errors import UserError
 from sanity.grid import Cell
@@ -18,8 +18,9 @@ from sanity.recipes import Recipe
 from sanity.scoring import scoring_batches
 from sanity.seeds import derive, generator
 from sanity.store.identity import differing, identity
-from sanity.threads import fitting
 from sanity.tickets import Ticket
+from sanity.training.batches import train_indices
+from sanity.training.cpu_threads import fitting
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def _mask(
     began = time.perf_counter()
     net = context.loaded(_scored(cell, method, context, last)).to(context.device)
     seen = context.seen(cell) if cell.check.data_label() and (method.needs_data or trained) else context.train
-    trained_on = seen.subset(augment.kept(cell.seed, len(seen), context.recipe)) if context.recipe.holdout else seen
+    trained_on = seen.subset(train_indices(cell.seed, len(seen), context.recipe)) if context.recipe.holdout else seen
     batches = scoring_batches(method, trained_on, context.running, generator(cell.seed, "batches"))
     source = generator(cell.seed, "score")
     with fitting(net, context.train.input_shape, len(batches[0][0])):

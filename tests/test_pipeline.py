@@ -11,7 +11,6 @@ from torch import Tensor
 
 from methods.base import Batches, Method
 from reports.statistics import summarise
-from sanity import augment
 from sanity.config import from_mapping
 from sanity.context import Context, Training
 from sanity.data import Dataset
@@ -25,6 +24,7 @@ from sanity.run import prepare, run
 from sanity.scoring import scoring_batches
 from sanity.store.records import load_records
 from sanity.tickets import Ticket
+from sanity.training.batches import train_indices
 
 EPOCHS = 4
 Keys = dict[str, Any]
@@ -239,7 +239,7 @@ def test_what_is_held_out_is_not_scored_on(keys: Keys, monkeypatch: pytest.Monke
     run(asked)
     context, _ = prepare(from_mapping(asked))
     (shown,) = seen
-    trained_on = context.train.subset(augment.kept(0, 200, context.recipe))
+    trained_on = context.train.subset(train_indices(0, 200, context.recipe))
     assert len(shown) == 180
     assert torch.equal(shown.examples, trained_on.examples)
 
@@ -282,7 +282,7 @@ def test_what_determines_a_training_is_in_its_name(keys: Keys, change: Keys) -> 
 
 def test_what_breaks_in_training_fails_alone(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
     """Trainings go on together; which of them broke shows when each is tried alone."""
-    from sanity.lane import Lane
+    from sanity.training.trainer import Lane
 
     step = Lane.take_step
 

@@ -12,7 +12,7 @@ from sanity.invariants.test_scores import few_rounds
 from sanity.recipes import Recipe
 from sanity.seeds import generator
 from sanity.tickets import Ticket
-from sanity.training import Job, train
+from sanity.training.loop import Job, train
 
 RECIPE = Recipe(epochs=2, batch_size=16, lr=0.1, momentum=0.9, weight_decay=5e-3)
 

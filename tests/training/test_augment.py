@@ -1,4 +1,4 @@
-"""Batches against one image at a time: order, zero padding, flip, normalisation, hold-out, and the seed."""
+"""BatchBuilder against one image at a time: order, zero padding, flip, normalisation, hold-out, and the seed."""
 
 import pytest
 import torch
@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 from training_nets import digits
 
-from sanity import augment
 from sanity.data import Dataset
 from sanity.errors import UserError
 from sanity.recipes import Recipe
+from sanity.training.batches import BatchBuilder, draw_epoch, normalisation, stack_orders, train_indices
 
 
 def photos(count: int = 7, height: int = 6, width: int = 5) -> Dataset:
@@ -33,9 +33,9 @@ def by_hand(image: Tensor, padding: int, row: int, column: int, flip: bool) -> T
 @given(padding=st.integers(0, 4), flip=st.booleans(), seed=st.integers(0, 99), tickets=st.integers(1, 3))
 def test_a_batch_is_each_image_cropped_and_flipped_by_hand(padding: int, flip: bool, seed: int, tickets: int) -> None:
     data, recipe = photos(), Recipe(crop_padding=padding, flip=flip)
-    plans = [augment.draw(seed + ticket, 3, torch.arange(7), recipe) for ticket in range(tickets)]
-    plan = augment.stack(plans)
-    images, targets = augment.Batches(data, recipe, data.mean, data.std).train(plan, slice(2, 6))
+    plans = [draw_epoch(seed + ticket, 3, torch.arange(7), recipe) for ticket in range(tickets)]
+    plan = stack_orders(plans)
+    images, targets = BatchBuilder(data, recipe, data.mean, data.std).train(plan, slice(2, 6))
     assert images.shape == (tickets * 4, 3, 6, 5)
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (data.mean, data.std))
     for position, (image, target) in enumerate(zip(images, targets, strict=True)):
@@ -49,7 +49,7 @@ def test_a_batch_is_each_image_cropped_and_flipped_by_hand(padding: int, flip: b
 
 
 def test_the_draws_of_an_epoch_use_every_shift_and_both_flips_and_each_example_once() -> None:
-    plan = augment.draw(0, 0, torch.arange(4000), Recipe(crop_padding=4, flip=True))
+    plan = draw_epoch(0, 0, torch.arange(4000), Recipe(crop_padding=4, flip=True))
     assert plan.order.sort().values.tolist() == [list(range(4000))]
     counts = torch.bincount(plan.shift[0, :, 0], minlength=9)
     assert len(counts) == 9
@@ -59,36 +59,34 @@ def test_the_draws_of_an_epoch_use_every_shift_and_both_flips_and_each_example_o
 
 def test_draws_depend_on_seed_and_epoch_and_on_nothing_else() -> None:
     recipe, indices = Recipe(crop_padding=2, flip=True), torch.arange(50)
-    first = augment.draw(1, 5, indices, recipe)
+    first = draw_epoch(1, 5, indices, recipe)
     torch.manual_seed(7)
-    assert torch.equal(first.order, augment.draw(1, 5, indices, recipe).order)
-    assert torch.equal(first.order, augment.draw(1, 5, indices, Recipe()).order), (
-        "augmentation must not change the order"
-    )
-    for other in (augment.draw(2, 5, indices, recipe), augment.draw(1, 6, indices, recipe)):
+    assert torch.equal(first.order, draw_epoch(1, 5, indices, recipe).order)
+    assert torch.equal(first.order, draw_epoch(1, 5, indices, Recipe()).order), "augmentation must not change the order"
+    for other in (draw_epoch(2, 5, indices, recipe), draw_epoch(1, 6, indices, recipe)):
         assert not torch.equal(first.order, other.order)
         assert not torch.equal(first.shift, other.shift)
 
 
 def test_the_hold_out_is_a_tenth_and_another_one_for_another_seed() -> None:
     recipe = Recipe(holdout=0.1)
-    kept = augment.kept(0, 1000, recipe)
+    kept = train_indices(0, 1000, recipe)
     assert len(kept) == len(set(kept.tolist())) == 900
-    assert not torch.equal(kept, augment.kept(1, 1000, recipe))
-    assert augment.kept(0, 1000, Recipe()).tolist() == list(range(1000))
+    assert not torch.equal(kept, train_indices(1, 1000, recipe))
+    assert train_indices(0, 1000, Recipe()).tolist() == list(range(1000))
 
 
 def test_the_statistics_that_a_recipe_may_normalise_with() -> None:
     data = photos()
-    assert augment.statistics(data, "dataset") == (data.mean, data.std)
-    assert augment.statistics(data, "none") == ((0.0,) * 3, (1.0,) * 3)
-    assert augment.statistics(data, "imagenet")[0] == (0.485, 0.456, 0.406)
+    assert normalisation(data, "dataset") == (data.mean, data.std)
+    assert normalisation(data, "none") == ((0.0,) * 3, (1.0,) * 3)
+    assert normalisation(data, "imagenet")[0] == (0.485, 0.456, 0.406)
     own = torch.stack([image.flatten(1).float().div(255).std(1) for image in data.examples]).mean(0)
-    mean, std = augment.statistics(data, "per_image_std")
+    mean, std = normalisation(data, "per_image_std")
     assert mean == data.mean
     assert std == pytest.approx(own.tolist())
 
 
 def test_imagenets_statistics_need_three_channels() -> None:
     with pytest.raises(UserError, match="needs 3 channels"):
-        augment.statistics(digits()[0], "imagenet")
+        normalisation(digits()[0], "imagenet")

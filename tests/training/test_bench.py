@@ -12,7 +12,7 @@ from sanity import bench, data
 from sanity.contenders import Bench
 from sanity.recipes import Recipe
 from sanity.reference import ReferenceLoop
-from sanity.training import Job, train
+from sanity.training.loop import Job, train
 
 SMALL = ["model=lenet_300_100", "shape=1x8x8", "batch=8", "seconds=0.01", "turns=2", "device=cpu", "precision=bf16"]
 

@@ -12,11 +12,11 @@ import torch
 from torch import nn
 from training_nets import digits, equal, half_mask, tiny_conv, tiny_mlp
 
-from sanity import threads
-from sanity.crew import draws
-from sanity.lane import Lane
 from sanity.recipes import Recipe
-from sanity.training import Interrupted, Job, Trained, train
+from sanity.training import cpu_threads
+from sanity.training.executor import draws
+from sanity.training.loop import Interrupted, Job, Trained, train
+from sanity.training.trainer import Lane
 
 RECIPE = Recipe(epochs=2, batch_size=16)
 
@@ -81,9 +81,9 @@ def test_dropout_draws_from_one_source_so_its_networks_wait_for_each_other(monke
 
 
 def test_large_layers_share_the_threads_instead_unless_they_are_stacks() -> None:
-    assert threads.to_spare(tiny_conv(), (1, 8, 8), 16) == 2
-    assert threads.to_spare(tiny_conv(), (1, 8, 8), 10**6) == 1
-    assert threads.to_spare(tiny_mlp(), (1, 8, 8), 10**6) == 2
+    assert cpu_threads.to_spare(tiny_conv(), (1, 8, 8), 16) == 2
+    assert cpu_threads.to_spare(tiny_conv(), (1, 8, 8), 10**6) == 1
+    assert cpu_threads.to_spare(tiny_mlp(), (1, 8, 8), 10**6) == 2
 
 
 @pytest.mark.parametrize("source", [nn.Dropout(0.1), nn.RReLU(), Noisy()])
@@ -112,7 +112,7 @@ def test_company_changes_no_bit_of_a_deterministic_training() -> None:
         return nn.Sequential(nn.Flatten(), nn.Linear(64, 8192), nn.ReLU(), nn.Linear(8192, 10))
 
     recipe = dataclasses.replace(RECIPE, batch_size=90)
-    assert not threads.is_small(wide(0), (1, 8, 8), 90)
+    assert not cpu_threads.is_small(wide(0), (1, 8, 8), 90)
     alone, beside = (fit(count, wide, deterministic=True, recipe=recipe)[0] for count in (1, 2))
     assert equal(alone.weights, beside.weights)
 

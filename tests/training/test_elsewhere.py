@@ -10,12 +10,14 @@ from torch import nn
 from torch._subclasses.fake_tensor import DataDependentOutputException
 from training_nets import digits, half_mask, tiny_conv, tiny_mlp
 
-from sanity import ensemble, optim
 from sanity.invariants.elsewhere import DEVICE, Mixed, elsewhere
-from sanity.jobs import Job, Position
-from sanity.lane import Lane, Setting
 from sanity.recipes import Recipe
-from sanity.stacked import stack
+from sanity.training import stacked_model
+from sanity.training.checkpoint import Position
+from sanity.training.job import Job
+from sanity.training.optimizer import make_optimizer
+from sanity.training.stacked_linear import stack
+from sanity.training.trainer import Lane, Setting
 
 RECIPE = Recipe(batch_size=16, schedule="cosine", crop_padding=1, flip=True, weight_decay=1e-3)
 NETS = [(tiny_conv, 1, 0.5), (tiny_mlp, 1, 0.5), (tiny_mlp, 3, 0.5), (tiny_mlp, 3, 0.1)]
@@ -27,7 +29,7 @@ def _without_what_knows_real_devices_alone(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
     monkeypatch.setattr(torch, "is_autocast_enabled", lambda *_: False)
     monkeypatch.setattr(torch.optim.SGD, "step", lambda self: None)
-    make = optim.make
+    make = make_optimizer
 
     def with_rates_on_the_device(recipe: Recipe, module: nn.Module, device: torch.device, vectors: Any) -> Any:
         optimizer = make(recipe, module, device, vectors)
@@ -35,7 +37,7 @@ def _without_what_knows_real_devices_alone(monkeypatch: pytest.MonkeyPatch) -> N
             group["lr"] = torch.tensor(recipe.lr, device=device)
         return optimizer
 
-    monkeypatch.setattr(optim, "make", with_rates_on_the_device)
+    monkeypatch.setattr(stacked_model, "make_optimizer", with_rates_on_the_device)
 
 
 @contextmanager
@@ -44,7 +46,7 @@ def lane_elsewhere(build: Any, tickets: int, density: float, monkeypatch: pytest
     models = [build(seed) for seed in range(tickets)]
     masks = [half_mask(model, seed, density) for seed, model in enumerate(models)]
     stacked, splits = stack(models, masks), digits()
-    monkeypatch.setattr(ensemble, "stack", lambda *_: stacked)
+    monkeypatch.setattr(stacked_model, "stack", lambda *_: stacked)
     with elsewhere():
         jobs = [Job(model.to(DEVICE), mask, seed) for seed, (model, mask) in enumerate(zip(models, masks, strict=True))]
         train, test = (split.to(DEVICE) for split in splits)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from sanity.errors import UserError
-from sanity.numerics import numerics, resolve, resolve_device
+from sanity.training.precision import numerics, resolve, resolve_device
 
 CPU = torch.device("cpu")
 
@@ -49,7 +49,7 @@ def test_switches_are_put_back_even_after_an_error() -> None:
 def test_memory_that_is_freed_is_not_faulted_in_again() -> None:
     """In a process of its own: what other tests hold and free would count too."""
     code = (
-        "import resource, torch; from sanity.numerics import keep_memory\n"
+        "import resource, torch; from sanity.training.precision import keep_memory\n"
         "def step(): blocks = [torch.empty(2**20).fill_(1.0) for _ in range(4)]  # 4 MB each\n"
         "def faults():\n"
         "    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"

@@ -18,7 +18,7 @@ from training_nets import DEVICES, digits, equal, half_mask, tiny_conv, tiny_mlp
 
 from sanity.recipes import Recipe
 from sanity.store import tensor_files
-from sanity.training import Interrupted, Job, Trained, train
+from sanity.training.loop import Interrupted, Job, Trained, train
 
 STEPS = 7  # of an epoch: 101 examples in batches of 16
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sanity.recipes import Recipe
-from sanity.schedule import rate
+from sanity.training.lr_schedule import rate
 
 STEPS: dict[str, Any] = {"epochs": 4, "lr": 1.0, "milestones": (2, 3.5)}
 

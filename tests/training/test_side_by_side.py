@@ -9,12 +9,12 @@ import pytest
 import torch
 from training_nets import NO_GPU, digits, equal, half_mask, tiny_conv, tiny_mlp
 
-from sanity import fleet
-from sanity.jobs import Position
-from sanity.lane import Lane, Setting
-from sanity.numerics import numerics
 from sanity.recipes import Recipe
-from sanity.training import Interrupted, Job, Trained, train
+from sanity.training import concurrency
+from sanity.training.checkpoint import Position
+from sanity.training.loop import Interrupted, Job, Trained, train
+from sanity.training.precision import numerics
+from sanity.training.trainer import Lane, Setting
 
 RECIPE = Recipe(epochs=2, batch_size=16, weight_decay=1e-3)
 
@@ -83,13 +83,13 @@ def test_jobs_at_other_places_of_the_schedule_are_not_stacked(monkeypatch: pytes
     fit(tickets(2), deterministic=True)
     fit(tickets(2), dataclasses.replace(RECIPE, schedule="plateau"))
     assert sizes == [1, 1, 1, 1]
-    assert fleet.stacks(tiny_mlp(), RECIPE, deterministic=False)
-    assert not fleet.stacks(tiny_conv(), RECIPE, deterministic=False)
+    assert concurrency.stacks(tiny_mlp(), RECIPE, deterministic=False)
+    assert not concurrency.stacks(tiny_conv(), RECIPE, deterministic=False)
 
 
 def test_many_tickets_make_stacks_of_about_equal_size() -> None:
     setting = Setting(*digits(), RECIPE, torch.device("cpu"), "fp32")
-    parts = fleet.groups(tickets(9), [Position()] * 9, setting, False)
+    parts = concurrency.groups(tickets(9), [Position()] * 9, setting, False)
     assert sorted(len(part) for part in parts) == [3, 3, 3]
     assert sorted(number for part in parts for number in part) == list(range(9))
 
@@ -98,7 +98,7 @@ def test_dense_and_sparse_tickets_make_stacks_of_their_own() -> None:
     """One dense ticket would have all weights of the others' stack carried along."""
     setting = Setting(*digits(), RECIPE, torch.device("cpu"), "fp32")
     jobs = [*tickets(3, 0.1), *tickets(3)]
-    assert fleet.groups(jobs, [Position()] * 6, setting, False) == [[0, 1, 2], [3, 4, 5]]
+    assert concurrency.groups(jobs, [Position()] * 6, setting, False) == [[0, 1, 2], [3, 4, 5]]
 
 
 def test_in_a_stack_one_ticket_may_diverge(tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_rehearsing_leaves_no_trace() -> None:
     for _ in range(3):
         lane.take_step()
     before = {**lane.ensemble.state(0), "sums": lane.sums.clone()}
-    assert fleet.step_time([lane]) > 0
+    assert concurrency.step_time([lane]) > 0
     assert equal({**lane.ensemble.state(0), "sums": lane.sums.clone()}, before)
     assert lane.step == 3
 
@@ -235,12 +235,12 @@ def test_lanes_are_added_while_it_pays_and_there_is_room(
     costs: dict[int, float], room: int, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lanes: list[Any] = [object()]
-    monkeypatch.setattr(fleet, "step_time", lambda lanes: costs[len(lanes)])
+    monkeypatch.setattr(concurrency, "step_time", lambda lanes: costs[len(lanes)])
 
     def grow(count: int) -> None:
         lanes.extend(object() for _ in range(count - len(lanes)))
 
-    assert fleet.widen(lanes, max(costs), grow, lambda have, more: have + more <= room) == expected
+    assert concurrency.widen(lanes, max(costs), grow, lambda have, more: have + more <= room) == expected
 
 
 def test_out_of_memory_means_fewer_side_by_side_and_a_line_in_the_log(
@@ -249,9 +249,9 @@ def test_out_of_memory_means_fewer_side_by_side_and_a_line_in_the_log(
     jobs = [Job(tiny_conv(seed), None, seed) for seed in range(4)]
     expected = fit(jobs)
     widths: list[int] = []
-    original = fleet.Fleet.launch
+    original = concurrency.Fleet.launch
 
-    def counting(self: fleet.Fleet) -> Any:
+    def counting(self: concurrency.Fleet) -> Any:
         lanes = original(self)
         widths.append(len(lanes))
         return lanes
@@ -262,7 +262,7 @@ def test_out_of_memory_means_fewer_side_by_side_and_a_line_in_the_log(
         take_step(self)
 
     take_step = Lane.take_step
-    monkeypatch.setattr(fleet.Fleet, "launch", counting)
+    monkeypatch.setattr(concurrency.Fleet, "launch", counting)
     monkeypatch.setattr(Lane, "take_step", tight)
     with caplog.at_level(logging.WARNING):
         results = fit(jobs, runs_per_device=4)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from training_nets import tiny_conv, tiny_mlp
 
-from sanity.stacked import StackedLinear, can_stack, stack
+from sanity.training.stacked_linear import StackedLinear, can_stack, stack
 
 
 @pytest.mark.parametrize("sparse", [False, True])

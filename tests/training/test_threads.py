@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from sanity import models
-from sanity.threads import fitting, forward_operations
+from sanity.training.cpu_threads import fitting, forward_operations
 
 pytestmark = pytest.mark.usefixtures("two_threads")
 

@@ -10,12 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from training_nets import DEVICES, digits, equal, half_mask, tiny_conv, tiny_mlp
 
-from sanity import augment
 from sanity.data import Dataset
 from sanity.errors import UserError
 from sanity.recipes import Recipe
-from sanity.schedule import rate
-from sanity.training import Job, Trained, train
+from sanity.training.batches import draw_epoch
+from sanity.training.loop import Job, Trained, train
+from sanity.training.lr_schedule import rate
 
 OPTIMIZERS: dict[str, dict[str, Any]] = {
     "sgd": {"lr": 0.1, "momentum": 0.9, "weight_decay": 5e-3},
@@ -46,7 +46,7 @@ def plain_loop(job: Job, recipe: Recipe, data: Dataset) -> tuple[nn.Module, list
         parameters[name].data *= keep
     losses = []
     for epoch in range(job.start_epoch, job.start_epoch + job.length(recipe)):
-        order = augment.draw(job.seed, epoch, torch.arange(len(data)), recipe).order[0]
+        order = draw_epoch(job.seed, epoch, torch.arange(len(data)), recipe).order[0]
         batches, total = order.split(recipe.batch_size), 0.0
         for step, index in enumerate(batches):
             optimizer.param_groups[0]["lr"] = rate(recipe, epoch + step / len(batches))
@@ -131,7 +131,7 @@ def test_the_last_partial_batch_is_trained_on_unless_the_recipe_drops_it(drop_la
     data, model = digits()[0], tiny_mlp()
     recipe = Recipe(epochs=1, batch_size=100, lr=1e-12, drop_last=drop_last)
     (result,) = fit([Job(model, None, seed=0)], recipe)
-    order = augment.draw(0, 0, torch.arange(101), recipe).order[0, : 100 if drop_last else 101]
+    order = draw_epoch(0, 0, torch.arange(101), recipe).order[0, : 100 if drop_last else 101]
     expected = F.cross_entropy(model(data.normalise(data.examples[order])), data.targets[order]).item()
     assert result.curve[0]["train_loss"] == pytest.approx(expected, rel=1e-5)
 

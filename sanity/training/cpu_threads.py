@@ -14,7 +14,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from sanity.masks import prunable
-from sanity.stacked import can_stack
+from sanity.training.stacked_linear import can_stack
 
 _WORTH_SHARING = 3e7
 """Floating-point operations of one layer's pass; above, two threads were faster on an idle machine."""

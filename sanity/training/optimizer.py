@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from sanity.recipes import Recipe
 
 
-def make(
+def make_optimizer(
     recipe: Recipe, module: nn.Module, device: torch.device, vectors: Collection[str] = ()
 ) -> torch.optim.Optimizer:
     """The optimizer of `recipe` for `module`; `vectors` names its biases and batch-norm parameters.
@@ -39,7 +39,7 @@ def _groups(recipe: Recipe, module: nn.Module, spared: Collection[str]) -> list[
     return [{"params": params, "weight_decay": decay} for params, decay in groups if params]
 
 
-def set_rate(optimizer: torch.optim.Optimizer, lr: float | Tensor) -> None:
+def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float | Tensor) -> None:
     """The learning rate of the next step; a tensor is copied on the device."""
     for group in optimizer.param_groups:
         if isinstance(group["lr"], Tensor):
@@ -48,7 +48,7 @@ def set_rate(optimizer: torch.optim.Optimizer, lr: float | Tensor) -> None:
             group["lr"] = float(lr)
 
 
-def state(optimizer: torch.optim.Optimizer, module: nn.Module) -> dict[str, Tensor]:
+def optimizer_state(optimizer: torch.optim.Optimizer, module: nn.Module) -> dict[str, Tensor]:
     """The optimizer's tensors, by `key/parameter name`; empty before the first step."""
     return {
         f"{key}/{name}": value

@@ -9,15 +9,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from sanity.crew import Crew, draws
 from sanity.data import Dataset
 from sanity.errors import UserError
-from sanity.fleet import Fleet, stack_size, stacks
-from sanity.jobs import Job, Trained, identity
-from sanity.lane import Lane, Setting
-from sanity.numerics import numerics, resolve, resolve_device
 from sanity.recipes import Recipe
-from sanity.threads import fitting
+from sanity.training.checkpoint import identity
+from sanity.training.concurrency import Fleet, stack_size, stacks
+from sanity.training.cpu_threads import fitting
+from sanity.training.executor import Crew, draws
+from sanity.training.job import Job, Trained
+from sanity.training.precision import numerics, resolve, resolve_device
+from sanity.training.trainer import Lane, Setting
 
 __all__ = ["Interrupted", "Job", "Trained", "train"]
 

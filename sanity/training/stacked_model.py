@@ -7,10 +7,11 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from sanity import optim
-from sanity.jobs import Job, on_cpu
 from sanity.recipes import Recipe
-from sanity.stacked import StackedLinear, stack
+from sanity.training.checkpoint import on_cpu
+from sanity.training.job import Job
+from sanity.training.optimizer import make_optimizer, optimizer_state
+from sanity.training.stacked_linear import StackedLinear, stack
 
 
 class Ensemble:
@@ -28,7 +29,7 @@ class Ensemble:
         self.sparse = {f"{name}.weight".lstrip("."): layer for name, layer in layers.items() if layer.where is not None}
         self.masks = self._masks(masks)
         vectors = {name for name, parameter in models[0].named_parameters() if parameter.ndim < 2}
-        self.optimizer = optim.make(recipe, self.network, device, vectors)
+        self.optimizer = make_optimizer(recipe, self.network, device, vectors)
         self.apply_masks()
 
     def _masks(self, masks: Sequence[Mapping[str, Tensor]]) -> list[tuple[nn.Parameter, Tensor]]:
@@ -87,7 +88,7 @@ class Ensemble:
 
     def state(self, index: int) -> dict[str, Tensor]:
         """All that the next step of one ticket depends on, beside the data, on the CPU."""
-        moments = optim.state(self.optimizer, self.network)
+        moments = optimizer_state(self.optimizer, self.network)
         return {
             **{f"weights/{name}": tensor for name, tensor in self.weights(index).items()},
             **{f"optimizer/{label}": self._read(label.partition("/")[2], moments[label], index) for label in moments},
@@ -125,12 +126,12 @@ class Ensemble:
         """Steps taken inside are undone, as are changes of `others`: warming up and timing leave no trace."""
         tensors = [*self.network.state_dict().values(), *others]
         before = [tensor.clone() for tensor in tensors]
-        moments = {name: tensor.clone() for name, tensor in optim.state(self.optimizer, self.network).items()}
+        moments = {name: tensor.clone() for name, tensor in optimizer_state(self.optimizer, self.network).items()}
         noise = self._noise()
         yield
         with torch.no_grad():
             for tensor, old in zip(tensors, before, strict=True):
                 tensor.copy_(old)
-            for name, tensor in optim.state(self.optimizer, self.network).items():
+            for name, tensor in optimizer_state(self.optimizer, self.network).items():
                 tensor.copy_(moments[name]) if name in moments else tensor.zero_()
         self._set_noise(noise)

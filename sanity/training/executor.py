@@ -11,7 +11,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from sanity.lane import Lane
+from sanity.training.trainer import Lane
 
 Result = TypeVar("Result")
 

@@ -4,7 +4,7 @@ import logging
 
 import torch
 
-from sanity.lane import Lane
+from sanity.training.trainer import Lane
 
 log = logging.getLogger(__name__)
 

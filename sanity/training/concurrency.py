@@ -8,11 +8,12 @@ from contextlib import ExitStack
 import torch
 from torch import nn
 
-from sanity.capture import capture
-from sanity.jobs import Job, Position, find
-from sanity.lane import Lane, Setting
 from sanity.recipes import Recipe
-from sanity.stacked import can_stack, is_sparse
+from sanity.training.checkpoint import Position, find
+from sanity.training.cuda_graph import capture
+from sanity.training.job import Job
+from sanity.training.stacked_linear import can_stack, is_sparse
+from sanity.training.trainer import Lane, Setting
 
 log = logging.getLogger(__name__)
 

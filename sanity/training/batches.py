@@ -18,7 +18,7 @@ _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 @dataclass(frozen=True)
-class Plan:
+class EpochOrder:
     """One epoch's draws for one or several tickets, a row each."""
 
     order: Tensor
@@ -28,17 +28,17 @@ class Plan:
     flip: Tensor
     """bool (tickets, n): mirrored left to right."""
 
-    def to(self, device: torch.device) -> "Plan":
+    def to(self, device: torch.device) -> "EpochOrder":
         """The same draws on `device`."""
-        return Plan(self.order.to(device), self.shift.to(device), self.flip.to(device))
+        return EpochOrder(self.order.to(device), self.shift.to(device), self.flip.to(device))
 
-    def copy_(self, other: "Plan") -> None:
+    def copy_(self, other: "EpochOrder") -> None:
         """Takes over the draws of `other`, in place: a captured step keeps reading the same memory."""
         for mine, new in zip((self.order, self.shift, self.flip), (other.order, other.shift, other.flip), strict=True):
             mine.copy_(new)
 
 
-def kept(seed: int, examples: int, recipe: Recipe) -> Tensor:
+def train_indices(seed: int, examples: int, recipe: Recipe) -> Tensor:
     """The indices (sorted, int64) of the examples that the run with this seed trains on: all but the hold-out."""
     if recipe.holdout == 0:
         return torch.arange(examples)
@@ -46,7 +46,7 @@ def kept(seed: int, examples: int, recipe: Recipe) -> Tensor:
     return order[int(recipe.holdout * examples) :].sort().values
 
 
-def draw(seed: int, epoch: int, indices: Tensor, recipe: Recipe) -> Plan:
+def draw_epoch(seed: int, epoch: int, indices: Tensor, recipe: Recipe) -> EpochOrder:
     """The draws of one epoch (counted from the start of the recipe) for one ticket, over the examples `indices`."""
     generator = seeds.generator(seed, "train", epoch)
     count = len(indices)
@@ -56,15 +56,15 @@ def draw(seed: int, epoch: int, indices: Tensor, recipe: Recipe) -> Plan:
         shift = torch.randint(2 * recipe.crop_padding + 1, (count, 2), generator=generator)
     if recipe.flip:
         flip = torch.rand(count, generator=generator) < 0.5
-    return Plan(order[None], shift[None], flip[None])
+    return EpochOrder(order[None], shift[None], flip[None])
 
 
-def stack(plans: list[Plan]) -> Plan:
+def stack_orders(plans: list[EpochOrder]) -> EpochOrder:
     """The plans of several tickets as one, a row each."""
-    return Plan(*(torch.cat([getattr(plan, name) for plan in plans]) for name in ("order", "shift", "flip")))
+    return EpochOrder(*(torch.cat([getattr(plan, name) for plan in plans]) for name in ("order", "shift", "flip")))
 
 
-def statistics(train: Dataset, normalise: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def normalisation(train: Dataset, normalise: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Channel mean and standard deviation of pixels / 255 that the recipe normalises with.
 
     Raises `UserError` where ImageNet's three channels do not fit the images.
@@ -82,7 +82,7 @@ def statistics(train: Dataset, normalise: str) -> tuple[tuple[float, ...], tuple
     return train.mean, train.std
 
 
-class Batches:
+class BatchBuilder:
     """Turns rows of a plan into normalised images and their targets."""
 
     def __init__(self, dataset: Dataset, recipe: Recipe, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
@@ -92,7 +92,7 @@ class Batches:
         self._rows = torch.arange(height, device=dataset.examples.device)
         self._columns = torch.arange(width, device=dataset.examples.device)
 
-    def train(self, plan: Plan, columns: slice | Tensor) -> tuple[Tensor, Tensor]:
+    def train(self, plan: EpochOrder, columns: slice | Tensor) -> tuple[Tensor, Tensor]:
         """Images (tickets * b, C, H, W) and targets (tickets * b,) of the plan's `columns`, augmented."""
         index = plan.order[:, columns].flatten()
         images = self.dataset.examples.index_select(0, index)  # copies whole rows, where [index] goes byte by byte

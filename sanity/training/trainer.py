@@ -10,12 +10,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sanity import augment, jobs, optim, seeds
+from sanity import seeds
 from sanity.data import Dataset
-from sanity.ensemble import Ensemble
-from sanity.jobs import Job, Position, Trained
 from sanity.recipes import Recipe
-from sanity.schedule import rate
+from sanity.training import checkpoint
+from sanity.training.batches import BatchBuilder, EpochOrder, draw_epoch, normalisation, stack_orders, train_indices
+from sanity.training.checkpoint import Position
+from sanity.training.job import Job, Trained
+from sanity.training.lr_schedule import rate
+from sanity.training.optimizer import set_learning_rate
+from sanity.training.stacked_model import Ensemble
 
 _TEST_BATCH = 500
 
@@ -31,10 +35,10 @@ class Setting:
     precision: str
 
     @cached_property
-    def batches(self) -> tuple[augment.Batches, augment.Batches]:
+    def batches(self) -> tuple[BatchBuilder, BatchBuilder]:
         """The batches of both splits, normalised alike."""
-        mean, std = augment.statistics(self.train, self.recipe.normalise)
-        return augment.Batches(self.train, self.recipe, mean, std), augment.Batches(self.test, self.recipe, mean, std)
+        mean, std = normalisation(self.train, self.recipe.normalise)
+        return BatchBuilder(self.train, self.recipe, mean, std), BatchBuilder(self.test, self.recipe, mean, std)
 
 
 class Lane:
@@ -58,7 +62,7 @@ class Lane:
         self.resumed = [position.epoch if position.resumed else None for position in at]
         self.snapshots = [dict(position.snapshots) for position in at]
         self.diverged: list[int | None] = [None] * len(group)
-        self.indices = [augment.kept(job.seed, len(setting.train), setting.recipe) for job in group]
+        self.indices = [train_indices(job.seed, len(setting.train), setting.recipe) for job in group]
         self.rates: list[float] = []
         self.replay: Callable[[], None] | None = None
         with self.current():
@@ -98,13 +102,13 @@ class Lane:
         if self.replay and start + size <= len(self.indices[0]):
             self.replay()
         else:
-            optim.set_rate(self.ensemble.optimizer, self.rates[self.step])
+            set_learning_rate(self.ensemble.optimizer, self.rates[self.step])
             self.update(slice(start, start + size))
         self.step += 1
 
     def recorded_step(self) -> None:
         """A full step that reads its number from the device: what a CUDA graph records, the same each time."""
-        optim.set_rate(self.ensemble.optimizer, self.rate_table.index_select(0, self.clock)[0])
+        set_learning_rate(self.ensemble.optimizer, self.rate_table.index_select(0, self.clock)[0])
         self.update(self.clock * self.setting.recipe.batch_size + self.offsets)
         self.clock += 1
 
@@ -155,10 +159,10 @@ class Lane:
             self.sums.zero_()
             torch.manual_seed(seeds.generator(self.jobs[0].seed, "noise", self.position).initial_seed())  # dropout
 
-    def _draw(self) -> augment.Plan:
+    def _draw(self) -> EpochOrder:
         pairs = zip(self.jobs, self.indices, strict=True)
-        plans = [augment.draw(job.seed, self.position, indices, self.setting.recipe) for job, indices in pairs]
-        return augment.stack(plans).to(self.setting.device)
+        plans = [draw_epoch(job.seed, self.position, indices, self.setting.recipe) for job, indices in pairs]
+        return stack_orders(plans).to(self.setting.device)
 
     def end_epoch(self) -> list[dict[str, float] | None]:
         """Tests the tickets and extends their curves: the rows of this epoch, None for a ticket that has diverged."""
@@ -208,7 +212,7 @@ class Lane:
             if self.epoch in job.snapshots and self.diverged[index] is None:
                 weights = self.snapshots[index][self.epoch] = self.ensemble.weights(index)
                 if job.directory is not None:
-                    jobs.save_snapshot(job.directory, self.identities[index], self.epoch, weights)
+                    checkpoint.save_snapshot(job.directory, self.identities[index], self.epoch, weights)
 
     @contextmanager
     def rehearsal(self) -> Iterator[None]:
@@ -227,7 +231,7 @@ class Lane:
             if job.directory is not None and self.diverged[index] is None:
                 tensors = {**self.ensemble.state(index), "sums": self.sums[:, index].cpu()}
                 at = Position(self.epoch, self.step, self.curves[index], self.walls[index], tensors)
-                jobs.save(job.directory, self.identities[index], at)
+                checkpoint.save(job.directory, self.identities[index], at)
 
     def results(self) -> list[Trained]:
         """What came of each ticket. Raises `RuntimeError` where a pruned weight is not zero."""
