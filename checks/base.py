@@ -6,7 +6,7 @@ from typing import Any, ClassVar, TypeVar
 
 import torch
 
-from sanity.data import Dataset
+from sanity.data.dataset import Dataset
 from sanity.errors import UserError
 from sanity.options import fill
 from sanity.seeds import derive

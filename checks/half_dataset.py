@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 import torch
 
 from checks.base import Check
-from sanity.data import Dataset
+from sanity.data.dataset import Dataset
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from checks.base import Check
-from sanity.data import Dataset
+from sanity.data.dataset import Dataset
 
 _AT_ONCE = 2048
 

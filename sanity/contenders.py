@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 from torch import Tensor, nn
 
 from sanity import models, recipes, seeds
-from sanity.data import Dataset
+from sanity.data.dataset import Dataset
 from sanity.reference import ReferenceLoop
 from sanity.training.checkpoint import Position
 from sanity.training.cuda_graph import capture

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from sanity import models
 from sanity.config import RunConfig
-from sanity.data import Dataset
+from sanity.data.dataset import Dataset
 from sanity.errors import UserError
 from sanity.grid import NO_CHECK, Cell, CheckSpec
 from sanity.recipes import Recipe, describe

@@ -13,7 +13,7 @@ from typing import Any, get_type_hints
 import checks
 import methods
 import reproductions
-from sanity import config, datasets, models, options, recipes, reproduce
+from sanity import config, data, models, options, recipes, reproduce
 from sanity.errors import UserError, unknown
 from sanity.registry import Registry
 
@@ -21,7 +21,7 @@ REGISTRIES: dict[str, Registry] = {
     "methods": methods.REGISTRY,
     "checks": checks.REGISTRY,
     "models": models.REGISTRY,
-    "data sets": datasets.REGISTRY,
+    "data sets": data.REGISTRY,
     "initialisations": models.INITS,
 }
 _KEYS = {"models": "model", "data sets": "dataset"}
@@ -90,7 +90,7 @@ def _owner(name: str, part: type) -> str:
     """What the options of a class of one's own go by. Raises `UserError` for what is no part of a run."""
     from checks.base import Check
     from methods.base import Method
-    from sanity.datasets.base import Source
+    from sanity.data.source import Source
     from sanity.models.base import Model
 
     for base, owner in {Method: name, Check: name, Model: "model", Source: "dataset"}.items():

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from sanity import datasets, options
+from sanity import data, options
 from sanity.errors import UserError, unknown
 
 Epochs = Annotated[float, Field(ge=0)]
@@ -90,8 +90,8 @@ def get(name: str, model: str = "", dataset: str = "", **overrides: Any) -> Reci
     if name not in _RECIPES:
         raise unknown("recipe", name, _RECIPES)
     meant = str(overrides.pop("for", dataset))
-    if meant != dataset and meant not in datasets.REGISTRY.names():
-        raise unknown("recipe.for", meant, datasets.REGISTRY.names())
+    if meant != dataset and meant not in data.REGISTRY.names():
+        raise unknown("recipe.for", meant, data.REGISTRY.names())
     fields = asdict(_RECIPES[name](model, meant))
     given = options.fill(Recipe, {**fields, **overrides, "milestones": (), "warmup_epochs": 0}, "recipe")
     scale = given.epochs / fields["epochs"]

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 
 from sanity import seeds
-from sanity.data import Dataset
+from sanity.data.dataset import Dataset
 from sanity.recipes import Recipe
 from sanity.training.batches import normalisation
 from sanity.training.lr_schedule import rate

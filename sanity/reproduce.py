@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sanity import datasets
+from sanity import data
 from sanity.config import SECTIONS, RunConfig, from_mapping
 from sanity.errors import UserError, unknown
 
@@ -143,8 +143,8 @@ def _on_data(table: "Reproduction", given: Any) -> "tuple[Reproduction, list[str
     theirs, colon, ours = str(given).rpartition(":")
     if given is None or (not colon and ours in own):
         return table, []
-    if ours not in datasets.REGISTRY.names():
-        raise unknown("data set", ours, {*own, *datasets.REGISTRY.names()})
+    if ours not in data.REGISTRY.names():
+        raise unknown("data set", ours, {*own, *data.REGISTRY.names()})
     if not colon and len(own) > 1:
         raise UserError(
             f"dataset={ours}: the table has {', '.join(own)}; say which it stands for: dataset={own[0]}:{ours}"

@@ -64,8 +64,9 @@ def prepare(config: RunConfig, together: Sequence[RunConfig] = ()) -> "tuple[Con
 
     together: the runs of one request, so that a dense network which several of them start from is trained once.
     """
-    from sanity import data, recipes
+    from sanity import recipes
     from sanity.context import Context
+    from sanity.data.dataset import load as load_dataset
     from sanity.grid import DENSE, cells
     from sanity.search import perturbed, snapshots
     from sanity.store.records import Store
@@ -75,7 +76,7 @@ def prepare(config: RunConfig, together: Sequence[RunConfig] = ()) -> "tuple[Con
     asked = cells(config)
     recipe = recipes.get(config.recipe, config.model, config.dataset, **config.section("recipe"))
     device = resolve_device(config.device)
-    train, test = data.load(config.dataset, config.data_dir, **config.section("dataset"))
+    train, test = load_dataset(config.dataset, config.data_dir, **config.section("dataset"))
     mean, std = normalisation(train, recipe.normalise)
     train, test = replace(train, mean=mean, std=std), replace(test, mean=mean, std=std)
     sharing = [one for one in together if _networks(one) == _networks(config)]

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from methods.base import Batches, Method
 from methods.gradients import GradientMethod
-from sanity.data import Dataset, scoring_indices
+from sanity.data.dataset import Dataset, scoring_indices
 from sanity.errors import UserError
 from sanity.recipes import Recipe
 from sanity.seeds import derive

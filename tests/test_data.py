@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sanity.data import Dataset, load, scoring_indices, statistics
+from sanity.data.dataset import Dataset, load, scoring_indices, statistics
 from sanity.errors import UserError
 
 

@@ -61,7 +61,7 @@ def test_a_check_says_what_it_keeps_and_destroys() -> None:
     ("name", "line"),
     [
         ("sanity.models.vgg:VGG19", "  model.bias=false  (bool)"),
-        ("sanity.datasets.digits:Digits", "  dataset.limit=null  (int >= 1|null)"),
+        ("sanity.data.digits:Digits", "  dataset.limit=null  (int >= 1|null)"),
         ("checks.half_dataset:HalfDataset", "  checks.half_dataset:HalfDataset.which=random  (random|first)"),
     ],
 )

@@ -13,7 +13,7 @@ from methods.base import Batches, Method
 from reports.statistics import summarise
 from sanity.config import from_mapping
 from sanity.context import Context, Training
-from sanity.data import Dataset
+from sanity.data.dataset import Dataset
 from sanity.execute import Runner
 from sanity.grid import Cell
 from sanity.pipeline import steps

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.overrides import TorchFunctionMode
 
-from sanity.data import Dataset, affine
+from sanity.data.dataset import Dataset, affine
 
 DEVICE = torch.device("meta")  # of the devices without hardware the one that autograd knows
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sanity.data import Dataset
+from sanity.data.dataset import Dataset
 from sanity.masks import allocate, prunable
 from sanity.seeds import derive, generator
 from sanity.tickets import Ticket

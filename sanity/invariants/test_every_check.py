@@ -7,7 +7,7 @@ import torch
 import checks
 import methods
 from checks.base import Check, Composed
-from sanity.data import Dataset
+from sanity.data.dataset import Dataset
 from sanity.invariants import nets
 from sanity.masks import kept
 from sanity.seeds import generator

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 import checks
 import methods
-from sanity.data import Dataset
+from sanity.data.dataset import Dataset
 from sanity.errors import UserError
 from sanity.invariants import nets
 from sanity.masks import allocate, expected_overlap, layers, overlap, prunable

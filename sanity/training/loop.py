@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from sanity.data import Dataset
+from sanity.data.dataset import Dataset
 from sanity.errors import UserError
 from sanity.recipes import Recipe
 from sanity.training.checkpoint import identity

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sanity import seeds
-from sanity.data import Dataset
+from sanity.data.dataset import Dataset
 from sanity.recipes import Recipe
 from sanity.training import checkpoint
 from sanity.training.batches import BatchBuilder, EpochOrder, draw_epoch, normalisation, stack_orders, train_indices

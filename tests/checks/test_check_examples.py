@@ -7,7 +7,7 @@ import torch
 
 import checks
 from checks.base import Composed
-from sanity.data import Dataset
+from sanity.data.dataset import Dataset
 from sanity.errors import UserError
 from sanity.seeds import generator
 from sanity.tickets import Ticket

@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from sanity.data import load
-from sanity.datasets import decoding
+from sanity.data import decoding
+from sanity.data.dataset import load
 from sanity.errors import UserError
 
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torchvision import datasets as tv
 
-from sanity.data import load
+from sanity.data.dataset import load
 from sanity.errors import UserError
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "mnist.tar.xz"

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from checks.base import Check
 from methods.base import Batches, Method
-from sanity.data import Dataset
+from sanity.data.dataset import Dataset
 from sanity.masks import Mask, prunable
 from sanity.tickets import Ticket
 

@@ -121,7 +121,7 @@ def test_mistakes_are_one_line(arguments: tuple, options: dict, words: list[str]
 
 def test_names_and_summaries_need_no_torch() -> None:
     code = (
-        "import sys; from sanity.models import INITS, REGISTRY; from sanity.datasets import REGISTRY as DATA\n"
+        "import sys; from sanity.models import INITS, REGISTRY; from sanity.data import REGISTRY as DATA\n"
         "for registry in (INITS, REGISTRY, DATA):\n"
         "    assert all(len(registry.summary(name)) > 20 for name in registry.names()), registry.kind\n"
         "assert not {'torch', 'torchvision', 'numpy', 'sklearn', 'PIL'} & set(sys.modules)"

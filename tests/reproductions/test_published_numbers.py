@@ -12,7 +12,7 @@ from reproductions import table
 from reproductions.grid import CELL
 from sanity import models, options, recipes
 from sanity.config import from_mapping
-from sanity.datasets import REGISTRY as DATASETS
+from sanity.data import REGISTRY as DATASETS
 from sanity.errors import UserError
 from sanity.grid import cells
 from sanity.search import check_against

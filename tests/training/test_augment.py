@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from training_nets import digits
 
-from sanity.data import Dataset
+from sanity.data.dataset import Dataset
 from sanity.errors import UserError
 from sanity.recipes import Recipe
 from sanity.training.batches import BatchBuilder, draw_epoch, normalisation, stack_orders, train_indices

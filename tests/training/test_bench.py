@@ -8,8 +8,9 @@ import pytest
 import torch
 from training_nets import digits, half_mask, tiny_conv, tiny_mlp
 
-from sanity import bench, data
+from sanity import bench
 from sanity.contenders import Bench
+from sanity.data.dataset import load as load_dataset
 from sanity.recipes import Recipe
 from sanity.reference import ReferenceLoop
 from sanity.training.loop import Job, train
@@ -80,7 +81,7 @@ def test_the_plain_loop_keeps_pruned_weights_at_zero() -> None:
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_both_loops_reach_the_same_accuracy_within_the_noise_of_seeds(precision: str) -> None:
-    splits = data.load("digits")
+    splits = load_dataset("digits")
     recipe = Recipe(epochs=6, batch_size=32, milestones=(4,), weight_decay=1e-4)
     plain, ours = [], []
     for seed in range(4):

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from training_nets import DEVICES, digits, equal, half_mask, tiny_conv, tiny_mlp
 
-from sanity.data import Dataset
+from sanity.data.dataset import Dataset
 from sanity.errors import UserError
 from sanity.recipes import Recipe
 from sanity.training.batches import draw_epoch

@@ -10,8 +10,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from sanity.datasets.base import Split
-from sanity.datasets.download import Downloaded
+from sanity.data.download import Downloaded
+from sanity.data.source import Split
 from sanity.errors import UserError
 
 FILES = tuple(f"{split}-{kind}-ubyte" for split in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))

@@ -8,8 +8,8 @@ from typing import Annotated
 import torch
 from pydantic import Field
 
-from sanity.datasets.base import Source, Split, occurrences
-from sanity.datasets.decoding import decode
+from sanity.data.decoding import decode
+from sanity.data.source import Source, Split, occurrences
 from sanity.errors import UserError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp", ".gif")

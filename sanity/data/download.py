@@ -9,7 +9,7 @@ from pathlib import Path
 from sys import stderr
 from typing import Any
 
-from sanity.datasets.base import Source
+from sanity.data.source import Source
 from sanity.errors import UserError
 
 TIMEOUT_S = 30.0

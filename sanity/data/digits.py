@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sanity.datasets.base import Source, Split, first_of_each
+from sanity.data.source import Source, Split, first_of_each
 
 TRAIN = 1200
 

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import torch
 
-from sanity.datasets.base import Split
-from sanity.datasets.download import Downloaded
+from sanity.data.download import Downloaded
+from sanity.data.source import Split
 from sanity.errors import UserError
 
 

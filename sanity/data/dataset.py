@@ -11,8 +11,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from sanity.datasets import REGISTRY
-from sanity.datasets.base import Source, Split, first_of_each
+from sanity.data import REGISTRY
+from sanity.data.source import Source, Split, first_of_each
 from sanity.errors import UserError, unknown
 from sanity.options import fill
 

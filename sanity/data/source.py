@@ -1,0 +1,57 @@
+"""What every data set is: a frozen dataclass of options that reads its two splits from a folder."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar, NamedTuple
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+Limit = Annotated[int, Field(ge=1)] | None
+
+
+class Split(NamedTuple):
+    """Examples (N, C, H, W) uint8 and their classes (N,) int64, on the CPU."""
+
+    examples: Tensor
+    targets: Tensor
+
+
+@dataclass(frozen=True)
+class Source(ABC):
+    """Where a data set comes from; the first line of the subclass's docstring is its line in the help.
+
+    `mean` and `std` are the published normalisation constants (of values / 255, per channel); None has them computed
+    from the training examples in use.
+
+    limit: keep that many training examples, the first of every class, as balanced as the classes allow.
+    test_limit: the same of the test examples.
+    """
+
+    limit: Limit = None
+    test_limit: Limit = None
+    mean: ClassVar[tuple[float, ...] | None] = None
+    std: ClassVar[tuple[float, ...] | None] = None
+
+    @abstractmethod
+    def read(self, data_dir: Path) -> tuple[Split, Split, int]:
+        """Training split, test split, number of classes. Limits are applied to the result by `sanity.data.dataset.load`."""
+
+
+def occurrences(targets: Tensor) -> Tensor:
+    """For every example, how many of the same class come before it: (N,) int64."""
+    order = targets.argsort(stable=True)
+    counts = targets.bincount()
+    starts = counts.cumsum(0) - counts
+    rank = torch.empty_like(targets)
+    rank[order] = torch.arange(len(targets)) - starts[targets[order]]
+    return rank
+
+
+def first_of_each(targets: Tensor, limit: int | None) -> Tensor | slice:
+    """An index of the first `limit` examples when every class gives one in turn, in their original order."""
+    if limit is None or limit >= len(targets):
+        return slice(None)
+    return occurrences(targets).argsort(stable=True)[:limit].sort().values
