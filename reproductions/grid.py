@@ -6,7 +6,7 @@ from typing import Any
 
 from sanity.config import SECTIONS
 from sanity.errors import UserError, unknown
-from sanity.grid import CONTROL, DENSE, CheckSpec, MethodSpec, combinations
+from sanity.grid.cells import CONTROL, DENSE, CheckSpec, MethodSpec, combinations
 
 Panel = dict[str, Any]
 CELL = ["dataset", "model", "method", "check", "ratio"]

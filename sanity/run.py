@@ -17,8 +17,8 @@ from sanity.store.files import CannotWrite
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sanity.context import Context
-    from sanity.grid import Cell
+    from sanity.grid.cells import Cell
+    from sanity.grid.experiment import Context
 
 MISTAKE, FAILED, INTERRUPTED = 2, 1, 130
 _SORTED = 3
@@ -50,9 +50,9 @@ def _run(configs: Sequence[RunConfig], stop: Callable[[], bool]) -> "pd.DataFram
 def _run_grid(config: RunConfig, together: Sequence[RunConfig], stop: Callable[[], bool]) -> "pd.DataFrame":
     import pandas as pd
 
-    from sanity.execute import Runner
-    from sanity.plan import plan
-    from sanity.progress import reporter
+    from sanity.grid.plan import plan
+    from sanity.grid.progress import reporter
+    from sanity.grid.runner import Runner
 
     context, cells = prepare(config, together)
     with context.store.locked(), reporter(plan(cells, context).epochs, config.log) as reports_to:
@@ -65,10 +65,10 @@ def prepare(config: RunConfig, together: Sequence[RunConfig] = ()) -> "tuple[Con
     together: the runs of one request, so that a dense network which several of them start from is trained once.
     """
     from sanity import recipes
-    from sanity.context import Context
     from sanity.data.dataset import load as load_dataset
-    from sanity.grid import DENSE, cells
-    from sanity.search import perturbed, snapshots
+    from sanity.grid.cells import DENSE, cells
+    from sanity.grid.experiment import Context
+    from sanity.grid.ticket_search import perturbed, snapshots
     from sanity.store.records import Store
     from sanity.training.batches import normalisation
     from sanity.training.precision import resolve, resolve_device
@@ -122,10 +122,10 @@ def _side_by_side(context: "Context") -> tuple[int, int]:
 
 def _rehearse(context: "Context", cells: "Sequence[Cell]") -> None:
     """Builds what the first seed needs, so that a mistake shows before a grid has run for hours."""
-    from sanity.grid import DENSE
+    from sanity.grid.cells import DENSE
+    from sanity.grid.scoring_batches import scoring_batches
+    from sanity.grid.ticket_search import check_against, perturbed
     from sanity.masks import check_feasible
-    from sanity.scoring import scoring_batches
-    from sanity.search import check_against, perturbed
     from sanity.seeds import generator
     from sanity.training.loop import check_batches
 
@@ -189,7 +189,7 @@ def _execute(request: Request, words: Sequence[str]) -> int:
     from sanity.training.loop import Interrupted
 
     if request.configs[0].dry_run:
-        from sanity.plan import plan, text
+        from sanity.grid.plan import plan, text
 
         networks: frozenset[str] = frozenset()
         for config in request.configs:

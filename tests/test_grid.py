@@ -4,7 +4,7 @@ import pytest
 
 from sanity.config import from_mapping, parse, table
 from sanity.errors import UserError
-from sanity.grid import cells
+from sanity.grid.cells import cells
 
 
 def titles(**given: object) -> list[str]:

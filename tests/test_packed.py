@@ -9,7 +9,7 @@ import pytest
 from reports.__main__ import main as report
 from sanity.config import from_mapping
 from sanity.errors import UserError
-from sanity.plan import plan
+from sanity.grid.plan import plan
 from sanity.run import prepare, run
 from sanity.store.records import PACKED, Store, load_records, pack, rows
 

@@ -12,16 +12,16 @@ from torch import Tensor
 from methods.base import Batches, Method
 from reports.statistics import summarise
 from sanity.config import from_mapping
-from sanity.context import Context, Training
 from sanity.data.dataset import Dataset
-from sanity.execute import Runner
-from sanity.grid import Cell
-from sanity.pipeline import steps
-from sanity.plan import plan
-from sanity.progress import Reporter
+from sanity.grid.cells import Cell
+from sanity.grid.experiment import Context, Training
+from sanity.grid.pipeline import steps
+from sanity.grid.plan import plan
+from sanity.grid.progress import Reporter
+from sanity.grid.runner import Runner
+from sanity.grid.scoring_batches import scoring_batches
 from sanity.recipes import Recipe
 from sanity.run import prepare, run
-from sanity.scoring import scoring_batches
 from sanity.store.records import load_records
 from sanity.tickets import Ticket
 from sanity.training.batches import train_indices
@@ -234,7 +234,7 @@ def test_what_is_held_out_is_not_scored_on(keys: Keys, monkeypatch: pytest.Monke
         seen.append(dataset)
         return scoring_batches(method, dataset, recipe, source)
 
-    monkeypatch.setattr("sanity.search.scoring_batches", noted)
+    monkeypatch.setattr("sanity.grid.ticket_search.scoring_batches", noted)
     asked = {**keys, "methods": "snip", "checks": "none", "recipe.holdout": 0.1}
     run(asked)
     context, _ = prepare(from_mapping(asked))

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from sanity.config import pairs
-from sanity.grid import cells
+from sanity.grid.cells import cells
 from sanity.masks import kept, size
 from sanity.reproduce import requested
 

@@ -11,7 +11,7 @@ import pytest
 from small_runs import Start, records
 
 from sanity.config import from_mapping
-from sanity.plan import plan
+from sanity.grid.plan import plan
 from sanity.run import _run, prepare, run
 from sanity.store.records import load_records
 

@@ -11,11 +11,11 @@ import torch
 
 from sanity import masks
 from sanity.config import from_mapping
-from sanity.context import Context
-from sanity.grid import Cell
-from sanity.pipeline import cell_key
+from sanity.grid.cells import Cell
+from sanity.grid.experiment import Context
+from sanity.grid.pipeline import cell_key
+from sanity.grid.ticket_search import _what, method_of, perturbed
 from sanity.run import prepare
-from sanity.search import _what, method_of, perturbed
 from sanity.store.identity import identity
 from sanity.tickets import Ticket
 

@@ -14,10 +14,10 @@ from methods.base import Method
 from methods.random import Random
 from sanity.allocation import SmartRatio
 from sanity.errors import UserError
+from sanity.grid.scoring_batches import scoring_batches
 from sanity.invariants import nets
 from sanity.masks import layers, prunable
 from sanity.recipes import Recipe
-from sanity.scoring import scoring_batches
 from sanity.seeds import generator
 
 

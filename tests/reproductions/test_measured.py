@@ -8,7 +8,7 @@ import pytest
 
 from reports.__main__ import main
 from sanity.config import pairs
-from sanity.grid import cells
+from sanity.grid.cells import cells
 from sanity.reproduce import requested
 from sanity.store.records import rows
 

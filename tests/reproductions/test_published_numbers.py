@@ -14,8 +14,8 @@ from sanity import models, options, recipes
 from sanity.config import from_mapping
 from sanity.data import REGISTRY as DATASETS
 from sanity.errors import UserError
-from sanity.grid import cells
-from sanity.search import check_against
+from sanity.grid.cells import cells
+from sanity.grid.ticket_search import check_against
 
 NAMES = reproductions.names()
 COVERED = [

@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sanity.context import Context, Training
-from sanity.grid import Cell
-from sanity.pipeline import Steps, cell_key, named, steps
-from sanity.progress import Reporter
+from sanity.grid.cells import Cell
+from sanity.grid.experiment import Context, Training
+from sanity.grid.pipeline import Steps, cell_key, named, steps
+from sanity.grid.progress import Reporter
 from sanity.store import environment, tensor_files
 from sanity.store.files import CannotWrite, write_atomically
 from sanity.store.records import has_ended, rows

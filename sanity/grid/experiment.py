@@ -14,7 +14,7 @@ from sanity import models
 from sanity.config import RunConfig
 from sanity.data.dataset import Dataset
 from sanity.errors import UserError
-from sanity.grid import NO_CHECK, Cell, CheckSpec
+from sanity.grid.cells import NO_CHECK, Cell, CheckSpec
 from sanity.recipes import Recipe, describe
 from sanity.seeds import generator
 from sanity.store.identity import differing, identity

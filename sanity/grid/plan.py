@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sanity.context import Context
-from sanity.grid import DENSE, Cell
-from sanity.pipeline import cell_key
-from sanity.search import dense_training, needs_dense, perturbed, scores_trained, ticket_epochs
+from sanity.grid.cells import DENSE, Cell
+from sanity.grid.experiment import Context
+from sanity.grid.pipeline import cell_key
+from sanity.grid.ticket_search import dense_training, needs_dense, perturbed, scores_trained, ticket_epochs
 from sanity.store.records import has_ended, rows
 from sanity.training.cpu_threads import forward_operations
 

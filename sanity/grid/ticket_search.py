@@ -10,12 +10,12 @@ import torch
 
 from methods.base import Method
 from sanity import masks
-from sanity.context import Context, State, Training
 from sanity.errors import UserError
-from sanity.grid import Cell
+from sanity.grid.cells import Cell
+from sanity.grid.experiment import Context, State, Training
+from sanity.grid.scoring_batches import scoring_batches
 from sanity.masks import Mask
 from sanity.recipes import Recipe
-from sanity.scoring import scoring_batches
 from sanity.seeds import derive, generator
 from sanity.store.identity import differing, identity
 from sanity.tickets import Ticket
