@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sanity.cli.request import Request, listing, requested
 from sanity.config import RunConfig, pairs
 from sanity.errors import UserError
-from sanity.reproduce import Request, listing, requested
 from sanity.store.files import CannotWrite
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _help(names: Sequence[str]) -> int:
-    from sanity import help as texts
+    from sanity.cli import help as texts
 
     print("\n\n".join(texts.about(name) for name in names) if names else texts.overview())
     return 0

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from checks.base import Check
-from sanity import help as pages
 from sanity import options, recipes
+from sanity.cli import help as pages
 from sanity.errors import UserError
 
 PARTS = [(title, name) for title, registry in pages.REGISTRIES.items() for name in registry.names()]

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from sanity.cli.request import requested
 from sanity.config import pairs
 from sanity.grid.cells import cells
 from sanity.masks import kept, size
-from sanity.reproduce import requested
 
 README = Path(__file__).parents[1] / "README.md"
 TEXT = README.read_text(encoding="utf-8").replace("\\\n", " ")

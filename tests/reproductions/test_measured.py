@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from reports.__main__ import main
+from sanity.cli.request import requested
 from sanity.config import pairs
 from sanity.grid.cells import cells
-from sanity.reproduce import requested
 from sanity.store.records import rows
 
 MEASURED = Path(__file__).parents[2] / "reproductions" / "measured"

@@ -9,9 +9,9 @@ import pytest
 import reproductions
 from reports.__main__ import main as report
 from sanity import recipes
+from sanity.cli.request import requested
 from sanity.config import from_mapping
 from sanity.errors import UserError
-from sanity.reproduce import requested
 from sanity.run import main, run
 
 TINY = {

@@ -13,7 +13,8 @@ from typing import Any, get_type_hints
 import checks
 import methods
 import reproductions
-from sanity import config, data, models, options, recipes, reproduce
+from sanity import config, data, models, options, recipes
+from sanity.cli import request as reproduce
 from sanity.errors import UserError, unknown
 from sanity.registry import Registry
 

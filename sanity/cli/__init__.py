@@ -1,0 +1,1 @@
+"""The command line: what the words ask for, and the help."""
