@@ -179,9 +179,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _help(names: Sequence[str]) -> int:
-    from sanity.cli import help as texts
+    from sanity.cli import help as pages
 
-    print("\n\n".join(texts.about(name) for name in names) if names else texts.overview())
+    print("\n\n".join(pages.about(name) for name in names) if names else pages.overview())
     return 0
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from sanity.effective_density import effective_density, live_weights
 from sanity.invariants import nets
-from sanity.liveness import effective_density, live_weights
 from sanity.masks import allocate, dense, kept, prunable
 
 

@@ -14,7 +14,7 @@ import checks
 import methods
 import reproductions
 from sanity import config, data, models, options, recipes
-from sanity.cli import request as reproduce
+from sanity.cli import request
 from sanity.errors import UserError, unknown
 from sanity.registry import Registry
 
@@ -53,7 +53,7 @@ def overview() -> str:
     for title, registry in REGISTRIES.items():
         parts += ["", title, *_listed((name, registry.summary(name)) for name in registry.names())]
     parts += ["", "recipes", *_listed((name, recipes.summary(name)) for name in recipes.NAMES)]
-    parts += ["", "published tables (reproduction=NAME)", reproduce.listing()]
+    parts += ["", "published tables (reproduction=NAME)", request.listing()]
     return "\n".join(parts)
 
 
@@ -78,7 +78,7 @@ def about(name: str) -> str:
         if name in registry.names():
             return "\n".join(_page(name, _KEYS.get(title, name), registry.load(name)))
     if name in reproductions.names():
-        return reproduce.about(name)
+        return request.about(name)
     names = [
         *recipes.NAMES,
         *reproductions.names(),

@@ -37,7 +37,7 @@ class Source(ABC):
 
     @abstractmethod
     def read(self, data_dir: Path) -> tuple[Split, Split, int]:
-        """Training split, test split, number of classes. Limits are applied to the result by `sanity.data.dataset.load`."""
+        """Training split, test split, number of classes. `sanity.data.dataset.load` applies the limits."""
 
 
 def occurrences(targets: Tensor) -> Tensor:

@@ -10,10 +10,10 @@ from functools import partial
 from typing import Any
 
 from sanity import masks
+from sanity.effective_density import effective_density
 from sanity.grid.cells import DENSE, NO_CHECK, Cell
 from sanity.grid.experiment import Context, Training
 from sanity.grid.ticket_search import Found, dense_training, method_of, perturbed, search
-from sanity.liveness import effective_density
 from sanity.seeds import generator
 from sanity.store.identity import differing, identity
 from sanity.tickets import Ticket

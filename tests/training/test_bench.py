@@ -8,11 +8,11 @@ import pytest
 import torch
 from training_nets import digits, half_mask, tiny_conv, tiny_mlp
 
-from sanity import bench
-from sanity.contenders import Bench
+from sanity.bench import __main__ as bench
+from sanity.bench.loops import Bench
+from sanity.bench.plain_loop import ReferenceLoop
 from sanity.data.dataset import load as load_dataset
 from sanity.recipes import Recipe
-from sanity.reference import ReferenceLoop
 from sanity.training.loop import Job, train
 
 SMALL = ["model=lenet_300_100", "shape=1x8x8", "batch=8", "seconds=0.01", "turns=2", "device=cpu", "precision=bf16"]

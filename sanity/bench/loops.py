@@ -10,8 +10,8 @@ from pydantic import BeforeValidator, Field
 from torch import Tensor, nn
 
 from sanity import models, recipes, seeds
+from sanity.bench.plain_loop import ReferenceLoop
 from sanity.data.dataset import Dataset
-from sanity.reference import ReferenceLoop
 from sanity.training.checkpoint import Position
 from sanity.training.cuda_graph import capture
 from sanity.training.job import Job

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sanity import options
-from sanity.contenders import BARE, OURS, REFERENCE, Bench, Contender, contenders
+from sanity.bench.loops import BARE, OURS, REFERENCE, Bench, Contender, contenders
 from sanity.errors import UserError
 from sanity.training.precision import numerics, resolve, resolve_device
 

@@ -1,0 +1,124 @@
+"""`python -m sanity.scoring_cost`: what finding a mask costs, beside the passes that its formula cannot do without.
+
+Keys: model, shape (CxHxW), classes, examples, ratio, device, methods, repeats. The reference of a method is the time of
+the bare forward and backward passes of its formula, on the same data and in the same precision and process: SNIP one of
+each, GraSP two forward and backward passes and the second derivative, SynFlow a hundred of each in float64.
+"""
+
+import copy
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from rich.console import Console
+from rich.table import Table
+from torch import nn
+
+import methods
+from methods.base import Batches, Method
+from methods.scratch import full_precision
+from sanity import models
+from sanity.config import pairs
+from sanity.errors import UserError
+from sanity.masks import prunable
+from sanity.options import fill
+from sanity.seeds import generator
+from sanity.store.environment import describe
+from sanity.training.precision import resolve_device
+
+Count = Annotated[int, Field(ge=1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What is measured."""
+
+    model: str = "vgg19"
+    shape: str = "3x32x32"
+    classes: Count = 10
+    examples: Count = 100
+    ratio: Annotated[float, Field(gt=0, lt=1)] = 0.98
+    methods: str = "snip,grasp,synflow"
+    device: str = "auto"
+    repeats: Count = 3
+
+
+def bare(method: Method, net: nn.Module, batches: Batches) -> Callable[[], None]:
+    """The passes of the method's formula and nothing else."""
+    precision = torch.float64 if method.double else torch.float32
+    net = copy.deepcopy(net).to(precision).train(not method.double)
+    weights = list(prunable(net).values())
+    examples, targets = batches[0]
+    examples = (torch.ones_like(examples[:1]) if method.double else examples).to(precision)
+    second = type(method).__name__ == "GraSP"
+
+    def passes() -> None:
+        for _ in range(method.rounds):
+            output = net(examples)
+            loss = output.sum() if method.double else F.cross_entropy(output, targets)
+            grads = torch.autograd.grad(loss, weights)
+            if second:
+                again = torch.autograd.grad(F.cross_entropy(net(examples), targets), weights, create_graph=True)
+                along = torch.stack([(one * other).sum() for one, other in zip(grads, again, strict=True)]).sum()
+                torch.autograd.grad(along, weights)
+
+    return passes
+
+
+def seconds(work: Callable[[], object], device: torch.device, repeats: int) -> float:
+    """The shortest of several times of `work`, after one that warms up."""
+    times = []
+    for _ in range(repeats + 1):
+        began = time.perf_counter()
+        work()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        times.append(time.perf_counter() - began)
+    return min(times[1:])
+
+
+def measure(setting: Setting) -> Table:
+    """A row a method. Raises `UserError` for an unknown name."""
+    device = resolve_device(setting.device)
+    shape = tuple(map(int, setting.shape.split("x")))
+    source = generator(0, "cost")
+    net = models.build(setting.model, shape, setting.classes, generator=source).to(device)
+    examples = torch.randn(setting.examples, *shape, generator=source).to(device)
+    targets = torch.randint(setting.classes, (setting.examples,), generator=source).to(device)
+    batches = [(examples, targets)]
+    what = f"{setting.model} {setting.shape}, {setting.examples} examples, ratio {setting.ratio}"
+    title = f"{what}; {describe(device)}, shortest of {setting.repeats}"
+    table = Table("method", "mask, s", "bare passes, s", "times", "peak memory, MB", title=title)
+    for name in setting.methods.split(","):
+        method = methods.get(name)
+        with full_precision(device):  # as the method itself computes
+            alone = seconds(bare(method, net, batches), device, setting.repeats)
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
+        whole = seconds(lambda: method.mask(net, batches, setting.ratio), device, setting.repeats)  # noqa: B023
+        table.add_row(name, f"{whole:.2f}", f"{alone:.2f}", f"{whole / alone:.2f}", f"{peak_memory(device):.0f}")
+    return table
+
+
+def peak_memory(device: torch.device) -> float:
+    """Megabytes: of the device's allocator, or of the process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line."""
+    try:
+        Console().print(measure(fill(Setting, pairs(sys.argv[1:] if arguments is None else arguments), "")))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
