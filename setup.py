@@ -1,4 +1,4 @@
-"""Packaging of the suite: `pip install -e .`, with the extra `test` for the checks that CI runs."""
+"""Packaging of the suite: `pip install -e .`, with the extras `test` and `docs` for what CI runs."""
 
 from pathlib import Path
 
@@ -30,7 +30,12 @@ EXTRAS = {
         "scipy-stubs",
         "selenium",  # the report in a real browser, where Debian's chromium is installed
         "statsmodels",  # a second opinion on the statistics
-    ]
+    ],
+    "docs": [
+        "mkdocs",
+        "mkdocs-material",
+        "mkdocstrings[python]",  # the reference, from the docstrings
+    ],
 }
 
 setup(
@@ -39,6 +44,15 @@ setup(
     description="Sanity checks and reproductions of pruning-at-initialization claims",
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Science/Research",
+        "License :: OSI Approved :: Apache Software License",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
     python_requires=">=3.11",
     packages=find_packages(
         include=[
