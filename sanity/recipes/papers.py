@@ -1,119 +1,13 @@
-"""The papers' training settings by name, so that every hyperparameter stands in one place with its source.
+"""The papers' training settings, so that every hyperparameter stands in one place with its source.
 
-Imports no torch: `--help` lists the recipes. A number without a source is marked "ours".
+A number without a source is marked "ours".
 """
 
-import inspect
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from typing import Annotated, Any, Literal
+from dataclasses import replace
+from typing import Any
 
-from pydantic import BeforeValidator, Field
-
-from sanity import data, options
-from sanity.errors import UserError, unknown
-
-Epochs = Annotated[float, Field(ge=0)]
-
-
-def _listed(value: Any) -> Any:
-    """`80,120` as the command line gives it."""
-    return [part for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is trained.
-
-    epochs: passes over the training set; where they alone are changed, milestones and warm-up are scaled with them.
-    batch_size: examples a step.
-    optimizer: adam, adamw and adadelta keep their published coefficients.
-    lr: the learning rate before any decay, at the peak of one_cycle.
-    momentum: of sgd.
-    nesterov: of sgd.
-    weight_decay: added to the gradient (sgd, adam, adadelta) or to the step (adamw).
-    decay_norm: whether batch-norm parameters and biases are decayed too, as in every paper's code.
-    schedule: how the learning rate falls.
-    milestones: steps: the epochs after which the learning rate is multiplied by gamma; may be fractions of one.
-    gamma: steps, plateau: the factor.
-    patience: plateau: epochs without a lower training loss before the learning rate is multiplied by gamma.
-    warmup_epochs: the learning rate rises linearly from 0 over these epochs (one_cycle: reaches its peak there; 0 means
-        30 %).
-    crop_padding: zeros around the image before a random crop back to its size.
-    flip: mirror each image left to right with probability 1/2.
-    normalise: channel mean and deviation: the training set's (dataset); its mean and the mean of the images' own
-        deviations (per_image_std: the 0.2023, 0.1994, 0.2010 that much CIFAR-10 code carries); ImageNet's; or pixels /
-        255 as they are (none).
-    drop_last: whether the last batch of an epoch is left out where it is not full.
-    holdout: fraction of the training set that is set aside and never trained on; drawn anew for each seed.
-    """
-
-    epochs: Annotated[int, Field(ge=1)] = 160
-    batch_size: Annotated[int, Field(ge=1)] = 128
-    optimizer: Literal["sgd", "adam", "adamw", "adadelta"] = "sgd"
-    lr: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.1
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    nesterov: bool = False
-    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    decay_norm: bool = True
-    schedule: Literal["steps", "cosine", "one_cycle", "plateau", "constant"] = "steps"
-    milestones: Annotated[tuple[Epochs, ...], BeforeValidator(_listed)] = ()
-    gamma: Annotated[float, Field(gt=0, le=1)] = 0.1
-    patience: Annotated[int, Field(ge=1)] = 10
-    warmup_epochs: Epochs = 0.0
-    crop_padding: Annotated[int, Field(ge=0)] = 0
-    flip: bool = False
-    normalise: Literal["dataset", "per_image_std", "imagenet", "none"] = "dataset"
-    drop_last: bool = False
-    holdout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-
-    def __post_init__(self) -> None:
-        if list(self.milestones) != sorted(set(self.milestones)):
-            raise UserError(f"recipe.milestones={_text(self.milestones)}: must rise from one to the next")
-        if self.nesterov and self.optimizer == "sgd" and self.momentum == 0:
-            raise UserError("recipe.nesterov=true: needs a momentum above 0, or recipe.nesterov=false")
-        if self.warmup_epochs > self.epochs:
-            raise UserError(f"recipe.warmup_epochs={self.warmup_epochs:g}: must be at most epochs={self.epochs}")
-
-
-def _text(epochs: tuple[float, ...]) -> str:
-    return ",".join(str(int(epoch) if epoch == int(epoch) else epoch) for epoch in epochs)
-
-
-def get(name: str, model: str = "", dataset: str = "", **overrides: Any) -> Recipe:
-    """The recipe `name` as its paper trains `model` on `dataset`, with `overrides` (text or values) in place of fields.
-
-    Milestones and warm-up keep their place in the run: where only `epochs` is overridden, they are scaled with it.
-    The override `for` names the data set that the recipe is meant for, where `dataset` is a copy of it.
-    Raises `UserError` for an unknown name or field and for a value out of bounds.
-    """
-    if name not in _RECIPES:
-        raise unknown("recipe", name, _RECIPES)
-    meant = str(overrides.pop("for", dataset))
-    if meant != dataset and meant not in data.REGISTRY.names():
-        raise unknown("recipe.for", meant, data.REGISTRY.names())
-    fields = asdict(_RECIPES[name](model, meant))
-    given = options.fill(Recipe, {**fields, **overrides, "milestones": (), "warmup_epochs": 0}, "recipe")
-    scale = given.epochs / fields["epochs"]
-    fields["milestones"] = tuple(milestone * scale for milestone in fields["milestones"])
-    fields["warmup_epochs"] *= scale
-    return options.fill(Recipe, {**fields, **overrides}, "recipe")
-
-
-def about(name: str) -> str:
-    """What is said of the recipe `name`."""
-    return inspect.cleandoc(_RECIPES[name].__doc__ or "")
-
-
-def summary(name: str) -> str:
-    """One line about the recipe `name`."""
-    return about(name).splitlines()[0]
-
-
-def describe(recipe: Recipe) -> str:
-    """The recipe on one line, as keys that the command line takes."""
-    shown = {key: _text(value) if key == "milestones" else str(value) for key, value in asdict(recipe).items()}
-    return " ".join(f"recipe.{key}={value.lower()}" for key, value in shown.items())
+from sanity.recipes.recipe import Recipe
 
 
 def _images(dataset: str) -> dict[str, Any]:
@@ -266,7 +160,7 @@ def _atanov2021_random(model: str, dataset: str) -> Recipe:
     return Recipe(epochs=160, batch_size=128, milestones=(80, 120), weight_decay=5e-4, **_images(dataset))
 
 
-_RECIPES: dict[str, Callable[[str, str], Recipe]] = {
+RECIPES: dict[str, Callable[[str, str], Recipe]] = {
     "quick": _quick,
     "su2020": _su2020,
     "wang2020": _wang2020,
@@ -279,4 +173,3 @@ _RECIPES: dict[str, Callable[[str, str], Recipe]] = {
     "atanov2021_snip": _atanov2021_snip,
     "atanov2021_random": _atanov2021_random,
 }
-NAMES = tuple(_RECIPES)

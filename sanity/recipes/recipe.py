@@ -1,0 +1,80 @@
+"""A recipe: how a network is trained."""
+
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from sanity.errors import UserError
+
+Epochs = Annotated[float, Field(ge=0)]
+
+
+def _listed(value: Any) -> Any:
+    """`80,120` as the command line gives it."""
+    return [part for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained.
+
+    epochs: passes over the training set; where they alone are changed, milestones and warm-up are scaled with them.
+    batch_size: examples a step.
+    optimizer: adam, adamw and adadelta keep their published coefficients.
+    lr: the learning rate before any decay, at the peak of one_cycle.
+    momentum: of sgd.
+    nesterov: of sgd.
+    weight_decay: added to the gradient (sgd, adam, adadelta) or to the step (adamw).
+    decay_norm: whether batch-norm parameters and biases are decayed too, as in every paper's code.
+    schedule: how the learning rate falls.
+    milestones: steps: the epochs after which the learning rate is multiplied by gamma; may be fractions of one.
+    gamma: steps, plateau: the factor.
+    patience: plateau: epochs without a lower training loss before the learning rate is multiplied by gamma.
+    warmup_epochs: the learning rate rises linearly from 0 over these epochs (one_cycle: reaches its peak there; 0 means
+        30 %).
+    crop_padding: zeros around the image before a random crop back to its size.
+    flip: mirror each image left to right with probability 1/2.
+    normalise: channel mean and deviation: the training set's (dataset); its mean and the mean of the images' own
+        deviations (per_image_std: the 0.2023, 0.1994, 0.2010 that much CIFAR-10 code carries); ImageNet's; or pixels /
+        255 as they are (none).
+    drop_last: whether the last batch of an epoch is left out where it is not full.
+    holdout: fraction of the training set that is set aside and never trained on; drawn anew for each seed.
+    """
+
+    epochs: Annotated[int, Field(ge=1)] = 160
+    batch_size: Annotated[int, Field(ge=1)] = 128
+    optimizer: Literal["sgd", "adam", "adamw", "adadelta"] = "sgd"
+    lr: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.1
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    nesterov: bool = False
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    decay_norm: bool = True
+    schedule: Literal["steps", "cosine", "one_cycle", "plateau", "constant"] = "steps"
+    milestones: Annotated[tuple[Epochs, ...], BeforeValidator(_listed)] = ()
+    gamma: Annotated[float, Field(gt=0, le=1)] = 0.1
+    patience: Annotated[int, Field(ge=1)] = 10
+    warmup_epochs: Epochs = 0.0
+    crop_padding: Annotated[int, Field(ge=0)] = 0
+    flip: bool = False
+    normalise: Literal["dataset", "per_image_std", "imagenet", "none"] = "dataset"
+    drop_last: bool = False
+    holdout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+    def __post_init__(self) -> None:
+        if list(self.milestones) != sorted(set(self.milestones)):
+            raise UserError(f"recipe.milestones={_text(self.milestones)}: must rise from one to the next")
+        if self.nesterov and self.optimizer == "sgd" and self.momentum == 0:
+            raise UserError("recipe.nesterov=true: needs a momentum above 0, or recipe.nesterov=false")
+        if self.warmup_epochs > self.epochs:
+            raise UserError(f"recipe.warmup_epochs={self.warmup_epochs:g}: must be at most epochs={self.epochs}")
+
+
+def _text(epochs: tuple[float, ...]) -> str:
+    return ",".join(str(int(epoch) if epoch == int(epoch) else epoch) for epoch in epochs)
+
+
+def describe(recipe: Recipe) -> str:
+    """The recipe on one line, as keys that the command line takes."""
+    shown = {key: _text(value) if key == "milestones" else str(value) for key, value in asdict(recipe).items()}
+    return " ".join(f"recipe.{key}={value.lower()}" for key, value in shown.items())
