@@ -66,5 +66,5 @@ setup(
     },
     install_requires=REQUIRES,
     extras_require=EXTRAS,
-    entry_points={"pytest11": ["sanity_invariants = sanity.invariants_plugin"]},
+    entry_points={"pytest11": ["sanity_invariants = sanity.invariants.plugin"]},
 )

@@ -11,7 +11,7 @@ from pydantic import Field, PlainValidator
 from pydantic_core import PydanticCustomError
 from torch import Tensor, nn
 
-from methods.scratch import scratch
+from methods.scoring_copy import scoring_copy
 from sanity.allocation import Allocation, SmartRatio, check_ratio
 from sanity.errors import UserError, unknown
 from sanity.masks import Mask, Scores, Survivors, allocate, check_finite, prunable
@@ -111,7 +111,7 @@ class Method(ABC):
         Raises `UserError` naming the parameter whose score is NaN or infinite.
         """
         source = generator if generator is not None else seeded(0, "score")
-        with scratch(model, batches, self.double) as (net, prepared):
+        with scoring_copy(model, batches, self.double) as (net, prepared):
             self.prepare(net, derive(source, "prepare"))
             return self._scores(net, prepared, source)
 
@@ -122,7 +122,7 @@ class Method(ABC):
         Raises `UserError` for a ratio outside (0, 1) or one that leaves no weight.
         """
         source = generator if generator is not None else seeded(0, "score")
-        with scratch(model, batches, self.double) as (net, prepared):
+        with scoring_copy(model, batches, self.double) as (net, prepared):
             self.prepare(net, derive(source, "prepare"))
             targets = self.targets(net)
             left = Survivors(targets)
@@ -136,7 +136,7 @@ class Method(ABC):
 
     def prune(self, model: nn.Module, batches: Batches, ratio: float, generator: torch.Generator, alive: Mask) -> Mask:
         """One round by itself: scores `model` where `alive` and removes weights until `ratio` of all are gone."""
-        with scratch(model, batches, self.double) as (net, prepared):
+        with scoring_copy(model, batches, self.double) as (net, prepared):
             self.prepare(net, derive(generator, "prepare"))
             with torch.no_grad():
                 for name, parameter in self.targets(net).items():

@@ -34,11 +34,12 @@ def write(
     for name in formats:
         if name not in FORMATS:
             raise unknown("format", name, FORMATS)
-    from reports import content, statistics, writing  # pictures and tests take a second to import
+    from reports import content, statistics  # pictures and tests take a second to import
+    from reports.formats import FORMATS as WRITERS
 
     report = content.assemble(frame, statistics.summarise(frame, metric, margin, alpha), command, title)
     try:
-        return {name: writing.FORMATS[name](report, Path(directory)) for name in formats}
+        return {name: WRITERS[name](report, Path(directory)) for name in formats}
     except OSError as error:
         raise UserError(f"the report cannot be written to {directory}: {error.strerror or error}") from error
 
@@ -47,6 +48,6 @@ def show(
     frame: pd.DataFrame, file: TextIO | None = None, *, metric: str = "last", margin: float = 0.5, alpha: float = 0.05
 ) -> None:
     """Print the comparison table of a frame of records to `file` (default: stdout). Raises `UserError` as `write`."""
-    from reports import statistics, tables
+    from reports import statistics, terminal
 
-    tables.show(statistics.summarise(frame, metric, margin, alpha), file)
+    terminal.show(statistics.summarise(frame, metric, margin, alpha), file)

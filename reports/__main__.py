@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         title = options.title
         output = options.output or options.results
         if options.reproduction:
-            from sanity.cli.request import measured
+            from reproductions.catalog import measured
 
             table = measured(options.reproduction, options.dataset, frame)
             frame, title = table.attach(frame), title or table.title

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from reports.numbers import DATASETS, FOLDED, method_name
 from reports.sentences import absent, change, flaws, has_error, sentence, where
 from reports.statistics import VERDICTS, Cell, Summary
+from reports.wording import DATASETS, FOLDED, method_name
 
 
 @dataclass(frozen=True)

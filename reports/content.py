@@ -8,7 +8,11 @@ import pandas as pd
 
 from reports import figures, provenance
 from reports.answer import Answer, Value, answer
-from reports.numbers import (
+from reports.records import CONTROL
+from reports.sentences import notes, overview
+from reports.statistics import VERDICTS, Cell, PaperDelta, Summary
+from reports.terminal import legend
+from reports.wording import (
     MEANINGS,
     SYMBOLS,
     accuracy,
@@ -24,10 +28,6 @@ from reports.numbers import (
     share,
     with_half,
 )
-from reports.records import CONTROL
-from reports.sentences import notes, overview
-from reports.statistics import VERDICTS, Cell, PaperDelta, Summary
-from reports.tables import legend
 
 TITLE = "Does the ticket depend on what its method says?"
 

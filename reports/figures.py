@@ -17,8 +17,8 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from reports import plots
-from reports.numbers import method_name, percent, points, share
 from reports.statistics import Cell, Summary
+from reports.wording import method_name, percent, points, share
 
 WIDTH = 3.7  # inches: the width of a phone at which 8 pt are still read
 FEW = 2  # printed numbers of a method

@@ -10,9 +10,9 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator
 
-from reports.numbers import method_name, percent
 from reports.records import CONTROL
 from reports.statistics import Cell
+from reports.wording import method_name, percent
 
 INK = "#7f7f7e"  # stands for the page's own text colour: figures.py replaces it
 GRID_ALPHA = 0.25

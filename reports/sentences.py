@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from reports.numbers import method_name, percent, percents, points, seeds, span, with_half
 from reports.records import CONTROL
 from reports.statistics import VERDICTS, Cell, Comparison, Summary
+from reports.wording import method_name, percent, percents, points, seeds, span, with_half
 
 
 @dataclass(frozen=True)

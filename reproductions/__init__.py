@@ -27,6 +27,12 @@ def summary(name: str) -> str:
     return str(declaration(name)["title"])
 
 
+def listing() -> str:
+    """The published tables, a line each."""
+    width = max(map(len, names()))
+    return "\n".join(f"  {name:<{width}}  {summary(name)}" for name in names())
+
+
 def declaration(name: str) -> dict[str, Any]:
     """What NAME.toml says. Raises `UserError` for an unknown name."""
     if name not in names():

@@ -7,8 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from reproductions import grid
-from reproductions.grid import CELL, Panel
+from reproductions.panels import CELL, Panel, cells_of, choose, nearest
 from sanity.errors import UserError
 
 NUMBERS = [*CELL, "paper_mean", "paper_std", "paper_n", "paper_metric", "paper_unit", "paper_printed", "paper_source"]
@@ -47,7 +46,7 @@ class Reproduction:
         rows = [
             {**cell, "seed": panel["seeds"][0], "asked": len(panel["seeds"])}
             for panel in self.panels
-            for cell in grid.cells(panel)
+            for cell in cells_of(panel)
         ]
         return pd.DataFrame(rows, columns=[*CELL[:2], "recipe", *CELL[2:], "seed", "asked"])
 
@@ -62,7 +61,7 @@ class Reproduction:
             if key == "seeds":
                 panels = [{**panel, "seeds": [int(seed) for seed in _several(value)]} for panel in panels]
             elif key in ("methods", "checks", "ratio", "dataset", "model"):
-                panels = grid.choose(panels, key, _several(value))
+                panels = choose(panels, key, _several(value))
             else:
                 raise UserError(f"{key}: a table is narrowed by methods, checks, ratio, seeds, dataset or model")
             if not panels:
@@ -77,7 +76,7 @@ class Reproduction:
         Its recipes stay those for the table's own data, by the key `recipe.for`.
         Raises `UserError` where the table does not have the one, or has the other too.
         """
-        panels = grid.choose(self.panels, "dataset", [dataset])
+        panels = choose(self.panels, "dataset", [dataset])
         if any(panel["dataset"] == ours for panel in self.panels):
             raise UserError(f"dataset={dataset}:{ours}: the table has {ours} too")
         place = {"dataset": ours, "recipe.for": dataset}
@@ -120,7 +119,7 @@ class Reproduction:
     def _ratios(self, records: pd.DataFrame) -> pd.Series:
         """The table's own ratio for each record's, which may be rounded; -1 for one that it does not have."""
         known = sorted(set(self.cells()["ratio"]))
-        exact = [grid.nearest(ratio, known) for ratio in records["ratio"].astype(float)]
+        exact = [nearest(ratio, known) for ratio in records["ratio"].astype(float)]
         return pd.Series([-1.0 if ratio is None else ratio for ratio in exact], index=records.index, dtype=float)
 
     def attach(self, records: pd.DataFrame) -> pd.DataFrame:
@@ -169,7 +168,7 @@ def from_declaration(name: str, declared: Mapping[str, Any], numbers: Path) -> R
     beyond = _read(printed[outside]).assign(why=printed.loc[outside, "beyond"].tolist())
     table = Reproduction(name, *texts, panels, _read(printed[~outside]), beyond)
     known = sorted(set(table.cells()["ratio"]))
-    exact = table.numbers["ratio"].map(lambda ratio: grid.nearest(ratio, known))
+    exact = table.numbers["ratio"].map(lambda ratio: nearest(ratio, known))
     return replace(table, numbers=table.numbers.assign(ratio=exact))
 
 

@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sanity.cli.request import Request, listing, requested
+import reproductions
+from sanity.cli.request import Request, requested
 from sanity.config import RunConfig, pairs
 from sanity.errors import UserError
 from sanity.store.files import CannotWrite
@@ -164,7 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if any(word in ("-h", "--help", "help") for word in words):
             return _help([word for word in words if word not in ("-h", "--help", "help")])
         if "reproductions=list" in words:
-            print(listing())
+            print(reproductions.listing())
             return 0
         return _execute(requested(pairs(words)), words)
     except UserError as error:

@@ -21,7 +21,7 @@ from torch import nn
 
 import methods
 from methods.base import Batches, Method
-from methods.scratch import full_precision
+from methods.scoring_copy import full_precision
 from sanity import models
 from sanity.config import pairs
 from sanity.errors import UserError

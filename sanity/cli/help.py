@@ -14,7 +14,6 @@ import checks
 import methods
 import reproductions
 from sanity import config, data, models, options, recipes
-from sanity.cli import request
 from sanity.errors import UserError, unknown
 from sanity.registry import Registry
 
@@ -53,7 +52,7 @@ def overview() -> str:
     for title, registry in REGISTRIES.items():
         parts += ["", title, *_listed((name, registry.summary(name)) for name in registry.names())]
     parts += ["", "recipes", *_listed((name, recipes.summary(name)) for name in recipes.NAMES)]
-    parts += ["", "published tables (reproduction=NAME)", request.listing()]
+    parts += ["", "published tables (reproduction=NAME)", reproductions.listing()]
     return "\n".join(parts)
 
 
@@ -78,7 +77,9 @@ def about(name: str) -> str:
         if name in registry.names():
             return "\n".join(_page(name, _KEYS.get(title, name), registry.load(name)))
     if name in reproductions.names():
-        return request.about(name)
+        from reproductions.catalog import about as about_table
+
+        return about_table(name)
     names = [
         *recipes.NAMES,
         *reproductions.names(),

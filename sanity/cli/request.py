@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sanity import data
 from sanity.config import SECTIONS, RunConfig, from_mapping
-from sanity.errors import UserError, unknown
+from sanity.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,49 +66,13 @@ def requested(given: Mapping[str, Any] | RunConfig) -> Request:
     return _of_table(given)
 
 
-def measured(name: str, dataset: str | None, records: "pd.DataFrame") -> "Reproduction":
-    """The published table `name` for records that are there, its title saying how they depart from it.
-
-    dataset: as for a run, where the records are of another data set than the table's.
-    Raises `UserError` for an unknown table or data set, and where no record is of a data set of the table.
-    """
-    import reproductions
-
-    table, departures = _on_data(reproductions.load(name), dataset)
-    own, theirs = {panel["dataset"] for panel in table.panels}, set(records["dataset"])
-    if theirs and not own & theirs:
-        which = f"the records are of {', '.join(sorted(theirs))}, the table of {', '.join(sorted(own))}"
-        raise UserError(f"reproduction={name}: {which}; --dataset {min(own)}:{min(theirs)} sets one for the other")
-    return table.as_measured(records, departures)
-
-
-def listing() -> str:
-    """The published tables, a line each."""
-    import reproductions
-
-    width = max(map(len, reproductions.names()))
-    return "\n".join(f"  {name:<{width}}  {reproductions.summary(name)}" for name in reproductions.names())
-
-
-def about(name: str) -> str:
-    """A published table in words: what it is, what it runs, how many numbers it has. Raises `UserError` as `load`."""
-    import reproductions
-
-    table = reproductions.load(name)
-    panels = [f"  {panel['model']} on {panel['dataset']}, {len(panel['seeds'])} seeds" for panel in table.panels]
-    counts = f"{len(table.cells())} cells, {len(table.numbers)} with a printed number; {len(table.beyond)} printed " + (
-        "numbers of what the suite does not have"
-    )
-    parts = [f"{name}: {table.title}", table.paper, table.description, counts, *dict.fromkeys(panels)]
-    return "\n".join([*parts[:2], "", parts[2], "", *parts[3:]])
-
-
 def _of_table(given: Mapping[str, Any]) -> Request:
-    import reproductions
+    from reproductions import load
+    from reproductions.catalog import on_data
 
     name = str(given["reproduction"])
     from_mapping(given)  # an unknown key or a bad value, before the table is looked at
-    whole, departures = _on_data(reproductions.load(name), given.get("dataset"))
+    whole, departures = on_data(load(name), given.get("dataset"))
     part = whole.narrow(**{key: given[key] for key in CHOICES if key in given})
     if "dataset" in given:
         part = part.narrow(dataset=str(given["dataset"]).rpartition(":")[2])
@@ -129,28 +92,12 @@ def _of_table(given: Mapping[str, Any]) -> Request:
 
 def _told_apart(part: "Reproduction") -> None:
     """Raises `UserError` where settings made cells of two panels the same."""
-    from reproductions.grid import CELL
+    from reproductions.panels import CELL
 
     cells = part.cells()
     twice = cells.loc[cells.duplicated(CELL), "method"]
     if len(twice):
         raise UserError(f"{twice.iloc[0]}: these settings make two of the table's tickets the same; leave one out")
-
-
-def _on_data(table: "Reproduction", given: Any) -> "tuple[Reproduction, list[str]]":
-    """The table on the data set `given`: one of its own, or one that stands for it (OURS, or TABLE'S:OURS)."""
-    own = sorted({panel["dataset"] for panel in table.panels})
-    theirs, colon, ours = str(given).rpartition(":")
-    if given is None or (not colon and ours in own):
-        return table, []
-    if ours not in data.REGISTRY.names():
-        raise unknown("data set", ours, {*own, *data.REGISTRY.names()})
-    if not colon and len(own) > 1:
-        raise UserError(
-            f"dataset={ours}: the table has {', '.join(own)}; say which it stands for: dataset={own[0]}:{ours}"
-        )
-    theirs = theirs or own[0]
-    return table.on(theirs, ours), [f"data set {ours} for {theirs}"]
 
 
 def _checked(part: "Reproduction", given: Any) -> "tuple[Reproduction, list[str]]":

@@ -13,16 +13,16 @@ from methods.base import Method
 from sanity.invariants import nets
 from sanity.seeds import generator
 
-elsewhere = pytest.importorskip("sanity.invariants.elsewhere", exc_type=ImportError)  # torch's own parts may move
+meta_device = pytest.importorskip("sanity.invariants.meta_device", exc_type=ImportError)  # torch's own parts may move
 
 
 @contextmanager
 def apart() -> Iterator[None]:
     """Fails where tensors of two devices meet; skips what cannot be told without values or without a real device."""
     try:
-        with elsewhere.elsewhere():
+        with meta_device.on_meta_device():
             yield
-    except elsewhere.Mixed as mixed:
+    except meta_device.Mixed as mixed:
         pytest.fail(f"mixes the data's device with the CPU: {mixed}")
     except Exception as other:
         pytest.skip(f"cannot be told without a real device: {type(other).__name__}: {other}")
@@ -32,11 +32,11 @@ def apart() -> Iterator[None]:
 def test_scores_are_made_on_the_networks_device(preset: Method, name: str) -> None:
     model, batches = nets.net(name, double=preset.double), nets.batches(double=preset.double)
     with apart():
-        model.to(elsewhere.DEVICE)
-        there = [(images.to(elsewhere.DEVICE), targets.to(elsewhere.DEVICE)) for images, targets in batches]
+        model.to(meta_device.DEVICE)
+        there = [(images.to(meta_device.DEVICE), targets.to(meta_device.DEVICE)) for images, targets in batches]
         preset.prepare(model, generator(0, "prepare"))
         scores = preset.saliency(model, there, generator(0))
-    left = [key for key, score in scores.items() if score.device != elsewhere.DEVICE]
+    left = [key for key, score in scores.items() if score.device != meta_device.DEVICE]
     assert not left, f"the scores of {left} are on the CPU, while the network is not"
 
 
@@ -62,6 +62,6 @@ def test_a_gpu_gives_the_scores_and_the_mask_of_the_cpu(preset: Method, name: st
 def test_what_the_search_sees_stays_on_the_datas_device(check: Check) -> None:
     data = nets.dataset()
     with apart():
-        seen = check.corrupt(elsewhere.dataset(data), generator(0))
+        seen = check.corrupt(meta_device.dataset(data), generator(0))
     places = (seen.examples.device, seen.targets.device)
-    assert places == (elsewhere.DEVICE, elsewhere.DEVICE), "corrupt moved the data to the CPU"
+    assert places == (meta_device.DEVICE, meta_device.DEVICE), "corrupt moved the data to the CPU"

@@ -11,7 +11,7 @@ import pytest
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-PLUGIN = "sanity.invariants_plugin"
+PLUGIN = "sanity.invariants.plugin"
 METHODS = {
     "Mutating": ("are_left_as_they_were", "score changed the model: ['value of"),
     "Unsettling": ("are_left_as_they_were", "score changed the model: ['mode of"),
@@ -95,5 +95,5 @@ def test_what_is_broken_fails_with_a_reason(failures: list[tuple[str, str]], nam
 
 def test_the_plugin_is_loaded_without_torch() -> None:
     """Every pytest of everybody who installs the suite loads it."""
-    code = "import sys, sanity.invariants_plugin; sys.exit('torch' in sys.modules)"
+    code = "import sys, sanity.invariants.plugin; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from reports.content import assemble
-from reports.numbers import percents
 from reports.statistics import summarise
+from reports.wording import percents
 
 
 def test_ratios_without_any_run_are_folded_into_one_line_of_the_answer(make_record: Callable[..., dict]) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from reports.numbers import method_name
 from reports.sentences import notes, overview, phrase, sentence
 from reports.statistics import Cell, Comparison, Mean, Summary
+from reports.wording import method_name
 
 
 def summary_of(verdict: str, mean: float = -0.1, half: float = 0.2, n: int = 5, check: str = "layerwise_rearrange",

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reports.numbers import inside_text
 from reports.statistics import Cell, Comparison, PaperDelta, Summary, summarise
+from reports.wording import inside_text
 from sanity.errors import UserError
 
 Record = Callable[..., dict]

@@ -16,8 +16,8 @@ import pytest
 import reports
 from reports import figures, plots
 from reports.__main__ import main
+from reports.formats import save
 from reports.statistics import summarise
-from reports.writing import save
 from sanity.errors import UserError
 
 

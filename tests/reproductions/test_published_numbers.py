@@ -9,7 +9,7 @@ import pytest
 import reproductions
 from methods.base import Method
 from reproductions import table
-from reproductions.grid import CELL
+from reproductions.panels import CELL
 from sanity import models, options, recipes
 from sanity.config import from_mapping
 from sanity.data import REGISTRY as DATASETS

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import reproductions
-from reproductions.grid import nearest
+from reproductions.panels import nearest
 from sanity.errors import UserError
 
 

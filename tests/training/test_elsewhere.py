@@ -10,7 +10,7 @@ from torch import nn
 from torch._subclasses.fake_tensor import DataDependentOutputException
 from training_nets import digits, half_mask, tiny_conv, tiny_mlp
 
-from sanity.invariants.elsewhere import DEVICE, Mixed, elsewhere
+from sanity.invariants.meta_device import DEVICE, Mixed, on_meta_device
 from sanity.recipes import Recipe
 from sanity.training import stacked_model
 from sanity.training.checkpoint import Position
@@ -47,7 +47,7 @@ def lane_elsewhere(build: Any, tickets: int, density: float, monkeypatch: pytest
     masks = [half_mask(model, seed, density) for seed, model in enumerate(models)]
     stacked, splits = stack(models, masks), digits()
     monkeypatch.setattr(stacked_model, "stack", lambda *_: stacked)
-    with elsewhere():
+    with on_meta_device():
         jobs = [Job(model.to(DEVICE), mask, seed) for seed, (model, mask) in enumerate(zip(models, masks, strict=True))]
         train, test = (split.to(DEVICE) for split in splits)
         yield Lane(jobs, Setting(train, test, RECIPE, DEVICE, "fp32"), [""] * tickets, [Position()] * tickets)

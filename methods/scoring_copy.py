@@ -39,7 +39,7 @@ def full_precision(device: torch.device) -> Iterator[None]:
 
 
 @contextmanager
-def scratch(
+def scoring_copy(
     model: nn.Module, batches: Sequence[tuple[Tensor, Tensor]], double: bool
 ) -> Iterator[tuple[nn.Module, list[tuple[Tensor, Tensor]]]]:
     """A copy of `model` and `batches` in float32, or in float64 where `double` or the model is; evaluation mode.

@@ -7,7 +7,9 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
-from reports.numbers import (
+from reports.sentences import notes, overview
+from reports.statistics import Cell, Mean, Summary
+from reports.wording import (
     SYMBOLS,
     accuracy,
     inside_text,
@@ -19,8 +21,6 @@ from reports.numbers import (
     seeds,
     with_half,
 )
-from reports.sentences import notes, overview
-from reports.statistics import Cell, Mean, Summary
 
 STYLES = {"identical": "cyan", "equivalent": "green", "different": "magenta", "undecided": "yellow", "missing": "dim"}
 WIDTH = 100

@@ -38,7 +38,7 @@ def check_labels(panel: Panel, entry: str) -> list[str]:
     return [CheckSpec(tuple(chosen)).label for chosen in product(*choices)]
 
 
-def cells(panel: Panel) -> list[dict[str, Any]]:
+def cells_of(panel: Panel) -> list[dict[str, Any]]:
     """Every cell of a panel but for the seeds, in the order of the grid; the control is always among the checks."""
     checks = [label for entry in panel["checks"] if entry != CONTROL for label in check_labels(panel, entry)]
     where = {name: panel[name] for name in ("dataset", "model", "recipe")}

@@ -35,7 +35,7 @@ class _Generators(TorchFunctionMode):
 
 
 @contextmanager
-def elsewhere() -> Iterator[None]:
+def on_meta_device() -> Iterator[None]:
     """What is computed inside is computed as to shape, type and device alone; real data are to be made outside."""
     apply = nn.Module._apply
     try:

@@ -10,8 +10,8 @@ from markupsafe import Markup
 
 from reports import figures
 from reports.content import Content, Table
-from reports.numbers import SYMBOLS
 from reports.statistics import Cell
+from reports.wording import SYMBOLS
 from sanity.store.files import write_atomically
 
 FIGURES = "figures"  # the folder beside report.md that holds its pictures
