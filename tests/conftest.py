@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_runs import TINY, Start
+
+from tests.small_runs import TINY, Start
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the processes that tests start
 torch.set_num_threads(1)

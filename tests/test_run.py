@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from PIL import Image
-from small_runs import TINY, Start, records
 
 from sanity.run import main, run
+from tests.small_runs import TINY, Start, records
 
 
 @pytest.mark.parametrize(

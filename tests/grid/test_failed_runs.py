@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_runs import Start, records
 
 from sanity.store import tensor_files
 from sanity.store.records import load_records
+from tests.small_runs import Start, records
 
 
 def test_a_method_that_breaks_is_shown_and_the_grid_goes_on(

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from training_nets import digits, equal, half_mask, tiny_conv, tiny_mlp
 
 from sanity.recipes import Recipe
 from sanity.training import cpu_threads
 from sanity.training.executor import draws
 from sanity.training.loop import Interrupted, Job, Trained, train
 from sanity.training.trainer import Lane
+from tests.training.nets import digits, equal, half_mask, tiny_conv, tiny_mlp
 
 RECIPE = Recipe(epochs=2, batch_size=16)
 

@@ -5,12 +5,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
-from training_nets import digits
 
 from sanity.data.dataset import Dataset
 from sanity.errors import UserError
 from sanity.recipes import Recipe
 from sanity.training.batches import BatchBuilder, draw_epoch, normalisation, stack_orders, train_indices
+from tests.training.nets import digits
 
 
 def photos(count: int = 7, height: int = 6, width: int = 5) -> Dataset:

@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import nn
 from torch._subclasses.fake_tensor import DataDependentOutputException
-from training_nets import digits, half_mask, tiny_conv, tiny_mlp
 
 from sanity.invariants.meta_device import DEVICE, Mixed, on_meta_device
 from sanity.recipes import Recipe
@@ -18,6 +17,7 @@ from sanity.training.job import Job
 from sanity.training.optimizer import make_optimizer
 from sanity.training.stacked_linear import stack
 from sanity.training.trainer import Lane, Setting
+from tests.training.nets import digits, half_mask, tiny_conv, tiny_mlp
 
 RECIPE = Recipe(batch_size=16, schedule="cosine", crop_padding=1, flip=True, weight_decay=1e-3)
 NETS = [(tiny_conv, 1, 0.5), (tiny_mlp, 1, 0.5), (tiny_mlp, 3, 0.5), (tiny_mlp, 3, 0.1)]

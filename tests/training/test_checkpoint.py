@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from training_nets import DEVICES, digits, equal, half_mask, tiny_conv, tiny_mlp
 
 from sanity.recipes import Recipe
 from sanity.store import tensor_files
 from sanity.training.loop import Interrupted, Job, Trained, train
+from tests.training.nets import DEVICES, digits, equal, half_mask, tiny_conv, tiny_mlp
 
 STEPS = 7  # of an epoch: 101 examples in batches of 16
 
@@ -100,7 +100,7 @@ KILLED = """
 import sys, torch
 sys.path.insert(0, {tests!r})
 from pathlib import Path
-from test_resume import fit, job_in, recipe
+from tests.training.test_checkpoint import fit, job_in, recipe
 torch.set_num_threads(1)
 tell = lambda job, row: print(row["epoch"], flush=True)
 fit(job_in(Path({folder!r})), recipe(epochs=40), checkpoint_minutes=1e-9, progress=tell)
@@ -118,7 +118,7 @@ def _one_thread() -> Iterator[None]:
 @pytest.mark.usefixtures("_one_thread")
 def test_killed_at_any_moment_it_ends_as_if_never(tmp_path: Path) -> None:
     whole = fit(job_in(None), recipe(epochs=40))
-    code = KILLED.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
+    code = KILLED.format(tests=str(Path(__file__).parents[2]), folder=str(tmp_path))
     reached = 0
     for delay in (0.003, 0.013, 0.031):  # well within an epoch of 7 steps and as many checkpoints
         with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:

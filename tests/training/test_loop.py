@@ -8,7 +8,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from training_nets import DEVICES, digits, equal, half_mask, tiny_conv, tiny_mlp
 
 from sanity.data.dataset import Dataset
 from sanity.errors import UserError
@@ -16,6 +15,7 @@ from sanity.recipes import Recipe
 from sanity.training.batches import draw_epoch
 from sanity.training.loop import Job, Trained, train
 from sanity.training.lr_schedule import rate
+from tests.training.nets import DEVICES, digits, equal, half_mask, tiny_conv, tiny_mlp
 
 OPTIMIZERS: dict[str, dict[str, Any]] = {
     "sgd": {"lr": 0.1, "momentum": 0.9, "weight_decay": 5e-3},

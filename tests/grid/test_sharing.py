@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from small_runs import Start, records
 
 from sanity.config import from_mapping
 from sanity.grid.plan import plan
 from sanity.run import _run, prepare, run
 from sanity.store.records import load_records
+from tests.small_runs import Start, records
 
 KEYS = {
     "model": "lenet_300_100", "recipe.epochs": 3, "dataset.limit": 200, "dataset.test_limit": 100, "seeds": 0,

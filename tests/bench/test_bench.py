@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from training_nets import digits, half_mask, tiny_conv, tiny_mlp
 
 from sanity.bench import __main__ as bench
 from sanity.bench.loops import Bench
@@ -14,6 +13,7 @@ from sanity.bench.plain_loop import ReferenceLoop
 from sanity.data.dataset import load as load_dataset
 from sanity.recipes import Recipe
 from sanity.training.loop import Job, train
+from tests.training.nets import digits, half_mask, tiny_conv, tiny_mlp
 
 SMALL = ["model=lenet_300_100", "shape=1x8x8", "batch=8", "seconds=0.01", "turns=2", "device=cpu", "precision=bf16"]
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 from torch import nn
-from training_nets import tiny_conv, tiny_mlp
 
 from sanity.training.stacked_linear import StackedLinear, can_stack, stack
+from tests.training.nets import tiny_conv, tiny_mlp
 
 
 @pytest.mark.parametrize("sparse", [False, True])

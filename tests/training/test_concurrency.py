@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from training_nets import NO_GPU, digits, equal, half_mask, tiny_conv, tiny_mlp
 
 from sanity.recipes import Recipe
 from sanity.training import concurrency
@@ -15,6 +14,7 @@ from sanity.training.checkpoint import Position
 from sanity.training.loop import Interrupted, Job, Trained, train
 from sanity.training.precision import numerics
 from sanity.training.trainer import Lane, Setting
+from tests.training.nets import NO_GPU, digits, equal, half_mask, tiny_conv, tiny_mlp
 
 RECIPE = Recipe(epochs=2, batch_size=16, weight_decay=1e-3)
 
