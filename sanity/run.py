@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sanity.grid.cells import Cell
-    from sanity.grid.experiment import Context
+    from sanity.grid.experiment import Experiment
 
 MISTAKE, FAILED, INTERRUPTED = 2, 1, 130
 _SORTED = 3
@@ -55,12 +55,12 @@ def _run_grid(config: RunConfig, together: Sequence[RunConfig], stop: Callable[[
     from sanity.grid.progress import reporter
     from sanity.grid.runner import Runner
 
-    context, cells = prepare(config, together)
-    with context.store.locked(), reporter(plan(cells, context).epochs, config.log) as reports_to:
-        return pd.DataFrame(Runner(context, reports_to, stop).run(cells))
+    experiment, cells = prepare(config, together)
+    with experiment.store.locked(), reporter(plan(cells, experiment).epochs, config.log) as reports_to:
+        return pd.DataFrame(Runner(experiment, reports_to, stop).run(cells))
 
 
-def prepare(config: RunConfig, together: Sequence[RunConfig] = ()) -> "tuple[Context, list[Cell]]":
+def prepare(config: RunConfig, together: Sequence[RunConfig] = ()) -> "tuple[Experiment, list[Cell]]":
     """Everything that can be wrong with a configuration is found here, before anything is trained.
 
     together: the runs of one request, so that a dense network which several of them start from is trained once.
@@ -68,7 +68,7 @@ def prepare(config: RunConfig, together: Sequence[RunConfig] = ()) -> "tuple[Con
     from sanity import recipes
     from sanity.data.dataset import load as load_dataset
     from sanity.grid.cells import DENSE, cells
-    from sanity.grid.experiment import Context
+    from sanity.grid.experiment import Experiment
     from sanity.grid.ticket_search import perturbed, snapshots
     from sanity.store.records import Store
     from sanity.training.batches import normalisation
@@ -83,7 +83,7 @@ def prepare(config: RunConfig, together: Sequence[RunConfig] = ()) -> "tuple[Con
     sharing = [one for one in together if _networks(one) == _networks(config)]
     specs = {(cell.method, cell.check): cell for one in [config, *sharing] for cell in cells(one)}
     methods = [perturbed(cell, recipe) for cell in specs.values() if cell.method.name != DENSE]
-    context = Context(
+    experiment = Experiment(
         config=config,
         train=train.to(device),
         test=test.to(device),
@@ -93,9 +93,9 @@ def prepare(config: RunConfig, together: Sequence[RunConfig] = ()) -> "tuple[Con
         precision=resolve(config.precision, device),
         snapshots=snapshots(methods),
     )
-    _rehearse(context, asked)
-    side_by_side, ahead = _side_by_side(context)
-    return replace(context, side_by_side=side_by_side, ahead=ahead), asked
+    _rehearse(experiment, asked)
+    side_by_side, ahead = _side_by_side(experiment)
+    return replace(experiment, side_by_side=side_by_side, ahead=ahead), asked
 
 
 def _networks(config: RunConfig) -> tuple[str, ...]:
@@ -103,25 +103,25 @@ def _networks(config: RunConfig) -> tuple[str, ...]:
     return config.dataset, config.model, config.recipe, config.overrides()
 
 
-def _side_by_side(context: "Context") -> tuple[int, int]:
+def _side_by_side(experiment: "Experiment") -> tuple[int, int]:
     """How many trainings are worth starting at once: all that a GPU may take, or a stack of small networks, or one, for
     each thread that would be idle otherwise. And how many are worth having ready: more where stacks are to be alike."""
     from sanity.training.concurrency import stack_size, stacks
     from sanity.training.cpu_threads import to_spare
 
-    net, stack = context.initial(context.config.seeds[0]), stack_size(context.device)
-    stacked = stacks(net, context.recipe, context.config.deterministic)
-    asked = context.config.runs_per_device
-    if context.device.type == "cuda":
+    net, stack = experiment.initial(experiment.config.seeds[0]), stack_size(experiment.device)
+    stacked = stacks(net, experiment.recipe, experiment.config.deterministic)
+    asked = experiment.config.runs_per_device
+    if experiment.device.type == "cuda":
         count = 4 * stack
     else:
         stack = stack if stacked else 1
-        examples = stack * context.recipe.batch_size
-        count = stack * (to_spare(net, context.train.input_shape, examples) if asked == "auto" else asked)
+        examples = stack * experiment.recipe.batch_size
+        count = stack * (to_spare(net, experiment.train.input_shape, examples) if asked == "auto" else asked)
     return count, count * (_SORTED if stacked else 1)
 
 
-def _rehearse(context: "Context", cells: "Sequence[Cell]") -> None:
+def _rehearse(experiment: "Experiment", cells: "Sequence[Cell]") -> None:
     """Builds what the first seed needs, so that a mistake shows before a grid has run for hours."""
     from sanity.grid.cells import DENSE
     from sanity.grid.scoring_batches import scoring_batches
@@ -130,13 +130,13 @@ def _rehearse(context: "Context", cells: "Sequence[Cell]") -> None:
     from sanity.seeds import generator
     from sanity.training.loop import check_batches
 
-    net = context.initial(cells[0].seed)
-    check_batches(net, context.train, context.recipe)
-    searches = {(perturbed(cell, context.recipe), cell.ratio): cell for cell in cells if cell.method.name != DENSE}
+    net = experiment.initial(cells[0].seed)
+    check_batches(net, experiment.train, experiment.recipe)
+    searches = {(perturbed(cell, experiment.recipe), cell.ratio): cell for cell in cells if cell.method.name != DENSE}
     for (method, _), cell in searches.items():
-        check_against(method, cell.method.label, context.recipe)
+        check_against(method, cell.method.label, experiment.recipe)
         check_feasible(method.targets(net), cell.ratio, method.rule())
-        scoring_batches(method, context.train, context.running, generator(cell.seed, "batches"))
+        scoring_batches(method, experiment.train, experiment.running, generator(cell.seed, "batches"))
 
 
 @contextmanager
@@ -194,10 +194,10 @@ def _execute(request: Request, words: Sequence[str]) -> int:
 
         networks: frozenset[str] = frozenset()
         for config in request.configs:
-            context, cells = prepare(config, request.configs)
-            made = plan(cells, context, networks)
+            experiment, cells = prepare(config, request.configs)
+            made = plan(cells, experiment, networks)
             networks |= made.networks
-            print(text(cells, made, context))
+            print(text(cells, made, experiment))
         return 0
     if request.configs[0].report_dir:
         _writable("report_dir", Path(request.configs[0].report_dir))

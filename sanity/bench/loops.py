@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from sanity import models, recipes, seeds
 from sanity.bench.plain_loop import ReferenceLoop
 from sanity.data.dataset import Dataset
-from sanity.training.checkpoint import Position
+from sanity.training.checkpoint import Checkpoint
 from sanity.training.cuda_graph import capture
-from sanity.training.job import Job
+from sanity.training.job import TrainingSpec
 from sanity.training.precision import numerics
 from sanity.training.stacked_linear import can_stack
-from sanity.training.trainer import Lane, Setting
+from sanity.training.trainer import Setting, Trainer
 
 REFERENCE, OURS, BARE = "reference loop", "ours", "bare step"
 
@@ -58,7 +58,7 @@ class Contender:
     precision: str = "fp32"
 
 
-class BareLane(Lane):
+class BareTrainer(Trainer):
     """Forward, backward and optimizer on one batch that stays: the floor of what a step can cost.
 
     What an epoch's beginning costs, its order above all, is in it too.
@@ -72,8 +72,8 @@ class BareLane(Lane):
         images, targets = self.batch
         losses = F.cross_entropy(self._forward(images), targets, reduction="none").view(len(self.jobs), -1)
         losses.mean(1).sum().backward()
-        self.ensemble.optimizer.step()
-        self.ensemble.optimizer.zero_grad(set_to_none=True)
+        self.stacked_model.optimizer.step()
+        self.stacked_model.optimizer.zero_grad(set_to_none=True)
 
 
 def contenders(bench: Bench, device: torch.device, precision: str) -> Iterator[Contender]:
@@ -89,10 +89,10 @@ def contenders(bench: Bench, device: torch.device, precision: str) -> Iterator[C
     for kind in dict.fromkeys(("fp32", precision)):
         setting = Setting(data, data, recipe, device, kind)
         for tickets in dict.fromkeys((1, bench.tickets)):
-            for name, lane_type in ((OURS, Lane), (BARE, BareLane)):
+            for name, trainer_type in ((OURS, Trainer), (BARE, BareTrainer)):
                 with numerics(device, kind, deterministic=False):
-                    lanes = _lanes(jobs[:tickets], setting, lane_type)
-                yield Contender(name, _in_turn(lanes), tickets, kind)
+                    trainers = _trainers(jobs[:tickets], setting, trainer_type)
+                yield Contender(name, _in_turn(trainers), tickets, kind)
 
 
 def _random_images(bench: Bench) -> Dataset:
@@ -103,7 +103,7 @@ def _random_images(bench: Bench) -> Dataset:
     return Dataset(images, targets, bench.classes, (0.5,) * channels, (0.29,) * channels, "random")
 
 
-def _job(bench: Bench, seed: int) -> Job:
+def _job(bench: Bench, seed: int) -> TrainingSpec:
     generator = seeds.generator(seed, "bench")
     model = models.build(bench.model, bench.shape, bench.classes, generator=generator)
     layers = {name: module for name, module in model.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)}
@@ -111,30 +111,30 @@ def _job(bench: Bench, seed: int) -> Job:
         f"{name}.weight": torch.rand(layer.weight.shape, generator=generator) < bench.density
         for name, layer in layers.items()
     }
-    return Job(model, mask if bench.density < 1 else None, seed)
+    return TrainingSpec(model, mask if bench.density < 1 else None, seed)
 
 
-def _lanes(jobs: Sequence[Job], setting: Setting, lane_type: type[Lane]) -> list[Lane]:
-    """One stack where the network allows it, else a lane each; on a GPU with captured steps."""
+def _trainers(jobs: Sequence[TrainingSpec], setting: Setting, trainer_type: type[Trainer]) -> list[Trainer]:
+    """One stack where the network allows it, else a trainer each; on a GPU with captured steps."""
     groups = [jobs] if can_stack(jobs[0].model) else [[job] for job in jobs]
-    lanes = [lane_type(group, setting, [""] * len(group), [Position()] * len(group)) for group in groups]
-    for lane in lanes:
+    trainers = [trainer_type(group, setting, [""] * len(group), [Checkpoint()] * len(group)) for group in groups]
+    for trainer in trainers:
         if setting.device.type == "cuda":
-            capture(lane)
-        with lane.current():
-            lane.begin_epoch()
-    return lanes
+            capture(trainer)
+        with trainer.current():
+            trainer.begin_epoch()
+    return trainers
 
 
-def _in_turn(lanes: Sequence[Lane]) -> Callable[[], None]:
-    """A step of each lane, epoch after epoch."""
+def _in_turn(trainers: Sequence[Trainer]) -> Callable[[], None]:
+    """A step of each trainer, epoch after epoch."""
 
     def step() -> None:
-        for lane in lanes:
-            with lane.current():
-                if lane.step == lane.steps:
-                    lane.step = 0
-                    lane.begin_epoch()
-                lane.take_step()
+        for trainer in trainers:
+            with trainer.current():
+                if trainer.step == trainer.steps:
+                    trainer.step = 0
+                    trainer.begin_epoch()
+                trainer.take_step()
 
     return step

@@ -21,7 +21,7 @@ from sanity.store.identity import differing, identity
 from sanity.store.records import Store
 from sanity.store.tensor_files import is_whole
 from sanity.tickets import Ticket
-from sanity.training.job import Job
+from sanity.training.job import TrainingSpec
 from sanity.training.stacked_linear import is_sparse
 
 State = dict[str, Tensor]
@@ -51,7 +51,7 @@ class Training:
 
 
 @dataclass(frozen=True, eq=False)
-class Context:
+class Experiment:
     """What all cells of a run share.
 
     snapshots: the epochs of dense training that some method scores or rewinds to, of this run or of another of the same
@@ -112,7 +112,7 @@ class Context:
 
     @cached_property
     def _corrupted(self) -> Callable[[CheckSpec, int], Dataset]:
-        """The checks of a grid take turns, so that those of a seed are kept; not beyond the context."""
+        """The checks of a grid take turns, so that those of a seed are kept; not beyond the experiment."""
         return lru_cache(maxsize=_KEPT)(lambda check, seed: check.build().corrupt(self.train, generator(seed, "check")))
 
     def state(self, seed: int) -> State:
@@ -173,10 +173,10 @@ class Context:
         kept = [] if record["status"] == "diverged" else [f"epoch_{k}" for k in training.snapshots]
         return all(is_whole(folder / f"{name}.safetensors") for name in ["mask", "weights", *kept])
 
-    def job(self, training: Training) -> Job:
+    def job(self, training: Training) -> TrainingSpec:
         """What the training loop needs to know."""
         ticket = training.ticket()
-        return Job(
+        return TrainingSpec(
             model=self.loaded(ticket.start()),
             mask=None if all(layer.all() for layer in ticket.mask.values()) else ticket.mask,
             seed=training.cell.seed,

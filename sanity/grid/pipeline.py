@@ -12,7 +12,7 @@ from typing import Any
 from sanity import masks
 from sanity.effective_density import effective_density
 from sanity.grid.cells import DENSE, NO_CHECK, Cell
-from sanity.grid.experiment import Context, Training
+from sanity.grid.experiment import Experiment, Training
 from sanity.grid.ticket_search import Found, dense_training, method_of, perturbed, search
 from sanity.seeds import generator
 from sanity.store.identity import differing, identity
@@ -21,40 +21,40 @@ from sanity.tickets import Ticket
 Steps = Generator[Training, None, dict[str, Any]]
 
 
-def cell_key(cell: Cell, context: Context) -> str:
+def cell_key(cell: Cell, experiment: Experiment) -> str:
     """The name of a cell's record: a hash of all that determines it, known before anything is computed."""
     return identity(
         {
-            **context.setting,
-            "test": context.test.digest,
-            "recipe": differing(context.recipe),
-            "precision": context.precision,
+            **experiment.setting,
+            "test": experiment.test.digest,
+            "recipe": differing(experiment.recipe),
+            "precision": experiment.precision,
             **asdict(cell),
-            "options": {} if cell.method.name == DENSE else differing(method_of(cell, context.recipe)),
-            "code": [cell.method.fingerprint(), cell.check.fingerprint(), *filter(None, [context.setting["code"]])],
-            "device": context.device.type,
-            "deterministic": context.config.deterministic,
+            "options": {} if cell.method.name == DENSE else differing(method_of(cell, experiment.recipe)),
+            "code": [cell.method.fingerprint(), cell.check.fingerprint(), *filter(None, [experiment.setting["code"]])],
+            "device": experiment.device.type,
+            "deterministic": experiment.config.deterministic,
         }
     )
 
 
-def steps(cell: Cell, context: Context) -> Steps:
+def steps(cell: Cell, experiment: Experiment) -> Steps:
     """All of one cell. Yields the trainings that it needs; returns its record but for what the training says.
 
     Tickets are measured before the training is asked for and then dropped, so that cells that wait hold no weights.
     """
     if cell.method.name == DENSE:
-        training = dense_training(cell, context)
-        record = {**named(cell, context), **_measured(context, cell, training.ticket()), "training": training.key}
+        training = dense_training(cell, experiment)
+        record = {**named(cell, experiment), **_measured(experiment, cell, training.ticket()), "training": training.key}
     else:
-        method = method_of(cell, context.recipe)
-        found = yield from search(cell, perturbed(cell, context.recipe), context)
+        method = method_of(cell, experiment.recipe)
+        found = yield from search(cell, perturbed(cell, experiment.recipe), experiment)
         make = partial(_perturbed, cell, found)
         ticket = make()
-        training = context.training(cell, ticket, make)
-        record = {**named(cell, context), **_measured(context, cell, ticket)}
+        training = experiment.training(cell, ticket, make)
+        record = {**named(cell, experiment), **_measured(experiment, cell, ticket)}
         if not cell.check.is_control:
-            control = yield from search(replace(cell, check=NO_CHECK), method, context)
+            control = yield from search(replace(cell, check=NO_CHECK), method, experiment)
             record |= _compared(ticket, control.ticket(), record["ticket"])
         record |= {"search_s": found.seconds, "training": training.key}
         del ticket
@@ -66,9 +66,9 @@ def _perturbed(cell: Cell, found: Found) -> Ticket:
     return cell.check.build().perturb(found.ticket(), generator(cell.seed, "check"))
 
 
-def named(cell: Cell, context: Context) -> dict[str, Any]:
+def named(cell: Cell, experiment: Experiment) -> dict[str, Any]:
     """Where in the tables the cell belongs."""
-    config = context.config
+    config = experiment.config
     return {
         "dataset": config.dataset,
         "model": config.model,
@@ -78,21 +78,23 @@ def named(cell: Cell, context: Context) -> dict[str, Any]:
         "check": cell.check.label,
         "ratio": cell.ratio,
         "seed": cell.seed,
-        "classes": context.train.classes,
-        "train_examples": len(context.train),
-        "test_examples": len(context.test),
+        "classes": experiment.train.classes,
+        "train_examples": len(experiment.train),
+        "test_examples": len(experiment.test),
     }
 
 
-def _measured(context: Context, cell: Cell, ticket: Ticket) -> dict[str, Any]:
+def _measured(experiment: Experiment, cell: Cell, ticket: Ticket) -> dict[str, Any]:
     """What can be said of a ticket before it is trained."""
     mask, kept, size = ticket.mask, masks.kept(ticket.mask), masks.size(ticket.mask)
-    weights_only = {name: mask[name] for name in masks.prunable(context.initial(cell.seed))}
+    weights_only = {name: mask[name] for name in masks.prunable(experiment.initial(cell.seed))}
     return {
         "kept": kept,
         "prunable": size,
         "actual_ratio": 1 - kept / size,
-        "effective_density": effective_density(context.initial(cell.seed), weights_only, context.train.input_shape),
+        "effective_density": effective_density(
+            experiment.initial(cell.seed), weights_only, experiment.train.input_shape
+        ),
         "collapsed": masks.collapsed(weights_only),
         "layers": masks.layers(mask),
         "ticket": ticket.digest(),

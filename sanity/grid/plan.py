@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sanity.grid.cells import DENSE, Cell
-from sanity.grid.experiment import Context
+from sanity.grid.experiment import Experiment
 from sanity.grid.pipeline import cell_key
 from sanity.grid.ticket_search import dense_training, needs_dense, perturbed, scores_trained, ticket_epochs
 from sanity.store.records import has_ended, rows
@@ -34,7 +34,7 @@ class Plan:
         return sum(state == TRAINS for state in self.states.values()) + self.dense + self.rounds
 
 
-def plan(cells: Sequence[Cell], context: Context, networks: frozenset[str] = frozenset()) -> Plan:
+def plan(cells: Sequence[Cell], experiment: Experiment, networks: frozenset[str] = frozenset()) -> Plan:
     """What running `cells` would take. Two cells share a training where the check cannot change the ticket.
 
     networks: the keys of dense networks that runs before this one train.
@@ -44,7 +44,7 @@ def plan(cells: Sequence[Cell], context: Context, networks: frozenset[str] = fro
     states, rounds, epochs = {}, 0, 0
     for cell in cells:
         shared = _sharing(cell)
-        stored = rows(context.store.root, [cell_key(cell, context)])
+        stored = rows(experiment.store.root, [cell_key(cell, experiment)])
         if stored and has_ended(stored[0]):
             states[cell] = STORED
         elif shared in first:
@@ -52,26 +52,26 @@ def plan(cells: Sequence[Cell], context: Context, networks: frozenset[str] = fro
         else:
             states[cell] = TRAINS
             if cell.method.name == DENSE:
-                epochs += context.recipe.epochs
+                epochs += experiment.recipe.epochs
             else:
-                method = perturbed(cell, context.recipe)
+                method = perturbed(cell, experiment.recipe)
                 further = len(method.ratios(cell.ratio)) - 1 if scores_trained(method) else 0
                 rounds += further
-                epochs += (further + 1) * ticket_epochs(method, context.recipe)
+                epochs += (further + 1) * ticket_epochs(method, experiment.recipe)
                 if needs_dense(method):
-                    training = dense_training(cell, context, method)
-                    if not context.is_done(training):
+                    training = dense_training(cell, experiment, method)
+                    if not experiment.is_done(training):
                         dense[training.key] = training.epochs
-        if states[cell] != STORED or _has_weights(context, stored[0]):
+        if states[cell] != STORED or _has_weights(experiment, stored[0]):
             first.setdefault(shared, cell)
-    own = {dense_training(cell, context).key for cell in cells if cell.method.name == DENSE}
+    own = {dense_training(cell, experiment).key for cell in cells if cell.method.name == DENSE}
     beside = {key: length for key, length in dense.items() if key not in own | networks}
     return Plan(states, len(beside), rounds, epochs + sum(beside.values()), frozenset({*networks, *own, *dense}))
 
 
-def _has_weights(context: Context, row: Mapping[str, Any]) -> bool:
+def _has_weights(experiment: Experiment, row: Mapping[str, Any]) -> bool:
     """Whether a stored cell's training is on disk, not only its record."""
-    return (context.store.folder("trainings", str(row.get("training"))) / "record.json").exists()
+    return (experiment.store.folder("trainings", str(row.get("training"))) / "record.json").exists()
 
 
 def _sharing(cell: Cell) -> tuple[object, ...]:
@@ -83,21 +83,22 @@ def _sharing(cell: Cell) -> tuple[object, ...]:
     return cell.method.label, cell.ratio, cell.seed, seen, cell.check.ticket_label()
 
 
-def operations(context: Context) -> float:
+def operations(experiment: Experiment) -> float:
     """Floating-point operations of one dense epoch: forward on every example, twice that backward."""
-    net = context.initial(context.config.seeds[0])
-    return 3.0 * forward_operations(net, context.train.input_shape) * len(context.train)
+    net = experiment.initial(experiment.config.seeds[0])
+    return 3.0 * forward_operations(net, experiment.train.input_shape) * len(experiment.train)
 
 
-def text(cells: Sequence[Cell], made: Plan, context: Context) -> str:
+def text(cells: Sequence[Cell], made: Plan, experiment: Experiment) -> str:
     """The plan as lines."""
-    lines = [f"{len(cells)} cells of {context.config.dataset}, {context.config.model}, recipe {context.config.recipe}:"]
+    config = experiment.config
+    lines = [f"{len(cells)} cells of {config.dataset}, {config.model}, recipe {config.recipe}:"]
     lines += [f"  {cell.title}: {made.states[cell]}" for cell in cells]
     beside = f", {made.dense} of them dense networks that searches start from" if made.dense else ""
     rounds = f", {made.rounds} of them rounds of training and pruning" if made.rounds else ""
-    work = operations(context) * made.epochs
+    work = operations(experiment) * made.epochs
     lines.append(f"{made.trainings} trainings ahead{beside}{rounds}.")
     lines.append(
-        f"About {made.epochs} epochs of {len(context.train)} examples, {work / 1e12:.3g} TFLOP. Nothing was run."
+        f"About {made.epochs} epochs of {len(experiment.train)} examples, {work / 1e12:.3g} TFLOP. Nothing was run."
     )
     return "\n".join(lines)

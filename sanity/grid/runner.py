@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sanity.grid.cells import Cell
-from sanity.grid.experiment import Context, Training
+from sanity.grid.experiment import Experiment, Training
 from sanity.grid.pipeline import Steps, cell_key, named, steps
 from sanity.grid.progress import Reporter
 from sanity.store import environment, tensor_files
 from sanity.store.files import CannotWrite, write_atomically
 from sanity.store.records import has_ended, rows
-from sanity.training.job import Trained
+from sanity.training.job import TrainingResult
 from sanity.training.loop import Interrupted, train
 
 log = logging.getLogger("sanity")
@@ -24,8 +24,8 @@ FAILED = "failed"
 class Runner:
     """One run of a grid. `stop` is asked between the steps of a training and between cells."""
 
-    def __init__(self, context: Context, reporter: Reporter, stop: Callable[[], bool]) -> None:
-        self.context, self.reporter, self.stop = context, reporter, stop
+    def __init__(self, experiment: Experiment, reporter: Reporter, stop: Callable[[], bool]) -> None:
+        self.experiment, self.reporter, self.stop = experiment, reporter, stop
         self.failed: set[Cell] = set()
 
     def run(self, cells: Sequence[Cell]) -> list[dict[str, Any]]:
@@ -34,10 +34,10 @@ class Runner:
         Cells advance in order until `ahead` of them wait, so that those further on hold no memory.
         Raises `Interrupted` where `stop` said so; everything finished is in the store then.
         """
-        ready = deque((cell, steps(cell, self.context)) for cell in cells if not self._is_known(cell))
+        ready = deque((cell, steps(cell, self.experiment)) for cell in cells if not self._is_known(cell))
         waiting: dict[str, tuple[Training, list[tuple[Cell, Steps]]]] = {}
         while ready or waiting:
-            while ready and len(waiting) < self.context.ahead:
+            while ready and len(waiting) < self.experiment.ahead:
                 cell, progress = ready.popleft()
                 training = self._advance(cell, progress)
                 if training is not None:
@@ -55,7 +55,7 @@ class Runner:
         except (Interrupted, CannotWrite):
             raise
         except Exception as error:
-            left = [training for training in batch if not self.context.is_done(training)]
+            left = [training for training in batch if not self.experiment.is_done(training)]
             for training in left if len(batch) > 1 else []:  # which of them it was shows when each is alone
                 self._try([training], cells)
             for cell in cells[left[0].key] if len(batch) == 1 and left else []:
@@ -65,7 +65,7 @@ class Runner:
         """One method's defect must not end a grid of hours: the cell is shown as failed and the grid goes on."""
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         self.failed.add(cell)
-        self._write(cell, {**named(cell, self.context), "status": FAILED, "reason": reason})
+        self._write(cell, {**named(cell, self.experiment), "status": FAILED, "reason": reason})
         log.error("%s failed: %s", cell.title, reason)
         log.debug("%s", "".join(traceback.format_exception(error)))
 
@@ -73,7 +73,7 @@ class Runner:
         """Those that train on the same data as the first, its like before others, as many as train side by side."""
         first = trainings[0]
         same = [training for training in trainings if training.seen_as == first.seen_as]
-        return sorted(same, key=lambda training: training.sparse != first.sparse)[: self.context.side_by_side]
+        return sorted(same, key=lambda training: training.sparse != first.sparse)[: self.experiment.side_by_side]
 
     def _advance(self, cell: Cell, progress: Steps) -> Training | None:
         """Runs a cell up to a training that is not there yet; None where the cell has ended."""
@@ -85,7 +85,7 @@ class Runner:
         try:
             while True:
                 training = next(progress)
-                if not self.context.is_done(training):
+                if not self.experiment.is_done(training):
                     return training
         except StopIteration as end:
             self._write(cell, end.value)
@@ -96,12 +96,12 @@ class Runner:
         return None
 
     def _write(self, cell: Cell, record: dict[str, Any]) -> None:
-        path = self.context.store.root / "cells" / f"{cell_key(cell, self.context)}.json"
-        self.context.store.write(path, record)
+        path = self.experiment.store.root / "cells" / f"{cell_key(cell, self.experiment)}.json"
+        self.experiment.store.write(path, record)
 
     def train(self, batch: list[Training]) -> None:
         """Trains these side by side and records them."""
-        context = self.context
+        experiment = self.experiment
         clean = batch[0].seen_by is None
         began = time.time()
 
@@ -109,23 +109,23 @@ class Runner:
             self.reporter.epoch(batch[number].cell.title, row, batch[number].epochs)
 
         train(
-            [context.job(training) for training in batch],
-            context.train if clean else context.seen(batch[0].cell),
-            context.test,
-            context.running,
-            device=context.device,
-            precision=context.precision,
-            deterministic=context.config.deterministic,
+            [experiment.job(training) for training in batch],
+            experiment.train if clean else experiment.seen(batch[0].cell),
+            experiment.test,
+            experiment.running,
+            device=experiment.device,
+            precision=experiment.precision,
+            deterministic=experiment.config.deterministic,
             progress=progress,
             finished=lambda number, trained: self._record(batch[number], trained, began),
-            checkpoint_minutes=context.config.checkpoint_minutes,
+            checkpoint_minutes=experiment.config.checkpoint_minutes,
             stop=self.stop,
-            runs_per_device=None if context.config.runs_per_device == "auto" else context.config.runs_per_device,
+            runs_per_device=None if experiment.config.runs_per_device == "auto" else experiment.config.runs_per_device,
         )
 
-    def _record(self, training: Training, trained: Trained, began: float) -> None:
-        context, folder = self.context, self.context.folder(training)
-        store = context.store
+    def _record(self, training: Training, trained: TrainingResult, began: float) -> None:
+        experiment, folder = self.experiment, self.experiment.folder(training)
+        store = experiment.store
         ticket = training.ticket()
         store.save(folder / "mask.safetensors", ticket.mask)
         for epoch, weights in trained.snapshots.items():
@@ -136,11 +136,11 @@ class Runner:
             **summary(trained),
             "epochs": training.epochs,
             "start_epoch": training.start_epoch,
-            "deterministic": context.config.deterministic,
+            "deterministic": experiment.config.deterministic,
             "digest": tensor_files.digest(trained.weights),
             "versions": environment.versions(),
             "commit": environment.commit(),
-            "device": environment.describe(context.device),
+            "device": environment.describe(experiment.device),
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
         }
         write_atomically(folder / "curve.csv", curve_table(trained))
@@ -153,25 +153,25 @@ class Runner:
         )
 
     def _is_known(self, cell: Cell) -> bool:
-        found = rows(self.context.store.root, [cell_key(cell, self.context)])
+        found = rows(self.experiment.store.root, [cell_key(cell, self.experiment)])
         return bool(found) and has_ended(found[0])
 
     def _row(self, cell: Cell) -> dict[str, Any]:
-        (found,) = rows(self.context.store.root, [cell_key(cell, self.context)])
-        return {**found, **named(cell, self.context)}  # under the names of this run, whoever computed it
+        (found,) = rows(self.experiment.store.root, [cell_key(cell, self.experiment)])
+        return {**found, **named(cell, self.experiment)}  # under the names of this run, whoever computed it
 
 
 def _percent(accuracy: float | None) -> str:
     return "none" if accuracy is None else f"{accuracy:.2f} %"
 
 
-def curve_table(trained: Trained) -> str:
+def curve_table(trained: TrainingResult) -> str:
     """The curve as CSV, a line an epoch."""
     lines = [list(trained.curve[0])] if trained.curve else []
     return "".join(",".join(map(str, line)) + "\n" for line in [*lines, *(row.values() for row in trained.curve)])
 
 
-def summary(trained: Trained) -> dict[str, Any]:
+def summary(trained: TrainingResult) -> dict[str, Any]:
     """The record's account of a training: curve, last and best test accuracy apart, whether and when it diverged.
 
     What diverged has no last accuracy: its weights are not numbers.

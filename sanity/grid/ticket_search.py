@@ -12,7 +12,7 @@ from methods.base import Method
 from sanity import masks
 from sanity.errors import UserError
 from sanity.grid.cells import Cell
-from sanity.grid.experiment import Context, State, Training
+from sanity.grid.experiment import Experiment, State, Training
 from sanity.grid.scoring_batches import scoring_batches
 from sanity.masks import Mask
 from sanity.recipes import Recipe
@@ -94,105 +94,123 @@ def snapshots(methods: list[Method]) -> frozenset[int]:
     return frozenset(epoch for epoch in scored | rewound if epoch > 0)
 
 
-def dense_training(cell: Cell, context: Context, method: Method | None = None) -> Training:
+def dense_training(cell: Cell, experiment: Experiment, method: Method | None = None) -> Training:
     """The training of the unpruned network: of the cell itself, or the one that the search of `method` starts from."""
-    length = context.recipe.epochs if method is None else dense_epochs(method, context.recipe)
-    epochs = length if length < context.recipe.epochs else None
+    length = experiment.recipe.epochs if method is None else dense_epochs(method, experiment.recipe)
+    epochs = length if length < experiment.recipe.epochs else None
 
     def make() -> Ticket:
-        return Ticket(context.state(cell.seed), masks.dense(context.initial(cell.seed)), epochs=epochs)
+        return Ticket(experiment.state(cell.seed), masks.dense(experiment.initial(cell.seed)), epochs=epochs)
 
-    return context.training(cell, make(), make, on_seen=method is not None, dense=True)
+    return experiment.training(cell, make(), make, on_seen=method is not None, dense=True)
 
 
-def search(cell: Cell, method: Method, context: Context) -> Generator[Training, None, Found]:
+def search(cell: Cell, method: Method, experiment: Experiment) -> Generator[Training, None, Found]:
     """The ticket of `cell` before it is perturbed. Yields the trainings that it needs; looks up what was found before.
 
     Raises `UserError` where the method cannot score, e.g. for want of examples or because a score is not finite.
     """
     dense = last = None
     if needs_dense(method):
-        dense = last = dense_training(cell, context, method)
+        dense = last = dense_training(cell, experiment, method)
         yield dense
-    targets = method.targets(context.initial(cell.seed))
+    targets = method.targets(experiment.initial(cell.seed))
     mask: Mask = {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in targets.items()}
     seconds = 0.0
     for number, removed in enumerate(method.ratios(cell.ratio) if scores_trained(method) else [cell.ratio]):
         if number:
-            make = partial(_ticket, cell, method, context, mask, dense, last)
-            last = context.training(cell, make(), make, on_seen=True)
+            make = partial(_ticket, cell, method, experiment, mask, dense, last)
+            last = experiment.training(cell, make(), make, on_seen=True)
             yield last
-        mask, spent = _mask(cell, method, context, removed, number, mask, last)
+        mask, spent = _mask(cell, method, experiment, removed, number, mask, last)
         seconds += spent
-    return Found(partial(_ticket, cell, method, context, mask, dense, last), seconds)
+    return Found(partial(_ticket, cell, method, experiment, mask, dense, last), seconds)
 
 
 def _mask(
-    cell: Cell, method: Method, context: Context, ratio: float, number: int, alive: Mask, last: Training | None
+    cell: Cell,
+    method: Method,
+    experiment: Experiment,
+    ratio: float,
+    number: int,
+    alive: Mask,
+    last: Training | None,
 ) -> tuple[Mask, float]:
     """The mask of one round of training and pruning, or of all rounds of a method that scores the initialisation."""
     trained = scores_trained(method)
-    folder = context.store.folder("tickets", identity(_what(cell, method, context, ratio, number)))
-    record, known = context.store.read(folder / "ticket.json"), context.store.load(folder / "mask.safetensors")
+    folder = experiment.store.folder("tickets", identity(_what(cell, method, experiment, ratio, number)))
+    record, known = experiment.store.read(folder / "ticket.json"), experiment.store.load(folder / "mask.safetensors")
     if record is not None and "seconds" in record and known is not None:
         return known, float(record["seconds"])
     began = time.perf_counter()
-    net = context.loaded(_scored(cell, method, context, last)).to(context.device)
-    seen = context.seen(cell) if cell.check.data_label() and (method.needs_data or trained) else context.train
-    trained_on = seen.subset(train_indices(cell.seed, len(seen), context.recipe)) if context.recipe.holdout else seen
-    batches = scoring_batches(method, trained_on, context.running, generator(cell.seed, "batches"))
+    net = experiment.loaded(_scored(cell, method, experiment, last)).to(experiment.device)
+    seen = experiment.seen(cell) if cell.check.data_label() and (method.needs_data or trained) else experiment.train
+    trained_on = (
+        seen.subset(train_indices(cell.seed, len(seen), experiment.recipe)) if experiment.recipe.holdout else seen
+    )
+    batches = scoring_batches(method, trained_on, experiment.running, generator(cell.seed, "batches"))
     source = generator(cell.seed, "score")
-    with fitting(net, context.train.input_shape, len(batches[0][0])):
+    with fitting(net, experiment.train.input_shape, len(batches[0][0])):
         if trained:
-            on_device = {name: layer.to(context.device) for name, layer in alive.items()}
+            on_device = {name: layer.to(experiment.device) for name, layer in alive.items()}
             found = method.prune(net, batches, ratio, derive(source, number), on_device)
         else:
             found = method.mask(net, batches, ratio, source)
     mask = {name: layer.cpu() for name, layer in found.items()}
     spent = time.perf_counter() - began
-    context.store.save(folder / "mask.safetensors", mask)
-    context.store.write(folder / "ticket.json", {"cell": cell.title, "seconds": spent, "layers": masks.layers(mask)})
+    experiment.store.save(folder / "mask.safetensors", mask)
+    experiment.store.write(folder / "ticket.json", {"cell": cell.title, "seconds": spent, "layers": masks.layers(mask)})
     return mask, spent
 
 
-def _what(cell: Cell, method: Method, context: Context, ratio: float, number: int) -> Mapping[str, Any]:
+def _what(cell: Cell, method: Method, experiment: Experiment, ratio: float, number: int) -> Mapping[str, Any]:
     """What determines a mask. Data count only where the method looks at them."""
     trained = scores_trained(method)
     what = {
-        **context.setting,
+        **experiment.setting,
         "method": [cell.method.name, differing(method), cell.method.fingerprint()],
         "data_check": [cell.check.data_label(), cell.check.fingerprint()] if method.needs_data or trained else "",
         "ratio": ratio,
         "seed": cell.seed,
     }
     if trained:
-        trained_by = [differing(context.recipe), context.precision, context.device.type, context.config.deterministic]
-        return {**what, "round": number, "trained_by": trained_by, "snapshots": sorted(context.snapshots)}
-    recipe = context.recipe
+        trained_by = [
+            differing(experiment.recipe),
+            experiment.precision,
+            experiment.device.type,
+            experiment.config.deterministic,
+        ]
+        return {**what, "round": number, "trained_by": trained_by, "snapshots": sorted(experiment.snapshots)}
+    recipe = experiment.recipe
     held_out = [recipe.holdout] if recipe.holdout else []
     seen_as = [recipe.normalise, recipe.crop_padding, recipe.flip, *held_out] if method.needs_data else []
     return {**what, "seen_as": seen_as}
 
 
-def _scored(cell: Cell, method: Method, context: Context, last: Training | None) -> State:
+def _scored(cell: Cell, method: Method, experiment: Experiment, last: Training | None) -> State:
     """The weights that are scored: at initialisation, or of the last training at its end or at an epoch."""
     if last is None or not scores_trained(method):
-        return context.state(cell.seed)
-    return context.weights(last, last.epochs if method.scored_at == "end" else int(method.scored_at))
+        return experiment.state(cell.seed)
+    return experiment.weights(last, last.epochs if method.scored_at == "end" else int(method.scored_at))
 
 
 def _ticket(
-    cell: Cell, method: Method, context: Context, mask: Mask, dense: Training | None, last: Training | None
+    cell: Cell,
+    method: Method,
+    experiment: Experiment,
+    mask: Mask,
+    dense: Training | None,
+    last: Training | None,
 ) -> Ticket:
     """The mask with the weights and the point of the schedule that the method rewinds to."""
     start, epochs, back = 0, method.retrain_epochs, int(method.rewind_epoch)
     if method.rewind == "weights" and back > 0 and dense is not None:
-        weights, start = context.weights(dense, back), back
+        weights, start = experiment.weights(dense, back), back
     elif method.rewind == "learning_rate":
-        weights, start = _scored(cell, method, context, last), back
+        weights, start = _scored(cell, method, experiment, last), back
     elif method.rewind == "fine_tune":
-        weights, start = _scored(cell, method, context, last), context.recipe.epochs
-        epochs = epochs or context.recipe.epochs
+        weights, start = _scored(cell, method, experiment, last), experiment.recipe.epochs
+        epochs = epochs or experiment.recipe.epochs
     else:
-        weights = context.state(cell.seed)
-    return Ticket(weights, mask, start, epochs, context.fresh)
+        weights = experiment.state(cell.seed)
+    return Ticket(weights, mask, start, epochs, experiment.fresh)

@@ -12,7 +12,7 @@ from sanity.invariants.test_scores import few_rounds
 from sanity.recipes import Recipe
 from sanity.seeds import generator
 from sanity.tickets import Ticket
-from sanity.training.loop import Job, train
+from sanity.training.loop import TrainingSpec, train
 
 RECIPE = Recipe(epochs=2, batch_size=16, lr=0.1, momentum=0.9, weight_decay=5e-3)
 
@@ -33,7 +33,9 @@ def test_pruned_weights_are_zero_after_training_with_momentum_and_weight_decay(p
     model = nets.net("shortcut")  # its pruned weights still hold their values, and training must not bring them back
     before = copy.deepcopy(model.state_dict())
     recipe = RECIPE.__class__(**{**vars(RECIPE), "nesterov": nesterov})
-    (trained,) = train([Job(model, found.mask, seed=0)], nets.dataset(), nets.dataset(seed=1), recipe, device="cpu")
+    (trained,) = train(
+        [TrainingSpec(model, found.mask, seed=0)], nets.dataset(), nets.dataset(seed=1), recipe, device="cpu"
+    )
     assert trained.diverged_epoch is None
     for name, mask in found.mask.items():
         assert torch.all(trained.weights[name][~mask] == 0), f"pruned weights of {name} came back"
@@ -46,6 +48,6 @@ def test_no_optimizer_revives_a_weight(optimizer: str) -> None:
     found = nets.ticket(ratio=0.7)
     recipe = RECIPE.__class__(**{**vars(RECIPE), "optimizer": optimizer, "lr": 0.01})
     (trained,) = train(
-        [Job(nets.net("shortcut"), found.mask, seed=0)], nets.dataset(), nets.dataset(), recipe, device="cpu"
+        [TrainingSpec(nets.net("shortcut"), found.mask, seed=0)], nets.dataset(), nets.dataset(), recipe, device="cpu"
     )
     assert all(torch.all(trained.weights[name][~mask] == 0) for name, mask in found.mask.items())

@@ -1,4 +1,4 @@
-"""Which jobs are trained side by side: fully connected ones as one stack, on a GPU several lanes in their streams."""
+"""Decides which trainings run side by side: fully connected networks as one stack, on a GPU several in streams."""
 
 import logging
 import time
@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from sanity.recipes import Recipe
-from sanity.training.checkpoint import Position, find
+from sanity.training.checkpoint import Checkpoint, find
 from sanity.training.cuda_graph import capture
-from sanity.training.job import Job
+from sanity.training.job import TrainingSpec
 from sanity.training.stacked_linear import can_stack, is_sparse
-from sanity.training.trainer import Lane, Setting
+from sanity.training.trainer import Setting, Trainer
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +36,10 @@ def stacks(model: nn.Module, recipe: Recipe, deterministic: bool) -> bool:
     return can_stack(model) and not deterministic and recipe.schedule != "plateau"
 
 
-def groups(jobs: Sequence[Job], at: Sequence[Position], setting: Setting, deterministic: bool) -> list[list[int]]:
-    """The jobs by number, in groups that can share a lane: one architecture of linear layers, one position, and all
+def groups(
+    jobs: Sequence[TrainingSpec], at: Sequence[Checkpoint], setting: Setting, deterministic: bool
+) -> list[list[int]]:
+    """The jobs by number, in groups that can share a trainer: one architecture of linear layers, one position, and all
     sparse or none (on a CPU, four LeNet-300-100 of which one is dense take 1.7 times as long as four at 5 %).
     """
     alike: dict[object, list[int]] = {}
@@ -58,61 +60,68 @@ def _parts(group: list[int], most: int) -> list[list[int]]:
     return [group[part::count] for part in range(count)]
 
 
-class Fleet:
-    """Hands out the jobs of one call of `train`, as many lanes at a time as pay off."""
+class Dispatcher:
+    """Hands out the jobs of one call of `train`, as many trainers at a time as pay off."""
 
     def __init__(
-        self, jobs: Sequence[Job], setting: Setting, identities: Sequence[str], deterministic: bool, width: int | None
+        self,
+        jobs: Sequence[TrainingSpec],
+        setting: Setting,
+        identities: Sequence[str],
+        deterministic: bool,
+        width: int | None,
     ) -> None:
         self.jobs, self.setting, self.identities = jobs, setting, identities
         at = [find(job, identity) for job, identity in zip(jobs, identities, strict=True)]
         self.waiting = groups(jobs, at, setting, deterministic)
-        self.at: dict[int, Position] = dict(enumerate(at))
+        self.at: dict[int, Checkpoint] = dict(enumerate(at))
         self.width = width or (1 if deterministic or setting.device.type != "cuda" else None)
-        """How many lanes run at a time; None: not yet measured."""
+        """How many trainers run at a time; None: not yet measured."""
 
-    def launch(self) -> list[tuple[list[int], Lane]]:
-        """The next lanes with the numbers of their jobs; empty when none is left."""
-        lanes: list[Lane] = []
+    def launch(self) -> list[tuple[list[int], Trainer]]:
+        """The next trainers with the numbers of their jobs; empty when none is left."""
+        trainers: list[Trainer] = []
         width = min(self.width or 1, len(self.waiting))
-        self._grow(lanes, width)
-        if lanes and self.width is None:
-            self.width = widen(lanes, len(self.waiting), lambda count: self._grow(lanes, count), self._fits)
-            del lanes[self.width :]
-        numbers = self.waiting[: len(lanes)]
-        del self.waiting[: len(lanes)]
-        return list(zip(numbers, lanes, strict=True))
+        self._grow(trainers, width)
+        if trainers and self.width is None:
+            self.width = widen(trainers, len(self.waiting), lambda count: self._grow(trainers, count), self._fits)
+            del trainers[self.width :]
+        numbers = self.waiting[: len(trainers)]
+        del self.waiting[: len(trainers)]
+        return list(zip(numbers, trainers, strict=True))
 
-    def _grow(self, lanes: list[Lane], count: int) -> None:
-        """Adds lanes until there are `count`, or fewer where memory ends before."""
-        for group in self.waiting[len(lanes) : count]:
+    def _grow(self, trainers: list[Trainer], count: int) -> None:
+        """Adds trainers until there are `count`, or fewer where memory ends before."""
+        for group in self.waiting[len(trainers) : count]:
             try:
-                lanes.append(self._lane(group))
+                trainers.append(self._trainer(group))
             except torch.OutOfMemoryError:
-                if not lanes:
+                if not trainers:
                     raise
-                log.warning("out of memory for %d runs side by side: going on with %d", count, len(lanes))
+                log.warning("out of memory for %d runs side by side: going on with %d", count, len(trainers))
                 return
 
-    def _lane(self, group: list[int]) -> Lane:
+    def _trainer(self, group: list[int]) -> Trainer:
         at = [self._position(number) for number in group]
-        lane = Lane([self.jobs[number] for number in group], self.setting, [self.identities[n] for n in group], at)
-        full = len(lane.indices[0]) >= self.setting.recipe.batch_size  # only full steps are recorded
-        if self.setting.device.type == "cuda" and full and not lane.done:
-            capture(lane)
-        return lane
+        trainer = Trainer(
+            [self.jobs[number] for number in group], self.setting, [self.identities[n] for n in group], at
+        )
+        full = len(trainer.indices[0]) >= self.setting.recipe.batch_size  # only full steps are recorded
+        if self.setting.device.type == "cuda" and full and not trainer.done:
+            capture(trainer)
+        return trainer
 
-    def _position(self, number: int) -> Position:
+    def _position(self, number: int) -> Checkpoint:
         return self.at.pop(number) if number in self.at else find(self.jobs[number], self.identities[number])
 
-    def _fits(self, lanes: int, more: int) -> bool:
-        """Whether `more` lanes like the `lanes` that there are find room, with a tenth of the memory left free."""
+    def _fits(self, trainers: int, more: int) -> bool:
+        """Whether memory holds `more` trainers like the present `trainers` and leaves a tenth free."""
         free, total = torch.cuda.mem_get_info(self.setting.device)
         held = torch.cuda.memory_reserved(self.setting.device)
-        return held / lanes * more < free - total / 10
+        return held / trainers * more < free - total / 10
 
     def relaunch(self, numbers: Sequence[list[int]], error: Exception) -> None:
-        """Puts jobs that ran out of memory back, for half as many lanes; raises `error` where it was one job alone."""
+        """Puts jobs that ran out of memory back, for half as many trainers; raises `error` for one job alone."""
         jobs = [number for group in numbers for number in group]
         if len(jobs) == 1:
             raise error
@@ -124,44 +133,48 @@ class Fleet:
 
 
 def widen(
-    lanes: Sequence[Lane], most: int, grow: Callable[[int], None], fits: Callable[[int, int], bool], gain: float = 1.05
+    trainers: Sequence[Trainer],
+    most: int,
+    grow: Callable[[int], None],
+    fits: Callable[[int, int], bool],
+    gain: float = 1.05,
 ) -> int:
-    """The number of lanes, doubled as long as there is room and each doubling trains more per second by `gain`.
+    """The number of trainers, doubled as long as there is room and each doubling trains more per second by `gain`.
 
-    `grow(count)` adds lanes until there are `count`; `fits(have, more)` tells whether there is memory for more.
+    `grow(count)` adds trainers until there are `count`; `fits(have, more)` tells whether there is memory for more.
     """
-    best, width = step_time(lanes), 1
+    best, width = step_time(trainers), 1
     while width < most and fits(width, min(2 * width, most) - width):
         grow(min(2 * width, most))
-        cost = step_time(lanes) / len(lanes)
-        if len(lanes) == width or cost * gain > best:
+        cost = step_time(trainers) / len(trainers)
+        if len(trainers) == width or cost * gain > best:
             break
-        best, width = cost, len(lanes)
+        best, width = cost, len(trainers)
     log.info("%d runs side by side, %.2f ms a step of each", width, 1000 * best)
     return width
 
 
-def step_time(lanes: Sequence[Lane], most: int = 20) -> float:
-    """Seconds in which all `lanes` take one step; what they do is undone."""
-    device = lanes[0].setting.device
-    rounds = max(min(most, lanes[0].steps - 1), 1)
+def step_time(trainers: Sequence[Trainer], most: int = 20) -> float:
+    """Seconds in which all `trainers` take one step; what they do is undone."""
+    device = trainers[0].setting.device
+    rounds = max(min(most, trainers[0].steps - 1), 1)
     with ExitStack() as undone:
-        for lane in lanes:
-            undone.enter_context(lane.rehearsal())
-        if lanes[0].steps > 1:
-            _turn(lanes)  # a graph's first launch takes longer
+        for trainer in trainers:
+            undone.enter_context(trainer.rehearsal())
+        if trainers[0].steps > 1:
+            _turn(trainers)  # a graph's first launch takes longer
         _synchronise(device)
         began = time.perf_counter()
         for _ in range(rounds):
-            _turn(lanes)
+            _turn(trainers)
         _synchronise(device)
         return (time.perf_counter() - began) / rounds
 
 
-def _turn(lanes: Sequence[Lane]) -> None:
-    for lane in lanes:
-        with lane.current():
-            lane.take_step()
+def _turn(trainers: Sequence[Trainer]) -> None:
+    for trainer in trainers:
+        with trainer.current():
+            trainer.take_step()
 
 
 def _synchronise(device: torch.device) -> None:

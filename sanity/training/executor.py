@@ -1,5 +1,7 @@
-"""Who takes the steps of lanes: on a GPU one thread in turn, since a step is only launched there; on a CPU a thread for
-each lane, since a small network leaves all cores but one idle."""
+"""Takes the steps of trainers: on a GPU one thread in turn, on a CPU a thread for each.
+
+A step is only launched on a GPU; on a CPU a small network leaves all cores but one idle.
+"""
 
 import copy
 import threading
@@ -11,12 +13,12 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from sanity.training.trainer import Lane
+from sanity.training.trainer import Trainer
 
 Result = TypeVar("Result")
 
 
-def draws(model: nn.Module, input_shape: Sequence[int]) -> bool:
+def uses_global_rng(model: nn.Module, input_shape: Sequence[int]) -> bool:
     """Whether a pass of `model` in training draws from torch's global generator, as dropout does."""
     net = copy.deepcopy(model).cpu().train()
     with torch.random.fork_rng(devices=[]), torch.no_grad():
@@ -25,20 +27,22 @@ def draws(model: nn.Module, input_shape: Sequence[int]) -> bool:
         return not torch.equal(before, torch.get_rng_state())
 
 
-class Crew:
+class StepExecutor:
     """To be used as a context: what it leaves, no thread works on any more.
 
-    apart: whether lanes may have a thread each; not where they draw from torch's global generator, which they share.
+    apart: whether trainers may have a thread each; not where they draw from torch's global generator, which they share.
     """
 
-    def __init__(self, lanes: Sequence[Lane], apart: bool) -> None:
+    def __init__(self, trainers: Sequence[Trainer], apart: bool) -> None:
         self._leaving = threading.Event()
         self._pool: ThreadPoolExecutor | None = None
-        if apart and len(lanes) > 1:
-            share = max(torch.get_num_threads() // len(lanes), 1)
-            self._pool = ThreadPoolExecutor(len(lanes), "lane", initializer=torch.set_num_threads, initargs=(share,))
+        if apart and len(trainers) > 1:
+            share = max(torch.get_num_threads() // len(trainers), 1)
+            self._pool = ThreadPoolExecutor(
+                len(trainers), "trainer", initializer=torch.set_num_threads, initargs=(share,)
+            )
 
-    def __enter__(self) -> "Crew":
+    def __enter__(self) -> "StepExecutor":
         return self
 
     def __exit__(
@@ -48,40 +52,40 @@ class Crew:
         if self._pool is not None:
             self._pool.shutdown()
 
-    def each(self, lanes: Sequence[Lane], work: Callable[[Lane], Result]) -> list[Result]:
-        """What `work` gives for each of the lanes. Raises what it raises, once all have ended."""
+    def each(self, trainers: Sequence[Trainer], work: Callable[[Trainer], Result]) -> list[Result]:
+        """What `work` gives for each of the trainers. Raises what it raises, once all have ended."""
 
-        def one(lane: Lane) -> Result:
-            with lane.current():
-                return work(lane)
+        def one(trainer: Trainer) -> Result:
+            with trainer.current():
+                return work(trainer)
 
         if self._pool is None:
-            return [one(lane) for lane in lanes]
-        futures = [self._pool.submit(one, lane) for lane in lanes]
+            return [one(trainer) for trainer in trainers]
+        futures = [self._pool.submit(one, trainer) for trainer in trainers]
         for future in futures:
             future.exception()
         return [future.result() for future in futures]
 
-    def steps(self, lanes: Sequence[Lane], halt: Callable[[], bool]) -> bool:
-        """Takes the steps that are left of the lanes' epoch, until `halt`, asked after each, says so: then True.
+    def steps(self, trainers: Sequence[Trainer], halt: Callable[[], bool]) -> bool:
+        """Takes the steps that are left of the trainers' epoch, until `halt`, asked after each, says so: then True.
 
-        With threads, each of them asks `halt`, and an error in one lane ends the others' steps too.
+        With threads, each of them asks `halt`, and an error in one trainer ends the others' steps too.
         """
         if self._pool is not None:
-            return any(self.each(lanes, lambda lane: self._alone(lane, halt)))
-        for step in range(min(lane.step for lane in lanes), lanes[0].steps):
-            for lane in lanes:
-                if lane.step == step:
-                    with lane.current():
-                        lane.take_step()
+            return any(self.each(trainers, lambda trainer: self._alone(trainer, halt)))
+        for step in range(min(trainer.step for trainer in trainers), trainers[0].steps):
+            for trainer in trainers:
+                if trainer.step == step:
+                    with trainer.current():
+                        trainer.take_step()
             if halt():
                 return True
         return False
 
-    def _alone(self, lane: Lane, halt: Callable[[], bool]) -> bool:
+    def _alone(self, trainer: Trainer, halt: Callable[[], bool]) -> bool:
         try:
-            while lane.step < lane.steps:
-                lane.take_step()
+            while trainer.step < trainer.steps:
+                trainer.take_step()
                 if halt() or self._leaving.is_set():
                     return True
         except BaseException:

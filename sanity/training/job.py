@@ -11,7 +11,7 @@ from sanity.recipes import Recipe
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingSpec:
     """One training: all that determines it, beside the data and the recipe."""
 
     model: nn.Module
@@ -21,7 +21,7 @@ class Job:
     seed: int
     """Of the data order and the augmentation."""
     start_epoch: int = 0
-    """Position on the recipe's schedule (and in its order of the data) to start at."""
+    """Checkpoint on the recipe's schedule (and in its order of the data) to start at."""
     epochs: int | None = None
     """How many epochs to train; None: to the recipe's end. Past it the schedule holds its last value."""
     directory: Path | None = None
@@ -35,7 +35,7 @@ class Job:
 
 
 @dataclass
-class Trained:
+class TrainingResult:
     """What came of a job."""
 
     curve: list[dict[str, Any]]

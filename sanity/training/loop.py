@@ -13,17 +13,17 @@ from sanity.data.dataset import Dataset
 from sanity.errors import UserError
 from sanity.recipes import Recipe
 from sanity.training.checkpoint import identity
-from sanity.training.concurrency import Fleet, stack_size, stacks
+from sanity.training.concurrency import Dispatcher, stack_size, stacks
 from sanity.training.cpu_threads import fitting
-from sanity.training.executor import Crew, draws
-from sanity.training.job import Job, Trained
+from sanity.training.executor import StepExecutor, uses_global_rng
+from sanity.training.job import TrainingResult, TrainingSpec
 from sanity.training.precision import numerics, resolve, resolve_device
-from sanity.training.trainer import Lane, Setting
+from sanity.training.trainer import Setting, Trainer
 
-__all__ = ["Interrupted", "Job", "Trained", "train"]
+__all__ = ["Interrupted", "TrainingResult", "TrainingSpec", "train"]
 
 Progress = Callable[[int, dict[str, Any]], None]
-Numbered = tuple[list[int], Lane]
+Numbered = tuple[list[int], Trainer]
 
 
 class Interrupted(Exception):  # noqa: N818 (not an error: asked for)
@@ -31,7 +31,7 @@ class Interrupted(Exception):  # noqa: N818 (not an error: asked for)
 
 
 @dataclass
-class Watch:
+class StopAndSave:
     """What the loop looks at between steps: whether to stop, whether a checkpoint is due, whom to tell."""
 
     stop: Callable[[], bool]
@@ -51,16 +51,16 @@ class Watch:
             self.stopped = True
         return self.stopped or self.due(within_epoch=True)
 
-    def save(self, lanes: Sequence[Lane]) -> None:
-        """Checkpoints of all jobs in `lanes`."""
-        for lane in lanes:
-            with lane.current():
-                lane.save()
+    def save(self, trainers: Sequence[Trainer]) -> None:
+        """Checkpoints of all jobs in `trainers`."""
+        for trainer in trainers:
+            with trainer.current():
+                trainer.save()
         self.saved_at = time.monotonic()
 
 
 def train(
-    jobs: Sequence[Job],
+    jobs: Sequence[TrainingSpec],
     train: Dataset,
     test: Dataset,
     recipe: Recipe,
@@ -69,11 +69,11 @@ def train(
     precision: str = "auto",
     deterministic: bool = False,
     progress: Progress | None = None,
-    finished: Callable[[int, Trained], None] | None = None,
+    finished: Callable[[int, TrainingResult], None] | None = None,
     checkpoint_minutes: float = 5.0,
     stop: Callable[[], bool] | None = None,
     runs_per_device: int | None = None,
-) -> list[Trained]:
+) -> list[TrainingResult]:
     """Trains every job (all of one architecture) on `train` by `recipe` and tests it after each epoch on `test`.
 
     Jobs with a directory go on from the checkpoint there. `progress(job, row)` is called at each epoch's end with the
@@ -88,17 +88,17 @@ def train(
     """
     where = resolve_device(device)
     setting = Setting(train.to(where), test.to(where), recipe, where, resolve(precision, where))
-    watch = Watch(
+    watch = StopAndSave(
         stop or (lambda: False), progress or (lambda job, row: None), checkpoint_minutes * 60, time.monotonic()
     )
     if not jobs:
         return []
     model = jobs[0].model
     check_batches(model, train, recipe)
-    results: dict[int, Trained] = {}
+    results: dict[int, TrainingResult] = {}
 
-    def ended(group: Sequence[int], lane: Lane) -> None:
-        for number, trained in zip(group, lane.results(), strict=True):
+    def ended(group: Sequence[int], trainer: Trainer) -> None:
+        for number, trained in zip(group, trainer.results(), strict=True):
             results[number] = trained
             if finished:
                 finished(number, trained)
@@ -111,20 +111,20 @@ def train(
         identities = [identity(job, recipe, setting.precision, where.type, deterministic, len(train)) for job in jobs]
         apart = False
         if where.type == "cpu":
-            apart = not draws(model, train.input_shape) and not (deterministic and spare == 1)
+            apart = not uses_global_rng(model, train.input_shape) and not (deterministic and spare == 1)
             runs_per_device = runs_per_device or (spare if apart else 1)
             if deterministic and apart:
                 torch.set_num_threads(1)  # whatever company a training has: the rounding depends on the number
-        elif draws(model, train.input_shape):
+        elif uses_global_rng(model, train.input_shape):
             runs_per_device = 1  # recorded steps draw from one generator, each in its own stream
-        fleet = Fleet(jobs, setting, identities, deterministic, runs_per_device)
-        while fleet.waiting:
-            lanes = fleet.launch()
-            numbers = [group for group, _ in lanes]
-            exhausted = _exhausted(lanes, watch, ended, apart)
-            del lanes  # before the next are built, which need their memory
+        dispatcher = Dispatcher(jobs, setting, identities, deterministic, runs_per_device)
+        while dispatcher.waiting:
+            trainers = dispatcher.launch()
+            numbers = [group for group, _ in trainers]
+            exhausted = _exhausted(trainers, watch, ended, apart)
+            del trainers  # before the next are built, which need their memory
             if exhausted:
-                fleet.relaunch([group for group in numbers if group[0] not in results], exhausted)
+                dispatcher.relaunch([group for group in numbers if group[0] not in results], exhausted)
     return [results[number] for number in range(len(jobs))]
 
 
@@ -146,50 +146,54 @@ def check_batches(model: nn.Module, train: Dataset, recipe: Recipe) -> None:
         ) from None
 
 
-def _exhausted(lanes: Sequence[Numbered], watch: Watch, ended: Callable[..., None], apart: bool) -> Exception | None:
-    """Trains `lanes`; the error where the device's memory was too small for them, without what they held of it."""
+def _exhausted(
+    trainers: Sequence[Numbered], watch: StopAndSave, ended: Callable[..., None], apart: bool
+) -> Exception | None:
+    """Trains `trainers`; the error where the device's memory was too small for them, without what they held of it."""
     try:
-        run(lanes, watch, ended, apart)
+        run(trainers, watch, ended, apart)
     except torch.OutOfMemoryError as error:
         return error.with_traceback(None)
     return None
 
 
-def run(lanes: Sequence[Numbered], watch: Watch, ended: Callable[[Sequence[int], Lane], None], apart: bool) -> None:
-    """Trains `lanes`, each with its jobs' places in the list of jobs, side by side; tells `ended` of each that is done.
+def run(
+    trainers: Sequence[Numbered], watch: StopAndSave, ended: Callable[[Sequence[int], Trainer], None], apart: bool
+) -> None:
+    """Runs `trainers` side by side, each with the numbers of its jobs; calls `ended` for each that is done.
 
-    apart: see `Crew`.
+    apart: see `StepExecutor`.
     """
-    going = list(lanes)
-    with Crew([lane for _, lane in lanes], apart) as crew:
+    going = list(trainers)
+    with StepExecutor([trainer for _, trainer in trainers], apart) as executor:
         while True:
             for pair in [pair for pair in going if pair[1].done]:
                 going.remove(pair)
                 ended(*pair)
             if not going:
                 return
-            active = [lane for _, lane in going]
+            active = [trainer for _, trainer in going]
             clock = time.perf_counter()
-            crew.each(active, Lane.begin_epoch)
-            while crew.steps(active, watch.halts):
+            executor.each(active, Trainer.begin_epoch)
+            while executor.steps(active, watch.halts):
                 clock = _share(active, clock)
                 watch.save(active)
                 if watch.stopped:
                     raise Interrupted
-            rows = crew.each(active, Lane.end_epoch)
+            rows = executor.each(active, Trainer.end_epoch)
             _share(active, clock)
-            if watch.due() or any(lane.epoch in job.snapshots for lane in active for job in lane.jobs):
+            if watch.due() or any(trainer.epoch in job.snapshots for trainer in active for job in trainer.jobs):
                 watch.save(active)
-            for (group, _), lane_rows in zip(going, rows, strict=True):
-                for job, row in zip(group, lane_rows, strict=True):
+            for (group, _), trainer_rows in zip(going, rows, strict=True):
+                for job, row in zip(group, trainer_rows, strict=True):
                     if row is not None:
                         watch.progress(job, row)
 
 
-def _share(lanes: Sequence[Lane], since: float) -> float:
-    """Books the time since `since` on the tickets in `lanes`, in equal parts; the time now."""
+def _share(trainers: Sequence[Trainer], since: float) -> float:
+    """Books the time since `since` on the tickets in `trainers`, in equal parts; the time now."""
     now = time.perf_counter()
-    tickets = sum(len(lane.jobs) for lane in lanes)
-    for lane in lanes:
-        lane.walls = [wall + (now - since) / tickets for wall in lane.walls]
+    tickets = sum(len(trainer.jobs) for trainer in trainers)
+    for trainer in trainers:
+        trainer.walls = [wall + (now - since) / tickets for wall in trainer.walls]
     return now

@@ -9,15 +9,15 @@ from torch import Tensor, nn
 
 from sanity.recipes import Recipe
 from sanity.training.checkpoint import on_cpu
-from sanity.training.job import Job
+from sanity.training.job import TrainingSpec
 from sanity.training.optimizer import make_optimizer, optimizer_state
 from sanity.training.stacked_linear import StackedLinear, stack
 
 
-class Ensemble:
+class StackedModel:
     """One network on the device for one or several tickets; with several, its tensors hold all of theirs."""
 
-    def __init__(self, jobs: Sequence[Job], recipe: Recipe, device: torch.device) -> None:
+    def __init__(self, jobs: Sequence[TrainingSpec], recipe: Recipe, device: torch.device) -> None:
         self.tickets, self.device = len(jobs), device
         models, masks = [job.model for job in jobs], [job.mask or {} for job in jobs]
         self.network = (stack(models, masks) if self.tickets > 1 else copy.deepcopy(models[0])).to(device)

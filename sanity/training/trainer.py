@@ -15,11 +15,11 @@ from sanity.data.dataset import Dataset
 from sanity.recipes import Recipe
 from sanity.training import checkpoint
 from sanity.training.batches import BatchBuilder, EpochOrder, draw_epoch, normalisation, stack_orders, train_indices
-from sanity.training.checkpoint import Position
-from sanity.training.job import Job, Trained
+from sanity.training.checkpoint import Checkpoint
+from sanity.training.job import TrainingResult, TrainingSpec
 from sanity.training.lr_schedule import rate
 from sanity.training.optimizer import set_learning_rate
-from sanity.training.stacked_model import Ensemble
+from sanity.training.stacked_model import StackedModel
 
 _TEST_BATCH = 500
 
@@ -41,14 +41,14 @@ class Setting:
         return BatchBuilder(self.train, self.recipe, mean, std), BatchBuilder(self.test, self.recipe, mean, std)
 
 
-class Lane:
+class Trainer:
     """Tickets of one architecture, at the same position of the same schedule.
 
-    On CUDA it has a stream of its own, so that the small kernels of several lanes run at the same time.
+    On CUDA it has a stream of its own, so that the small kernels of several trainers run at the same time.
     """
 
     def __init__(
-        self, group: Sequence[Job], setting: Setting, identities: Sequence[str], at: Sequence[Position]
+        self, group: Sequence[TrainingSpec], setting: Setting, identities: Sequence[str], at: Sequence[Checkpoint]
     ) -> None:
         self.jobs, self.setting, self.identities = group, setting, identities
         self.batches, self.test_batches = setting.batches  # before the stream, which waits for what they launch
@@ -68,23 +68,23 @@ class Lane:
         with self.current():
             self._allocate(at)
 
-    def _allocate(self, at: Sequence[Position]) -> None:
+    def _allocate(self, at: Sequence[Checkpoint]) -> None:
         """Everything that the step reads and writes on the device, at addresses that stay."""
         device = self.setting.device
-        self.ensemble = Ensemble(self.jobs, self.setting.recipe, device)
+        self.stacked_model = StackedModel(self.jobs, self.setting.recipe, device)
         self.sums = torch.zeros(2, len(self.jobs), dtype=torch.float64, device=device)
         self.plan = self._draw()
         self.clock = torch.zeros(1, dtype=torch.int64, device=device)
         self.rate_table = torch.zeros(self.steps, device=device)
         self.offsets = torch.arange(self.setting.recipe.batch_size, device=device)
         if at[0].tensors:
-            self.ensemble.load([position.tensors for position in at])
+            self.stacked_model.load([position.tensors for position in at])
             self.sums.copy_(torch.stack([position.tensors["sums"] for position in at], dim=1))
         elif self.epoch == 0:
             self._keep_snapshots()
 
     def current(self) -> AbstractContextManager[object]:
-        """What is launched inside goes to this lane's stream."""
+        """What is launched inside goes to this trainer's stream."""
         return nullcontext() if self.stream is None else torch.cuda.stream(self.stream)
 
     # -- one step ------------------------------------------------------------------------------------------------
@@ -102,13 +102,13 @@ class Lane:
         if self.replay and start + size <= len(self.indices[0]):
             self.replay()
         else:
-            set_learning_rate(self.ensemble.optimizer, self.rates[self.step])
+            set_learning_rate(self.stacked_model.optimizer, self.rates[self.step])
             self.update(slice(start, start + size))
         self.step += 1
 
     def recorded_step(self) -> None:
         """A full step that reads its number from the device: what a CUDA graph records, the same each time."""
-        set_learning_rate(self.ensemble.optimizer, self.rate_table.index_select(0, self.clock)[0])
+        set_learning_rate(self.stacked_model.optimizer, self.rate_table.index_select(0, self.clock)[0])
         self.update(self.clock * self.setting.recipe.batch_size + self.offsets)
         self.clock += 1
 
@@ -118,15 +118,15 @@ class Lane:
         logits = self._forward(images)
         losses = F.cross_entropy(logits, targets, reduction="none").view(len(self.jobs), -1)
         losses.mean(1).sum().backward()
-        self.ensemble.mask_gradients()
-        self.ensemble.optimizer.step()
-        self.ensemble.optimizer.zero_grad(set_to_none=True)
+        self.stacked_model.mask_gradients()
+        self.stacked_model.optimizer.step()
+        self.stacked_model.optimizer.zero_grad(set_to_none=True)
         self._count(logits, targets, losses)
 
     def _forward(self, images: Tensor) -> Tensor:
         device = self.setting.device.type
         with torch.autocast(device, dtype=torch.bfloat16, enabled=self.setting.precision == "bf16"):
-            logits: Tensor = self.ensemble.network(images.contiguous(memory_format=self.ensemble.layout))
+            logits: Tensor = self.stacked_model.network(images.contiguous(memory_format=self.stacked_model.layout))
         return logits.float()
 
     @torch.no_grad()
@@ -149,7 +149,7 @@ class Lane:
 
     def begin_epoch(self) -> None:
         """Draws the epoch's order and augmentation and its learning rates; goes on within it after a resume."""
-        self.ensemble.network.train()
+        self.stacked_model.network.train()
         self.plan.copy_(self._draw())
         recipe, steps = self.setting.recipe, self.steps
         self.rates = [rate(recipe, self.position + step / steps, self.curves[0]) for step in range(steps)]
@@ -198,7 +198,7 @@ class Lane:
     def _test(self) -> Tensor:
         """Sums of loss and hits over the test set: (2, tickets), on the device."""
         kept, self.sums = self.sums, torch.zeros_like(self.sums)
-        self.ensemble.network.eval()
+        self.stacked_model.network.eval()
         for start in range(0, len(self.setting.test), _TEST_BATCH):
             images, targets = self.test_batches.test(slice(start, start + _TEST_BATCH))
             tickets = len(self.jobs)
@@ -210,7 +210,7 @@ class Lane:
     def _keep_snapshots(self) -> None:
         for index, job in enumerate(self.jobs):
             if self.epoch in job.snapshots and self.diverged[index] is None:
-                weights = self.snapshots[index][self.epoch] = self.ensemble.weights(index)
+                weights = self.snapshots[index][self.epoch] = self.stacked_model.weights(index)
                 if job.directory is not None:
                     checkpoint.save_snapshot(job.directory, self.identities[index], self.epoch, weights)
 
@@ -218,7 +218,7 @@ class Lane:
     def rehearsal(self) -> Iterator[None]:
         """The steps taken inside, from the start of an epoch, are undone."""
         step, self.step = self.step, 0
-        with self.current(), self.ensemble.rehearsal(self.sums):
+        with self.current(), self.stacked_model.rehearsal(self.sums):
             self.begin_epoch()
             yield
         self.step = step
@@ -229,23 +229,23 @@ class Lane:
         """Writes the checkpoint of every ticket that has a directory and is finite."""
         for index, job in enumerate(self.jobs):
             if job.directory is not None and self.diverged[index] is None:
-                tensors = {**self.ensemble.state(index), "sums": self.sums[:, index].cpu()}
-                at = Position(self.epoch, self.step, self.curves[index], self.walls[index], tensors)
+                tensors = {**self.stacked_model.state(index), "sums": self.sums[:, index].cpu()}
+                at = Checkpoint(self.epoch, self.step, self.curves[index], self.walls[index], tensors)
                 checkpoint.save(job.directory, self.identities[index], at)
 
-    def results(self) -> list[Trained]:
+    def results(self) -> list[TrainingResult]:
         """What came of each ticket. Raises `RuntimeError` where a pruned weight is not zero."""
         for index, diverged in enumerate(self.diverged):
             if diverged is None:
-                self.ensemble.check_masks(index)
-        self.ensemble.apply_masks()  # a diverged ticket's pruned weights may be NaN
+                self.stacked_model.check_masks(index)
+        self.stacked_model.apply_masks()  # a diverged ticket's pruned weights may be NaN
         return [self._result(index) for index in range(len(self.jobs))]
 
-    def _result(self, index: int) -> Trained:
+    def _result(self, index: int) -> TrainingResult:
         device = self.setting.device
-        return Trained(
+        return TrainingResult(
             curve=self.curves[index],
-            weights=self.ensemble.weights(index),
+            weights=self.stacked_model.weights(index),
             snapshots=self.snapshots[index],
             diverged_epoch=self.diverged[index],
             wall_s=self.walls[index],

@@ -12,7 +12,7 @@ from sanity.bench.loops import Bench
 from sanity.bench.plain_loop import ReferenceLoop
 from sanity.data.dataset import load as load_dataset
 from sanity.recipes import Recipe
-from sanity.training.loop import Job, train
+from sanity.training.loop import TrainingSpec, train
 from tests.training.nets import digits, half_mask, tiny_conv, tiny_mlp
 
 SMALL = ["model=lenet_300_100", "shape=1x8x8", "batch=8", "seconds=0.01", "turns=2", "device=cpu", "precision=bf16"]
@@ -92,7 +92,7 @@ def test_both_loops_reach_the_same_accuracy_within_the_noise_of_seeds(precision:
         for _ in range(6 * -(-len(splits[0]) // 32)):
             next(steps)
         plain.append(loop.accuracy(splits[1]))
-        job = Job(model, {name: keep for name, keep in mask.items() if name.endswith("weight")}, seed)
+        job = TrainingSpec(model, {name: keep for name, keep in mask.items() if name.endswith("weight")}, seed)
         ours.append(train([job], *splits, recipe, device="cpu", precision=precision)[0].curve[-1]["test_accuracy"])
     spread = max(statistics.stdev(plain), statistics.stdev(ours))
     assert statistics.mean(plain) > 85

@@ -12,7 +12,7 @@ import torch
 from sanity import masks
 from sanity.config import from_mapping
 from sanity.grid.cells import Cell
-from sanity.grid.experiment import Context
+from sanity.grid.experiment import Experiment
 from sanity.grid.pipeline import cell_key
 from sanity.grid.ticket_search import _what, method_of, perturbed
 from sanity.run import prepare
@@ -38,33 +38,35 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 
 @lru_cache
-def _prepared(name: str) -> tuple[Context, list[Cell]]:
+def _prepared(name: str) -> tuple[Experiment, list[Cell]]:
     config = from_mapping({"device": "cpu", "precision": "fp32", "seeds": 0, **SETTINGS[name]})
     return prepare(config)
 
 
-def _cell(name: str, title: str) -> tuple[Context, Cell]:
-    context, cells = _prepared(name)
-    return context, next(cell for cell in cells if cell.title == title)
+def _cell(name: str, title: str) -> tuple[Experiment, Cell]:
+    experiment, cells = _prepared(name)
+    return experiment, next(cell for cell in cells if cell.title == title)
 
 
 def _mask_key(name: str, title: str) -> str:
-    context, cell = _cell(name, title)
-    method = perturbed(cell, context.recipe) if cell.check.ticket_label() == "" else method_of(cell, context.recipe)
-    return identity(_what(cell, method, context, cell.ratio, 0))
+    experiment, cell = _cell(name, title)
+    method = (
+        perturbed(cell, experiment.recipe) if cell.check.ticket_label() == "" else method_of(cell, experiment.recipe)
+    )
+    return identity(_what(cell, method, experiment, cell.ratio, 0))
 
 
 def _training_key(name: str, title: str, start_epoch: int, epochs: int | None, dense: bool) -> str:
-    context, cell = _cell(name, title)
+    experiment, cell = _cell(name, title)
     state = {
         key: torch.arange(tensor.numel(), dtype=torch.float64).view_as(tensor).to(tensor.dtype)
-        for key, tensor in context.state(cell.seed).items()
+        for key, tensor in experiment.state(cell.seed).items()
     }
-    mask = masks.dense(context.initial(cell.seed))
+    mask = masks.dense(experiment.initial(cell.seed))
     if not dense:
         mask = {key: torch.arange(layer.numel()).view_as(layer) % 3 == 0 for key, layer in mask.items()}
     ticket = Ticket(state, mask, start_epoch, epochs)
-    return context.training(cell, ticket, lambda: ticket, dense=dense).key
+    return experiment.training(cell, ticket, lambda: ticket, dense=dense).key
 
 
 CELLS = [
@@ -114,8 +116,8 @@ TRAININGS = [
 
 @pytest.mark.parametrize(("name", "title", "key"), CELLS)
 def test_a_cells_record_has_the_name_that_it_always_had(name: str, title: str, key: str) -> None:
-    context, cell = _cell(name, title)
-    assert cell_key(cell, context) == key
+    experiment, cell = _cell(name, title)
+    assert cell_key(cell, experiment) == key
 
 
 @pytest.mark.parametrize(("name", "title", "key"), MASKS)

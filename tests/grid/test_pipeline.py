@@ -14,7 +14,7 @@ from reports.statistics import summarise
 from sanity.config import from_mapping
 from sanity.data.dataset import Dataset
 from sanity.grid.cells import Cell
-from sanity.grid.experiment import Context, Training
+from sanity.grid.experiment import Experiment, Training
 from sanity.grid.pipeline import steps
 from sanity.grid.plan import plan
 from sanity.grid.progress import Reporter
@@ -44,22 +44,22 @@ def keys(tmp_path: Path) -> Keys:
     }
 
 
-def asked_for(cell: Cell, context: Context) -> list[Training]:
+def asked_for(cell: Cell, experiment: Experiment) -> list[Training]:
     """The trainings of one cell, each done before the next is asked for."""
     seen = []
-    runner = Runner(context, Reporter(0, None, None), lambda: False)
-    for training in steps(cell, context):
+    runner = Runner(experiment, Reporter(0, None, None), lambda: False)
+    for training in steps(cell, experiment):
         seen.append(training)
-        if not context.is_done(training):
+        if not experiment.is_done(training):
             runner.train([training])
     return seen
 
 
-def final(keys: Keys, **more: Any) -> tuple[Context, list[Training]]:
+def final(keys: Keys, **more: Any) -> tuple[Experiment, list[Training]]:
     """The trainings of the only cell that these keys ask for, beside its control."""
-    context, cells = prepare(from_mapping({**keys, "checks": "none", **more}))
+    experiment, cells = prepare(from_mapping({**keys, "checks": "none", **more}))
     (cell,) = cells
-    return context, asked_for(cell, context)
+    return experiment, asked_for(cell, experiment)
 
 
 def same(one: Any, other: Any) -> bool:
@@ -104,12 +104,14 @@ def test_each_rewinding_retrains_from_where_its_paper_says(
     keys: Keys, options: Keys, start: int, epochs: int, source: int | str
 ) -> None:
     named = {f"partially_trained.{name}": value for name, value in options.items()}
-    context, (dense, retrained) = final(keys, methods="partially_trained", **named, **{"recipe.schedule": "constant"})
+    experiment, (dense, retrained) = final(
+        keys, methods="partially_trained", **named, **{"recipe.schedule": "constant"}
+    )
     ticket = retrained.ticket()
     assert (retrained.start_epoch, retrained.epochs) == (start, epochs)
-    weights = context.state(0) if source == "init" else context.weights(dense, int(source))
+    weights = experiment.state(0) if source == "init" else experiment.weights(dense, int(source))
     assert same(ticket.start(), masked(weights, ticket))
-    scored = context.weights(dense, options.get("scored_at", EPOCHS))
+    scored = experiment.weights(dense, options.get("scored_at", EPOCHS))
     assert smallest_kept(scored, ticket) >= largest_pruned(scored, ticket)
 
 
@@ -137,9 +139,9 @@ def test_a_share_of_the_schedule_is_the_same_training_as_its_epoch(keys: Keys) -
 def test_iterative_pruning_trains_prunes_and_rewinds_each_round(keys: Keys) -> None:
     options = {"rewind": "weights", "rewind_epoch": 1, "removed_per_round": 0.2}
     named = {f"partially_trained.{name}": value for name, value in options.items()}
-    context, trainings = final(keys, methods="partially_trained", ratio=1 - 0.8**3, **named)
+    experiment, trainings = final(keys, methods="partially_trained", ratio=1 - 0.8**3, **named)
     assert len(trainings) == 4
-    early = context.weights(trainings[0], 1)
+    early = experiment.weights(trainings[0], 1)
     masks = [training.ticket().mask for training in trainings]
     for number, (training, mask) in enumerate(zip(trainings, masks, strict=True)):
         size = sum(layer.numel() for layer in mask.values())
@@ -179,15 +181,15 @@ def test_runs_of_different_settings_in_one_folder_are_told_apart(keys: Keys) -> 
     assert any("recipe.lr=0.05" in cell.recipe for cell in summary.cells)
 
 
-def tickets(keys: Keys, methods: str, checks: Sequence[str]) -> dict[str, tuple[Context, list[Training]]]:
-    context, cells = prepare(from_mapping({**keys, "methods": methods, "checks": list(checks)}))
-    return {cell.check.label: (context, asked_for(cell, context)) for cell in cells}
+def tickets(keys: Keys, methods: str, checks: Sequence[str]) -> dict[str, tuple[Experiment, list[Training]]]:
+    experiment, cells = prepare(from_mapping({**keys, "methods": methods, "checks": list(checks)}))
+    return {cell.check.label: (experiment, asked_for(cell, experiment)) for cell in cells}
 
 
 def test_checks_leave_everything_else_paired(keys: Keys) -> None:
     found = tickets(keys, "snip", ["random_labels", "layerwise_rearrange", "layerwise_shuffle", "reinit", "invert"])
     made = {check: trainings[-1].ticket() for check, (_, trainings) in found.items()}
-    jobs = {check: context.job(trainings[-1]) for check, (context, trainings) in found.items()}
+    jobs = {check: experiment.job(trainings[-1]) for check, (experiment, trainings) in found.items()}
     control = made["none"]
     assert len({job.seed for job in jobs.values()}) == 1
     for check in ("random_labels", "layerwise_rearrange", "invert"):
@@ -211,20 +213,20 @@ def test_a_composed_check_does_what_its_parts_do_alone(keys: Keys) -> None:
     [("snip", [False]), ("partially_trained", [True, False, False])],  # of the search, of the control's, of the ticket
 )
 def test_only_the_search_sees_corrupted_data(keys: Keys, method: str, corrupted: list[bool]) -> None:
-    context, trainings = tickets(keys, method, ["random_labels+random_pixels"])["random_labels+random_pixels"]
+    experiment, trainings = tickets(keys, method, ["random_labels+random_pixels"])["random_labels+random_pixels"]
     assert [training.seen_by is not None for training in trainings] == corrupted
     if corrupted[0]:
-        seen = context.seen(trainings[0].cell)
-        assert not torch.equal(seen.targets, context.train.targets)
-        assert not torch.equal(seen.examples, context.train.examples)
+        seen = experiment.seen(trainings[0].cell)
+        assert not torch.equal(seen.targets, experiment.train.targets)
+        assert not torch.equal(seen.examples, experiment.train.examples)
 
 
 def test_corrupted_images_are_shown_on_the_scale_of_the_clean_ones(keys: Keys) -> None:
-    context, cells = prepare(from_mapping({**keys, "checks": "random_pixels", "recipe.normalise": "per_image_std"}))
-    clean, seen = context.train, context.seen(cells[1])
+    experiment, cells = prepare(from_mapping({**keys, "checks": "random_pixels", "recipe.normalise": "per_image_std"}))
+    clean, seen = experiment.train, experiment.seen(cells[1])
     assert not torch.equal(seen.examples, clean.examples)
     assert (seen.mean, seen.std) == (clean.mean, clean.std)
-    assert context.running.normalise == "dataset"
+    assert experiment.running.normalise == "dataset"
 
 
 def test_what_is_held_out_is_not_scored_on(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,9 +239,9 @@ def test_what_is_held_out_is_not_scored_on(keys: Keys, monkeypatch: pytest.Monke
     monkeypatch.setattr("sanity.grid.ticket_search.scoring_batches", noted)
     asked = {**keys, "methods": "snip", "checks": "none", "recipe.holdout": 0.1}
     run(asked)
-    context, _ = prepare(from_mapping(asked))
+    experiment, _ = prepare(from_mapping(asked))
     (shown,) = seen
-    trained_on = context.train.subset(train_indices(0, 200, context.recipe))
+    trained_on = experiment.train.subset(train_indices(0, 200, experiment.recipe))
     assert len(shown) == 180
     assert torch.equal(shown.examples, trained_on.examples)
 
@@ -247,10 +249,10 @@ def test_what_is_held_out_is_not_scored_on(keys: Keys, monkeypatch: pytest.Monke
 def test_the_plan_knows_how_long_each_training_is(keys: Keys) -> None:
     options = {"rewind": "weights", "rewind_epoch": 3}
     named = {f"partially_trained.{name}": value for name, value in options.items()}
-    context, cells = prepare(from_mapping({**keys, "methods": "partially_trained", "checks": "none", **named}))
-    assert plan(cells, context).epochs == EPOCHS + 1
+    experiment, cells = prepare(from_mapping({**keys, "methods": "partially_trained", "checks": "none", **named}))
+    assert plan(cells, experiment).epochs == EPOCHS + 1
     run({**keys, "methods": "partially_trained", "checks": "none", **named})
-    assert plan(cells, context).epochs == 0
+    assert plan(cells, experiment).epochs == 0
 
 
 def test_replicates_differ_and_repeats_do_not(keys: Keys, tmp_path: Path) -> None:
@@ -282,16 +284,16 @@ def test_what_determines_a_training_is_in_its_name(keys: Keys, change: Keys) -> 
 
 def test_what_breaks_in_training_fails_alone(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
     """Trainings go on together; which of them broke shows when each is tried alone."""
-    from sanity.training.trainer import Lane
+    from sanity.training.trainer import Trainer
 
-    step = Lane.take_step
+    step = Trainer.take_step
 
-    def failing(self: Lane) -> None:
+    def failing(self: Trainer) -> None:
         if any(job.seed == 1 for job in self.jobs):
             raise ZeroDivisionError("seed 1")
         step(self)
 
-    monkeypatch.setattr(Lane, "take_step", failing)
+    monkeypatch.setattr(Trainer, "take_step", failing)
     frame = run({**keys, "methods": "random", "seeds": "0,1,2"})
     assert dict(zip(frame["seed"], frame["status"], strict=True)) == {0: "done", 1: "failed", 2: "done"}
     assert set(frame["reason"].dropna()) == {"ZeroDivisionError: seed 1"}

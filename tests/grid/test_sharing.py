@@ -43,8 +43,8 @@ def test_runs_of_one_request_start_from_the_same_dense_networks(tmp_path: Path) 
     networks: frozenset[str] = frozenset()
     ahead = []
     for config in configs:
-        context, cells = prepare(config, configs)
-        made = plan(cells, context, networks)
+        experiment, cells = prepare(config, configs)
+        made = plan(cells, experiment, networks)
         networks |= made.networks
         ahead.append((made.dense, made.trainings))
     # a clean and a corrupted dense network, and a ticket from each; the second run trains its tickets alone
@@ -64,10 +64,10 @@ def test_a_new_snapshot_is_a_new_training_not_another_under_an_old_name(tmp_path
 
 def test_the_data_of_a_run_end_with_it(tmp_path: Path) -> None:
     config = from_mapping({**KEYS, "results_dir": str(tmp_path)})
-    context, cells = prepare(config)
-    (corrupted,) = {id(seen): seen for _ in range(2) for seen in [context.seen(cells[1])]}.values()
-    held = [weakref.ref(context.train), weakref.ref(corrupted)]
-    del context, corrupted
+    experiment, cells = prepare(config)
+    (corrupted,) = {id(seen): seen for _ in range(2) for seen in [experiment.seen(cells[1])]}.values()
+    held = [weakref.ref(experiment.train), weakref.ref(corrupted)]
+    del experiment, corrupted
     gc.collect()
     assert [ref() for ref in held] == [None, None]
 

@@ -17,7 +17,7 @@ from torch import nn
 
 from sanity.recipes import Recipe
 from sanity.store import tensor_files
-from sanity.training.loop import Interrupted, Job, Trained, train
+from sanity.training.loop import Interrupted, TrainingResult, TrainingSpec, train
 from tests.training.nets import DEVICES, digits, equal, half_mask, tiny_conv, tiny_mlp
 
 STEPS = 7  # of an epoch: 101 examples in batches of 16
@@ -27,7 +27,7 @@ def recipe(**fields: Any) -> Recipe:
     return Recipe(**{"epochs": 3, "batch_size": 16, "crop_padding": 1, "weight_decay": 1e-3, **fields})
 
 
-def fit(job: Job, how: Recipe, **options: Any) -> Trained:
+def fit(job: TrainingSpec, how: Recipe, **options: Any) -> TrainingResult:
     given = {"device": "cpu", "precision": "fp32", "deterministic": True, **options}
     return train([job], *digits(), how, **given)[0]
 
@@ -43,12 +43,12 @@ class After:
         return self.left <= 0
 
 
-def job_in(folder: Path | None, model: nn.Module | None = None, **fields: Any) -> Job:
+def job_in(folder: Path | None, model: nn.Module | None = None, **fields: Any) -> TrainingSpec:
     model = model or tiny_conv()
-    return Job(model, half_mask(model), seed=4, directory=folder, snapshots=frozenset({0, 2}), **fields)
+    return TrainingSpec(model, half_mask(model), seed=4, directory=folder, snapshots=frozenset({0, 2}), **fields)
 
 
-def assert_same(one: Trained, other: Trained) -> None:
+def assert_same(one: TrainingResult, other: TrainingResult) -> None:
     assert equal(one.weights, other.weights)
     assert one.curve == other.curve
     assert one.snapshots.keys() == other.snapshots.keys() == {0, 2}
@@ -187,9 +187,9 @@ def test_where_no_checkpoint_can_be_written_training_goes_on(tmp_path: Path, cap
 
 
 def test_a_checkpoint_is_written_after_the_minutes_and_no_sooner(tmp_path: Path) -> None:
-    fit(Job(tiny_mlp(), None, 0, directory=tmp_path), recipe(), checkpoint_minutes=999)
+    fit(TrainingSpec(tiny_mlp(), None, 0, directory=tmp_path), recipe(), checkpoint_minutes=999)
     assert not list(tmp_path.iterdir())
-    fit(Job(tiny_mlp(), None, 0, directory=tmp_path), recipe(), checkpoint_minutes=0)
+    fit(TrainingSpec(tiny_mlp(), None, 0, directory=tmp_path), recipe(), checkpoint_minutes=0)
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.safetensors"]
 
 

@@ -1,4 +1,4 @@
-"""Several tickets at once against each alone: stacks, lanes in turn, the recorded step, the end of memory."""
+"""Several tickets at once against each alone: stacks, trainers in turn, the recorded step, the end of memory."""
 
 import dataclasses
 import logging
@@ -10,40 +10,40 @@ import torch
 
 from sanity.recipes import Recipe
 from sanity.training import concurrency
-from sanity.training.checkpoint import Position
-from sanity.training.loop import Interrupted, Job, Trained, train
+from sanity.training.checkpoint import Checkpoint
+from sanity.training.loop import Interrupted, TrainingResult, TrainingSpec, train
 from sanity.training.precision import numerics
-from sanity.training.trainer import Lane, Setting
+from sanity.training.trainer import Setting, Trainer
 from tests.training.nets import NO_GPU, digits, equal, half_mask, tiny_conv, tiny_mlp
 
 RECIPE = Recipe(epochs=2, batch_size=16, weight_decay=1e-3)
 
 
-def fit(jobs: list[Job], recipe: Recipe = RECIPE, **options: Any) -> list[Trained]:
+def fit(jobs: list[TrainingSpec], recipe: Recipe = RECIPE, **options: Any) -> list[TrainingResult]:
     return train(jobs, *digits(), recipe, **{"device": "cpu", "precision": "fp32", **options})
 
 
-def tickets(count: int, density: float = 0.5, **fields: Any) -> list[Job]:
+def tickets(count: int, density: float = 0.5, **fields: Any) -> list[TrainingSpec]:
     """Different weights, masks and data orders; at half density one of them is dense, the others' stack is then too."""
     models = [tiny_mlp(seed) for seed in range(count)]
     masks = [half_mask(model, seed, density) for seed, model in enumerate(models)]
     dense = density == 0.5
     return [
-        Job(model, None if dense and seed == 1 else mask, seed=seed, **fields)
+        TrainingSpec(model, None if dense and seed == 1 else mask, seed=seed, **fields)
         for seed, (model, mask) in enumerate(zip(models, masks, strict=True))
     ]
 
 
 def count_lanes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many tickets each lane had."""
+    """How many tickets each trainer had."""
     sizes: list[int] = []
-    original = Lane.__init__
+    original = Trainer.__init__
 
-    def counting(self: Lane, group: list[Job], *rest: Any) -> None:
+    def counting(self: Trainer, group: list[TrainingSpec], *rest: Any) -> None:
         sizes.append(len(group))
         original(self, group, *rest)
 
-    monkeypatch.setattr(Lane, "__init__", counting)
+    monkeypatch.setattr(Trainer, "__init__", counting)
     return sizes
 
 
@@ -89,7 +89,7 @@ def test_jobs_at_other_places_of_the_schedule_are_not_stacked(monkeypatch: pytes
 
 def test_many_tickets_make_stacks_of_about_equal_size() -> None:
     setting = Setting(*digits(), RECIPE, torch.device("cpu"), "fp32")
-    parts = concurrency.groups(tickets(9), [Position()] * 9, setting, False)
+    parts = concurrency.groups(tickets(9), [Checkpoint()] * 9, setting, False)
     assert sorted(len(part) for part in parts) == [3, 3, 3]
     assert sorted(number for part in parts for number in part) == list(range(9))
 
@@ -98,7 +98,7 @@ def test_dense_and_sparse_tickets_make_stacks_of_their_own() -> None:
     """One dense ticket would have all weights of the others' stack carried along."""
     setting = Setting(*digits(), RECIPE, torch.device("cpu"), "fp32")
     jobs = [*tickets(3, 0.1), *tickets(3)]
-    assert concurrency.groups(jobs, [Position()] * 6, setting, False) == [[0, 1, 2], [3, 4, 5]]
+    assert concurrency.groups(jobs, [Checkpoint()] * 6, setting, False) == [[0, 1, 2], [3, 4, 5]]
 
 
 def test_in_a_stack_one_ticket_may_diverge(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_in_a_stack_one_ticket_may_diverge(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("build", [tiny_conv, tiny_mlp])
 def test_lanes_in_turn_do_what_each_does_alone(build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    jobs = [Job(build(seed), half_mask(build(seed)), seed, start_epoch=seed) for seed in range(3)]
+    jobs = [TrainingSpec(build(seed), half_mask(build(seed)), seed, start_epoch=seed) for seed in range(3)]
     jobs[0] = dataclasses.replace(jobs[0], snapshots=frozenset({1}))
     alone = [fit([job], dataclasses.replace(RECIPE, epochs=4))[0] for job in jobs]
     seen: list[int] = []
@@ -128,10 +128,10 @@ def test_lanes_in_turn_do_what_each_does_alone(build: Any, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("stacked", [False, True])
 def test_side_by_side_and_interrupted_they_end_as_if_never(tmp_path: Path, stacked: bool) -> None:
-    def jobs(directory: Path | None) -> list[Job]:
+    def jobs(directory: Path | None) -> list[TrainingSpec]:
         models = [tiny_mlp(seed) if stacked else tiny_conv(seed) for seed in range(3)]
         return [
-            Job(model, half_mask(model), seed, directory=directory and directory / str(seed))
+            TrainingSpec(model, half_mask(model), seed, directory=directory and directory / str(seed))
             for seed, model in enumerate(models)
         ]
 
@@ -168,20 +168,22 @@ def test_the_step_that_a_graph_records_is_the_step(build: Any, optimizer: Any) -
     """Run without a graph: the step finds its batch and rate by a counter on the device, after a rehearsal undone."""
     recipe = Recipe(epochs=1, batch_size=16, schedule="cosine", crop_padding=1, optimizer=optimizer)
     setting = Setting(*digits(), recipe, torch.device("cpu"), "fp32")
-    lanes = [Lane([Job(build(), half_mask(build()), 0)], setting, [""], [Position()]) for _ in range(2)]
-    lanes[1].replay = lanes[1].recorded_step
-    with lanes[1].rehearsal():
+    trainers = [
+        Trainer([TrainingSpec(build(), half_mask(build()), 0)], setting, [""], [Checkpoint()]) for _ in range(2)
+    ]
+    trainers[1].replay = trainers[1].recorded_step
+    with trainers[1].rehearsal():
         for _ in range(3):
-            lanes[1].take_step()
-    for lane in lanes:
-        lane.begin_epoch()
-        for _ in range(lane.steps):
-            lane.take_step()
-        lane.end_epoch()
-    first, second = (lane.results()[0] for lane in lanes)
+            trainers[1].take_step()
+    for trainer in trainers:
+        trainer.begin_epoch()
+        for _ in range(trainer.steps):
+            trainer.take_step()
+        trainer.end_epoch()
+    first, second = (trainer.results()[0] for trainer in trainers)
     torch.testing.assert_close(first.weights, second.weights, rtol=1e-6, atol=1e-7)
     assert first.curve[0] == pytest.approx(second.curve[0], rel=1e-6)
-    assert int(lanes[1].clock) == 6
+    assert int(trainers[1].clock) == 6
 
 
 @NO_GPU
@@ -189,20 +191,20 @@ def test_the_step_that_a_graph_records_is_the_step(build: Any, optimizer: Any) -
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adadelta"])
 def test_captured_lanes_in_streams_of_their_own_train_as_launched_ones(optimizer: Any, precision: str) -> None:
     recipe = Recipe(epochs=2, batch_size=16, lr=0.02, crop_padding=1, optimizer=optimizer)
-    jobs = [Job(tiny_conv(seed), half_mask(tiny_conv(seed)), seed) for seed in range(3)]
+    jobs = [TrainingSpec(tiny_conv(seed), half_mask(tiny_conv(seed)), seed) for seed in range(3)]
     cuda = torch.device("cuda")
     setting = Setting(digits()[0].to(cuda), digits()[1].to(cuda), recipe, cuda, precision)
     launched = []
     for job in jobs:
         with numerics(cuda, precision, deterministic=False):
-            lane = Lane([job], setting, [""], [Position()])
-            while not lane.done:
-                with lane.current():
-                    lane.begin_epoch()
-                    for _ in range(lane.steps):
-                        lane.take_step()
-                    lane.end_epoch()
-            launched.append(lane.results()[0])
+            trainer = Trainer([job], setting, [""], [Checkpoint()])
+            while not trainer.done:
+                with trainer.current():
+                    trainer.begin_epoch()
+                    for _ in range(trainer.steps):
+                        trainer.take_step()
+                    trainer.end_epoch()
+            launched.append(trainer.results()[0])
     captured = fit(jobs, recipe, device="cuda", precision=precision, runs_per_device=3)
     measured = fit(jobs, recipe, device="cuda", precision=precision)
     for one, other, third in zip(launched, captured, measured, strict=True):
@@ -212,14 +214,14 @@ def test_captured_lanes_in_streams_of_their_own_train_as_launched_ones(optimizer
 
 def test_rehearsing_leaves_no_trace() -> None:
     setting = Setting(*digits(), RECIPE, torch.device("cpu"), "fp32")
-    lane = Lane([Job(tiny_conv(), None, 0)], setting, [""], [Position()])
-    lane.begin_epoch()
+    trainer = Trainer([TrainingSpec(tiny_conv(), None, 0)], setting, [""], [Checkpoint()])
+    trainer.begin_epoch()
     for _ in range(3):
-        lane.take_step()
-    before = {**lane.ensemble.state(0), "sums": lane.sums.clone()}
-    assert concurrency.step_time([lane]) > 0
-    assert equal({**lane.ensemble.state(0), "sums": lane.sums.clone()}, before)
-    assert lane.step == 3
+        trainer.take_step()
+    before = {**trainer.stacked_model.state(0), "sums": trainer.sums.clone()}
+    assert concurrency.step_time([trainer]) > 0
+    assert equal({**trainer.stacked_model.state(0), "sums": trainer.sums.clone()}, before)
+    assert trainer.step == 3
 
 
 @pytest.mark.parametrize(
@@ -234,36 +236,36 @@ def test_rehearsing_leaves_no_trace() -> None:
 def test_lanes_are_added_while_it_pays_and_there_is_room(
     costs: dict[int, float], room: int, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lanes: list[Any] = [object()]
-    monkeypatch.setattr(concurrency, "step_time", lambda lanes: costs[len(lanes)])
+    trainers: list[Any] = [object()]
+    monkeypatch.setattr(concurrency, "step_time", lambda trainers: costs[len(trainers)])
 
     def grow(count: int) -> None:
-        lanes.extend(object() for _ in range(count - len(lanes)))
+        trainers.extend(object() for _ in range(count - len(trainers)))
 
-    assert concurrency.widen(lanes, max(costs), grow, lambda have, more: have + more <= room) == expected
+    assert concurrency.widen(trainers, max(costs), grow, lambda have, more: have + more <= room) == expected
 
 
 def test_out_of_memory_means_fewer_side_by_side_and_a_line_in_the_log(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    jobs = [Job(tiny_conv(seed), None, seed) for seed in range(4)]
+    jobs = [TrainingSpec(tiny_conv(seed), None, seed) for seed in range(4)]
     expected = fit(jobs)
     widths: list[int] = []
-    original = concurrency.Fleet.launch
+    original = concurrency.Dispatcher.launch
 
-    def counting(self: concurrency.Fleet) -> Any:
-        lanes = original(self)
-        widths.append(len(lanes))
-        return lanes
+    def counting(self: concurrency.Dispatcher) -> Any:
+        trainers = original(self)
+        widths.append(len(trainers))
+        return trainers
 
-    def tight(self: Lane) -> None:
+    def tight(self: Trainer) -> None:
         if widths[-1] > 1:
             raise torch.OutOfMemoryError("no memory left")
         take_step(self)
 
-    take_step = Lane.take_step
-    monkeypatch.setattr(concurrency.Fleet, "launch", counting)
-    monkeypatch.setattr(Lane, "take_step", tight)
+    take_step = Trainer.take_step
+    monkeypatch.setattr(concurrency.Dispatcher, "launch", counting)
+    monkeypatch.setattr(Trainer, "take_step", tight)
     with caplog.at_level(logging.WARNING):
         results = fit(jobs, runs_per_device=4)
     assert widths == [4, 2, 1, 1, 1, 1]
@@ -272,9 +274,9 @@ def test_out_of_memory_means_fewer_side_by_side_and_a_line_in_the_log(
 
 
 def test_a_single_job_that_does_not_fit_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    def tight(self: Lane) -> None:
+    def tight(self: Trainer) -> None:
         raise torch.OutOfMemoryError("no memory left")
 
-    monkeypatch.setattr(Lane, "take_step", tight)
+    monkeypatch.setattr(Trainer, "take_step", tight)
     with pytest.raises(torch.OutOfMemoryError):
-        fit([Job(tiny_conv(), None, 0)])
+        fit([TrainingSpec(tiny_conv(), None, 0)])

@@ -1,4 +1,4 @@
-"""On a CPU, lanes take their steps at the same time; what goes wrong in one is said once all have stopped."""
+"""On a CPU, trainers take their steps at the same time; what goes wrong in one is said once all have stopped."""
 
 import dataclasses
 import threading
@@ -13,9 +13,9 @@ from torch import nn
 
 from sanity.recipes import Recipe
 from sanity.training import cpu_threads
-from sanity.training.executor import draws
-from sanity.training.loop import Interrupted, Job, Trained, train
-from sanity.training.trainer import Lane
+from sanity.training.executor import uses_global_rng
+from sanity.training.loop import Interrupted, TrainingResult, TrainingSpec, train
+from sanity.training.trainer import Trainer
 from tests.training.nets import digits, equal, half_mask, tiny_conv, tiny_mlp
 
 RECIPE = Recipe(epochs=2, batch_size=16)
@@ -32,17 +32,17 @@ class Noisy(nn.Module):
 
 def fit(
     count: int = 2, build: Callable[[int], nn.Module] = tiny_conv, recipe: Recipe = RECIPE, **options: Any
-) -> list[Trained]:
-    jobs = [Job(build(seed), half_mask(build(seed)), seed) for seed in range(count)]
+) -> list[TrainingResult]:
+    jobs = [TrainingSpec(build(seed), half_mask(build(seed)), seed) for seed in range(count)]
     return train(jobs, *digits(), recipe, **{"device": "cpu", "precision": "fp32", **options})
 
 
 def most_at_a_time(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The number of lanes within a step, each time that one began; a step waits for company, but not for ever."""
+    """The number of trainers within a step, each time that one began; a step waits for company, but not for ever."""
     inside, seen, company = [0], [0], threading.Condition()
-    step = Lane.take_step
+    step = Trainer.take_step
 
-    def watched(self: Lane) -> None:
+    def watched(self: Trainer) -> None:
         with company:
             inside[0] += 1
             seen.append(inside[0])
@@ -53,7 +53,7 @@ def most_at_a_time(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         with company:
             inside[0] -= 1
 
-    monkeypatch.setattr(Lane, "take_step", watched)
+    monkeypatch.setattr(Trainer, "take_step", watched)
     return seen
 
 
@@ -91,8 +91,8 @@ def test_networks_that_draw_are_known_by_what_they_do(source: nn.Module) -> None
     before = torch.get_rng_state()
     net = nn.Sequential(tiny_conv(), source)
     weights = {name: tensor.clone() for name, tensor in net.state_dict().items()}
-    assert draws(net, (1, 8, 8))
-    assert not draws(tiny_conv(), (1, 8, 8))
+    assert uses_global_rng(net, (1, 8, 8))
+    assert not uses_global_rng(tiny_conv(), (1, 8, 8))
     assert torch.equal(before, torch.get_rng_state())
     assert equal(weights, net.state_dict())
 
@@ -118,7 +118,7 @@ def test_company_changes_no_bit_of_a_deterministic_training() -> None:
 
 
 def test_what_is_through_is_said_while_others_go_on() -> None:
-    jobs = [Job(tiny_conv(seed), None, seed, epochs=epochs) for seed, epochs in enumerate((1, 6))]
+    jobs = [TrainingSpec(tiny_conv(seed), None, seed, epochs=epochs) for seed, epochs in enumerate((1, 6))]
     said: list[int] = []
     asked = iter(range(10_000))
     with pytest.raises(Interrupted):
@@ -130,18 +130,18 @@ def test_what_is_through_is_said_while_others_go_on() -> None:
 def test_lanes_stopped_at_different_steps_go_on_as_if_never_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def jobs(folder: Path | None) -> list[Job]:
-        return [Job(tiny_conv(seed), None, seed, directory=folder and folder / str(seed)) for seed in range(2)]
+    def jobs(folder: Path | None) -> list[TrainingSpec]:
+        return [TrainingSpec(tiny_conv(seed), None, seed, directory=folder and folder / str(seed)) for seed in range(2)]
 
     expected = train(jobs(None), *digits(), RECIPE, device="cpu", precision="fp32")
-    step, taken = Lane.take_step, {0: 0, 1: 0}
+    step, taken = Trainer.take_step, {0: 0, 1: 0}
 
-    def counted(self: Lane) -> None:
+    def counted(self: Trainer) -> None:
         step(self)
         taken[self.jobs[0].seed] += 1
         time.sleep(0.05 * self.jobs[0].seed)  # the second falls behind
 
-    monkeypatch.setattr(Lane, "take_step", counted)
+    monkeypatch.setattr(Trainer, "take_step", counted)
     with pytest.raises(Interrupted):
         train(jobs(tmp_path), *digits(), RECIPE, device="cpu", precision="fp32", stop=lambda: taken[0] >= 4)
     assert taken[0] > taken[1]
@@ -150,21 +150,21 @@ def test_lanes_stopped_at_different_steps_go_on_as_if_never_stopped(
 
 
 def test_an_error_in_one_lane_ends_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    step = Lane.take_step
+    step = Trainer.take_step
 
-    def failing(self: Lane) -> None:
+    def failing(self: Trainer) -> None:
         if self.jobs[0].seed == 1 and self.step == 2:
             raise ZeroDivisionError
         step(self)
 
-    monkeypatch.setattr(Lane, "take_step", failing)
+    monkeypatch.setattr(Trainer, "take_step", failing)
     with pytest.raises(ZeroDivisionError):
         fit(2)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("lane")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("trainer")]
 
 
 def test_a_stop_reaches_every_thread() -> None:
     asked = iter(range(1000))
     with pytest.raises(Interrupted):
         fit(2, stop=lambda: next(asked) == 3)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("lane")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("trainer")]

@@ -13,7 +13,7 @@ from sanity.data.dataset import Dataset
 from sanity.errors import UserError
 from sanity.recipes import Recipe
 from sanity.training.batches import draw_epoch
-from sanity.training.loop import Job, Trained, train
+from sanity.training.loop import TrainingResult, TrainingSpec, train
 from sanity.training.lr_schedule import rate
 from tests.training.nets import DEVICES, digits, equal, half_mask, tiny_conv, tiny_mlp
 
@@ -28,11 +28,11 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
 TORCHS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "adadelta": torch.optim.Adadelta}
 
 
-def fit(jobs: list[Job], recipe: Recipe, **options: Any) -> list[Trained]:
+def fit(jobs: list[TrainingSpec], recipe: Recipe, **options: Any) -> list[TrainingResult]:
     return train(jobs, *digits(), recipe, **{"device": "cpu", "precision": "fp32", **options})
 
 
-def plain_loop(job: Job, recipe: Recipe, data: Dataset) -> tuple[nn.Module, list[float]]:
+def plain_loop(job: TrainingSpec, recipe: Recipe, data: Dataset) -> tuple[nn.Module, list[float]]:
     """What the papers' code does: one batch at a time, weights masked after every step; the losses of the epochs."""
     model, mask = copy.deepcopy(job.model).train(), job.mask or {}
     parameters = dict(model.named_parameters())
@@ -72,7 +72,7 @@ def test_the_loop_trains_as_a_plain_loop_does(optimizer: str, masked: bool, devi
     recipe = Recipe(epochs=3, batch_size=16, milestones=(1, 2.5), warmup_epochs=0.5, **OPTIMIZERS[optimizer])
     for model in (tiny_mlp(), tiny_conv()):
         # In Adam a masked gradient and a masked weight are one thing only if decay and moments see zeros too.
-        job = Job(model, half_mask(model) if masked else None, seed=3)
+        job = TrainingSpec(model, half_mask(model) if masked else None, seed=3)
         expected, losses = plain_loop(job, recipe, digits()[0])
         (result,) = fit([job], recipe, device=device)
         assert_near(result.weights, expected, 1e-4)
@@ -86,7 +86,7 @@ def test_pruned_weights_are_exactly_zero_and_kept_ones_are_not(optimizer: str, p
     model = tiny_conv()
     mask = half_mask(model)
     recipe = Recipe(epochs=2, batch_size=16, crop_padding=1, flip=True, **OPTIMIZERS[optimizer])
-    (result,) = fit([Job(model, mask, seed=0)], recipe, precision=precision, device=device)
+    (result,) = fit([TrainingSpec(model, mask, seed=0)], recipe, precision=precision, device=device)
     for name, keep in mask.items():
         assert torch.count_nonzero(result.weights[name][~keep]) == 0
         assert torch.count_nonzero(result.weights[name][keep]) == keep.sum()
@@ -96,7 +96,7 @@ def test_pruned_weights_are_exactly_zero_and_kept_ones_are_not(optimizer: str, p
 def test_the_caller_keeps_model_generators_and_switches_as_they_were() -> None:
     model = tiny_conv()
     before, noise = copy.deepcopy(model.state_dict()), torch.get_rng_state()
-    fit([Job(model, half_mask(model), seed=0)], Recipe(epochs=1), deterministic=True)
+    fit([TrainingSpec(model, half_mask(model), seed=0)], Recipe(epochs=1), deterministic=True)
     assert equal(model.state_dict(), before)
     assert torch.equal(noise, torch.get_rng_state())
     assert not torch.are_deterministic_algorithms_enabled()
@@ -107,7 +107,7 @@ def test_the_caller_keeps_model_generators_and_switches_as_they_were() -> None:
 def test_a_repeat_is_bit_equal_and_another_seed_is_not(precision: str) -> None:
     recipe, model = Recipe(epochs=2, batch_size=16, crop_padding=1), tiny_conv()
     first, again, other = (
-        fit([Job(model, None, seed)], recipe, precision=precision, deterministic=True)[0] for seed in (1, 1, 2)
+        fit([TrainingSpec(model, None, seed)], recipe, precision=precision, deterministic=True)[0] for seed in (1, 1, 2)
     )
     assert equal(first.weights, again.weights)
     assert first.curve == again.curve
@@ -116,7 +116,7 @@ def test_a_repeat_is_bit_equal_and_another_seed_is_not(precision: str) -> None:
 
 def test_the_curve_measures_what_a_plain_evaluation_measures() -> None:
     model, (_, test) = tiny_conv(), digits()
-    (result,) = fit([Job(model, None, seed=0)], Recipe(epochs=2, batch_size=16))
+    (result,) = fit([TrainingSpec(model, None, seed=0)], Recipe(epochs=2, batch_size=16))
     model.load_state_dict(result.weights)
     logits = model.eval()(test.normalise(test.examples))
     assert result.curve[-1]["test_loss"] == pytest.approx(F.cross_entropy(logits, test.targets).item(), rel=1e-4)
@@ -130,7 +130,7 @@ def test_the_curve_measures_what_a_plain_evaluation_measures() -> None:
 def test_the_last_partial_batch_is_trained_on_unless_the_recipe_drops_it(drop_last: bool) -> None:
     data, model = digits()[0], tiny_mlp()
     recipe = Recipe(epochs=1, batch_size=100, lr=1e-12, drop_last=drop_last)
-    (result,) = fit([Job(model, None, seed=0)], recipe)
+    (result,) = fit([TrainingSpec(model, None, seed=0)], recipe)
     order = draw_epoch(0, 0, torch.arange(101), recipe).order[0, : 100 if drop_last else 101]
     expected = F.cross_entropy(model(data.normalise(data.examples[order])), data.targets[order]).item()
     assert result.curve[0]["train_loss"] == pytest.approx(expected, rel=1e-5)
@@ -138,18 +138,18 @@ def test_the_last_partial_batch_is_trained_on_unless_the_recipe_drops_it(drop_la
 
 def test_a_rewound_run_is_the_tail_of_the_whole_one() -> None:
     recipe, model = Recipe(epochs=4, batch_size=16, momentum=0.0, milestones=(2,), crop_padding=1), tiny_conv()
-    (whole,) = fit([Job(model, None, 5, snapshots=frozenset({0, 2}))], recipe)
+    (whole,) = fit([TrainingSpec(model, None, 5, snapshots=frozenset({0, 2}))], recipe)
     assert equal(whole.snapshots[0], model.state_dict())
     rewound = copy.deepcopy(model)
     rewound.load_state_dict(whole.snapshots[2])
-    (tail,) = fit([Job(rewound, None, 5, start_epoch=2)], recipe)
+    (tail,) = fit([TrainingSpec(rewound, None, 5, start_epoch=2)], recipe)
     assert equal(tail.weights, whole.weights)
     assert [row["test_loss"] for row in tail.curve] == [row["test_loss"] for row in whole.curve[2:]]
 
 
 def test_training_past_the_recipes_end_holds_its_last_rate() -> None:
     recipe = Recipe(epochs=2, batch_size=50, milestones=(1,))
-    (result,) = fit([Job(tiny_mlp(), None, 0, start_epoch=2, epochs=3)], recipe)
+    (result,) = fit([TrainingSpec(tiny_mlp(), None, 0, start_epoch=2, epochs=3)], recipe)
     assert [row["learning_rate"] for row in result.curve] == pytest.approx([0.01] * 3)
 
 
@@ -157,7 +157,7 @@ def test_batch_norm_and_biases_are_decayed_unless_the_recipe_spares_them() -> No
     model = tiny_conv()
     recipe: dict[str, Any] = {"epochs": 1, "batch_size": 101, "lr": 1.0, "momentum": 0.0}
     spared, decayed, without = (
-        fit([Job(model, None, 0)], Recipe(**recipe, weight_decay=decay, decay_norm=norm))[0].weights
+        fit([TrainingSpec(model, None, 0)], Recipe(**recipe, weight_decay=decay, decay_norm=norm))[0].weights
         for decay, norm in ((0.1, False), (0.1, True), (0.0, True))
     )
     for name, parameter in model.named_parameters():
@@ -170,7 +170,7 @@ def test_a_run_that_diverges_is_recorded_and_the_others_go_on() -> None:
     with torch.no_grad():
         next(broken.parameters())[:] = math.inf
     seen: list[int] = []
-    jobs = [Job(broken, half_mask(broken), 0), Job(model, None, 0)]
+    jobs = [TrainingSpec(broken, half_mask(broken), 0), TrainingSpec(model, None, 0)]
     bad, good = fit(jobs, Recipe(epochs=2, batch_size=16), progress=lambda job, row: seen.append(job))
     assert (bad.diverged_epoch, bad.curve) == (1, [])
     assert (good.diverged_epoch, len(good.curve)) == (None, 2)
@@ -180,7 +180,7 @@ def test_a_run_that_diverges_is_recorded_and_the_others_go_on() -> None:
 
 
 def test_a_learning_rate_too_high_diverges_in_a_later_epoch_with_the_curve_up_to_there() -> None:
-    (result,) = fit([Job(tiny_mlp(), None, 0)], Recipe(epochs=12, batch_size=8, lr=30.0, weight_decay=1.0))
+    (result,) = fit([TrainingSpec(tiny_mlp(), None, 0)], Recipe(epochs=12, batch_size=8, lr=30.0, weight_decay=1.0))
     assert result.diverged_epoch is not None
     assert len(result.curve) == result.diverged_epoch - 1
 
@@ -197,9 +197,9 @@ def test_a_learning_rate_too_high_diverges_in_a_later_epoch_with_the_curve_up_to
 )
 def test_mistakes_are_said_before_training(recipe: dict[str, Any], options: dict[str, str], says: str) -> None:
     with pytest.raises(UserError, match=says):
-        fit([Job(tiny_mlp(), None, 0)], Recipe(**recipe), **options)
+        fit([TrainingSpec(tiny_mlp(), None, 0)], Recipe(**recipe), **options)
 
 
 def test_a_mask_for_no_parameter_is_refused() -> None:
     with pytest.raises(ValueError, match="no parameter"):
-        fit([Job(tiny_mlp(), {"9.weight": torch.ones(1, dtype=torch.bool)}, 0)], Recipe())
+        fit([TrainingSpec(tiny_mlp(), {"9.weight": torch.ones(1, dtype=torch.bool)}, 0)], Recipe())

@@ -12,11 +12,11 @@ from torch._subclasses.fake_tensor import DataDependentOutputException
 from sanity.invariants.meta_device import DEVICE, Mixed, on_meta_device
 from sanity.recipes import Recipe
 from sanity.training import stacked_model
-from sanity.training.checkpoint import Position
-from sanity.training.job import Job
+from sanity.training.checkpoint import Checkpoint
+from sanity.training.job import TrainingSpec
 from sanity.training.optimizer import make_optimizer
 from sanity.training.stacked_linear import stack
-from sanity.training.trainer import Lane, Setting
+from sanity.training.trainer import Setting, Trainer
 from tests.training.nets import digits, half_mask, tiny_conv, tiny_mlp
 
 RECIPE = Recipe(batch_size=16, schedule="cosine", crop_padding=1, flip=True, weight_decay=1e-3)
@@ -41,29 +41,34 @@ def _without_what_knows_real_devices_alone(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @contextmanager
-def lane_elsewhere(build: Any, tickets: int, density: float, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lane]:
+def trainer_on_meta_device(
+    build: Any, tickets: int, density: float, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Trainer]:
     """Put together on the CPU, as always, from real weights and masks, and moved."""
     models = [build(seed) for seed in range(tickets)]
     masks = [half_mask(model, seed, density) for seed, model in enumerate(models)]
     stacked, splits = stack(models, masks), digits()
     monkeypatch.setattr(stacked_model, "stack", lambda *_: stacked)
     with on_meta_device():
-        jobs = [Job(model.to(DEVICE), mask, seed) for seed, (model, mask) in enumerate(zip(models, masks, strict=True))]
+        jobs = [
+            TrainingSpec(model.to(DEVICE), mask, seed)
+            for seed, (model, mask) in enumerate(zip(models, masks, strict=True))
+        ]
         train, test = (split.to(DEVICE) for split in splits)
-        yield Lane(jobs, Setting(train, test, RECIPE, DEVICE, "fp32"), [""] * tickets, [Position()] * tickets)
+        yield Trainer(jobs, Setting(train, test, RECIPE, DEVICE, "fp32"), [""] * tickets, [Checkpoint()] * tickets)
 
 
 @pytest.mark.parametrize(("build", "tickets", "density"), NETS)
 def test_a_step_stays_on_the_device_and_needs_no_value(
     build: Any, tickets: int, density: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with lane_elsewhere(build, tickets, density, monkeypatch) as lane:
-        lane.begin_epoch()
-        lane.recorded_step()
-        lane.take_step()
-        assert {lane.sums.device, lane.clock.device, lane._test().device} == {DEVICE}
+    with trainer_on_meta_device(build, tickets, density, monkeypatch) as trainer:
+        trainer.begin_epoch()
+        trainer.recorded_step()
+        trainer.take_step()
+        assert {trainer.sums.device, trainer.clock.device, trainer._test().device} == {DEVICE}
         with pytest.raises(DataDependentOutputException):
-            lane.end_epoch()  # accuracies are read once an epoch
+            trainer.end_epoch()  # accuracies are read once an epoch
 
 
 @pytest.mark.parametrize(
@@ -77,6 +82,6 @@ def test_a_step_stays_on_the_device_and_needs_no_value(
 def test_a_step_that_waits_or_mixes_would_be_noticed(
     leak: Any, says: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Lane, "_count", lambda self, *_: leak(self.sums))
-    with pytest.raises(says), lane_elsewhere(tiny_conv, 1, 0.5, monkeypatch) as lane:
-        lane.recorded_step()
+    monkeypatch.setattr(Trainer, "_count", lambda self, *_: leak(self.sums))
+    with pytest.raises(says), trainer_on_meta_device(tiny_conv, 1, 0.5, monkeypatch) as trainer:
+        trainer.recorded_step()
