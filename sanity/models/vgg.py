@@ -2,8 +2,9 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
+from pydantic import Field
 from torch import nn
 
 from sanity.models.base import InputShape, Model
@@ -18,11 +19,17 @@ class VGG(Model):
     Pools that an input has become too small for are skipped; at 32x32 and above, all four are there.
 
     bias: gives the convolutions biases (Su et al. 2020, Frankle et al. 2021); GraSP's have none.
+    norm_affine: gives batch norm a scale and a shift; Atanov et al. 2021 go without in their SNIP part.
+    norm_momentum: the share of a batch in batch norm's running statistics (0.01 in Lee et al. 2019's code).
+    norm_eps: what batch norm adds to the variance (0.001 in Lee et al. 2019's code).
     """
 
     default_init: ClassVar[str] = "grasp"
     depths: ClassVar[tuple[int, ...]]
     bias: bool = False
+    norm_affine: bool = True
+    norm_momentum: Annotated[float, Field(gt=0, le=1)] = 0.1
+    norm_eps: Annotated[float, Field(gt=0, le=1)] = 1e-5
 
     def build(self, input_shape: InputShape, classes: int) -> nn.Module:
         channels, side = input_shape[0], min(input_shape[1:])
@@ -32,7 +39,8 @@ class VGG(Model):
                 layers.append(nn.MaxPool2d(2) if side > 1 else nn.Identity())
                 side = max(side // 2, 1)
             for _ in range(depth):
-                layers += [nn.Conv2d(channels, width, 3, padding=1, bias=self.bias), nn.BatchNorm2d(width), nn.ReLU()]
+                norm = nn.BatchNorm2d(width, self.norm_eps, self.norm_momentum, self.norm_affine)
+                layers += [nn.Conv2d(channels, width, 3, padding=1, bias=self.bias), norm, nn.ReLU()]
                 channels = width
         pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         parts = {"features": nn.Sequential(*layers), "pool": pool, "classifier": nn.Linear(channels, classes)}

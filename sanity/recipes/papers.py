@@ -82,7 +82,9 @@ def _frankle2021(model: str, dataset: str) -> Recipe:
 def _renda2020(model: str, dataset: str) -> Recipe:
     """Renda et al. 2020 (Rewinding): 182 epochs, lr 0.1 / 10 at 91 and 136, weight decay 5e-4 VGG, 2e-4 ResNet
 
-    Code: lottery-ticket/rewinding-iclr20-public; the decay is of w^2 / 2, as here.
+    Code: lottery-ticket/rewinding-iclr20-public; the decay is of w^2 / 2, as here. It standardises each image by itself
+    where this recipe takes the constants of the training set, and its batches run on across epochs, so that 84 of its
+    71,093 steps have the learning rate of the step beside them.
     """
     decay = 5e-4 if model.startswith("vgg") else 2e-4
     return Recipe(epochs=182, milestones=(91, 136), weight_decay=decay, **_images(dataset))
@@ -92,7 +94,9 @@ def _lee2019(model: str, dataset: str) -> Recipe:
     """Lee et al. 2019 (SNIP): lr 0.1 / 10 every 25k (MNIST) or 30k (CIFAR) iterations, 10 % held out
 
     Section 5. The paper does not state how long it trains; 250 epochs are those of the re-implementation mil-ad/snip.
-    The translation by up to 4 pixels is the zero-padded crop.
+    The translation by up to 4 pixels is the zero-padded crop of every image, and half of the images are flipped; the
+    released code applies none, one or both of them at random (it flips a quarter and shifts half of the images) and
+    fills with the mean.
     """
     grey, _ = _lee2019_steps(dataset)
     return _lee2019_schedule(dataset, epochs=250, interval=25_000 if grey else 30_000)
@@ -102,8 +106,9 @@ def _lee2019_code(model: str, dataset: str) -> Recipe:
     """Lee et al. 2019 (SNIP), released code: MNIST 10,000 iterations of plain SGD at lr 0.1, 10 % held out
 
     Defaults of namhoonlee/snip-public (MNIST), without the paper's momentum and learning-rate decay; rounded up to
-    whole epochs.
-    Images in colour as its README trains VGG-D: 150,000 iterations, lr x 0.2 after each 30,000 but the last.
+    whole epochs. Images in colour as its README trains VGG-D: 150,000 iterations, lr x 0.2 after each 30,000 but the
+    last. It does not decay batch norm. It reports the best test accuracy of its last checkpoints, ten at most: compare
+    with metric=best. Crop and flip are the paper's (see lee2019).
     """
     grey, steps = _lee2019_steps(dataset)
     if grey:
@@ -129,6 +134,7 @@ def _lee2019_schedule(dataset: str, epochs: int, interval: int | None = None, la
         milestones=tuple(moment for moment in moments if moment < epochs)[:last],
         weight_decay=5e-4,
         holdout=0.1,
+        decay_norm=grey,  # grey: LeNets, which have no batch norm
         **_images(dataset),
     )
 

@@ -26,7 +26,7 @@ class Recipe:
     momentum: of sgd.
     nesterov: of sgd.
     weight_decay: added to the gradient (sgd, adam, adadelta) or to the step (adamw).
-    decay_norm: whether batch-norm parameters and biases are decayed too, as in every paper's code.
+    decay_norm: whether the scales and shifts of batch norm are decayed too, as in all code here but SNIP's.
     schedule: how the learning rate falls.
     milestones: steps: the epochs after which the learning rate is multiplied by gamma; may be fractions of one.
     gamma: steps, plateau: the factor.

@@ -7,17 +7,19 @@ from torch import Tensor, nn
 
 from sanity.recipes import Recipe
 
+NORMS = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
+
 
 def make_optimizer(
-    recipe: Recipe, module: nn.Module, device: torch.device, vectors: Collection[str] = ()
+    recipe: Recipe, module: nn.Module, device: torch.device, norms: Collection[str] = ()
 ) -> torch.optim.Optimizer:
-    """The optimizer of `recipe` for `module`; `vectors` names its biases and batch-norm parameters.
+    """The optimizer of `recipe` for `module`; `norms` names the scales and shifts of its normalisation layers.
 
     On CUDA the learning rate is a tensor, so that a captured step can read it.
     """
     cuda = device.type == "cuda"
     lr = torch.tensor(recipe.lr, device=device) if cuda else recipe.lr
-    groups = _groups(recipe, module, () if recipe.decay_norm else vectors)
+    groups = _groups(recipe, module, () if recipe.decay_norm else norms)
     match recipe.optimizer:
         case "sgd":
             return torch.optim.SGD(groups, lr=lr, momentum=recipe.momentum, nesterov=recipe.nesterov, fused=True)
@@ -27,6 +29,16 @@ def make_optimizer(
             return torch.optim.AdamW(groups, lr=lr, fused=True, capturable=cuda)
         case _:
             return torch.optim.Adadelta(groups, lr=lr, foreach=True, capturable=cuda)
+
+
+def norm_parameters(model: nn.Module) -> set[str]:
+    """The names of the scales and shifts of all normalisation layers."""
+    return {
+        f"{name}.{part}".lstrip(".")
+        for name, module in model.named_modules()
+        if isinstance(module, NORMS)
+        for part, _ in module.named_parameters(recurse=False)
+    }
 
 
 def _groups(recipe: Recipe, module: nn.Module, spared: Collection[str]) -> list[dict[str, object]]:

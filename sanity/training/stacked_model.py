@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from sanity.recipes import Recipe
 from sanity.training.checkpoint import on_cpu
 from sanity.training.job import TrainingSpec
-from sanity.training.optimizer import make_optimizer, optimizer_state
+from sanity.training.optimizer import make_optimizer, norm_parameters, optimizer_state
 from sanity.training.stacked_linear import StackedLinear, stack
 
 
@@ -28,8 +28,7 @@ class StackedModel:
         layers = {name: module for name, module in self.network.named_modules() if isinstance(module, StackedLinear)}
         self.sparse = {f"{name}.weight".lstrip("."): layer for name, layer in layers.items() if layer.where is not None}
         self.masks = self._masks(masks)
-        vectors = {name for name, parameter in models[0].named_parameters() if parameter.ndim < 2}
-        self.optimizer = make_optimizer(recipe, self.network, device, vectors)
+        self.optimizer = make_optimizer(recipe, self.network, device, norm_parameters(models[0]))
         self.apply_masks()
 
     def _masks(self, masks: Sequence[Mapping[str, Tensor]]) -> list[tuple[nn.Parameter, Tensor]]:

@@ -127,3 +127,9 @@ def test_names_and_summaries_need_no_torch() -> None:
         "assert not {'torch', 'torchvision', 'numpy', 'sklearn', 'PIL'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_batch_norm_of_a_vgg_is_what_its_options_say() -> None:
+    model = build("vgg11", (3, 32, 32), 10, norm_affine=False, norm_momentum=0.01, norm_eps=0.001)
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    assert {(norm.weight, norm.bias, norm.momentum, norm.eps) for norm in norms} == {(None, None, 0.01, 0.001)}

@@ -15,6 +15,7 @@ from sanity.recipes import Recipe
 from sanity.training.batches import draw_epoch
 from sanity.training.loop import TrainingResult, TrainingSpec, train
 from sanity.training.lr_schedule import rate
+from sanity.training.optimizer import norm_parameters
 from tests.training.nets import DEVICES, digits, equal, half_mask, tiny_conv, tiny_mlp
 
 OPTIMIZERS: dict[str, dict[str, Any]] = {
@@ -153,16 +154,18 @@ def test_training_past_the_recipes_end_holds_its_last_rate() -> None:
     assert [row["learning_rate"] for row in result.curve] == pytest.approx([0.01] * 3)
 
 
-def test_batch_norm_and_biases_are_decayed_unless_the_recipe_spares_them() -> None:
+def test_batch_norm_is_decayed_unless_the_recipe_spares_it() -> None:
     model = tiny_conv()
     recipe: dict[str, Any] = {"epochs": 1, "batch_size": 101, "lr": 1.0, "momentum": 0.0}
     spared, decayed, without = (
         fit([TrainingSpec(model, None, 0)], Recipe(**recipe, weight_decay=decay, decay_norm=norm))[0].weights
         for decay, norm in ((0.1, False), (0.1, True), (0.0, True))
     )
+    norms = norm_parameters(model)
+    assert norms
     for name, parameter in model.named_parameters():
         torch.testing.assert_close(decayed[name], without[name] - 0.1 * parameter.detach())
-        torch.testing.assert_close(spared[name], (decayed if parameter.ndim > 1 else without)[name])
+        torch.testing.assert_close(spared[name], (without if name in norms else decayed)[name])
 
 
 def test_a_run_that_diverges_is_recorded_and_the_others_go_on() -> None:
