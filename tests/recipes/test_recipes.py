@@ -44,7 +44,9 @@ from sanity.errors import UserError
             "mnist",
             {"epochs": 19, "batch_size": 100, "momentum": 0, "schedule": "constant", "weight_decay": 5e-4},
         ),
-        ("lee2019_code", "vgg16", "cifar10", {"epochs": 427, "decay_norm": False, "gamma": 0.2, "flip": True}),
+        ("lee2019_code", "vgg16", "cifar10", {"epochs": 427, "momentum": 0.9, "gamma": 0.2, "flip": True}),
+        ("lee2019_code", "vgg16", "cifar10", {"decay_norm": False}),
+        ("lee2019_code", "lenet5", "mnist", {"decay_norm": True}),
         ("lee2019", "vgg16", "cifar10", {"batch_size": 128, "flip": True, "crop_padding": 4, "weight_decay": 5e-4}),
     ],
 )
