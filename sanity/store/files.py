@@ -1,12 +1,20 @@
 """Files that are either whole or not there: written beside their place, flushed, then renamed into it."""
 
+import logging
 import os
-import tempfile
+import re
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from sanity.store.processes import current, file_system_time, parse
+
+log = logging.getLogger(__name__)
+
 _HALF = ".half"
+_OLD_NAME = re.compile(r"\.[a-z0-9_]{8}\.half$")  # as earlier versions named them, without the process
+_ABANDONED_AFTER_S = 600.0  # no write pauses for so long
 
 
 class CannotWrite(OSError):  # noqa: N818 (said to the user as it is)
@@ -27,15 +35,14 @@ def replacing(path: Path) -> Iterator[Path]:
     """A file beside `path` to be written; what it holds at the end takes the place of `path`. Raises `CannotWrite`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_HALF)
-        os.close(handle)
+        half = path.with_name(f".{path.name[:40]}.{current().name}.{secrets.token_hex(4)}{_HALF}")
+        os.close(os.open(half, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666))
         try:
-            yield Path(name)
-            _flush(Path(name), os.O_RDWR)
-            os.chmod(name, 0o644)  # mkstemp's 0600 would hide results from colleagues and reports from a web server
-            os.replace(name, path)
+            yield half
+            _flush(half, os.O_RDWR)
+            os.replace(half, path)
         except BaseException:
-            Path(name).unlink(missing_ok=True)
+            half.unlink(missing_ok=True)
             raise
         with suppress(OSError):  # some file systems cannot flush a folder
             _flush(path.parent, os.O_RDONLY)
@@ -46,10 +53,35 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def sweep(folder: Path) -> None:
-    """Removes what killed processes left half-written below `folder`, where no other process may be writing."""
-    for left in folder.rglob(f".*{_HALF}"):
+    """Removes what killed processes left half-written below `folder`; leaves what a live process may be writing."""
+    now: float | None = None
+    for half in folder.rglob(f".*{_HALF}"):
+        process = parse(half.name)
+        if process is None and not _OLD_NAME.search(half.name):
+            continue  # not written by us
+        running = process and process.is_running()
         with suppress(OSError):  # it only takes room
-            left.unlink()
+            if running is None:
+                now = file_system_time(folder) if now is None else now
+                running = now - half.stat().st_mtime < _ABANDONED_AFTER_S
+            if not running:
+                half.unlink()
+
+
+def set_aside(path: Path) -> Path:
+    """Renames what stands in the place of a result to NAME.damaged-N, so that the result can be made again.
+
+    Returns the new path. Raises `CannotWrite`.
+    """
+    number = 1
+    while os.path.lexists(aside := path.with_name(f"{path.name}.damaged-{number}")):
+        number += 1
+    try:
+        path.rename(aside)
+    except OSError as error:
+        raise CannotWrite(f"{path}: {error.strerror or error}") from error
+    log.warning("%s is damaged; moved to %s", path, aside.name)
+    return aside
 
 
 def _flush(path: Path, mode: int) -> None:

@@ -1,9 +1,10 @@
 """Identities that stay, files that are whole or absent, records that anyone can read back."""
 
 import json
+import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from sanity.errors import UserError
 from sanity.recipes import Recipe
 from sanity.store.files import CannotWrite, write_atomically
 from sanity.store.identity import differing, identity
+from sanity.store.processes import current
 from sanity.store.records import Store, load_records
 from sanity.store.tensor_files import is_whole
 
@@ -103,15 +105,18 @@ def test_a_sound_file_that_cannot_be_read_now_is_not_called_damaged(
 
 
 def test_what_a_killed_run_left_half_written_goes_with_the_next(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store, dead = Store(tmp_path), replace(current(), started=current().started + 1)
     for kind in ("trainings", "tickets"):
         store.write(tmp_path / kind / "key" / "record.json", {})
-        (tmp_path / kind / "key" / ".weights.safetensors.x1y2.half").write_bytes(b"half")
+        (tmp_path / kind / "key" / f".weights.safetensors.{dead.name}.ab12cd34.half").write_bytes(b"half")
+        old = tmp_path / kind / "key" / ".weights.safetensors.x1y2z3w4.half"
+        old.write_bytes(b"half of an earlier version")
+        os.utime(old, (0, 0))
     (tmp_path / "reports").mkdir()
-    (tmp_path / "reports" / ".report.md.x1y2.half").write_text("another process may be writing it")
+    (tmp_path / "reports" / ".report.md.x1y2z3w4.half").write_text("another process may be writing it")
     with store.locked():
         left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*") if path.name != ".lock")
-    assert left == ["reports/.report.md.x1y2.half", "tickets/key/record.json", "trainings/key/record.json"]
+    assert left == ["reports/.report.md.x1y2z3w4.half", "tickets/key/record.json", "trainings/key/record.json"]
 
 
 def test_a_flipped_bit_is_found_and_never_used(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,89 @@
+"""Names the process that wrote a file, and tells whether that process still runs."""
+
+import hashlib
+import os
+import re
+import socket
+import tempfile
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+_NAME = re.compile(r"(?P<host>[\w-]+)\.(?P<machine>[0-9a-f]{8})\.(?P<pid>\d+)\.(?P<started>\d+)")
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of some machine.
+
+    host: the machine's name. machine: a hash of its name, boot and PID namespace; only where it is ours can the PID be
+        looked up. started: when the process began, in clock ticks since boot; tells a PID's owners apart; 0 where the
+        system does not say.
+    """
+
+    host: str
+    machine: str
+    pid: int
+    started: int
+
+    @property
+    def name(self) -> str:
+        """The process as a part of a file name; `parse` reads it."""
+        return f"{self.host}.{self.machine}.{self.pid}.{self.started}"
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
+    def is_running(self) -> bool | None:
+        """Whether it runs; None where that cannot be told: it is another machine's, or was stopped by a signal."""
+        if self.machine != current().machine:
+            return None
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            pass  # it runs as another user
+        state, started = _status(self.pid)
+        if state in ("Z", "X") or started != self.started:
+            return False
+        return None if state in ("T", "t") else True
+
+
+def parse(text: str) -> Process | None:
+    """The process whose name stands in the file name `text`; None where there is none."""
+    match = _NAME.search(text)
+    return match and Process(match["host"], match["machine"], int(match["pid"]), int(match["started"]))
+
+
+def current() -> Process:
+    """This process."""
+    return _describe(os.getpid())
+
+
+@lru_cache(maxsize=1)
+def _describe(pid: int) -> Process:
+    host = socket.gethostname()
+    namespace = os.readlink("/proc/self/ns/pid") if os.path.exists("/proc/self/ns/pid") else ""
+    machine = hashlib.sha256("\0".join([host, _read("/proc/sys/kernel/random/boot_id"), namespace]).encode())
+    readable = re.sub(r"[^\w-]", "-", host, flags=re.ASCII)[:40] or "host"
+    return Process(readable, machine.hexdigest()[:8], pid, _status(pid)[1])
+
+
+def _status(pid: int) -> tuple[str, int]:
+    """The state of a process (`R`, `S`, `T`, `Z`, ...) and its start, as Linux tells them; empty and 0 elsewhere."""
+    fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return (fields[0], int(fields[19])) if len(fields) > 19 else ("", 0)
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def file_system_time(folder: Path) -> float:
+    """The time by the clock that stamps files in `folder`; on a network file system that is the server's clock."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        return os.fstat(file.fileno()).st_mtime
