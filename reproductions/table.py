@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from reproductions.panels import CELL, Panel, cells_of, choose, nearest
+from reproductions.panels import CELL, Panel, cells_of, choose, nearest, override
+from sanity.config import nested
 from sanity.errors import UserError
 
 NUMBERS = [*CELL, "paper_mean", "paper_std", "paper_n", "paper_metric", "paper_unit", "paper_printed", "paper_source"]
@@ -79,8 +80,8 @@ class Reproduction:
         panels = choose(self.panels, "dataset", [dataset])
         if any(panel["dataset"] == ours for panel in self.panels):
             raise UserError(f"dataset={dataset}:{ours}: the table has {ours} too")
-        place = {"dataset": ours, "recipe.for": dataset}
-        moved = [{**panel, **place} if panel in panels else panel for panel in self.panels]
+        place = {"dataset": ours, "options": {"recipe": {"for": dataset}}}
+        moved = [override(panel, place, set()) if panel in panels else panel for panel in self.panels]
         numbers = self.numbers.assign(dataset=self.numbers["dataset"].replace(dataset, ours))
         return replace(self, panels=tuple(moved), numbers=numbers)
 
@@ -100,7 +101,7 @@ class Reproduction:
 
         known: departures that the records do not tell.
         """
-        own = {f"{key}={value}" for panel in self.panels for key, value in panel.items()}
+        own = {setting for panel in self.panels for setting in _settings(panel)}
         records = records[self._places(records) < len(self.cells())]
         others = sorted(set(records["recipe"].dropna()) - {panel["recipe"] for panel in self.panels})
         table = self.trained_by(others[0]) if others and records["recipe"].nunique() == 1 else self
@@ -172,12 +173,20 @@ def from_declaration(name: str, declared: Mapping[str, Any], numbers: Path) -> R
     return replace(table, numbers=table.numbers.assign(ratio=exact))
 
 
+def _settings(panel: Panel) -> list[str]:
+    """A panel's keys as the overrides of a record spell them: "init=lee2019", "recipe.epochs=80"."""
+    options = panel["options"].items()
+    return [f"{key}={value}" for key, value in panel.items() if key != "options"] + [
+        f"{part}.{name}={value}" for part, values in options for name, value in values.items()
+    ]
+
+
 _COLUMNS = [*CELL, "printed", "std", "n", "unit", "metric", "source", "beyond"]
 
 
 def _panel(keys: Mapping[str, Any]) -> Panel:
     """Options as the command line gives them, so that the cells of a table are the same cells when typed by hand."""
-    return {key: _text(value) if "." in key else value for key, value in keys.items()}
+    return nested({key: _text(value) if "." in key else value for key, value in keys.items()})
 
 
 def _text(value: Any) -> str:

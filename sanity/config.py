@@ -22,6 +22,7 @@ Removed = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
 SECTIONS = ("dataset", "model", "recipe")
+LONGEST_RANGE = 10_000  # seeds; a range of more is a slip of the finger
 
 
 def about(text: str) -> Any:
@@ -43,7 +44,9 @@ class RunConfig:
         "layerwise_rearrange",
     )
     ratio: Annotated[tuple[Removed, ...], about("fractions of the prunable weights to remove")] = (0.98,)
-    seeds: Annotated[tuple[Seed, ...], about("seeds; each is one replicate of the whole grid")] = (
+    seeds: Annotated[
+        tuple[Seed, ...], about("seeds, or ranges of them (0-9); each is one replicate of the whole grid")
+    ] = (
         0,
         1,
         2,
@@ -72,7 +75,9 @@ class RunConfig:
     metric: Annotated[
         Literal["last", "best"], about("the test accuracy that verdicts are about: of the last or best epoch")
     ] = "last"
-    margin: Annotated[float, Field(gt=0), about("accuracy points within which two tickets count as equivalent")] = 0.5
+    margin: Annotated[
+        float, Field(gt=0, le=100), about("accuracy points within which two tickets count as equivalent")
+    ] = 0.5
     checkpoint_minutes: Annotated[
         float, Field(ge=0), about("a training saves its state this often, and at named epochs; 0: after every epoch")
     ] = 1.0
@@ -162,15 +167,36 @@ def pairs(words: Sequence[str]) -> dict[str, str]:
     return given
 
 
-def from_mapping(given: Mapping[str, Any]) -> RunConfig:
-    """The run that a mapping of keys asks for; lists may be text with commas, dotted keys are options of a part."""
-    given = {key: str(value) if isinstance(value, Path) else value for key, value in given.items()}
-    plain = {key: _as_list(key, value) for key, value in given.items() if "." not in key and key != "options"}
-    sections: dict[str, dict[str, Any]] = {name: dict(part) for name, part in (given.get("options") or {}).items()}
-    for key, value in given.items():
+def nested(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """Parses dotted keys: `snip.batches=2` becomes the option `batches` of the part `snip` under "options".
+
+    The part ends at the last dot, since a class of one's own has dots in its name: `package.module:Check.by=3`.
+    Args:
+        keys: plain keys, dotted keys, and options that are parsed already, {part: {option: value}}.
+    Raises `UserError` where "options" has another form, and for a key without a part or an option.
+    """
+    parts = keys.get("options", {})
+    if not isinstance(parts, Mapping) or not all(isinstance(values, Mapping) for values in parts.values()):
+        raise UserError(f"options={parts}: should be {{part: {{option: value}}}}; as a key write part.option=value")
+    options = {part: dict(values) for part, values in parts.items()}
+    plain = {key: value for key, value in keys.items() if "." not in key and key != "options"}
+    for key, value in keys.items():
         if "." in key:
             part, _, option = key.rpartition(".")
-            sections.setdefault(part, {})[option] = value
+            if not part or not option:
+                raise UserError(f"{key}={value}: should be part.option=value, as in recipe.epochs=10")
+            options.setdefault(part, {})[option] = value
+    return {**plain, "options": options}
+
+
+def from_mapping(keys: Mapping[str, Any]) -> RunConfig:
+    """Builds the run that a mapping of keys asks for; lists may be text with commas, dotted keys are options of a part.
+
+    Raises `UserError` for a key or value that is not understood.
+    """
+    plain = nested({key: str(value) if isinstance(value, Path) else value for key, value in keys.items()})
+    sections = plain.pop("options")
+    plain = {key: _as_list(key, value) for key, value in plain.items()}
     known = [name for name in options.names(RunConfig) if name != "options"]
     for key in plain:
         if key not in known:
@@ -199,4 +225,14 @@ def _split(key: str, text: str) -> tuple[str, ...]:
     parts = tuple(part.strip() for part in text.split(","))
     if "" in parts:
         raise UserError(f"{key}={text}: has an empty element")
-    return parts
+    return tuple(seed for part in parts for seed in _seed_range(part)) if key == "seeds" else parts
+
+
+def _seed_range(text: str) -> Iterable[str]:
+    """The seeds that `0-4` stands for; other text stays as it is."""
+    first, dash, last = text.partition("-")
+    if not (dash and first.isdecimal() and last.isdecimal()):
+        return [text]
+    if int(last) - int(first) not in range(LONGEST_RANGE):
+        raise UserError(f"seeds={text}: a range goes upwards and has at most {LONGEST_RANGE:,} seeds")
+    return map(str, range(int(first), int(last) + 1))

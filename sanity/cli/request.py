@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sanity.config import SECTIONS, RunConfig, from_mapping
+from sanity.config import RunConfig, from_mapping, nested
 from sanity.errors import UserError
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from reproductions.table import Reproduction
 
 # Beside the options of parts, the keys that change what is measured: a run with one that is not the table's departs.
-SETTINGS = {"recipe", "init", "variant", "options"}
+SETTINGS = {"recipe", "init", "variant"}
 CHOICES = ("model", "methods", "ratio", "seeds")  # of a part of the table; so are dataset and checks
 
 
@@ -49,39 +49,40 @@ class Request:
         return lines + [f"{left} more cells of the table have no run; the report lists them as missing"] * bool(left)
 
 
-def requested(given: Mapping[str, Any] | RunConfig) -> Request:
+def requested(keys: Mapping[str, Any] | RunConfig) -> Request:
     """What the keys ask for. With `reproduction`, methods, checks, ratio, seeds, dataset and model choose a part of the
     table (seeds and checks may go beyond it) and all other keys override its settings.
 
     Raises `UserError` for a mistake in the keys, and for what the table does not have.
     """
-    if isinstance(given, RunConfig) and given.reproduction:
+    if isinstance(keys, RunConfig) and keys.reproduction:
         raise UserError(
-            f"reproduction={given.reproduction}: give a mapping of keys, which tells what overrides the table"
+            f"reproduction={keys.reproduction}: give a mapping of keys, which tells what overrides the table"
         )
-    if isinstance(given, RunConfig) or not given.get("reproduction"):
-        config = from_mapping(vars(given) if isinstance(given, RunConfig) else given)
+    if isinstance(keys, RunConfig) or not keys.get("reproduction"):
+        config = from_mapping(vars(keys) if isinstance(keys, RunConfig) else keys)
         title = f"{config.model} on {config.dataset}, recipe {config.recipe}"
         return Request((config,), f"{config.dataset}-{config.model}", title)
-    return _of_table(given)
+    return _of_table(keys)
 
 
-def _of_table(given: Mapping[str, Any]) -> Request:
+def _of_table(keys: Mapping[str, Any]) -> Request:
     from reproductions import load
     from reproductions.catalog import on_data
+    from reproductions.panels import override, parts_of
 
-    name = str(given["reproduction"])
-    from_mapping(given)  # an unknown key or a bad value, before the table is looked at
-    whole, departures = on_data(load(name), given.get("dataset"))
-    part = whole.narrow(**{key: given[key] for key in CHOICES if key in given})
-    if "dataset" in given:
-        part = part.narrow(dataset=str(given["dataset"]).rpartition(":")[2])
-    part, further = _checked(part, given.get("checks"))
-    settings = {
-        key: value for key, value in given.items() if key not in {*CHOICES, "reproduction", "dataset", "checks"}
-    }
-    departures += further + [f"{key}={value}" for key, value in settings.items() if _departs(part, key, str(value))]
-    part = replace(part, panels=tuple(_overridden(panel, settings, part) for panel in part.panels))
+    name = str(keys["reproduction"])
+    seeds = from_mapping(keys).seeds  # an unknown key or a bad value is told before the table is looked at
+    whole, departures = on_data(load(name), keys.get("dataset"))
+    part = whole.narrow(**{key: seeds if key == "seeds" else keys[key] for key in CHOICES if key in keys})
+    if "dataset" in keys:
+        part = part.narrow(dataset=str(keys["dataset"]).rpartition(":")[2])
+    part, further = _checked(part, keys.get("checks"))
+    chosen = {*CHOICES, "reproduction", "dataset", "checks"}
+    settings = {key: value for key, value in nested(keys).items() if key not in chosen}
+    departures += further + _departures(part, settings)
+    parts = set().union(*map(parts_of, part.panels))
+    part = replace(part, panels=tuple(override(panel, settings, parts) for panel in part.panels))
     _told_apart(part)
     if "recipe" in settings:
         whole = whole.trained_by(settings["recipe"])
@@ -100,11 +101,11 @@ def _told_apart(part: "Reproduction") -> None:
         raise UserError(f"{twice.iloc[0]}: these settings make two of the table's tickets the same; leave one out")
 
 
-def _checked(part: "Reproduction", given: Any) -> "tuple[Reproduction, list[str]]":
+def _checked(part: "Reproduction", checks: Any) -> "tuple[Reproduction, list[str]]":
     """The part with the checks that were asked for; the table's tickets may be put to checks that it does not have."""
-    if given is None:
+    if checks is None:
         return part, []
-    asked = [one.strip() for one in given.split(",")] if isinstance(given, str) else list(given)
+    asked = [entry.strip() for entry in checks.split(",")] if isinstance(checks, str) else list(checks)
     own = {"none", *(check for panel in part.panels for check in panel["checks"])}
     part = part.narrow(checks=[check for check in asked if check in own] or ["none"])
     further = [check for check in asked if check not in own]
@@ -112,31 +113,23 @@ def _checked(part: "Reproduction", given: Any) -> "tuple[Reproduction, list[str]
     return replace(part, panels=panels), [f"with {check}" for check in further]
 
 
-def _parts(panel: Mapping[str, Any]) -> set[str]:
-    """What options of a panel can be about."""
-    checks = {part.strip() for check in panel["checks"] for part in check.split("+")}
-    return {*SECTIONS, *checks, *(method.partition("@")[0] for method in panel["methods"])}
+def _departures(part: "Reproduction", settings: Mapping[str, Any]) -> list[str]:
+    """The settings that are none of the table's own, as the command line spells them."""
+    from reproductions.panels import options, parts_of
+
+    departures = [
+        f"{key}={value}"
+        for key, value in settings.items()
+        if key in SETTINGS and not all(_held(value, panel.get(key)) for panel in part.panels)
+    ]
+    for owner, values in settings["options"].items():
+        panels = [panel for panel in part.panels if owner in parts_of(panel)]
+        for name, value in values.items():
+            if not panels or not all(_held(value, options(panel, owner).get(name)) for panel in panels):
+                departures.append(f"{owner}.{name}={value}")
+    return departures
 
 
-def _departs(part: "Reproduction", key: str, value: str) -> bool:
-    """Whether a setting is none of the table's own."""
-    if "." not in key and key not in SETTINGS:
-        return False
-    owner = key.partition(".")[0]
-    concerned = [panel for panel in part.panels if "." not in key or owner in _parts(panel)] or [{}]
-    held = [set(str(panel[key]).split(",")) if key in panel else set() for panel in concerned]
-    return not all(set(value.split(",")) <= values for values in held)
-
-
-def _overridden(panel: Mapping[str, Any], settings: Mapping[str, Any], part: "Reproduction") -> dict[str, Any]:
-    """A panel with the settings that concern it; those that concern none stay, for the grid to complain about."""
-    anywhere = set().union(*map(_parts, part.panels))
-    chosen = dict(panel)
-    if "recipe" in settings:
-        kept = "recipe.for"  # whatever recipe: the data stay a copy of the table's
-        chosen = {key: value for key, value in chosen.items() if key == kept or not key.startswith("recipe.")}
-    for key, value in settings.items():
-        owner = key.partition(".")[0]
-        if "." not in key or owner in _parts(panel) or owner not in anywhere:
-            chosen[key] = value
-    return chosen
+def _held(value: Any, own: Any) -> bool:
+    """Whether a panel that has `own` for a key runs `value` anyway; lists are text with commas."""
+    return own is not None and set(str(value).split(",")) <= set(str(own).split(","))

@@ -118,7 +118,9 @@ def test_iterative_tables_take_as_many_rounds_as_the_power_says() -> None:
     import methods
 
     config = reproductions.load("renda2020_iterative").configs()[0]
-    method = methods.get("partially_trained", removed_per_round=config["partially_trained.removed_per_round"])
+    method = methods.get(
+        "partially_trained", removed_per_round=config["options"]["partially_trained"]["removed_per_round"]
+    )
     assert [len(method.ratios(ratio)) for ratio in config["ratio"]] == list(range(1, 11))
 
 
@@ -129,7 +131,7 @@ def test_a_part_of_a_table() -> None:
         {
             "recipe": "su2020", "methods": ["grasp@su2020"],
             "checks": ["random_labels+random_pixels", "layerwise_rearrange"], "ratio": [0.98], "seeds": [0],
-            "dataset": "cifar10", "model": "resnet32", "model.width": "32",
+            "dataset": "cifar10", "model": "resnet32", "options": {"model": {"width": "32"}},
         }
     ]  # fmt: skip
     assert len(part.cells()) == 3
@@ -138,7 +140,7 @@ def test_a_part_of_a_table() -> None:
 
 def test_narrowing_drops_the_options_of_what_is_gone_and_the_numbers_of_cells_that_are() -> None:
     part = reproductions.load("atanov2021_grasp").narrow(checks="layerwise_rearrange", ratio="0.4,0.9")
-    assert not any(key.startswith("random_pixels") for panel in part.panels for key in panel)
+    assert not any("random_pixels" in panel["options"] for panel in part.panels)
     assert set(part.cells()["check"]) == {"none", "layerwise_rearrange"}
     assert len(part.numbers) == len(part.cells()) == 12
     assert set(part.numbers["ratio"]) == {0.4, 0.9}
@@ -175,3 +177,17 @@ def test_another_copy_of_the_data_keeps_the_numbers() -> None:
     assert set(frame["dataset"]) == {"imagefolder", "cifar100"}
     with pytest.raises(UserError, match="has cifar100 too"):
         table.on("imagefolder", "cifar100")
+
+
+def test_options_of_a_check_in_a_package_meet_the_tables_rows() -> None:
+    """The label of a table's row is that of the grid, for a name with dots too."""
+    from sanity.cli.request import requested
+    from sanity.grid.cells import cells
+
+    check = "tests.reproductions.shift:Shift"
+    keys = {"reproduction": "lee2019_table1", "model": "lenet5", "checks": f"none,{check}", f"{check}.by": "3,4"}
+    request = requested(keys)
+    assert request.title.endswith(f"with {check}, {check}.by=3,4)")
+    assert request.part is not None
+    labels = {cell.check.label for config in request.configs for cell in cells(config)}
+    assert labels == set(request.part.cells()["check"]) == {"none", f"{check}[by=3]", f"{check}[by=4]"}
