@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sanity.datasets.base import Source, Split
+from sanity.data.source import Source, Split
 from sanity.errors import UserError
 
 
