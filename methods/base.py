@@ -95,7 +95,7 @@ class Method(ABC):
         """
 
     def targets(self, net: nn.Module) -> dict[str, nn.Parameter]:
-        """The parameters that are scored and pruned: the weights of every Conv2d and Linear."""
+        """The parameters that are scored and pruned: the weights of all convolutions and linear layers."""
         return prunable(net)
 
     def prepare(self, net: nn.Module, generator: torch.Generator) -> None:  # noqa: B027 (a hook, optional)

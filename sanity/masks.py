@@ -9,27 +9,10 @@ from torch import Tensor, nn
 from sanity.allocation import Allocation, budget
 from sanity.allocation import get as get_allocation
 from sanity.errors import UserError
+from sanity.models.prunable import prunable as prunable
 
 Scores = Mapping[str, Tensor]
 Mask = dict[str, Tensor]
-
-
-def prunable(model: nn.Module, biases: bool = False) -> dict[str, nn.Parameter]:
-    """The weights of every Conv2d and Linear by parameter name, in module order; shared weights once.
-
-    biases: their biases too, each after its weight, as the code of Lee et al. 2019 has it. Batch norm never.
-    Raises `UserError` for a model without any.
-    """
-    found: dict[str, nn.Parameter] = {}
-    for name, module in model.named_modules():
-        if not isinstance(module, nn.Conv2d | nn.Linear):
-            continue
-        for part, parameter in (("weight", module.weight), ("bias", module.bias if biases else None)):
-            if isinstance(parameter, nn.Parameter) and not any(parameter is other for other in found.values()):
-                found[f"{name}.{part}" if name else part] = parameter
-    if not found:
-        raise UserError(f"model {type(model).__name__} has no Conv2d or Linear weight to prune")
-    return found
 
 
 def dense(model: nn.Module) -> Mask:

@@ -61,7 +61,7 @@ def test_a_ratio_outside_or_that_leaves_nothing_is_named(ratio: float) -> None:
 
 
 def test_prunable_are_the_weights_of_convolutions_and_linear_layers() -> None:
-    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Conv1d(2, 2, 1), nn.Linear(2, 2, bias=False))
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Embedding(2, 2), nn.Linear(2, 2, bias=False))
     assert list(prunable(net)) == ["0.weight", "3.weight"]
     assert list(prunable(net, biases=True)) == ["0.weight", "0.bias", "3.weight"]
     assert list(prunable(nn.Linear(2, 2))) == ["weight"]

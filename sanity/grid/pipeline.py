@@ -14,6 +14,7 @@ from sanity.effective_density import effective_density
 from sanity.grid.cells import DENSE, NO_CHECK, Cell
 from sanity.grid.experiment import Experiment, Training
 from sanity.grid.ticket_search import Found, dense_training, method_of, perturbed, search
+from sanity.models.prunable import prunable, unpruned
 from sanity.seeds import generator
 from sanity.store.identity import differing, identity
 from sanity.tickets import Ticket
@@ -87,14 +88,14 @@ def named(cell: Cell, experiment: Experiment) -> dict[str, Any]:
 def _measured(experiment: Experiment, cell: Cell, ticket: Ticket) -> dict[str, Any]:
     """What can be said of a ticket before it is trained."""
     mask, kept, size = ticket.mask, masks.kept(ticket.mask), masks.size(ticket.mask)
-    weights_only = {name: mask[name] for name in masks.prunable(experiment.initial(cell.seed))}
+    net = experiment.initial(cell.seed)
+    weights_only = {name: mask[name] for name in prunable(net)}
     return {
         "kept": kept,
         "prunable": size,
         "actual_ratio": 1 - kept / size,
-        "effective_density": effective_density(
-            experiment.initial(cell.seed), weights_only, experiment.train.input_shape
-        ),
+        "left_dense": unpruned(net),
+        "effective_density": effective_density(net, weights_only, experiment.train.input_shape),
         "collapsed": masks.collapsed(weights_only),
         "layers": masks.layers(mask),
         "ticket": ticket.digest(),

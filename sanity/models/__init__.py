@@ -52,9 +52,14 @@ INITS = Registry(
 )
 
 
+_VERSION = "2"
+"""Of how networks that are not ours are built, drawn, pruned and measured; raised when their results change."""
+
+
 def fingerprint(name: str, init: str = "") -> str:
     """A hash of the code of a model and of the initialisation given for it, where these are not ours."""
-    return REGISTRY.fingerprint(name) + (INITS.fingerprint(init) if init else "")
+    code = REGISTRY.fingerprint(name)
+    return (f"{code}/{_VERSION}" if code else "") + (INITS.fingerprint(init) if init else "")
 
 
 def build(

@@ -273,5 +273,5 @@ def test_mistakes_are_one_clear_line(name: str, options: dict[str, Any], message
 
 
 def test_a_model_without_weights_to_prune_is_a_mistake() -> None:
-    with pytest.raises(UserError, match="BatchNorm2d has no Conv2d or Linear weight"):
+    with pytest.raises(UserError, match="BatchNorm2d has no weight of a convolution or linear layer"):
         methods.get("magnitude").mask(nn.BatchNorm2d(3), [], 0.5)
