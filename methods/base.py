@@ -3,40 +3,28 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import ceil, floor, log
+from math import ceil, log
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
-from pydantic import Field, PlainValidator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 from torch import Tensor, nn
 
+from methods import REGISTRY
 from methods.scoring_copy import scoring_copy
 from sanity.allocation import Allocation, SmartRatio, check_ratio
 from sanity.errors import UserError, unknown
 from sanity.masks import Mask, Scores, Survivors, allocate, check_finite, prunable
+from sanity.moment import END, INIT, Moment, is_share, placed
 from sanity.options import fill
 from sanity.seeds import derive
 from sanity.seeds import generator as seeded
+from sanity.source_hash import source_hash
+from sanity.store.identity import differing
 
 Batches = Sequence[tuple[Tensor, Tensor]]
 
 
-def _epoch(value: object) -> int | str:
-    text = str(value)
-    if text.isdecimal():
-        return int(text)
-    number, percent, rest = text.partition("%")
-    try:
-        if percent and not rest and 0 < float(number) <= 100:
-            return text
-    except ValueError:
-        pass
-    raise PydanticCustomError("epoch", "should be an epoch, or a share of the schedule as in 5%")
-
-
-Epoch = Annotated[int | str, PlainValidator(_epoch), Field(title="int >= 0|share as in 5%")]
-"""A moment of the schedule: an epoch, or a share of its length as text ("5%"), which a shorter schedule keeps."""
 _MOMENTS = ("scored_at", "rewind_epoch")
 
 
@@ -56,14 +44,14 @@ class Method(ABC):
     rounds: how often it scores and prunes; what a round pruned is never revived.
     schedule: the density after round i of n is density^(i/n) (exponential) or 1 - ratio * i/n (linear).
     removed_per_round: fraction of the remaining weights that each round removes; sets the number of rounds instead.
-    scored_at: the weights that are scored: of the `init`ialisation, of the `end` of dense training, or of an epoch
-        of it (a number, or a share of the schedule).
+    scored_at: the weights that are scored: of the `init`ialisation, of the `end` of dense training, or of a moment of
+        it: an epoch (3 or 3ep), an iteration (1000it) or a share of the schedule (5%).
     rewind: what is retrained. `init`: the initialisation. `weights`: weights and batch-norm buffers of `rewind_epoch`.
         `learning_rate`: the weights and buffers that were scored, the schedule set back to `rewind_epoch`.
         `fine_tune`: the weights that were scored, at the schedule's last learning rate. The optimizer starts afresh
         in every case, as in the code of Atanov et al. 2021.
-    rewind_epoch: the k of weight and learning-rate rewinding, or its share of the schedule (5%: 8 of 160 epochs, 1 of
-        20; the nearest epoch, 1 at least); 0 with `weights` is the lottery ticket.
+    rewind_epoch: the k of weight and learning-rate rewinding: an epoch, an iteration (500it), or a share of the
+        schedule (5%: 8 of 160 epochs, 1 of 20; the nearest epoch, 1 at least); 0 with `weights` is the lottery ticket.
     retrain_epochs: how long the ticket trains; by default to the end of the schedule, `fine_tune` as long as the
         dense network did.
     """
@@ -80,9 +68,9 @@ class Method(ABC):
     rounds: Annotated[int, Field(ge=1)] = 1
     schedule: Literal["exponential", "linear"] = "exponential"
     removed_per_round: Annotated[float, Field(gt=0, lt=1)] | None = None
-    scored_at: Literal["init", "end"] | Epoch = "init"
+    scored_at: Moment = "init"
     rewind: Literal["init", "weights", "learning_rate", "fine_tune"] = "init"
-    rewind_epoch: Epoch = 0
+    rewind_epoch: Moment = 0
     retrain_epochs: Annotated[int, Field(ge=1)] | None = None
 
     @abstractmethod
@@ -157,9 +145,16 @@ class Method(ABC):
 
     def placed(self, epochs: int) -> Self:
         """The method on a schedule of that many epochs: shares of it become whole epochs, one at least."""
-        shares = {name: float(value[:-1]) / 100 for name in _MOMENTS if "%" in (value := str(getattr(self, name)))}
-        whole: dict[str, Any] = {name: max(floor(share * epochs + 0.5), 1) for name, share in shares.items()}
-        return replace(self, **whole)
+        moments = {name: getattr(self, name) for name in _MOMENTS}
+        changed: dict[str, Any] = {name: placed(value, epochs) for name, value in moments.items() if is_share(value)}
+        if moments["rewind_epoch"] in (INIT, END):
+            changed["rewind_epoch"] = 0 if moments["rewind_epoch"] == INIT else epochs
+        return replace(self, **changed) if changed else self
+
+    def key(self) -> list[Any]:
+        """What names this method in stored results: its name, the options that differ from their defaults, and a hash
+        of its source where it is not ours. Methods of one key give one mask for the same network and data."""
+        return [REGISTRY.name_of(type(self)), differing(self), source_hash(type(self))]
 
     def rule(self) -> str | Allocation:
         """The allocation with this method's options."""

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from methods.base import Epoch
 from methods.magnitude import Magnitude
+from sanity.moment import Moment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,5 +29,5 @@ class PartiallyTrained(Magnitude):
         "frankle2021": {"rewind": "weights", "removed_per_round": 0.2},
     }
 
-    scored_at: Literal["init", "end"] | Epoch = "end"
+    scored_at: Moment = "end"
     rewind: Literal["init", "weights", "learning_rate", "fine_tune"] = "learning_rate"

@@ -4,8 +4,9 @@ Methods, checks, recipes and the run itself are dataclasses; `fill` is the one d
 """
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any, TypeVar, get_type_hints
+from collections.abc import Hashable, Mapping
+from functools import cache
+from typing import Any, TypeVar, cast, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -24,6 +25,17 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, str) and value.lower() in ("null", "~") else value
 
 
+@cache
+def _hints(cls: Hashable) -> dict[str, Any]:
+    return get_type_hints(cls, include_extras=True)
+
+
+@cache
+def _validator(cls: Hashable, name: str) -> TypeAdapter[Any]:
+    """The validator of one option of `cls`; kept, since making one takes longer than all that it validates."""
+    return TypeAdapter(_hints(cls)[name])
+
+
 def fill(cls: type[T], values: Mapping[str, Any], owner: str) -> T:
     """An instance of the dataclass `cls` with `values` (text or typed) in place of its defaults.
 
@@ -34,11 +46,10 @@ def fill(cls: type[T], values: Mapping[str, Any], owner: str) -> T:
             if not names(cls):
                 raise UserError(f"{owner} takes no options, but got '{name}'")
             raise unknown(f"option of {owner}", name, names(cls))
-    hints = get_type_hints(cls, include_extras=True)
     typed: dict[str, Any] = {}
     for name, value in values.items():
         try:
-            typed[name] = TypeAdapter(hints[name]).validate_python(_plain(value))
+            typed[name] = _validator(cast(Hashable, cls), name).validate_python(_plain(value))
         except ValidationError as error:
             raise UserError(_one_line(f"{owner}.{name}" if owner else name, value, error)) from None
     return cls(**typed)

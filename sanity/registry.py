@@ -4,10 +4,8 @@ Names and summaries are read without importing what they name, so that `--help` 
 """
 
 import ast
-import hashlib
 import importlib
 import importlib.util
-import inspect
 from collections.abc import Mapping
 from functools import cached_property
 from importlib.metadata import entry_points
@@ -15,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sanity.errors import UserError, unknown
+from sanity.source_hash import qualified_name, source_hash
 
 
 class Registry:
@@ -58,19 +57,23 @@ class Registry:
         module, _, attribute = where.partition(":")
         try:
             found = getattr(importlib.import_module(module), attribute)
-        except Exception as error:  # another's module may fail in any way while it is imported
+        except (Exception, SystemExit) as error:  # another's module may fail in any way while it is imported
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            if isinstance(error, SystemExit):
+                reason = f"it ends the program (sys.exit({error.code!r}))"
             raise UserError(f"{self.kind} '{name}' cannot be loaded from {where}: {reason}") from error
         if not isinstance(found, type):
             raise UserError(f"{self.kind} '{name}': {where} is no class")
         return found
 
     def fingerprint(self, name: str) -> str:
-        """A hash of the file that defines what is not ours, so that results are not taken for those of other code.
+        """A hash of the source of what is not ours, so that results are not taken for those of other code.
 
         Empty for our own: there `sanity.store.FORMAT` tells versions apart.
         """
-        if name in self._builtin:
-            return ""
-        source = inspect.getsourcefile(self.load(name))
-        return hashlib.sha256(Path(source).read_bytes()).hexdigest()[:16] if source else ""
+        return "" if name in self._builtin else source_hash(self.load(name))
+
+    def name_of(self, cls: type) -> str:
+        """The name under which `cls` is registered; `module:Class` where it is not."""
+        where = qualified_name(cls)
+        return next((name for name, target in self._targets.items() if target == where), where)

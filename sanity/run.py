@@ -69,7 +69,7 @@ def prepare(config: RunConfig, together: Sequence[RunConfig] = ()) -> "tuple[Exp
     from sanity.data.dataset import load as load_dataset
     from sanity.grid.cells import DENSE, cells
     from sanity.grid.experiment import Experiment
-    from sanity.grid.ticket_search import perturbed, snapshots
+    from sanity.grid.ticket_search import snapshots
     from sanity.store.records import Store
     from sanity.training.batches import normalisation
     from sanity.training.precision import resolve, resolve_device
@@ -82,7 +82,11 @@ def prepare(config: RunConfig, together: Sequence[RunConfig] = ()) -> "tuple[Exp
     train, test = replace(train, mean=mean, std=std), replace(test, mean=mean, std=std)
     sharing = [one for one in together if _networks(one) == _networks(config)]
     specs = {(cell.method, cell.check): cell for one in [config, *sharing] for cell in cells(one)}
-    methods = [perturbed(cell, recipe) for cell in specs.values() if cell.method.name != DENSE]
+    methods = [
+        cell.check.build().alter(cell.method.build().placed(recipe.epochs)).placed(recipe.epochs)
+        for cell in specs.values()
+        if cell.method.name != DENSE
+    ]
     experiment = Experiment(
         config=config,
         train=train.to(device),
@@ -124,15 +128,15 @@ def _side_by_side(experiment: "Experiment") -> tuple[int, int]:
 def _rehearse(experiment: "Experiment", cells: "Sequence[Cell]") -> None:
     """Builds what the first seed needs, so that a mistake shows before a grid has run for hours."""
     from sanity.grid.cells import DENSE
+    from sanity.grid.moments import check_against
     from sanity.grid.scoring_batches import scoring_batches
-    from sanity.grid.ticket_search import check_against, perturbed
     from sanity.masks import check_feasible
     from sanity.seeds import generator
     from sanity.training.loop import check_batches
 
     net = experiment.initial(cells[0].seed)
     check_batches(net, experiment.train, experiment.recipe)
-    searches = {(perturbed(cell, experiment.recipe), cell.ratio): cell for cell in cells if cell.method.name != DENSE}
+    searches = {(experiment.altered(cell), cell.ratio): cell for cell in cells if cell.method.name != DENSE}
     for (method, _), cell in searches.items():
         check_against(method, cell.method.label, experiment.recipe)
         check_feasible(method.targets(net), cell.ratio, method.rule())

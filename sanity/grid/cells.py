@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -52,41 +53,54 @@ class CheckSpec:
     parts: tuple[tuple[str, Options], ...]
 
     @property
+    def labels(self) -> list[str]:
+        """The parts, e.g. `random_labels` and `random_pixels[channels=together]`."""
+        return [_label(name, options) for name, options in self.parts]
+
+    @property
     def label(self) -> str:
         """E.g. `random_labels+random_pixels[channels=together]`."""
-        return "+".join(_label(name, options) for name, options in self.parts)
+        return "+".join(self.labels)
 
     @property
     def is_control(self) -> bool:
         """Whether nothing is perturbed."""
-        return self.label == CONTROL
+        return all(name == CONTROL for name, _ in self.parts)
 
     def build(self) -> "Check":
         """The composed check. A part draws the same whether it stands alone or in company."""
         from checks.base import Composed
 
-        return Composed({name: checks.get(name, {name: dict(options)}) for name, options in self.parts})
+        return Composed({name: _part(checks.REGISTRY.load(name), name, options) for name, options in self.parts})
+
+    def part_with(self, *hooks: str) -> "CheckSpec":
+        """The parts that override any of these hooks, alone; the control where none does."""
+        overriding = [
+            (name, options)
+            for name, options in self.parts
+            if _part(checks.REGISTRY.load(name), name, options).overrides(*hooks)
+        ]
+        return CheckSpec(tuple(overriding)) if overriding else NO_CHECK
 
     def data_part(self) -> "CheckSpec":
         """The parts that change what the search sees, alone."""
-        label = self.data_label()
-        return CheckSpec(tuple(part for part in self.parts if _label(*part) in label.split("+"))) if label else NO_CHECK
+        return self.part_with("corrupt")
+
+    def data_label(self) -> str:
+        """The parts that change what the search sees; empty where it sees the clean data."""
+        seen = self.data_part()
+        return "" if seen.is_control else seen.label
 
     def fingerprint(self) -> str:
         """A hash of the code of those parts that are not ours."""
         return "".join(checks.REGISTRY.fingerprint(name) for name, _ in self.parts)
 
-    def data_label(self) -> str:
-        """The parts that change what the search sees; empty where it sees the clean data."""
-        return self._label_of("corrupt")
 
-    def ticket_label(self) -> str:
-        """The parts that change the method or the ticket that it returned; empty where neither is."""
-        return self._label_of("alter", "perturb")
+@cache
+def _part(cls: "type[Check]", name: str, options: Options) -> "Check":
+    from checks.base import from_class
 
-    def _label_of(self, *hooks: str) -> str:
-        built = {name: checks.get(name, {name: dict(options)}) for name, options in self.parts}
-        return "+".join(_label(name, options) for name, options in self.parts if built[name].overrides(*hooks))
+    return from_class(cls, name, dict(options))
 
 
 @dataclass(frozen=True)

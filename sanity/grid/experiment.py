@@ -5,15 +5,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
-from sanity import models
+from methods.base import Method
+from sanity import masks, models
 from sanity.config import RunConfig
 from sanity.data.dataset import Dataset
 from sanity.errors import UserError
+from sanity.grid import keys
 from sanity.grid.cells import NO_CHECK, Cell, CheckSpec
 from sanity.recipes import Recipe, describe
 from sanity.seeds import generator
@@ -24,6 +26,7 @@ from sanity.tickets import Ticket
 from sanity.training.job import TrainingSpec
 from sanity.training.stacked_linear import is_sparse
 
+T = TypeVar("T")
 State = dict[str, Tensor]
 _KEPT = 4  # networks, and corrupted data sets, that a run holds at once
 
@@ -75,6 +78,48 @@ class Experiment:
         """The recipe as the loop takes it: `train` and `test` already carry the statistics that it normalises with,
         so that a corrupted copy is shown on the scale of the clean data."""
         return replace(self.recipe, normalise="dataset")
+
+    def once(self, key: object, make: Callable[[], T]) -> T:
+        """What `make` makes, made once for each `key`."""
+        if key not in self._made:
+            self._made[key] = make()
+        return cast(T, self._made[key])
+
+    @cached_property
+    def _made(self) -> dict[object, Any]:
+        return {}
+
+    def method(self, cell: Cell) -> Method:
+        """The method of a cell, shares of the schedule in epochs of the recipe."""
+        return self.once(("method", cell.method), lambda: cell.method.build().placed(self.recipe.epochs))
+
+    def altered(self, cell: Cell) -> Method:
+        """The method of a cell as its check alters it."""
+        return self.once(("altered", cell.method, cell.check), lambda: self._altered(cell))
+
+    def _altered(self, cell: Cell) -> Method:
+        return cell.check.build().alter(self.method(cell)).placed(self.recipe.epochs)
+
+    @cached_property
+    def encoded_network(self) -> dict[str, str]:
+        """`setting` as JSON."""
+        return {name: keys.encode(value) for name, value in self.setting.items()}
+
+    @cached_property
+    def encoded_setting(self) -> dict[str, str]:
+        """As JSON, what determines all records of the run alike."""
+        fields = {
+            "test": self.test.digest,
+            "recipe": differing(self.recipe),
+            "precision": self.precision,
+            "device": self.device.type,
+            "deterministic": self.config.deterministic,
+        }
+        return {**self.encoded_network, **{name: keys.encode(value) for name, value in fields.items()}}
+
+    def dense_digest(self, seed: int) -> str:
+        """The digest of the unpruned network of a seed at its initialisation."""
+        return self.once(("digest", seed), lambda: Ticket(self.state(seed), masks.dense(self.initial(seed))).digest())
 
     @cached_property
     def setting(self) -> dict[str, Any]:

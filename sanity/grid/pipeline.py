@@ -5,7 +5,7 @@ the cells can so train side by side what several of them wait for, and each trai
 """
 
 from collections.abc import Generator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,30 +13,12 @@ from sanity import masks
 from sanity.effective_density import effective_density
 from sanity.grid.cells import DENSE, NO_CHECK, Cell
 from sanity.grid.experiment import Experiment, Training
-from sanity.grid.ticket_search import Found, dense_training, method_of, perturbed, search
+from sanity.grid.ticket_search import Found, dense_training, search
 from sanity.models.prunable import prunable, unpruned
 from sanity.seeds import generator
-from sanity.store.identity import differing, identity
 from sanity.tickets import Ticket
 
 Steps = Generator[Training, None, dict[str, Any]]
-
-
-def cell_key(cell: Cell, experiment: Experiment) -> str:
-    """The name of a cell's record: a hash of all that determines it, known before anything is computed."""
-    return identity(
-        {
-            **experiment.setting,
-            "test": experiment.test.digest,
-            "recipe": differing(experiment.recipe),
-            "precision": experiment.precision,
-            **asdict(cell),
-            "options": {} if cell.method.name == DENSE else differing(method_of(cell, experiment.recipe)),
-            "code": [cell.method.fingerprint(), cell.check.fingerprint(), *filter(None, [experiment.setting["code"]])],
-            "device": experiment.device.type,
-            "deterministic": experiment.config.deterministic,
-        }
-    )
 
 
 def steps(cell: Cell, experiment: Experiment) -> Steps:
@@ -48,8 +30,8 @@ def steps(cell: Cell, experiment: Experiment) -> Steps:
         training = dense_training(cell, experiment)
         record = {**named(cell, experiment), **_measured(experiment, cell, training.ticket()), "training": training.key}
     else:
-        method = method_of(cell, experiment.recipe)
-        found = yield from search(cell, perturbed(cell, experiment.recipe), experiment)
+        method = experiment.method(cell)
+        found = yield from search(cell, experiment.altered(cell), experiment)
         make = partial(_perturbed, cell, found)
         ticket = make()
         training = experiment.training(cell, ticket, make)

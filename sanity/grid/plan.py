@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sanity.grid import keys
 from sanity.grid.cells import DENSE, Cell
 from sanity.grid.experiment import Experiment
-from sanity.grid.pipeline import cell_key
-from sanity.grid.ticket_search import dense_training, needs_dense, perturbed, scores_trained, ticket_epochs
+from sanity.grid.moments import needs_dense, scores_trained
+from sanity.grid.ticket_search import dense_training, ticket_epochs
 from sanity.store.records import has_ended, rows
 from sanity.training.cpu_threads import forward_operations
 
@@ -43,8 +44,8 @@ def plan(cells: Sequence[Cell], experiment: Experiment, networks: frozenset[str]
     dense: dict[str, int] = {}
     states, rounds, epochs = {}, 0, 0
     for cell in cells:
-        shared = _sharing(cell)
-        stored = rows(experiment.store.root, [cell_key(cell, experiment)])
+        shared = _sharing(cell, experiment)
+        stored = rows(experiment.store.root, [keys.cell(cell, experiment)])
         if stored and has_ended(stored[0]):
             states[cell] = STORED
         elif shared in first:
@@ -54,7 +55,7 @@ def plan(cells: Sequence[Cell], experiment: Experiment, networks: frozenset[str]
             if cell.method.name == DENSE:
                 epochs += experiment.recipe.epochs
             else:
-                method = perturbed(cell, experiment.recipe)
+                method = experiment.altered(cell)
                 further = len(method.ratios(cell.ratio)) - 1 if scores_trained(method) else 0
                 rounds += further
                 epochs += (further + 1) * ticket_epochs(method, experiment.recipe)
@@ -74,13 +75,13 @@ def _has_weights(experiment: Experiment, row: Mapping[str, Any]) -> bool:
     return (experiment.store.folder("trainings", str(row.get("training"))) / "record.json").exists()
 
 
-def _sharing(cell: Cell) -> tuple[object, ...]:
+def _sharing(cell: Cell, experiment: Experiment) -> tuple[object, ...]:
     """What two cells must have in common for their tickets to be the same."""
     if cell.method.name == DENSE:
         return cell.method.label, cell.seed
-    method = cell.method.build()
+    method = experiment.altered(cell)
     seen = cell.check.data_label() if method.needs_data or scores_trained(method) else ""
-    return cell.method.label, cell.ratio, cell.seed, seen, cell.check.ticket_label()
+    return cell.method.label, cell.ratio, cell.seed, seen, cell.check.part_with("alter", "perturb")
 
 
 def operations(experiment: Experiment) -> float:

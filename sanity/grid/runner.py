@@ -7,9 +7,10 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from sanity.grid import keys
 from sanity.grid.cells import Cell
 from sanity.grid.experiment import Experiment, Training
-from sanity.grid.pipeline import Steps, cell_key, named, steps
+from sanity.grid.pipeline import Steps, named, steps
 from sanity.grid.progress import Reporter
 from sanity.store import environment, tensor_files
 from sanity.store.files import CannotWrite, write_atomically
@@ -96,7 +97,7 @@ class Runner:
         return None
 
     def _write(self, cell: Cell, record: dict[str, Any]) -> None:
-        path = self.experiment.store.root / "cells" / f"{cell_key(cell, self.experiment)}.json"
+        path = self.experiment.store.root / "cells" / f"{keys.cell(cell, self.experiment)}.json"
         self.experiment.store.write(path, record)
 
     def train(self, batch: list[Training]) -> None:
@@ -153,11 +154,11 @@ class Runner:
         )
 
     def _is_known(self, cell: Cell) -> bool:
-        found = rows(self.experiment.store.root, [cell_key(cell, self.experiment)])
+        found = rows(self.experiment.store.root, [keys.cell(cell, self.experiment)])
         return bool(found) and has_ended(found[0])
 
     def _row(self, cell: Cell) -> dict[str, Any]:
-        (found,) = rows(self.experiment.store.root, [cell_key(cell, self.experiment)])
+        (found,) = rows(self.experiment.store.root, [keys.cell(cell, self.experiment)])
         return {**found, **named(cell, self.experiment)}  # under the names of this run, whoever computed it
 
 

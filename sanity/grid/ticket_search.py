@@ -1,23 +1,22 @@
 """The search for a ticket: when a method scores, what it sees, and what its ticket is retrained from."""
 
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import torch
 
 from methods.base import Method
 from sanity import masks
-from sanity.errors import UserError
+from sanity.grid import keys
 from sanity.grid.cells import Cell
 from sanity.grid.experiment import Experiment, State, Training
+from sanity.grid.moments import needs_dense, scores_trained
 from sanity.grid.scoring_batches import scoring_batches
 from sanity.masks import Mask
 from sanity.recipes import Recipe
 from sanity.seeds import derive, generator
-from sanity.store.identity import differing, identity
 from sanity.tickets import Ticket
 from sanity.training.batches import train_indices
 from sanity.training.cpu_threads import fitting
@@ -29,48 +28,6 @@ class Found:
 
     ticket: Callable[[], Ticket]
     seconds: float
-
-
-def method_of(cell: Cell, recipe: Recipe) -> Method:
-    """The method of a cell, its moments as epochs of the recipe."""
-    return cell.method.build().placed(recipe.epochs)
-
-
-def perturbed(cell: Cell, recipe: Recipe) -> Method:
-    """The method of a cell as its check alters it."""
-    return cell.check.build().alter(method_of(cell, recipe))
-
-
-def check_against(method: Method, label: str, recipe: Recipe) -> None:
-    """Raises `UserError` where what the method names does not fit the recipe."""
-    if method.rewind == "fine_tune" and recipe.schedule in ("cosine", "one_cycle", "plateau"):
-        raise UserError(
-            f"{label}: fine_tune trains at the last learning rate, and the schedule {recipe.schedule} leaves none to "
-            "train with; set recipe.schedule=steps or constant"
-        )
-    if recipe.schedule == "plateau" and method.rewind != "init" and int(method.rewind_epoch) > 0:
-        raise UserError(
-            f"{label}: rewind_epoch={method.rewind_epoch} has no place on a plateau schedule; it follows the loss"
-        )
-    for name in ("scored_at", "rewind_epoch"):
-        epoch = getattr(method, name)
-        if isinstance(epoch, int) and epoch > recipe.epochs:
-            raise UserError(f"{label}: {name}={epoch} lies beyond the {recipe.epochs} epochs of the recipe")
-    resumes = method.rewind in ("weights", "learning_rate")
-    if resumes and method.rewind_epoch == recipe.epochs and method.retrain_epochs is None:
-        raise UserError(f"{label}: rewind_epoch={method.rewind_epoch} leaves nothing to retrain; set retrain_epochs")
-    if scores_trained(method) and method.scored_at != "end" and len(method.ratios(0.5)) > 1:
-        raise UserError(f"{label}: several rounds of training and pruning need scored_at=end")
-
-
-def scores_trained(method: Method) -> bool:
-    """Whether the method scores a network that was trained."""
-    return method.scored_at not in ("init", 0)
-
-
-def needs_dense(method: Method) -> bool:
-    """Whether the method starts from a training of the unpruned network."""
-    return scores_trained(method) or (method.rewind == "weights" and int(method.rewind_epoch) > 0)
 
 
 def dense_epochs(method: Method, recipe: Recipe) -> int:
@@ -138,7 +95,7 @@ def _mask(
 ) -> tuple[Mask, float]:
     """The mask of one round of training and pruning, or of all rounds of a method that scores the initialisation."""
     trained = scores_trained(method)
-    folder = experiment.store.folder("tickets", identity(_what(cell, method, experiment, ratio, number)))
+    folder = experiment.store.folder("tickets", keys.mask(cell, experiment, ratio, number))
     record, known = experiment.store.read(folder / "ticket.json"), experiment.store.load(folder / "mask.safetensors")
     if record is not None and "seconds" in record and known is not None:
         return known, float(record["seconds"])
@@ -161,30 +118,6 @@ def _mask(
     experiment.store.save(folder / "mask.safetensors", mask)
     experiment.store.write(folder / "ticket.json", {"cell": cell.title, "seconds": spent, "layers": masks.layers(mask)})
     return mask, spent
-
-
-def _what(cell: Cell, method: Method, experiment: Experiment, ratio: float, number: int) -> Mapping[str, Any]:
-    """What determines a mask. Data count only where the method looks at them."""
-    trained = scores_trained(method)
-    what = {
-        **experiment.setting,
-        "method": [cell.method.name, differing(method), cell.method.fingerprint()],
-        "data_check": [cell.check.data_label(), cell.check.fingerprint()] if method.needs_data or trained else "",
-        "ratio": ratio,
-        "seed": cell.seed,
-    }
-    if trained:
-        trained_by = [
-            differing(experiment.recipe),
-            experiment.precision,
-            experiment.device.type,
-            experiment.config.deterministic,
-        ]
-        return {**what, "round": number, "trained_by": trained_by, "snapshots": sorted(experiment.snapshots)}
-    recipe = experiment.recipe
-    held_out = [recipe.holdout] if recipe.holdout else []
-    seen_as = [recipe.normalise, recipe.crop_padding, recipe.flip, *held_out] if method.needs_data else []
-    return {**what, "seen_as": seen_as}
 
 
 def _scored(cell: Cell, method: Method, experiment: Experiment, last: Training | None) -> State:

@@ -11,12 +11,10 @@ import torch
 
 from sanity import masks
 from sanity.config import from_mapping
+from sanity.grid import keys
 from sanity.grid.cells import Cell
 from sanity.grid.experiment import Experiment
-from sanity.grid.pipeline import cell_key
-from sanity.grid.ticket_search import _what, method_of, perturbed
 from sanity.run import prepare
-from sanity.store.identity import identity
 from sanity.tickets import Ticket
 
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -50,10 +48,7 @@ def _cell(name: str, title: str) -> tuple[Experiment, Cell]:
 
 def _mask_key(name: str, title: str) -> str:
     experiment, cell = _cell(name, title)
-    method = (
-        perturbed(cell, experiment.recipe) if cell.check.ticket_label() == "" else method_of(cell, experiment.recipe)
-    )
-    return identity(_what(cell, method, experiment, cell.ratio, 0))
+    return keys.mask(cell, experiment, cell.ratio, 0)
 
 
 def _training_key(name: str, title: str, start_epoch: int, epochs: int | None, dense: bool) -> str:
@@ -117,7 +112,7 @@ TRAININGS = [
 @pytest.mark.parametrize(("name", "title", "key"), CELLS)
 def test_a_cells_record_has_the_name_that_it_always_had(name: str, title: str, key: str) -> None:
     experiment, cell = _cell(name, title)
-    assert cell_key(cell, experiment) == key
+    assert keys.cell(cell, experiment) == key
 
 
 @pytest.mark.parametrize(("name", "title", "key"), MASKS)

@@ -15,7 +15,7 @@ from sanity.config import from_mapping
 from sanity.data import REGISTRY as DATASETS
 from sanity.errors import UserError
 from sanity.grid.cells import cells
-from sanity.grid.ticket_search import check_against
+from sanity.grid.moments import check_against
 
 NAMES = reproductions.names()
 COVERED = [

@@ -1,0 +1,140 @@
+"""Names every result: a hash of all that determines it. One function for each kind of result.
+
+    cell      a record: one point of the grid
+    mask      what a search found
+    dense     a training of the unpruned network, whatever its length; the weights at a moment of it are its files
+    ticket    a training of a ticket
+
+What is in a key counts with its options and, where it is not ours, with its source.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from sanity.grid.cells import DENSE, Cell, CheckSpec
+from sanity.grid.moments import scores_trained
+from sanity.store.identity import FORMAT, KEY_LENGTH, differing, plain
+
+if TYPE_CHECKING:
+    from methods.base import Method
+    from sanity.grid.experiment import Experiment
+
+
+def cell(cell: Cell, experiment: "Experiment") -> str:
+    """The name of a cell's record, known before anything is computed."""
+    return _hash(
+        {
+            **experiment.encoded_setting,
+            **experiment.once(cell.method, lambda: _encoded(_of_method(cell, experiment))),
+            **experiment.once(cell.check, lambda: _encoded({"check": asdict(cell.check)})),
+            **experiment.once((cell.method, cell.check), lambda: _encoded(_of_both(cell, experiment))),
+            **_encoded({"ratio": cell.ratio, "seed": cell.seed}),
+        }
+    )
+
+
+def _of_method(cell: Cell, experiment: "Experiment") -> dict[str, Any]:
+    options = {} if cell.method.name == DENSE else differing(experiment.method(cell))
+    return {"method": asdict(cell.method), "options": options}
+
+
+def _of_both(cell: Cell, experiment: "Experiment") -> dict[str, Any]:
+    """The code of a cell; and what stored records lacked that were made before checks could alter a method's class, or
+    before a data check could have `+` in an option."""
+    fields: dict[str, Any] = {
+        "code": [cell.method.fingerprint(), cell.check.fingerprint(), *filter(None, [experiment.setting["code"]])]
+    }
+    if cell.method.name != DENSE and type(experiment.altered(cell)) is not type(experiment.method(cell)):
+        fields["altered"] = experiment.altered(cell).key()
+    seen = cell.check.data_part()
+    if any("+" in part for part in seen.labels) and not seen.is_control:
+        fields["seen"] = seen.labels
+    return fields
+
+
+def mask(cell: Cell, experiment: "Experiment", ratio: float, number: int) -> str:
+    """The name of the mask that the search of `cell` finds in round `number`, in which `ratio` of all weights is gone.
+
+    Data count only where the method looks at them.
+    """
+    method = experiment.altered(cell)
+    of_search = experiment.once(
+        ("mask", cell.method, cell.check), lambda: _encoded(_of_search(cell, method, experiment))
+    )
+    fields = {"ratio": ratio, "seed": cell.seed, **({"round": number} if scores_trained(method) else {})}
+    return _hash({**experiment.encoded_network, **of_search, **_encoded(fields)})
+
+
+def _of_search(cell: Cell, method: "Method", experiment: "Experiment") -> dict[str, Any]:
+    recipe = experiment.recipe
+    looks = method.needs_data or scores_trained(method)
+    seen = cell.check.data_part()
+    fields: dict[str, Any] = {
+        "method": method.key(),
+        "data_check": [cell.check.data_label(), seen.fingerprint()] if looks else "",
+    }
+    is_another = type(method) is not type(experiment.method(cell))
+    altering = cell.check.part_with("alter")
+    if altering.fingerprint() or (is_another and not altering.is_control):
+        fields["altered_by"] = [altering.labels, altering.fingerprint()]
+    if scores_trained(method):
+        circumstances = [experiment.precision, experiment.device.type, experiment.config.deterministic]
+        return {**fields, "trained_by": [differing(recipe), *circumstances], "snapshots": []}
+    held_out = [recipe.holdout] if recipe.holdout else []
+    seen_as = [recipe.normalise, recipe.crop_padding, recipe.flip, *held_out] if method.needs_data else []
+    return {**fields, "seen_as": seen_as}
+
+
+def dense(seed: int, data: CheckSpec, experiment: "Experiment") -> str:
+    """The name of the training of the unpruned network on the data that the checks `data` leave.
+
+    Neither its length nor the moments of which the weights are kept are in it: a longer training is a continuation.
+    """
+
+    def make() -> str:
+        return ticket(experiment.dense_digest(seed), seed, data, experiment)
+
+    return experiment.once(("dense", seed, data), make)
+
+
+def ticket(digest: str, seed: int, data: CheckSpec, experiment: "Experiment") -> str:
+    """The name of the training of the ticket with this digest, on the data that the checks `data` leave."""
+    return _hash({**_encoded(training_fields(digest, seed, data, experiment)), "snapshots": "[]"})
+
+
+def training_fields(digest: str, seed: int, data: CheckSpec, experiment: "Experiment") -> dict[str, Any]:
+    """What determines a training, as its record tells it."""
+    return {
+        **experiment.setting,
+        "ticket": digest,
+        "trained_on": [
+            experiment.train.digest,
+            experiment.test.digest,
+            data.data_label(),
+            *filter(None, [data.fingerprint()]),
+        ],
+        "recipe": differing(experiment.recipe),
+        "precision": experiment.precision,
+        "seed": seed,
+        "device": experiment.device.type,
+        "deterministic": experiment.config.deterministic,
+    }
+
+
+def encode(value: Any) -> str:
+    """A value as the JSON that is hashed."""
+    return json.dumps(plain(value), sort_keys=True, allow_nan=False, default=str)
+
+
+def _encoded(fields: Mapping[str, Any]) -> dict[str, str]:
+    return {name: encode(value) for name, value in fields.items()}
+
+
+def _hash(encoded: Mapping[str, str]) -> str:
+    """What `sanity.store.identity` gives, from values that are JSON already: many cells share most of them."""
+    named = {"format": str(FORMAT), **encoded}
+    text = ", ".join(f'"{name}": {named[name]}' for name in sorted(named))
+    return hashlib.sha256(f"{{{text}}}".encode()).hexdigest()[:KEY_LENGTH]

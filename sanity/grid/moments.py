@@ -1,0 +1,69 @@
+"""Says which moments of the dense training a method starts from, and at which moment its ticket is retrained."""
+
+from methods.base import Method
+from sanity.errors import UserError
+from sanity.moment import END, iterations
+from sanity.recipes import Recipe
+
+
+def scores_trained(method: Method) -> bool:
+    """Whether the method scores a network that was trained."""
+    return method.scored_at not in ("init", 0, "0it")
+
+
+def rewinds_to(method: Method) -> int | str:
+    """The moment of dense training whose weights are retrained; 0 where those of the initialisation are, or others."""
+    moment = method.rewind_epoch if method.rewind == "weights" else 0
+    return 0 if moment == "0it" else moment
+
+
+def needs_dense(method: Method) -> bool:
+    """Whether the method starts from a training of the unpruned network."""
+    return scores_trained(method) or rewinds_to(method) != 0
+
+
+def dense_moments(method: Method) -> frozenset[int | str]:
+    """The moments of dense training that the method scores or rewinds to."""
+    scored = {method.scored_at} if scores_trained(method) else set()
+    return frozenset(scored | {rewinds_to(method)} - {0})
+
+
+def starts_at(method: Method, recipe: Recipe) -> int | str:
+    """The moment of the schedule at which a ticket's training starts."""
+    if method.rewind == "fine_tune":
+        return recipe.epochs
+    return method.rewind_epoch if method.rewind in ("weights", "learning_rate") else 0
+
+
+def retrain_epochs(method: Method, recipe: Recipe) -> int | None:
+    """For how many epochs a ticket trains; None: to the end of the schedule."""
+    return method.retrain_epochs or (recipe.epochs if method.rewind == "fine_tune" else None)
+
+
+def check_against(method: Method, label: str, recipe: Recipe, steps: int = 1) -> None:
+    """Raises `UserError` where what the method names does not fit the recipe, whose epochs have so many steps."""
+    if method.rewind == "fine_tune" and recipe.schedule in ("cosine", "one_cycle", "plateau"):
+        raise UserError(
+            f"{label}: fine_tune trains at the last learning rate, and the schedule {recipe.schedule} leaves none to "
+            "train with; set recipe.schedule=steps or constant"
+        )
+    start = iterations(method.rewind_epoch, recipe.epochs, steps)
+    if recipe.schedule == "plateau" and method.rewind != "init" and start > 0:
+        raise UserError(
+            f"{label}: rewind_epoch={method.rewind_epoch} has no place on a plateau schedule; it follows the loss"
+        )
+    for name in ("scored_at", "rewind_epoch"):
+        moment = getattr(method, name)
+        if iterations(moment, recipe.epochs, steps) > recipe.epochs * steps:
+            raise UserError(f"{label}: {name}={moment} lies beyond the {_length(moment, recipe, steps)} of the recipe")
+    resumes = method.rewind in ("weights", "learning_rate")
+    if resumes and start == recipe.epochs * steps and method.retrain_epochs is None:
+        raise UserError(f"{label}: rewind_epoch={method.rewind_epoch} leaves nothing to retrain; set retrain_epochs")
+    if scores_trained(method) and method.scored_at != END and len(method.ratios(0.5)) > 1:
+        raise UserError(f"{label}: several rounds of training and pruning need scored_at=end")
+
+
+def _length(moment: int | str, recipe: Recipe, steps: int) -> str:
+    if isinstance(moment, int):
+        return f"{recipe.epochs} epochs"
+    return f"{recipe.epochs} epochs ({recipe.epochs * steps} iterations)"
