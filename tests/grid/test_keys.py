@@ -30,13 +30,13 @@ class Subclass(Check):
     keeps, destroys = "the options", "the formula"
 
     def alter(self, method: M) -> M:
-        kind = type(method)
+        kind: Any = type(method)
 
         class Negated(kind):
             def saliency(self, *given: Any) -> dict[str, Tensor]:
                 return {name: -score for name, score in super().saliency(*given).items()}
 
-        return Negated()  # type: ignore[no-any-return]
+        return Negated()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,13 +47,14 @@ class Power(Check):
     sign: float = -1.0
 
     def alter(self, method: M) -> M:
-        sign, kind = self.sign, type(method)
+        sign: float = self.sign
+        kind: Any = type(method)
 
         class Signed(kind):
             def saliency(self, *given: Any) -> dict[str, Tensor]:
                 return {name: sign * score for name, score in super().saliency(*given).items()}
 
-        return Signed()  # type: ignore[no-any-return]
+        return Signed()
 
 
 @dataclass(frozen=True, kw_only=True)
