@@ -23,6 +23,7 @@ from sanity.store.identity import differing, identity
 from sanity.store.records import Store
 from sanity.store.tensor_files import is_whole
 from sanity.tickets import Ticket
+from sanity.training.epochs import steps_per_epoch
 from sanity.training.job import TrainingSpec
 from sanity.training.stacked_linear import is_sparse
 
@@ -218,15 +219,21 @@ class Experiment:
         kept = [] if record["status"] == "diverged" else [f"epoch_{k}" for k in training.snapshots]
         return all(is_whole(folder / f"{name}.safetensors") for name in ["mask", "weights", *kept])
 
+    def steps(self, training: Training) -> int:
+        """How many iterations an epoch of `training` takes on its data, which a check may have made fewer."""
+        data = self.train if training.seen_by is None else self.seen(training.seen_by)
+        return steps_per_epoch(len(data), self.recipe)
+
     def job(self, training: Training) -> TrainingSpec:
         """What the training loop needs to know."""
         ticket = training.ticket()
-        return TrainingSpec(
+        return TrainingSpec.from_epochs(
             model=self.loaded(ticket.start()),
             mask=None if all(layer.all() for layer in ticket.mask.values()) else ticket.mask,
             seed=training.cell.seed,
-            start_epoch=ticket.start_epoch,
-            epochs=training.epochs,
+            steps=self.steps(training),
+            start=ticket.start_epoch,
+            length=training.epochs,
             directory=self.folder(training),
             snapshots=training.snapshots,
         )

@@ -15,7 +15,7 @@ from sanity.grid.progress import Reporter
 from sanity.store import environment, tensor_files
 from sanity.store.files import CannotWrite, write_atomically
 from sanity.store.records import has_ended, rows
-from sanity.training.job import TrainingResult
+from sanity.training.job import TrainingResult, curve_table
 from sanity.training.loop import Interrupted, train
 
 log = logging.getLogger("sanity")
@@ -129,8 +129,8 @@ class Runner:
         store = experiment.store
         ticket = training.ticket()
         store.save(folder / "mask.safetensors", ticket.mask)
-        for epoch, weights in trained.snapshots.items():
-            store.save(folder / f"epoch_{epoch}.safetensors", weights)
+        for iteration, weights in trained.snapshots.items():
+            store.save(folder / f"epoch_{iteration // experiment.steps(training)}.safetensors", weights)
         store.save(folder / "weights.safetensors", trained.weights)
         record = {
             **training.description,
@@ -144,7 +144,7 @@ class Runner:
             "device": environment.describe(experiment.device),
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
         }
-        write_atomically(folder / "curve.csv", curve_table(trained))
+        write_atomically(folder / "curve.csv", curve_table(trained.curve))
         store.write(folder / "record.json", record)
         for leftover in [folder / "checkpoint.safetensors", *folder.glob("snapshot-*.safetensors")]:
             leftover.unlink(missing_ok=True)
@@ -164,12 +164,6 @@ class Runner:
 
 def _percent(accuracy: float | None) -> str:
     return "none" if accuracy is None else f"{accuracy:.2f} %"
-
-
-def curve_table(trained: TrainingResult) -> str:
-    """The curve as CSV, a line an epoch."""
-    lines = [list(trained.curve[0])] if trained.curve else []
-    return "".join(",".join(map(str, line)) + "\n" for line in [*lines, *(row.values() for row in trained.curve)])
 
 
 def summary(trained: TrainingResult) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Checkpoints: how far a training has come, on disk and read back."""
+"""Writes checkpoints of a training to disk and finds the one to go on from."""
 
 import logging
 from collections.abc import Mapping
@@ -9,9 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sanity.data.dataset import Dataset
 from sanity.recipes import Recipe, describe
 from sanity.store import tensor_files
 from sanity.store.files import CannotWrite
+from sanity.training.epochs import Epochs
 from sanity.training.job import TrainingSpec
 
 log = logging.getLogger(__name__)
@@ -19,10 +21,12 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Checkpoint:
-    """How far a job has come: all of a run's state that is not a tensor, and its tensors as a checkpoint holds them."""
+    """How far a training has come: its state, and the tensors of its network and optimizer."""
 
     epoch: int = 0
+    """How many of its epochs are trained, tested and on the curve."""
     step: int = 0
+    """How many steps of the epoch after those are taken."""
     curve: list[dict[str, Any]] = field(default_factory=list)
     wall_s: float = 0.0
     tensors: dict[str, Tensor] = field(default_factory=dict)
@@ -30,40 +34,48 @@ class Checkpoint:
     resumed: bool = False
 
 
-def identity(job: TrainingSpec, recipe: Recipe, *circumstances: object) -> str:
-    """A hash of all that determines the training's steps: a checkpoint with another one is not continued."""
+def identity(job: TrainingSpec, epochs: Epochs, data: Dataset, recipe: Recipe, *circumstances: object) -> str:
+    """A hash of all that determines the steps of `job`: a checkpoint with another one is not continued.
+
+    An end between epochs is not in it, so that a checkpoint can be continued for longer. An end within an epoch is: the
+    row of that part of an epoch has no place in a longer training's curve.
+    """
+    if job.directory is None:
+        return ""
+    end = epochs.start + epochs.length
     mask = {f"mask/{name}": tensor for name, tensor in (job.mask or {}).items()}
-    what = (describe(recipe), str(job.seed), str(job.start_epoch), *map(str, circumstances))
-    return tensor_files.digest({**job.model.state_dict(), **mask}, *what)
+    facts = (describe(recipe), data.digest, job.seed, job.start, end if end % epochs.steps else None, *circumstances)
+    return tensor_files.digest({**job.model.state_dict(), **mask}, *map(str, facts))
 
 
-def find(job: TrainingSpec, identity: str) -> Checkpoint:
-    """Where to go on with `job`: at its checkpoint, or at the start where there is none that is whole and its own."""
-    if job.directory is None or (found := tensor_files.read(job.directory / "checkpoint.safetensors")) is None:
+def find(job: TrainingSpec, epochs: Epochs, identity: str) -> Checkpoint:
+    """The checkpoint from which `job` goes on; the start where there is none, or none that is whole and its own."""
+    if job.directory is None or (saved := tensor_files.read(job.directory / "checkpoint.safetensors")) is None:
         return Checkpoint()
-    tensors, facts = found
-    if facts["identity"] != identity:
+    tensors, facts = saved
+    checkpoint = Checkpoint(facts["epoch"], facts["step"], facts["curve"], facts["wall_s"], tensors, resumed=True)
+    reached = epochs.iteration(checkpoint.epoch, checkpoint.step)
+    if facts["identity"] != identity or reached > epochs.length:
         log.warning("%s holds the checkpoint of another training: starting from the beginning", job.directory)
         return Checkpoint()
-    position = Checkpoint(facts["epoch"], facts["step"], facts["curve"], facts["wall_s"], tensors, resumed=True)
-    for epoch in (epoch for epoch in job.snapshots if epoch <= position.epoch):
-        snapshot = tensor_files.read(job.directory / f"snapshot-{epoch}.safetensors")
+    for iteration in (iteration for iteration in job.snapshots if iteration <= reached):
+        snapshot = tensor_files.read(job.directory / f"snapshot-{iteration}.safetensors")
         if snapshot is None or snapshot[1]["identity"] != identity:
-            log.warning("%s lacks the weights after epoch %d: starting from the beginning", job.directory, epoch)
+            log.warning("%s lacks the weights of iteration %d: starting from the beginning", job.directory, iteration)
             return Checkpoint()
-        position.snapshots[epoch] = snapshot[0]
-    return position
+        checkpoint.snapshots[iteration] = snapshot[0]
+    return checkpoint
 
 
-def save(directory: Path, identity: str, position: Checkpoint) -> None:
-    """Writes the checkpoint of a job at `position`; its snapshots are written by `save_snapshot`."""
-    facts = {name: getattr(position, name) for name in ("epoch", "step", "curve", "wall_s")}
-    _keep(directory / "checkpoint.safetensors", position.tensors, {**facts, "identity": identity})
+def save(directory: Path, identity: str, checkpoint: Checkpoint) -> None:
+    """Writes `checkpoint`; its snapshots are written by `save_snapshot`."""
+    facts = {name: getattr(checkpoint, name) for name in ("epoch", "step", "curve", "wall_s")}
+    _keep(directory / "checkpoint.safetensors", checkpoint.tensors, {**facts, "identity": identity})
 
 
-def save_snapshot(directory: Path, identity: str, epoch: int, weights: dict[str, Tensor]) -> None:
-    """Writes the weights after `epoch` epochs."""
-    _keep(directory / f"snapshot-{epoch}.safetensors", weights, {"identity": identity})
+def save_snapshot(directory: Path, identity: str, iteration: int, weights: dict[str, Tensor]) -> None:
+    """Writes the weights after `iteration` iterations."""
+    _keep(directory / f"snapshot-{iteration}.safetensors", weights, {"identity": identity})
 
 
 def _keep(path: Path, content: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:

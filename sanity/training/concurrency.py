@@ -47,7 +47,7 @@ def groups(
         key: object = number
         if stacks(job.model, setting.recipe, deterministic):
             shapes = tuple((name, tensor.shape) for name, tensor in job.model.state_dict().items())
-            place = (job.start_epoch, job.length(setting.recipe), position.epoch, position.step)
+            place = (setting.epochs(job), position.epoch, position.step)
             key = (str(job.model), shapes, place, is_sparse(job.mask))
         alike.setdefault(key, []).append(number)
     most = stack_size(setting.device)
@@ -72,7 +72,7 @@ class Dispatcher:
         width: int | None,
     ) -> None:
         self.jobs, self.setting, self.identities = jobs, setting, identities
-        at = [find(job, identity) for job, identity in zip(jobs, identities, strict=True)]
+        at = [self._find(number) for number in range(len(jobs))]
         self.waiting = groups(jobs, at, setting, deterministic)
         self.at: dict[int, Checkpoint] = dict(enumerate(at))
         self.width = width or (1 if deterministic or setting.device.type != "cuda" else None)
@@ -112,7 +112,11 @@ class Dispatcher:
         return trainer
 
     def _position(self, number: int) -> Checkpoint:
-        return self.at.pop(number) if number in self.at else find(self.jobs[number], self.identities[number])
+        return self.at.pop(number) if number in self.at else self._find(number)
+
+    def _find(self, number: int) -> Checkpoint:
+        job = self.jobs[number]
+        return find(job, self.setting.epochs(job), self.identities[number])
 
     def _fits(self, trainers: int, more: int) -> bool:
         """Whether memory holds `more` trainers like the present `trainers` and leaves a tenth free."""
@@ -157,11 +161,11 @@ def widen(
 def step_time(trainers: Sequence[Trainer], most: int = 20) -> float:
     """Seconds in which all `trainers` take one step; what they do is undone."""
     device = trainers[0].setting.device
-    rounds = max(min(most, trainers[0].steps - 1), 1)
+    rounds = max(min(most, *(trainer.steps - 1 for trainer in trainers)), 1)
     with ExitStack() as undone:
         for trainer in trainers:
             undone.enter_context(trainer.rehearsal())
-        if trainers[0].steps > 1:
+        if min(trainer.steps for trainer in trainers) > 1:
             _turn(trainers)  # a graph's first launch takes longer
         _synchronise(device)
         began = time.perf_counter()

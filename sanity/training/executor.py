@@ -73,11 +73,10 @@ class StepExecutor:
         """
         if self._pool is not None:
             return any(self.each(trainers, lambda trainer: self._alone(trainer, halt)))
-        for step in range(min(trainer.step for trainer in trainers), trainers[0].steps):
-            for trainer in trainers:
-                if trainer.step == step:
-                    with trainer.current():
-                        trainer.take_step()
+        while behind := [trainer for trainer in trainers if trainer.step < trainer.steps]:
+            for trainer in behind:
+                with trainer.current():
+                    trainer.advance()
             if halt():
                 return True
         return False
@@ -85,7 +84,7 @@ class StepExecutor:
     def _alone(self, trainer: Trainer, halt: Callable[[], bool]) -> bool:
         try:
             while trainer.step < trainer.steps:
-                trainer.take_step()
+                trainer.advance()
                 if halt() or self._leaving.is_set():
                     return True
         except BaseException:

@@ -1,4 +1,4 @@
-"""A training as data: what it starts from, and what came of it."""
+"""Specifies one training (weights, mask, part of the schedule) and holds what it results in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,41 +8,70 @@ from typing import Any
 from torch import Tensor, nn
 
 from sanity.recipes import Recipe
+from sanity.training.epochs import Epochs
+
+FIELDS = ("epoch", "learning_rate", "train_loss", "train_accuracy", "test_loss", "test_accuracy")
+"""The columns of a training curve, in the order of the file `curve.csv`."""
 
 
 @dataclass(frozen=True)
 class TrainingSpec:
-    """One training: all that determines it, beside the data and the recipe."""
+    """One training: all that determines it besides the data and the recipe.
+
+    Moments and lengths are iterations (optimizer steps), so that a training may start and end within an epoch;
+    `from_epochs` takes whole epochs.
+    """
 
     model: nn.Module
-    """Holds the weights and buffers to start from; left as it is."""
+    """Holds the weights and buffers to start from; it is not changed."""
     mask: Mapping[str, Tensor] | None
     """Parameter name -> bool of the same shape, False stays at zero; None: dense."""
     seed: int
     """Of the data order and the augmentation."""
-    start_epoch: int = 0
-    """Checkpoint on the recipe's schedule (and in its order of the data) to start at."""
-    epochs: int | None = None
-    """How many epochs to train; None: to the recipe's end. Past it the schedule holds its last value."""
+    start: int = 0
+    """How many iterations of the recipe's schedule lie before this training: it continues the order of the data from
+    there. Within an epoch, dropout draws other noise than a training that came past it, up to that epoch's end."""
+    length: int | None = None
+    """How many iterations to train; None: to the schedule's end. Past it the learning rate holds its last value."""
     directory: Path | None = None
-    """Where the checkpoint lives; None: none is written."""
+    """Where the checkpoint is written; None: no checkpoint."""
     snapshots: frozenset[int] = frozenset()
-    """After how many epochs of this run the weights are kept (0: before the first)."""
+    """After how many iterations of this training its weights are kept (0: before the first)."""
 
-    def length(self, recipe: Recipe) -> int:
-        """How many epochs this job trains."""
-        return max(recipe.epochs - self.start_epoch, 0) if self.epochs is None else self.epochs
+    @classmethod
+    def from_epochs(
+        cls,
+        model: nn.Module,
+        mask: Mapping[str, Tensor] | None,
+        seed: int,
+        *,
+        steps: int,
+        start: int = 0,
+        length: int | None = None,
+        directory: Path | None = None,
+        snapshots: frozenset[int] = frozenset(),
+    ) -> "TrainingSpec":
+        """A training whose start, length and snapshots are counted in epochs of `steps` iterations each."""
+        whole = None if length is None else length * steps
+        return cls(model, mask, seed, start * steps, whole, directory, frozenset(epoch * steps for epoch in snapshots))
+
+    def epochs(self, recipe: Recipe, steps: int) -> Epochs:
+        """The epochs of this training, where one of `recipe` has so many steps."""
+        length = max(recipe.epochs * steps - self.start, 0) if self.length is None else self.length
+        return Epochs(self.start, length, steps)
 
 
 @dataclass
 class TrainingResult:
-    """What came of a job."""
+    """What a training resulted in."""
 
     curve: list[dict[str, Any]]
-    """Per epoch: epoch, learning_rate (of its last step), train_ and test_loss, train_ and test_accuracy (percent)."""
+    """A row (see `FIELDS`) an epoch: learning_rate is that of its last step, accuracies are in percent. `epoch` counts
+    the rows from 1; where the training starts or ends within an epoch, its first or last row covers that part of it."""
     weights: dict[str, Tensor]
     """The final state dict, on the CPU."""
     snapshots: dict[int, dict[str, Tensor]]
+    """State dicts on the CPU, by the iteration after which they were kept."""
     diverged_epoch: int | None
     """The epoch (counted from 1, as in the curve) in which the loss stopped being finite; the curve ends before it."""
     wall_s: float
@@ -51,3 +80,9 @@ class TrainingResult:
     device: str
     resumed_from: int | None
     """How many epochs a checkpoint of an earlier process had finished; None: there was none."""
+
+
+def curve_table(curve: list[dict[str, Any]]) -> str:
+    """The curve as CSV: a line of names, then a line an epoch. A curve read from a checkpoint gives the same text."""
+    lines = [list(FIELDS), *([row[name] for name in FIELDS] for row in curve)] if curve else []
+    return "".join(",".join(map(str, line)) + "\n" for line in lines)

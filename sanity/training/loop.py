@@ -80,7 +80,7 @@ def train(
     job's index and its curve's new row; `stop()` is asked between steps (on a CPU by several threads): where it says
     so, checkpoints are written and `Interrupted` is raised. With `deterministic`, a repeat on this machine is
     bit-equal, however often interrupted. `finished(job, result)` is called as soon as a job is through. A checkpoint is
-    written at least `checkpoint_minutes` after the last (0: at every epoch's end) and at every snapshot.
+    written at least `checkpoint_minutes` after the last (0: at every epoch's end) and with a snapshot between epochs.
     `runs_per_device` is how many trainings, or stacks of fully connected ones, go on at a time; None: on a GPU what
     memory and a measurement say, on a CPU one, or one a thread where layers are small. On a GPU it is one with
     `deterministic` and for networks with dropout.
@@ -108,7 +108,8 @@ def train(
         numerics(where, setting.precision, deterministic),
         fitting(model, setting.train.input_shape, together) as spare,
     ):
-        identities = [identity(job, recipe, setting.precision, where.type, deterministic, len(train)) for job in jobs]
+        circumstances = (setting.precision, where.type, deterministic)
+        identities = [identity(job, setting.epochs(job), train, recipe, *circumstances) for job in jobs]
         apart = False
         if where.type == "cpu":
             apart = not uses_global_rng(model, train.input_shape) and not (deterministic and spare == 1)
@@ -182,7 +183,7 @@ def run(
                     raise Interrupted
             rows = executor.each(active, Trainer.end_epoch)
             _share(active, clock)
-            if watch.due() or any(trainer.epoch in job.snapshots for trainer in active for job in trainer.jobs):
+            if watch.due() or any(trainer.iteration in job.snapshots for trainer in active for job in trainer.jobs):
                 watch.save(active)
             for (group, _), trainer_rows in zip(going, rows, strict=True):
                 for job, row in zip(group, trainer_rows, strict=True):

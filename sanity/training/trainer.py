@@ -16,7 +16,8 @@ from sanity.recipes import Recipe
 from sanity.training import checkpoint
 from sanity.training.batches import BatchBuilder, EpochOrder, draw_epoch, normalisation, stack_orders, train_indices
 from sanity.training.checkpoint import Checkpoint
-from sanity.training.job import TrainingResult, TrainingSpec
+from sanity.training.epochs import Epochs, steps_per_epoch
+from sanity.training.job import FIELDS, TrainingResult, TrainingSpec
 from sanity.training.lr_schedule import rate
 from sanity.training.optimizer import set_learning_rate
 from sanity.training.stacked_model import StackedModel
@@ -33,6 +34,10 @@ class Setting:
     recipe: Recipe
     device: torch.device
     precision: str
+
+    def epochs(self, job: TrainingSpec) -> Epochs:
+        """The epochs of `job` on these data."""
+        return job.epochs(self.recipe, steps_per_epoch(len(self.train), self.recipe))
 
     @cached_property
     def batches(self) -> tuple[BatchBuilder, BatchBuilder]:
@@ -56,6 +61,7 @@ class Trainer:
         if setting.device.type == "cuda":
             self.stream = torch.cuda.Stream(setting.device)
             self.stream.wait_stream(torch.cuda.current_stream(setting.device))
+        self.epochs = setting.epochs(group[0])
         self.epoch, self.step = at[0].epoch, at[0].step
         self.curves = [list(position.curve) for position in at]
         self.walls = [position.wall_s for position in at]
@@ -75,12 +81,12 @@ class Trainer:
         self.sums = torch.zeros(2, len(self.jobs), dtype=torch.float64, device=device)
         self.plan = self._draw()
         self.clock = torch.zeros(1, dtype=torch.int64, device=device)
-        self.rate_table = torch.zeros(self.steps, device=device)
+        self.rate_table = torch.zeros(self.epochs.steps, device=device)
         self.offsets = torch.arange(self.setting.recipe.batch_size, device=device)
         if at[0].tensors:
             self.stacked_model.load([position.tensors for position in at])
             self.sums.copy_(torch.stack([position.tensors["sums"] for position in at], dim=1))
-        elif self.epoch == 0:
+        else:
             self._keep_snapshots()
 
     def current(self) -> AbstractContextManager[object]:
@@ -90,21 +96,34 @@ class Trainer:
     # -- one step ------------------------------------------------------------------------------------------------
 
     @property
+    def span(self) -> range:
+        """The steps of the schedule's epoch that this training takes: all, but where it starts or ends within it."""
+        return self.epochs.span(self.epoch)
+
+    @property
     def steps(self) -> int:
-        """Steps an epoch."""
-        count, size = len(self.indices[0]), self.setting.recipe.batch_size
-        return count // size if self.setting.recipe.drop_last else -(-count // size)
+        """How many steps the present epoch has."""
+        return len(self.span)
+
+    @property
+    def iteration(self) -> int:
+        """How many iterations are trained."""
+        return self.epochs.iteration(self.epoch, self.step)
 
     def take_step(self) -> None:
-        """The next step of the epoch; nothing here waits for the device."""
-        size = self.setting.recipe.batch_size
-        start = self.step * size
-        if self.replay and start + size <= len(self.indices[0]):
+        """Takes the next step of the epoch; nothing here waits for the device."""
+        size, step = self.setting.recipe.batch_size, self.span.start + self.step
+        if self.replay and (step + 1) * size <= len(self.indices[0]):
             self.replay()
         else:
-            set_learning_rate(self.stacked_model.optimizer, self.rates[self.step])
-            self.update(slice(start, start + size))
+            set_learning_rate(self.stacked_model.optimizer, self.rates[step])
+            self.update(slice(step * size, (step + 1) * size))
         self.step += 1
+
+    def advance(self) -> None:
+        """Takes the next step and keeps the weights after it where a snapshot is asked for."""
+        self.take_step()
+        self._keep_snapshots()
 
     def recorded_step(self) -> None:
         """A full step that reads its number from the device: what a CUDA graph records, the same each time."""
@@ -140,24 +159,25 @@ class Trainer:
     @property
     def done(self) -> bool:
         """Whether all epochs are trained, or nothing finite is left to train."""
-        return self.epoch >= self.jobs[0].length(self.setting.recipe) or None not in self.diverged
+        return self.epoch >= self.epochs.count or None not in self.diverged
 
     @property
     def position(self) -> int:
         """The epoch on the recipe's schedule."""
-        return self.jobs[0].start_epoch + self.epoch
+        return self.epochs.place(self.epoch)
 
     def begin_epoch(self) -> None:
         """Draws the epoch's order and augmentation and its learning rates; goes on within it after a resume."""
         self.stacked_model.network.train()
         self.plan.copy_(self._draw())
-        recipe, steps = self.setting.recipe, self.steps
+        recipe, steps, first = self.setting.recipe, self.epochs.steps, self.span.start
         self.rates = [rate(recipe, self.position + step / steps, self.curves[0]) for step in range(steps)]
         self.rate_table.copy_(torch.tensor(self.rates))
-        self.clock.fill_(self.step)
+        self.clock.fill_(first + self.step)
         if self.step == 0:
             self.sums.zero_()
-            torch.manual_seed(seeds.generator(self.jobs[0].seed, "noise", self.position).initial_seed())  # dropout
+            within = [first] if first else []  # a start within an epoch has noise of its own: dropout's
+            torch.manual_seed(seeds.generator(self.jobs[0].seed, "noise", self.position, *within).initial_seed())
 
     def _draw(self) -> EpochOrder:
         pairs = zip(self.jobs, self.indices, strict=True)
@@ -166,33 +186,23 @@ class Trainer:
 
     def end_epoch(self) -> list[dict[str, float] | None]:
         """Tests the tickets and extends their curves: the rows of this epoch, None for a ticket that has diverged."""
-        count = min(self.steps * self.setting.recipe.batch_size, len(self.indices[0]))
+        size, span = self.setting.recipe.batch_size, self.span
+        count = min(span.stop * size, len(self.indices[0])) - span.start * size
         trained = (self.sums / count).tolist()
         tested = (self._test() / len(self.setting.test)).tolist()
+        began, rate_of_last = self.epochs.iteration(self.epoch, 0), self.rates[span.stop - 1]
         self.epoch, self.step = self.epoch + 1, 0
-        rows = [self._judged(index, *(part[index] for part in (*trained, *tested))) for index in range(len(self.jobs))]
-        self._keep_snapshots()
+        rows: list[dict[str, float] | None] = []
+        for index in range(len(self.jobs)):
+            train_loss, train_hits, test_loss, test_hits = (part[index] for part in (*trained, *tested))
+            measured = (train_loss, 100 * train_hits, test_loss, 100 * test_hits)
+            if self.diverged[index] is None and not all(map(math.isfinite, measured)):
+                self.diverged[index] = self.epoch
+                self.snapshots[index] = {k: weights for k, weights in self.snapshots[index].items() if k <= began}
+            if self.diverged[index] is None:
+                self.curves[index].append(dict(zip(FIELDS, (self.epoch, rate_of_last, *measured), strict=True)))
+            rows.append(None if self.diverged[index] else self.curves[index][-1])
         return rows
-
-    def _judged(self, index: int, *measured: float) -> dict[str, float] | None:
-        """The ticket's new row, on its curve too; or the epoch booked as the one in which it diverged."""
-        if self.diverged[index] is None and not all(map(math.isfinite, measured)):
-            self.diverged[index] = self.epoch
-        if self.diverged[index] is not None:
-            return None
-        row = self._row(*measured)
-        self.curves[index].append(row)
-        return row
-
-    def _row(self, train_loss: float, train_hits: float, test_loss: float, test_hits: float) -> dict[str, float]:
-        return {
-            "epoch": self.epoch,
-            "learning_rate": self.rates[-1],
-            "train_loss": train_loss,
-            "train_accuracy": 100 * train_hits,
-            "test_loss": test_loss,
-            "test_accuracy": 100 * test_hits,
-        }
 
     @torch.no_grad()
     def _test(self) -> Tensor:
@@ -209,10 +219,10 @@ class Trainer:
 
     def _keep_snapshots(self) -> None:
         for index, job in enumerate(self.jobs):
-            if self.epoch in job.snapshots and self.diverged[index] is None:
-                weights = self.snapshots[index][self.epoch] = self.stacked_model.weights(index)
+            if self.iteration in job.snapshots and self.diverged[index] is None:
+                weights = self.snapshots[index][self.iteration] = self.stacked_model.weights(index)
                 if job.directory is not None:
-                    checkpoint.save_snapshot(job.directory, self.identities[index], self.epoch, weights)
+                    checkpoint.save_snapshot(job.directory, self.identities[index], self.iteration, weights)
 
     @contextmanager
     def rehearsal(self) -> Iterator[None]:

@@ -21,6 +21,7 @@ from sanity.training.loop import Interrupted, TrainingResult, TrainingSpec, trai
 from tests.training.nets import DEVICES, digits, equal, half_mask, tiny_conv, tiny_mlp
 
 STEPS = 7  # of an epoch: 101 examples in batches of 16
+SNAPSHOTS = frozenset({0, STEPS + 3, 2 * STEPS})  # at the start, within an epoch, between two
 
 
 def recipe(**fields: Any) -> Recipe:
@@ -45,14 +46,14 @@ class After:
 
 def job_in(folder: Path | None, model: nn.Module | None = None, **fields: Any) -> TrainingSpec:
     model = model or tiny_conv()
-    return TrainingSpec(model, half_mask(model), seed=4, directory=folder, snapshots=frozenset({0, 2}), **fields)
+    return TrainingSpec(model, half_mask(model), seed=4, directory=folder, snapshots=SNAPSHOTS, **fields)
 
 
 def assert_same(one: TrainingResult, other: TrainingResult) -> None:
     assert equal(one.weights, other.weights)
     assert one.curve == other.curve
-    assert one.snapshots.keys() == other.snapshots.keys() == {0, 2}
-    assert all(equal(one.snapshots[epoch], other.snapshots[epoch]) for epoch in one.snapshots)
+    assert one.snapshots.keys() == other.snapshots.keys() == SNAPSHOTS
+    assert all(equal(one.snapshots[k], other.snapshots[k]) for k in one.snapshots)
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -165,7 +166,7 @@ def test_a_damaged_file_costs_one_line_and_time_but_no_result(
     assert_same(result, whole)
 
 
-@pytest.mark.parametrize("change", [{"lr": 0.05}, {"seed": 5}, {"start_epoch": 1}, {"mask": None}])
+@pytest.mark.parametrize("change", [{"lr": 0.05}, {"seed": 5}, {"start": STEPS}, {"start": 3}, {"mask": None}])
 def test_the_checkpoint_of_another_training_is_not_continued(
     tmp_path: Path, change: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:

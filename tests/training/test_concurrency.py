@@ -17,6 +17,7 @@ from sanity.training.trainer import Setting, Trainer
 from tests.training.nets import NO_GPU, digits, equal, half_mask, tiny_conv, tiny_mlp
 
 RECIPE = Recipe(epochs=2, batch_size=16, weight_decay=1e-3)
+STEPS = 7  # of an epoch: 101 examples in batches of 16
 
 
 def fit(jobs: list[TrainingSpec], recipe: Recipe = RECIPE, **options: Any) -> list[TrainingResult]:
@@ -53,7 +54,7 @@ def test_a_stack_trains_each_ticket_as_if_alone(
     optimizer: Any, density: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = dataclasses.replace(RECIPE, optimizer=optimizer, lr=0.02, crop_padding=1, decay_norm=False)
-    jobs = tickets(3, density, snapshots=frozenset({0, 1}))
+    jobs = tickets(3, density, snapshots=frozenset({0, STEPS, STEPS + 2}))
     alone = [fit([job], recipe)[0] for job in jobs]
     sizes = count_lanes(monkeypatch)
     together = fit(jobs, recipe)
@@ -76,9 +77,9 @@ def test_a_stack_in_bf16_stays_near_fp32(density: float) -> None:
 
 def test_jobs_at_other_places_of_the_schedule_are_not_stacked(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = count_lanes(monkeypatch)
-    jobs = [*tickets(2), *tickets(2, start_epoch=1), *tickets(1, epochs=1)]
+    jobs = [*tickets(2), *tickets(2, start=STEPS), *tickets(1, length=STEPS), *tickets(1, start=STEPS + 1)]
     fit(jobs)
-    assert sorted(sizes) == [1, 2, 2]
+    assert sorted(sizes) == [1, 1, 2, 2]
     sizes.clear()
     fit(tickets(2), deterministic=True)
     fit(tickets(2), dataclasses.replace(RECIPE, schedule="plateau"))
@@ -113,8 +114,8 @@ def test_in_a_stack_one_ticket_may_diverge(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("build", [tiny_conv, tiny_mlp])
 def test_lanes_in_turn_do_what_each_does_alone(build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    jobs = [TrainingSpec(build(seed), half_mask(build(seed)), seed, start_epoch=seed) for seed in range(3)]
-    jobs[0] = dataclasses.replace(jobs[0], snapshots=frozenset({1}))
+    jobs = [TrainingSpec(build(seed), half_mask(build(seed)), seed, start=seed * STEPS - seed) for seed in range(3)]
+    jobs[0] = dataclasses.replace(jobs[0], snapshots=frozenset({STEPS}))
     alone = [fit([job], dataclasses.replace(RECIPE, epochs=4))[0] for job in jobs]
     seen: list[int] = []
     options = {"runs_per_device": 2, "finished": lambda job, result: seen.append(job)}

@@ -118,7 +118,7 @@ def test_company_changes_no_bit_of_a_deterministic_training() -> None:
 
 
 def test_what_is_through_is_said_while_others_go_on() -> None:
-    jobs = [TrainingSpec(tiny_conv(seed), None, seed, epochs=epochs) for seed, epochs in enumerate((1, 6))]
+    jobs = [TrainingSpec(tiny_conv(seed), None, seed, length=length) for seed, length in enumerate((7, 42))]
     said: list[int] = []
     asked = iter(range(10_000))
     with pytest.raises(Interrupted):

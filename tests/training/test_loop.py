@@ -46,7 +46,7 @@ def plain_loop(job: TrainingSpec, recipe: Recipe, data: Dataset) -> tuple[nn.Mod
     for name, keep in mask.items():
         parameters[name].data *= keep
     losses = []
-    for epoch in range(job.start_epoch, job.start_epoch + job.length(recipe)):
+    for epoch in range(recipe.epochs):
         order = draw_epoch(job.seed, epoch, torch.arange(len(data)), recipe).order[0]
         batches, total = order.split(recipe.batch_size), 0.0
         for step, index in enumerate(batches):
@@ -139,18 +139,18 @@ def test_the_last_partial_batch_is_trained_on_unless_the_recipe_drops_it(drop_la
 
 def test_a_rewound_run_is_the_tail_of_the_whole_one() -> None:
     recipe, model = Recipe(epochs=4, batch_size=16, momentum=0.0, milestones=(2,), crop_padding=1), tiny_conv()
-    (whole,) = fit([TrainingSpec(model, None, 5, snapshots=frozenset({0, 2}))], recipe)
+    (whole,) = fit([TrainingSpec(model, None, 5, snapshots=frozenset({0, 14}))], recipe)
     assert equal(whole.snapshots[0], model.state_dict())
     rewound = copy.deepcopy(model)
-    rewound.load_state_dict(whole.snapshots[2])
-    (tail,) = fit([TrainingSpec(rewound, None, 5, start_epoch=2)], recipe)
+    rewound.load_state_dict(whole.snapshots[14])
+    (tail,) = fit([TrainingSpec(rewound, None, 5, start=14)], recipe)
     assert equal(tail.weights, whole.weights)
     assert [row["test_loss"] for row in tail.curve] == [row["test_loss"] for row in whole.curve[2:]]
 
 
 def test_training_past_the_recipes_end_holds_its_last_rate() -> None:
     recipe = Recipe(epochs=2, batch_size=50, milestones=(1,))
-    (result,) = fit([TrainingSpec(tiny_mlp(), None, 0, start_epoch=2, epochs=3)], recipe)
+    (result,) = fit([TrainingSpec.from_epochs(tiny_mlp(), None, 0, steps=3, start=2, length=3)], recipe)
     assert [row["learning_rate"] for row in result.curve] == pytest.approx([0.01] * 3)
 
 

@@ -1,0 +1,43 @@
+"""Divides the iterations of a training into epochs of its recipe's schedule, of which it tests and logs each."""
+
+from dataclasses import dataclass
+
+from sanity.recipes import Recipe
+
+
+def steps_per_epoch(examples: int, recipe: Recipe) -> int:
+    """How many iterations an epoch over a training set of so many examples takes, once the hold-out is taken off."""
+    count = examples - int(recipe.holdout * examples)
+    return count // recipe.batch_size if recipe.drop_last else -(-count // recipe.batch_size)
+
+
+@dataclass(frozen=True)
+class Epochs:
+    """The epochs of a training, numbered from 0; its first and last may be a part of an epoch of the schedule.
+
+    start: iterations of the schedule before the training. length: iterations of the training. steps: iterations an
+    epoch.
+    """
+
+    start: int
+    length: int
+    steps: int
+
+    @property
+    def count(self) -> int:
+        """How many epochs the training has, parts included."""
+        return -(-(self.start % self.steps + self.length) // self.steps) if self.length else 0
+
+    def place(self, number: int) -> int:
+        """Which epoch of the schedule epoch `number` is, or is a part of."""
+        return self.start // self.steps + number
+
+    def span(self, number: int) -> range:
+        """The steps of that epoch of the schedule which the training takes: all but for a part at start or end."""
+        before = self.place(number) * self.steps
+        first = max(self.start - before, 0)
+        return range(first, max(min(self.start + self.length - before, self.steps), first))
+
+    def iteration(self, number: int, step: int) -> int:
+        """How many iterations of the training lie before its epoch `number` and the `step` steps taken of that."""
+        return min(max(self.place(number) * self.steps - self.start, 0), self.length) + step
