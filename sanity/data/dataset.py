@@ -1,6 +1,8 @@
 """Data sets as tensors on the device they are used on, uint8 until used; the examples that methods score on."""
 
 import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import pairwise
@@ -13,8 +15,10 @@ from torch import Tensor
 
 from sanity.data import REGISTRY
 from sanity.data.source import Source, Split, first_of_each
+from sanity.data.validation import validated
 from sanity.errors import UserError, unknown
 from sanity.options import fill
+from sanity.paths import expanded
 
 DEFAULT_DIR = Path("data")
 Batch = tuple[Tensor, Tensor]
@@ -91,16 +95,49 @@ def load(name: str, data_dir: str | Path | None = None, **options: Any) -> tuple
     """Training and test split of the data set `name`, on the CPU, from `data_dir` (by default ./data).
 
     Options: `limit`, `test_limit` for all; `download` for torchvision's; `size`, `cache` for folders of images.
-    Raises `UserError` for an unknown name or option, for missing data (saying what to fetch) and for corrupt files.
+    Raises `UserError` for an unknown name or option, for missing data (saying what to fetch), for corrupt files and for
+    data that a network cannot be trained on.
     """
-    source: Source = fill(REGISTRY.load(name), options, f"dataset {name}")
-    train, test, classes = source.read(Path(data_dir or DEFAULT_DIR).expanduser())
+    source = _source(name, options)
+    folder = expanded(Path(data_dir or DEFAULT_DIR), "data_dir")
+    train, test, classes = validated(name, source, _read(name, source, folder))
     train, test = _limited(train, source.limit), _limited(test, source.test_limit)
-    if train.examples.shape[1:] != test.examples.shape[1:]:
-        sizes = " and ".join("x".join(map(str, split.examples.shape[1:])) for split in (train, test))
-        raise UserError(f"dataset {name}: training and test examples differ in shape ({sizes})")
     mean, std = (source.mean, source.std) if source.mean and source.std else statistics(train.examples)
     return Dataset(*train, classes, mean, std, name), Dataset(*test, classes, mean, std, name)
+
+
+def _source(name: str, options: Mapping[str, Any]) -> Source:
+    cls: type[Source] = REGISTRY.load(name)
+    if not issubclass(cls, Source):
+        raise UserError(f"dataset {name} is no class that derives from sanity.data.source.Source")
+    with _told(name, cls):
+        source = fill(cls, options, f"dataset {name}")
+    return source
+
+
+def _read(name: str, source: Source, folder: Path) -> object:
+    """What the class of the data set reads."""
+    try:
+        with _told(name, type(source)):
+            return source.read(folder)
+    except OSError as error:
+        raise UserError(f"dataset {name}: {error.filename or folder}: {error.strerror or error}") from error
+    except MemoryError as error:
+        raise UserError(f"dataset {name}: {folder} does not fit in memory") from error
+
+
+@contextmanager
+def _told(name: str, cls: type[Source]) -> Iterator[None]:
+    """Turns what another's class raises, which may be anything, into a `UserError` of one line."""
+    try:
+        yield
+    except (UserError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        if cls.__module__.startswith("sanity."):
+            raise
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise UserError(f"dataset {name}: its class {cls.__name__} raises {reason}") from error
 
 
 def _limited(split: Split, limit: int | None) -> Split:

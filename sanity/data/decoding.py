@@ -1,80 +1,120 @@
 """Image files to one uint8 tensor: decoded once, in parallel, and remembered in the user's cache folder."""
 
 import hashlib
+import logging
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from stat import S_ISREG
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
+from sanity.data import memory
 from sanity.errors import UserError
 from sanity.store import tensor_files
 from sanity.store.files import CannotWrite
 
-FORMAT = 1  # part of the cache's key: raise it when `decode` gives other bytes for the same files
+FORMAT = 2  # part of the cache's key: raise it when `decode` gives other bytes for the same files
+PIL_FORMATS = ("JPEG", "PNG", "BMP", "PPM", "TIFF", "WEBP", "GIF")
+"""What Pillow may take a file for, whatever its name: it knows others, EPS among them, that start other programs."""
+_ADVICE = "choose a smaller dataset.size, dataset.limit or dataset.test_limit"
+
+log = logging.getLogger(__name__)
 
 
-def decode(files: Sequence[Path], size: int | None, cache: bool) -> Tensor:
-    """(N, 3, H, W) uint8 RGB of `files`, in their order; `size` resizes each to size x size.
+def decode(files: Sequence[Path], size: int | None, cache: Path | None) -> Tensor:
+    """(N, 3, H, W) uint8 RGB of `files`, in their order; `size` resizes each to size x size; `cache` keeps the result.
 
-    Raises `UserError` naming an image that cannot be read, or whose size differs from the first one's.
+    Raises `UserError` naming an image that cannot be read, or whose size differs from the first one's, and where all of
+    them do not fit in memory.
     """
-    cached = cache_folder() / f"{_digest(files, size)}.safetensors"
-    with suppress(OSError, KeyError):
-        if cache and (found := tensor_files.read(cached)):
-            return found[0]["examples"]
+    key = files_digest(files, size)
+    cached = cache / f"{key}.safetensors" if cache else None
+    if cached is not None:
+        with suppress(OSError, KeyError):
+            if found := tensor_files.read(cached):
+                return found[0]["examples"]
     examples = _decode(files, size)
-    if cache:
+    if cached is not None:
         with suppress(CannotWrite):  # what cannot be kept is decoded again
             tensor_files.write(cached, {"examples": examples})
     return examples
 
 
-def cache_folder() -> Path:
-    """`$XDG_CACHE_HOME/pruning-sanity`, by default below ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pruning-sanity"
+def cache_folder() -> Path | None:
+    """`$XDG_CACHE_HOME/pruning-sanity`, by default below ~/.cache; None, with a line in the log, without a home."""
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "pruning-sanity"
+    except RuntimeError:
+        log.warning("there is no home directory and XDG_CACHE_HOME is not set: decoded images are not kept")
+        return None
 
 
-def _digest(files: Sequence[Path], size: int | None) -> str:
+def files_digest(files: Sequence[Path], size: int | None) -> str:
+    """A name for what `files` decode to: their paths and sizes, and when and where they were last written.
+
+    The time of the last change (ctime) and the inode tell files apart whose size and mtime a copy has kept. Raises
+    `UserError` naming a file that cannot be read or is no regular file, such as a pipe.
+    """
     digest = hashlib.sha256(f"{FORMAT} {size}".encode())
     for file in files:
         try:
             status = file.stat()
         except OSError as error:
             raise UserError(f"{file}: unreadable image ({error.strerror})") from error
-        digest.update(f"\n{file.absolute()} {status.st_size} {status.st_mtime_ns}".encode())
+        if not S_ISREG(status.st_mode):
+            raise UserError(f"{file}: unreadable image (it is no regular file)")
+        written = f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
+        digest.update(b"\n" + os.fsencode(file.absolute()) + f" {written}".encode())
     return digest.hexdigest()
 
 
 def _decode(files: Sequence[Path], size: int | None) -> Tensor:
-    first = _pixels(files[0], size)
-    pixels = np.empty((len(files), *first.shape), dtype=np.uint8)
+    first = pixels(files[0], size)
+    what = f"{len(files)} images of {first.shape[1]}x{first.shape[0]} pixels from {files[0].parent}"
+    memory.check_fits(len(files) * first.size, what, _ADVICE)
+    examples = np.empty((len(files), 3, *first.shape[:2]), dtype=np.uint8)
 
     def fill(index: int) -> None:
-        image = _pixels(files[index], size)
-        if image.shape != first.shape:
-            shapes = " and ".join(f"{width}x{height}" for height, width, _ in (image.shape, first.shape))
-            raise UserError(f"{files[index]} and {files[0]} differ in size ({shapes}); the option size= resizes all")
-        pixels[index] = image
+        image = pixels(files[index], size)
+        check_size(files[index], image, files[0], first)
+        examples[index] = image.transpose(2, 0, 1)
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(_workers(files[0])) as pool:
         for _ in pool.map(fill, range(len(files))):
             pass
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
+    return torch.from_numpy(examples)
 
 
-def _pixels(file: Path, size: int | None) -> np.ndarray:
-    """(H, W, 3) uint8."""
+def _workers(file: Path) -> int:
+    """How many threads decode at once: one a core, fewer where images like `file` are large."""
+    with Image.open(file, formats=PIL_FORMATS) as image:
+        needed = 12 * image.width * image.height  # as stored, as RGB (4 bytes), as an array (3 bytes), and some room
+    left = memory.available()
+    return max(min(os.cpu_count() or 1, left // max(needed, 1) if left else 1 << 10), 1)
+
+
+def check_size(file: Path, image: np.ndarray, first_file: Path, first: np.ndarray) -> None:
+    """Raises `UserError` naming two files whose images (H, W, 3) differ in size."""
+    if image.shape != first.shape:
+        shapes = " and ".join(f"{width}x{height}" for height, width, _ in (image.shape, first.shape))
+        raise UserError(f"{file} and {first_file} differ in size ({shapes}); the option size= resizes all")
+
+
+def pixels(file: Path, size: int | None) -> np.ndarray:
+    """(H, W, 3) uint8 of one image. Raises `UserError` naming a file that cannot be read."""
     try:
-        with Image.open(file) as image:
+        with Image.open(file, formats=PIL_FORMATS) as image:
             if image.mode[0] in "IF":
                 raise ValueError(f"mode {image.mode}, more than 8 bits a channel")
             colour = image.convert("RGB")
             return np.asarray(colour if size is None else colour.resize((size, size), Image.Resampling.BILINEAR))
+    except MemoryError as error:
+        raise UserError(f"{file}: unreadable image (it does not fit in memory)") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(f"{file}: unreadable image ({error})") from error

@@ -8,7 +8,7 @@ from typing import Annotated
 import torch
 from pydantic import Field
 
-from sanity.data.decoding import decode
+from sanity.data.decoding import cache_folder, decode
 from sanity.data.source import Source, Split, occurrences
 from sanity.errors import UserError
 
@@ -25,7 +25,7 @@ class ImageFolder(Source):
     turn, so that any first part of them is balanced.
 
     size: resize all images to size x size pixels.
-    cache: keep the decoded images in the user's cache folder, under a digest of their names, sizes and times.
+    cache: keep the decoded images in the user's cache folder, under a digest of their names, sizes, times and inodes.
     """
 
     size: Annotated[int, Field(ge=1)] | None = None
@@ -33,7 +33,8 @@ class ImageFolder(Source):
 
     def read(self, data_dir: Path) -> tuple[Split, Split, int]:
         train, test, classes = self.listing(data_dir)
-        return self._decoded(train, self.limit), self._decoded(test, self.test_limit), classes
+        cache = cache_folder() if self.cache else None
+        return self._decoded(train, self.limit, cache), self._decoded(test, self.test_limit, cache), classes
 
     def listing(self, data_dir: Path) -> tuple[Images, Images, int]:
         """The training images, the test images and the number of classes, before any limit."""
@@ -49,10 +50,10 @@ class ImageFolder(Source):
             raise UserError(f"{data_dir}: class '{odd[0]}' is in only one of train/ and {tests[0].name}/")
         return images_by_class(data_dir / "train", names), images_by_class(tests[0], names), len(names)
 
-    def _decoded(self, images: Images, limit: int | None) -> Split:
+    def _decoded(self, images: Images, limit: int | None, cache: Path | None) -> Split:
         targets = torch.tensor([target for _, target in images])
         order = occurrences(targets).argsort(stable=True)[:limit]
-        return Split(decode([images[i][0] for i in order.tolist()], self.size, self.cache), targets[order])
+        return Split(decode([images[i][0] for i in order.tolist()], self.size, cache), targets[order])
 
 
 @dataclass(frozen=True)
@@ -75,39 +76,82 @@ class TinyImageNet(ImageFolder):
 
 
 def class_names(folder: Path) -> list[str]:
-    """The sorted names of the class folders in `folder`."""
+    """The sorted names of the class folders in `folder`.
+
+    Raises `UserError` for fewer than two, and for one folder under two names.
+    """
     names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
     if len(names) < 2:
         raise UserError(f"{folder}: needs a folder for each of at least two classes, has {len(names)}")
+    owners: dict[tuple[int, int], str] = {}
+    for name in names:
+        owner = owners.setdefault(_place(folder / name), name)
+        if owner != name:
+            raise UserError(f"{folder}: the classes '{owner}' and '{name}' are one folder, by a link")
     return names
 
 
 def images_by_class(folder: Path, names: list[str]) -> Images:
-    """All images below `folder`/<class>, sorted. Raises `UserError` naming a class folder without images."""
-    found: Images = []
-    for target, name in enumerate(names):
-        walk = os.walk(folder / name, followlinks=True)
-        files = sorted(Path(where, file) for where, _, files in walk for file in files if _is_image(file))
+    """All images below `folder`/<class>, sorted. Raises `UserError` naming a class folder without images.
+
+    Links to folders are followed, each folder counts once: a link back to a class or to a folder that holds it, which
+    would give images twice or under another class, adds nothing.
+    """
+    classes = [folder / name for name in names]
+    passed = {_place(path) for path in (*classes, *folder.absolute().parents, folder, *folder.resolve().parents)}
+    images: Images = []
+    for target, path in enumerate(classes):
+        files = _image_files(path, passed)
         if not files:
-            raise UserError(f"{folder / name}: no images ({', '.join(SUFFIXES)})")
-        found += [(file, target) for file in files]
-    return found
+            raise UserError(f"{path}: no images ({', '.join(SUFFIXES)})")
+        images += [(file, target) for file in files]
+    return images
 
 
-def _is_image(file: str) -> bool:
-    return file.lower().endswith(SUFFIXES) and not file.startswith(".")
+def _image_files(root: Path, passed: set[tuple[int, int]]) -> list[Path]:
+    """The images in `root` and the folders below it, sorted. `passed`: folders that links shall not lead into."""
+    files: list[Path] = []
+    folders, links = [root], list[Path]()
+    visited = set(passed)
+    while folders or links:
+        folder = folders.pop() if folders else links.pop(0)  # a folder's own path before a link to it
+        if folder != root and _place(folder) in visited:
+            continue
+        visited.add(_place(folder))
+        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+            if entry.is_dir():
+                (links if entry.is_symlink() else folders).append(Path(entry.path))
+            elif entry.name.lower().endswith(SUFFIXES) and not entry.name.startswith("."):
+                if not entry.is_file():
+                    raise UserError(f"{entry.path}: unreadable image (a broken link, a pipe or a device)")
+                files.append(Path(entry.path))
+    return sorted(files)
+
+
+def _place(folder: Path) -> tuple[int, int]:
+    """What tells whether two paths lead to one folder."""
+    status = folder.stat()
+    return status.st_dev, status.st_ino
 
 
 def annotated(annotations: Path, names: list[str]) -> Images:
-    """The images that `val_annotations.txt` lists (file, class, box; by tabs), from images/ beside it."""
+    """The images that `val_annotations.txt` lists (file, class, box; by tabs), from images/ beside it.
+
+    Raises `UserError` naming a line whose class is unknown or whose file lies anywhere else.
+    """
     classes = {name: target for target, name in enumerate(names)}
-    found: Images = []
-    for number, line in enumerate(annotations.read_text(encoding="utf-8").splitlines(), start=1):
-        file, _, rest = line.partition("\t")
+    images: Images = []
+    lines = os.fsdecode(annotations.read_bytes()).split("\n")  # names in the bytes that the file system has them in
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        file, _, rest = line.rstrip("\r").partition("\t")
         name = rest.partition("\t")[0]
         if name not in classes:
-            raise UserError(f"{annotations}, line {number}: class '{name}' has no folder in train/")
-        found.append((annotations.parent / "images" / file, classes[name]))
-    if not found:
+            raise UserError(f"{annotations}, line {number}: class {name!a} has no folder in train/")
+        if Path(file).name != file or file in ("", "..") or "\0" in file:
+            raise UserError(f"{annotations}, line {number}: {file!a} is no name of a file in images/")
+        images.append((annotations.parent / "images" / file, classes[name]))
+    if not images:
         raise UserError(f"{annotations}: lists no images")
-    return found
+    return images

@@ -2,8 +2,10 @@
 
 import gzip
 import hashlib
+import os
 import pickle
 import tarfile
+import tracemalloc
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -14,6 +16,7 @@ import torch
 from torchvision import datasets as tv
 
 from sanity.data.dataset import load
+from sanity.data.mnist import FILES, MNIST
 from sanity.errors import UserError
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "mnist.tar.xz"
@@ -50,7 +53,7 @@ def closed_network(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.parametrize("inner", ["FashionMNIST/raw", "."])
 def test_idx_files_are_found_raw_or_gzipped(tmp_path: Path, inner: str, compress: bool, closed_network: list) -> None:
     small_mnist(tmp_path / "data" / inner, compress)
-    train, test = load("fashion_mnist", tmp_path / "data")
+    train, test = load("fashion_mnist", tmp_path / "data", verify=False)
     expected = np.random.RandomState(30).randint(256, size=(30, 28, 28))
     assert torch.equal(train.examples, torch.from_numpy(expected.astype(np.uint8)).unsqueeze(1))
     assert train.targets.tolist() == [*range(10)] * 3
@@ -68,6 +71,26 @@ def test_real_mnist(tmp_path_factory: pytest.TempPathFactory) -> None:
     assert test.targets.bincount().tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     assert test.targets[:5].tolist() == [7, 2, 1, 0, 4]
     assert train.mean == pytest.approx([0.1307], abs=2e-3)
+
+
+def test_files_of_another_data_set_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small_mnist(tmp_path / "d", compress=True)
+    contents = [gzip.decompress((tmp_path / "d" / f"{file}.gz").read_bytes()) for file in FILES]
+    monkeypatch.setattr(MNIST, "published", tuple(hashlib.md5(content).hexdigest() for content in contents))
+    assert len(load("mnist", tmp_path / "d")[0]) == 30
+    with pytest.raises(UserError, match=r"train-images-.*: not the published FashionMNIST \(this is MNIST's file\)"):
+        load("fashion_mnist", tmp_path / "d", download=False)
+    labels = tmp_path / "d" / f"{FILES[3]}.gz"
+    labels.write_bytes(gzip.compress(contents[3][:-1] + b"\x00"))
+    with pytest.raises(UserError, match=r"t10k-labels-idx1-ubyte\.gz: not the published MNIST .*dataset\.verify=false"):
+        load("mnist", tmp_path / "d")
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_files_that_nobody_published_are_refused(tmp_path: Path, name: str) -> None:
+    small_mnist(tmp_path / "d")
+    with pytest.raises(UserError, match=r"not the published .*MNIST \(30 examples with MD5 .*dataset\.verify=false"):
+        load(name, tmp_path / "d", download=False)
 
 
 @pytest.mark.parametrize(
@@ -97,6 +120,36 @@ def test_corrupt_gzip_is_named(tmp_path: Path) -> None:
     file = tmp_path / "d" / "t10k-images-idx3-ubyte.gz"
     file.write_bytes(file.read_bytes()[:300])
     with pytest.raises(UserError, match=r"t10k-images-idx3-ubyte\.gz: cannot be read"):
+        load("mnist", tmp_path / "d")
+
+
+def test_a_gzip_file_is_unpacked_no_further_than_its_header_says(tmp_path: Path) -> None:
+    small_mnist(tmp_path / "d", compress=True)
+    file = tmp_path / "d" / "train-images-idx3-ubyte.gz"
+    header = gzip.decompress(file.read_bytes())[:16]
+    file.write_bytes(gzip.compress(header + bytes(200_000_000)))
+    tracemalloc.start()
+    with pytest.raises(UserError, match=r"corrupt, more than 23520 bytes of data where its header says 23520"):
+        load("mnist", tmp_path / "d")
+    assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    tracemalloc.stop()
+
+
+def test_a_header_that_asks_for_all_memory_is_refused(tmp_path: Path) -> None:
+    small_mnist(tmp_path / "d")
+    file = tmp_path / "d" / "train-images-idx3-ubyte"
+    file.write_bytes(bytes((0, 0, 8, 3)) + b"\x7f\xff\xff\xff" * 3)
+    with pytest.raises(UserError, match=r"train-images-idx3-ubyte: .* GB of memory are needed, .* are free"):
+        load("mnist", tmp_path / "d")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_a_pipe_is_no_idx_file(tmp_path: Path) -> None:
+    small_mnist(tmp_path / "d")
+    file = tmp_path / "d" / "train-images-idx3-ubyte"
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(UserError, match=r"train-images-idx3-ubyte: cannot be read \(it is no regular file\)"):
         load("mnist", tmp_path / "d")
 
 

@@ -1,0 +1,60 @@
+"""How much memory is left, so that data which do not fit are refused in one line before they are read."""
+
+import os
+from pathlib import Path
+
+from sanity.errors import UserError
+
+_CGROUP = Path("/sys/fs/cgroup")
+_MEMINFO = Path("/proc/meminfo")
+
+
+def available() -> int | None:
+    """Bytes that this process may still take: of the machine, its container and its own limit; None: not known."""
+    return min((left for left in (_of_the_machine(), _of_the_container(), _of_the_process()) if left), default=None)
+
+
+def check_fits(needed: int, what: str, advice: str) -> None:
+    """Raises `UserError` where `needed` bytes for `what` are more than there is, with what to do about it."""
+    left = available()
+    if left is not None and needed > left:
+        raise UserError(f"{what}: {_gigabytes(needed)} of memory are needed, {_gigabytes(left)} are free; {advice}")
+
+
+def _gigabytes(count: int) -> str:
+    return f"{count / 1e9:.1f} GB"
+
+
+def _of_the_machine() -> int | None:
+    try:
+        lines = dict(line.split(":", 1) for line in _MEMINFO.read_text().splitlines() if ":" in line)
+        return int(lines["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError):
+        pass
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # not on Windows
+        return None
+
+
+def _of_the_container() -> int | None:
+    """What the control group (version 2) leaves; pages of files that it can drop count as free."""
+    try:
+        limit = (_CGROUP / "memory.max").read_text().strip()
+        used = int((_CGROUP / "memory.current").read_text())
+        facts = dict(line.split() for line in (_CGROUP / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):
+        return None
+    return None if limit == "max" else max(int(limit) - used + int(facts.get("inactive_file", 0)), 1)
+
+
+def _of_the_process() -> int | None:
+    """What `ulimit -v` leaves."""
+    try:
+        import resource
+
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+    except (ImportError, OSError):
+        return None
+    return None if limit == resource.RLIM_INFINITY else max(limit - pages * os.sysconf("SC_PAGE_SIZE"), 1)
