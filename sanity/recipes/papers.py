@@ -17,6 +17,11 @@ def _images(dataset: str) -> dict[str, Any]:
     return {"crop_padding": 0 if grey else 4, "flip": not grey}
 
 
+def _on_cifar10(dataset: str, normalise: str) -> Any:
+    """`normalise` for CIFAR-10, whose data set carries constants that a paper may not use; else the data set's own."""
+    return normalise if dataset == "cifar10" else "dataset"
+
+
 def _quick(model: str, dataset: str) -> Recipe:
     """Seconds on two cores: for scikit-learn's digits and for trying things out (ours)"""
     epochs = 60 if model.startswith("lenet") else 12  # LeNet's are twenty times cheaper, and it learns slower
@@ -34,7 +39,7 @@ def _su2020(model: str, dataset: str) -> Recipe:
         batch_size=64,
         weight_decay=1e-4,  # the code's default for both networks, never overridden in its commands
         milestones=(epochs / 2, epochs * 3 / 4),
-        normalise="per_image_std" if dataset == "cifar10" else "dataset",
+        normalise=_on_cifar10(dataset, "per_image_std"),
         **_images(dataset),
     )
 
@@ -50,7 +55,7 @@ def _wang2020(model: str, dataset: str) -> Recipe:
         batch_size=128,
         weight_decay=5e-4 if model.startswith("vgg") else 1e-4,
         milestones=(epochs / 2, epochs * 3 / 4),
-        normalise="per_image_std" if dataset == "cifar10" else "dataset",
+        normalise=_on_cifar10(dataset, "per_image_std"),
         **_images(dataset),
     )
 
@@ -58,8 +63,9 @@ def _wang2020(model: str, dataset: str) -> Recipe:
 def _frankle2021(model: str, dataset: str) -> Recipe:
     """Frankle et al. 2021 (Missing the Mark): per network, lr 0.1 / 10 at 80 and 120 of 160 epochs on CIFAR-10
 
-    Code: facebookresearch/open_lth and its fork for the paper. LeNet-300-100: plain SGD, 40 epochs. Tiny-ImageNet's
-    crop is ours: theirs was not seen.
+    Code: facebookresearch/open_lth and its fork for the paper. LeNet-300-100: plain SGD, 40 epochs. Tiny-ImageNet
+    as for its ResNet-18 with a 3x3 stem, which is the one here; its other one, with a 7x7 stem, trains on random crops
+    of 10 to 100 % of an image, resized. Its constants there suppose that the images are already normalised.
     """
     if model.startswith("lenet"):
         return Recipe(epochs=40, batch_size=128, lr=0.1, momentum=0.0, schedule="constant")
@@ -71,7 +77,7 @@ def _frankle2021(model: str, dataset: str) -> Recipe:
             milestones=(100, 150),
             warmup_epochs=5,
             weight_decay=1e-4,
-            normalise="imagenet",
+            normalise="frankle2021_tiny",
             **_images(dataset),
         )
     grey = not _images(dataset)["flip"]
@@ -135,6 +141,7 @@ def _lee2019_schedule(dataset: str, epochs: int, interval: int | None = None, la
         weight_decay=5e-4,
         holdout=0.1,
         decay_norm=grey,  # grey: LeNets, which have no batch norm
+        normalise=_on_cifar10(dataset, "pixel_std"),
         **_images(dataset),
     )
 
@@ -144,26 +151,46 @@ def _tanaka2020(model: str, dataset: str) -> Recipe:
 
     Code: the args.json of ganguli-lab/Synaptic-Flow's VGG runs on CIFAR; its other networks' settings were not seen.
     """
-    return Recipe(epochs=160, milestones=(60, 120), nesterov=True, weight_decay=1e-4, **_images(dataset))
+    return Recipe(
+        epochs=160,
+        milestones=(60, 120),
+        nesterov=True,
+        weight_decay=1e-4,
+        normalise=_on_cifar10(dataset, "pixel_std"),
+        **_images(dataset),
+    )
 
 
 def _atanov2021(model: str, dataset: str) -> Recipe:
     """Atanov et al. 2021, a reproduction of Su et al.: its GraSP part, batch 128, weight decay 5e-4 VGG, 1e-4 ResNet
 
-    Code: CS-433/cs-433-project-2-answer42.
+    Code: CS-433/cs-433-project-2-answer42. CIFAR-10's deviations are the images' own here and in the random tickets,
+    those of all pixels in the parts of atanov2021_snip.
     """
     decay = 5e-4 if model.startswith("vgg") else 1e-4
-    return Recipe(epochs=160, batch_size=128, milestones=(80, 120), weight_decay=decay, **_images(dataset))
+    return replace(_atanov2021_random(model, dataset), weight_decay=decay)
 
 
 def _atanov2021_snip(model: str, dataset: str) -> Recipe:
     """Atanov et al. 2021: its SNIP, rewinding and hybrid parts, batch 64, weight decay 1e-4"""
-    return Recipe(epochs=160, batch_size=64, milestones=(80, 120), weight_decay=1e-4, **_images(dataset))
+    return replace(
+        _atanov2021_random(model, dataset),
+        batch_size=64,
+        weight_decay=1e-4,
+        normalise=_on_cifar10(dataset, "pixel_std"),
+    )
 
 
 def _atanov2021_random(model: str, dataset: str) -> Recipe:
     """Atanov et al. 2021: its random tickets, batch 128, weight decay 5e-4 for both networks"""
-    return Recipe(epochs=160, batch_size=128, milestones=(80, 120), weight_decay=5e-4, **_images(dataset))
+    return Recipe(
+        epochs=160,
+        batch_size=128,
+        milestones=(80, 120),
+        weight_decay=5e-4,
+        normalise=_on_cifar10(dataset, "per_image_std"),
+        **_images(dataset),
+    )
 
 
 RECIPES: dict[str, Callable[[str, str], Recipe]] = {

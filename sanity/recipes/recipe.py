@@ -35,9 +35,12 @@ class Recipe:
         30 %).
     crop_padding: zeros around the image before a random crop back to its size.
     flip: mirror each image left to right with probability 1/2.
-    normalise: channel mean and deviation: the training set's (dataset); its mean and the mean of the images' own
-        deviations (per_image_std: the 0.2023, 0.1994, 0.2010 that much CIFAR-10 code carries); ImageNet's; or pixels /
-        255 as they are (none).
+    normalise: channel mean and deviation: the constants that the data set carries, else its pixels' own (dataset; for
+        cifar10 the deviations are those of per_image_std, rounded); mean and deviation over all pixels of the training
+        set (pixel_std; for CIFAR-10 0.247, 0.243, 0.262); the data set's mean and the mean of the images' own
+        deviations (per_image_std: the 0.2023, 0.1994, 0.2010 that much CIFAR-10 code carries); ImageNet's; those of
+        Frankle et al.'s code for Tiny-ImageNet, about pixels / 255 / 1.2 (frankle2021_tiny); or pixels / 255 as they
+        are (none).
     drop_last: whether the last batch of an epoch is left out where it is not full.
     holdout: fraction of the training set that is set aside and never trained on; drawn anew for each seed.
     """
@@ -57,7 +60,7 @@ class Recipe:
     warmup_epochs: Epochs = 0.0
     crop_padding: Annotated[int, Field(ge=0)] = 0
     flip: bool = False
-    normalise: Literal["dataset", "per_image_std", "imagenet", "none"] = "dataset"
+    normalise: Literal["dataset", "pixel_std", "per_image_std", "imagenet", "frankle2021_tiny", "none"] = "dataset"
     drop_last: bool = False
     holdout: Annotated[float, Field(ge=0, lt=1)] = 0.0
 

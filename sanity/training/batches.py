@@ -10,11 +10,14 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from sanity import seeds
-from sanity.data.dataset import Dataset
+from sanity.data.dataset import Dataset, statistics
 from sanity.errors import UserError
 from sanity.recipes import Recipe
 
-_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+_CONSTANTS = {
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "frankle2021_tiny": ((-0.021, -0.0354, -0.0376), (1.21, 1.20, 1.25)),
+}
 
 
 @dataclass(frozen=True)
@@ -67,15 +70,17 @@ def stack_orders(plans: list[EpochOrder]) -> EpochOrder:
 def normalisation(train: Dataset, normalise: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Channel mean and standard deviation of pixels / 255 that the recipe normalises with.
 
-    Raises `UserError` where ImageNet's three channels do not fit the images.
+    Raises `UserError` where constants of three channels do not fit the images.
     """
     channels = train.examples.shape[1]
     if normalise == "none":
         return (0.0,) * channels, (1.0,) * channels
-    if normalise == "imagenet":
+    if normalise in _CONSTANTS:
         if channels != 3:
-            raise UserError(f"recipe.normalise=imagenet: needs 3 channels, the images have {channels}")
-        return _IMAGENET
+            raise UserError(f"recipe.normalise={normalise}: needs 3 channels, the images have {channels}")
+        return _CONSTANTS[normalise]
+    if normalise == "pixel_std":
+        return statistics(train.examples)
     if normalise == "per_image_std":
         parts = [chunk.flatten(2).float().div(255).std(2).sum(0) for chunk in train.examples.split(1000)]
         return train.mean, tuple((torch.stack(parts).sum(0) / len(train.examples)).tolist())

@@ -85,6 +85,11 @@ def test_the_statistics_that_a_recipe_may_normalise_with() -> None:
     mean, std = normalisation(data, "per_image_std")
     assert mean == data.mean
     assert std == pytest.approx(own.tolist())
+    pixels = data.examples.double().div(255).transpose(0, 1).flatten(1)
+    mean, std = normalisation(data, "pixel_std")
+    assert mean == pytest.approx(pixels.mean(1).tolist())
+    assert std == pytest.approx(pixels.std(1, correction=0).tolist())
+    assert normalisation(data, "frankle2021_tiny") == ((-0.021, -0.0354, -0.0376), (1.21, 1.20, 1.25))
 
 
 def test_imagenets_statistics_need_three_channels() -> None:
