@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import reports
 from sanity.errors import UserError
-from sanity.store.files import CannotWrite
+from sanity.store.files import DiskError
 
 
 class Parser(argparse.ArgumentParser):
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             files["records"] = pack(options.results, output)
         if not options.quiet:
             reports.show(frame, metric=options.metric, margin=options.margin)
-    except (UserError, CannotWrite) as error:
+    except (UserError, DiskError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     for path in files.values():

@@ -11,7 +11,7 @@ GROUP = [*SETTING, "method", "check", "ratio"]
 REQUIRED = [*GROUP, "seed", "status", "last_test_accuracy", "best_test_accuracy"]
 METRICS = {"last": "last_test_accuracy", "best": "best_test_accuracy"}
 CONTROL = "none"
-ABSENT = ("missing", "failed")
+ABSENT = ("missing", "failed", "unreadable")
 
 # What may differ between the runs of one cell that a results folder holds. Seeds that differ in a setting are no sample
 # of one thing, and never averaged; circumstances tell apart what would else be the same run twice.
@@ -56,6 +56,7 @@ def prepare(frame: pd.DataFrame) -> pd.DataFrame:
     absent = [name for name in REQUIRED if name not in frame.columns]
     if absent:
         raise UserError(f"records: the columns {', '.join(absent)} are missing")
+    frame = frame[(frame["status"] != "unreadable") | frame["method"].notna()]  # else no table has a place for it
     frame = frame.copy().reset_index(drop=True)
     for name, value in OPTIONAL.items():
         if name not in frame.columns:

@@ -13,7 +13,7 @@ import reproductions
 from sanity.cli.request import Request, requested
 from sanity.config import RunConfig, pairs
 from sanity.errors import UserError
-from sanity.store.files import CannotWrite
+from sanity.store.files import DiskError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -175,7 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return MISTAKE
-    except CannotWrite as error:
+    except DiskError as error:
         print(f"error: {error}; what was finished is kept, and the same command goes on from there", file=sys.stderr)
         return MISTAKE
     except KeyboardInterrupt:

@@ -21,7 +21,6 @@ from sanity.recipes import Recipe, describe
 from sanity.seeds import generator
 from sanity.store.identity import differing, identity
 from sanity.store.records import Store
-from sanity.store.tensor_files import is_whole
 from sanity.tickets import Ticket
 from sanity.training.epochs import steps_per_epoch
 from sanity.training.job import TrainingSpec
@@ -213,11 +212,11 @@ class Experiment:
     def is_done(self, training: Training) -> bool:
         """Whether its record is there with all that belongs to it, snapshots that this run needs included."""
         folder = self.folder(training)
-        record = self.store.read(folder / "record.json")
-        if record is None or "status" not in record:
+        record = self.store.record(training.key, {name: training.description[name] for name in ("ticket", "seed")})
+        if record is None:
             return False
         kept = [] if record["status"] == "diverged" else [f"epoch_{k}" for k in training.snapshots]
-        return all(is_whole(folder / f"{name}.safetensors") for name in ["mask", "weights", *kept])
+        return all(self.store.is_whole(folder / f"{name}.safetensors") for name in ["mask", "weights", *kept])
 
     def steps(self, training: Training) -> int:
         """How many iterations an epoch of `training` takes on its data, which a check may have made fewer."""

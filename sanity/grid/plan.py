@@ -9,6 +9,7 @@ from sanity.grid.cells import DENSE, Cell
 from sanity.grid.experiment import Experiment
 from sanity.grid.moments import needs_dense, scores_trained
 from sanity.grid.ticket_search import dense_training, ticket_epochs
+from sanity.store.identity import is_key
 from sanity.store.records import has_ended, rows
 from sanity.training.cpu_threads import forward_operations
 
@@ -72,7 +73,8 @@ def plan(cells: Sequence[Cell], experiment: Experiment, networks: frozenset[str]
 
 def _has_weights(experiment: Experiment, row: Mapping[str, Any]) -> bool:
     """Whether a stored cell's training is on disk, not only its record."""
-    return (experiment.store.folder("trainings", str(row.get("training"))) / "record.json").exists()
+    key = str(row.get("training"))
+    return is_key(key) and (experiment.store.folder("trainings", key) / "record.json").exists()
 
 
 def _sharing(cell: Cell, experiment: Experiment) -> tuple[object, ...]:

@@ -13,7 +13,7 @@ from sanity.grid.experiment import Experiment, Training
 from sanity.grid.pipeline import Steps, named, steps
 from sanity.grid.progress import Reporter
 from sanity.store import environment, tensor_files
-from sanity.store.files import CannotWrite, write_atomically
+from sanity.store.files import DiskError
 from sanity.store.records import has_ended, rows
 from sanity.training.job import TrainingResult, curve_table
 from sanity.training.loop import Interrupted, train
@@ -53,7 +53,7 @@ class Runner:
     def _try(self, batch: list[Training], cells: Mapping[str, list[Cell]]) -> None:
         try:
             self.train(batch)
-        except (Interrupted, CannotWrite):
+        except (Interrupted, DiskError):
             raise
         except Exception as error:
             left = [training for training in batch if not self.experiment.is_done(training)]
@@ -90,7 +90,7 @@ class Runner:
                     return training
         except StopIteration as end:
             self._write(cell, end.value)
-        except (Interrupted, CannotWrite):
+        except (Interrupted, DiskError):
             raise
         except Exception as error:
             self._fail(cell, error)
@@ -144,7 +144,7 @@ class Runner:
             "device": environment.describe(experiment.device),
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
         }
-        write_atomically(folder / "curve.csv", curve_table(trained.curve))
+        store.write_text(folder / "curve.csv", curve_table(trained.curve))
         store.write(folder / "record.json", record)
         for leftover in [folder / "checkpoint.safetensors", *folder.glob("snapshot-*.safetensors")]:
             leftover.unlink(missing_ok=True)

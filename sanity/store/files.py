@@ -17,8 +17,16 @@ _OLD_NAME = re.compile(r"\.[a-z0-9_]{8}\.half$")  # as earlier versions named th
 _ABANDONED_AFTER_S = 600.0  # no write pauses for so long
 
 
-class CannotWrite(OSError):  # noqa: N818 (said to the user as it is)
-    """A results file could not be written, e.g. because the disk is full. Ends the run; what was there stays."""
+class DiskError(OSError):
+    """A results file could not be read or written. Ends the run with one line; what was there stays."""
+
+
+class CannotWrite(DiskError):  # noqa: N818 (said to the user as it is)
+    """A results file could not be written, e.g. because the disk is full."""
+
+
+class CannotRead(DiskError):  # noqa: N818
+    """A results file that may be sound could not be read now, e.g. for want of rights."""
 
 
 def write_atomically(path: Path, data: bytes | str) -> None:

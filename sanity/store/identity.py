@@ -29,6 +29,11 @@ def identity(what: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
 
 
+def is_key(text: str) -> bool:
+    """Whether `text` is a name that `identity` gives."""
+    return len(text) == KEY_LENGTH and set(text) <= set("0123456789abcdef")
+
+
 def plain(value: Any) -> Any:
     """`value` as JSON has it; what is not finite becomes null."""
     if isinstance(value, float) and not math.isfinite(value):

@@ -9,59 +9,131 @@ A file whose name ends in .json is written last: where it is, everything beside 
 """
 
 import json
-from collections.abc import Iterator, Mapping
+import logging
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
 from sanity.errors import UserError
-from sanity.store.files import sweep, write_atomically
-from sanity.store.identity import plain
+from sanity.store import json_files
+from sanity.store.files import CannotRead, set_aside, sweep, write_atomically
+from sanity.store.identity import is_key, plain
+from sanity.store.json_files import DamagedFileError
+from sanity.store.packed import PACKED, unpacked
+from sanity.store.validity import problem
 
 if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
-PACKED = "records.jsonl"
+log = logging.getLogger(__name__)
+
+TRAINED_HERE = "trained here"
 
 
 class Store:
-    """A results directory."""
+    """A results directory.
+
+    Every file that it writes bears a digest of its content and of its place, checked on reading. What is damaged counts
+    as absent, with a line in the log, and is made again.
+    """
 
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root)
 
     def folder(self, kind: str, key: str) -> Path:
-        """Where the files of the result `key` are."""
+        """Where the files of the result `key` are. Raises `ValueError` for what is no key, e.g. a path."""
+        if not is_key(key):
+            raise ValueError(f"'{key}' is no key of a result")
         return self.root / kind / key
 
     def read(self, path: Path) -> dict[str, Any] | None:
-        """The JSON at `path`; None where there is none, or none that is whole."""
+        """The JSON at `path`; None where there is none, or none that is whole. Raises `CannotRead`."""
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError):
+            return json_files.read(path, self._place(path))
+        except FileNotFoundError:
             return None
-        return content if isinstance(content, dict) else None
+        except DamagedFileError as error:
+            _say_once(f"{path} is damaged and is not used: it {error}")
+            return None
+
+    def record(self, key: str, expected: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
+        """The record of the training `key`; None where there is none that agrees with its own curve.
+
+        expected: the `ticket` and `seed` that it must have. Raises `CannotRead`.
+        """
+        if not is_key(key):
+            return None
+        path = self.folder("trainings", key) / "record.json"
+        record = self.read(path)
+        if record is not None and (fault := problem(record, expected)):
+            _say_once(f"{path} is not used: {fault}")
+            return None
+        return record
 
     def write(self, path: Path, content: Mapping[str, Any]) -> None:
-        """Puts `content` at `path` as JSON."""
-        write_atomically(path, json.dumps(plain(content), indent=1, allow_nan=False, default=str))
+        """Puts `content` at `path` as JSON. Raises `CannotWrite`."""
+        self._make_way(path)
+        json_files.write(path, content, self._place(path))
+
+    def write_text(self, path: Path, text: str) -> None:
+        """Puts `text` at `path`. Raises `CannotWrite`."""
+        self._make_way(path)
+        write_atomically(path, text)
 
     def save(self, path: Path, tensors: Mapping[str, "Tensor"]) -> None:
-        """Puts named tensors at `path` as safetensors."""
+        """Puts named tensors at `path` as safetensors. Raises `CannotWrite`."""
         from sanity.store.tensor_files import write
 
-        write(path, tensors)
+        self._make_way(path)
+        write(path, tensors, {"place": self._place(path)})
 
     def load(self, path: Path) -> dict[str, "Tensor"] | None:
-        """The tensors at `path`; None where there are none, or not those that were saved."""
+        """The tensors at `path`; None where there are none, or not those that were saved there. Raises `CannotRead`."""
         from sanity.store.tensor_files import read
 
-        found = read(path)
-        return None if found is None else found[0]
+        content = read(path)
+        return content[0] if content is not None and self._belongs(path, content[1]) else None
+
+    def is_whole(self, path: Path) -> bool:
+        """Whether tensors were saved at `path` and are there in full length; reads the header only."""
+        from sanity.store.tensor_files import header
+
+        facts = header(path)
+        return facts is not None and self._belongs(path, facts)
+
+    def _place(self, path: Path) -> str:
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
+
+    def _belongs(self, path: Path, facts: Mapping[str, Any]) -> bool:
+        if facts.get("place", self._place(path)) == self._place(path):
+            return True
+        _say_once(f"{path} is not used: it was written as {facts['place']}")
+        return False
+
+    def _make_way(self, path: Path) -> None:
+        """Moves aside what has another kind than `path` needs: a file in place of a folder, a folder for a file."""
+        below = [folder for folder in reversed(path.parents) if folder != self.root and self.root in folder.parents]
+        for folder in below:
+            if os.path.lexists(folder) and not folder.is_dir():
+                set_aside(folder)
+        if path.is_dir() and not path.is_symlink():
+            set_aside(path)
+
+    def cells(self) -> list[str]:
+        """The keys of the cells that have a file. Raises `CannotRead`."""
+        folder = self.root / "cells"
+        try:
+            return [name.removesuffix(".json") for name in os.listdir(folder) if name.endswith(".json")]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise CannotRead(f"{folder}: {error.strerror or error}") from error
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -84,65 +156,47 @@ class Store:
             lock.release()
 
 
-def rows(root: Path | str, keys: Iterator[str] | list[str] | None = None) -> list[dict[str, Any]]:
+@cache
+def _say_once(line: str) -> None:
+    """The same file is read many times in a run."""
+    log.warning("%s", line)
+
+
+def rows(root: Path | str, keys: Iterable[str] | None = None) -> list[dict[str, Any]]:
     """One row a cell: the cell joined with the training that it led to.
 
-    Raises `UserError` for packed records that are not whole.
+    keys: the cells to look for; by default all that are there. Of a cell whose file is damaged there are its name, the
+    status `unreadable` and the reason. `origin` tells whether a row was "trained here" or comes "packed", from
+    records.jsonl.
+
+    Raises `UserError` for packed records that are not whole, `CannotRead` where the directory cannot be read.
     """
-    store, packed = Store(root), _packed(Path(root))
-    names = (
-        keys if keys is not None else sorted({path.stem for path in (store.root / "cells").glob("*.json")} | {*packed})
-    )
-    found = []
+    store, packed = Store(root), unpacked(Path(root))
+    names = keys if keys is not None else sorted({*store.cells(), *packed})
+    joined = []
     for name in names:
         row = _row(store, name)
         if name in packed and not (row and has_ended(row)):
             row = packed[name]
         if row is not None:
-            found.append({"last_test_accuracy": None, "best_test_accuracy": None, **row, "cell": name})
-    return found
+            joined.append({"last_test_accuracy": None, "best_test_accuracy": None, **row, "cell": name})
+    return joined
 
 
 def has_ended(row: Mapping[str, Any]) -> bool:
     """Whether the run of a row took place to its end, if only to diverge."""
-    return row["status"] not in ("missing", "failed")
+    return row["status"] in ("done", "diverged")
 
 
 def _row(store: Store, name: str) -> dict[str, Any] | None:
-    cell = store.read(store.root / "cells" / f"{name}.json")
-    if cell is None or "status" in cell:  # a cell has a status of its own where it failed
-        return cell
-    record = store.read(store.folder("trainings", str(cell.get("training"))) / "record.json")
-    return {**(record or {"status": "missing"}), **cell}
-
-
-def _packed(root: Path) -> dict[str, dict[str, Any]]:
-    """The rows that `pack` put at `root`, by cell."""
-    path = root / PACKED
-    try:
-        state = path.stat()
-    except OSError:
-        return {}
-    return _unpacked(path, state.st_mtime_ns, state.st_size)
-
-
-@lru_cache(maxsize=8)
-def _unpacked(path: Path, _changed: int, _size: int) -> dict[str, dict[str, Any]]:
-    """Raises `UserError` for a file that is not whole: it was copied or merged by hand, so nobody else can mend it."""
-    found: dict[str, dict[str, Any]] = {}
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
-    for number, line in enumerate(lines, 1):
-        try:
-            row = json.loads(line)
-            name, _ = str(row["cell"]), row["status"]
-        except (ValueError, KeyError, TypeError):
-            raise UserError(f"{path}: line {number} is no record") from None
-        if found.setdefault(name, row) != row:
-            raise UserError(f"{path}: line {number} is a second record of the cell {name}")
-    return found
+    path = store.root / "cells" / f"{name}.json"
+    cell = store.read(path)
+    if cell is None:
+        return {"status": "unreadable", "reason": f"{path} is damaged"} if os.path.lexists(path) else None
+    if "status" in cell:  # a cell has a status of its own where it failed
+        return {**cell, "origin": TRAINED_HERE}
+    record = store.record(str(cell.get("training")), cell)
+    return {**(record or {"status": "missing"}), **cell, "origin": TRAINED_HERE}
 
 
 def pack(root: Path | str, directory: Path | str) -> Path:
@@ -152,11 +206,13 @@ def pack(root: Path | str, directory: Path | str) -> Path:
     What the file held before and `root` does not have stays in it. Raises `UserError` where nothing has ended yet and
     for packed records that are not whole, `CannotWrite` where the file cannot be written.
     """
-    both = {row["cell"]: row for row in [*_packed(Path(directory)).values(), *rows(root)] if has_ended(row)}
+    both = {row["cell"]: row for row in [*unpacked(Path(directory)).values(), *rows(root)] if has_ended(row)}
     ended = list(both.values())
     if not ended:
         raise UserError(f"results_dir={root}: holds no run that has ended")
     ended.sort(key=_place)
+    for row in ended:
+        row.pop("origin", None)  # said by where a row is read from
     lines = [json.dumps(plain({**row, "curve": _accuracies(row.get("curve"))}), allow_nan=False) for row in ended]
     path = Path(directory) / PACKED
     write_atomically(path, "\n".join(lines) + "\n")

@@ -12,7 +12,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from sanity.store.files import CannotWrite, replacing
+from sanity.store.files import CannotRead, CannotWrite, replacing, set_aside
+from sanity.store.json_files import NEVER_READABLE, DamagedFileError, require_file
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,12 @@ def digest(tensors: Mapping[str, Tensor], *texts: str) -> str:
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any] | None = None) -> None:
-    """Puts tensors and facts (what JSON holds) at `path`, whole or not at all. Raises `CannotWrite`."""
+    """Puts tensors and facts (what JSON holds) at `path`, whole or not at all; a folder in its place is moved aside.
+
+    Raises `CannotWrite`.
+    """
+    if path.is_dir() and not path.is_symlink():
+        set_aside(path)
     content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(facts or {}, sort_keys=True)
     with replacing(path) as temporary:
@@ -43,30 +49,47 @@ def write(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any] | 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
     """What `write` wrote; None where there is nothing, and None with a line in the log where it is damaged.
 
-    A file without a digest, as earlier versions wrote them, is taken as it is. Raises `OSError` where a file that may
-    be sound cannot be read now.
+    A file without a digest, as earlier versions wrote them, is taken as it is. Raises `CannotRead` where a file that
+    may be sound cannot be read now.
     """
-    if not path.exists():
-        return None
     try:
+        require_file(path)
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-        facts = metadata.get("facts", "{}")
-        if "digest" in metadata and digest(tensors, facts) != metadata["digest"]:
-            raise ValueError("its content does not match its digest")
-        return tensors, json.loads(facts)
-    except (SafetensorError, ValueError) as error:
-        log.warning("%s is damaged and is not used: %s", path, str(error).splitlines()[0])
+        text = metadata.get("facts", "{}")
+        if "digest" in metadata and digest(tensors, text) != metadata["digest"]:
+            raise DamagedFileError("its content does not match its digest")
+        return tensors, json.loads(text)
+    except (SafetensorError, ValueError, OSError) as error:
+        _explain(path, error)
+        return None
+
+
+def header(path: Path) -> dict[str, Any] | None:
+    """The facts of a file that is there in its full length; reads its header only, so that no digest is checked.
+
+    None where the file is not there or not whole. Raises `CannotRead` as `read`.
+    """
+    try:
+        require_file(path)
+        with safe_open(path, framework="pt") as file:
+            facts: dict[str, Any] = json.loads((file.metadata() or {}).get("facts", "{}"))
+            return facts
+    except (SafetensorError, ValueError, OSError) as error:
+        _explain(path, error)
         return None
 
 
 def is_whole(path: Path) -> bool:
-    """Whether the file at `path` is there in its full length; reads its header only. Raises `OSError` as `read`."""
-    if not path.exists():
-        return False
-    try:
-        with safe_open(path, framework="pt"):
-            return True
-    except SafetensorError:
-        return False
+    """Whether the file at `path` is there in its full length. Raises `CannotRead` as `read`."""
+    return header(path) is not None
+
+
+def _explain(path: Path, error: Exception) -> None:
+    """Logs why a file is of no use, unless it is not there. Raises `CannotRead` where it may be sound."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return
+    if isinstance(error, OSError) and error.errno not in NEVER_READABLE:
+        raise CannotRead(f"{path}: {error.strerror or error}") from error
+    log.warning("%s is damaged and is not used: %s", path, str(error).splitlines()[0])

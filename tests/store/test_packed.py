@@ -11,8 +11,11 @@ from sanity.config import from_mapping
 from sanity.errors import UserError
 from sanity.grid.plan import plan
 from sanity.run import prepare, run
-from sanity.store.records import PACKED, Store, load_records, pack, rows
+from sanity.store.identity import identity
+from sanity.store.packed import PACKED
+from sanity.store.records import Store, load_records, pack, rows
 
+GONE = identity({"training of": "nothing"})
 TINY: dict[str, Any] = {
     "model": "lenet_300_100", "recipe.epochs": 2, "dataset.limit": 200, "dataset.test_limit": 100, "ratio": 0.9,
     "methods": "magnitude", "checks": "none", "seeds": 0, "precision": "fp32", "device": "cpu",
@@ -23,8 +26,9 @@ def ended(root: Path, name: str, status: str = "done", **cell: Any) -> None:
     """A cell `name` and the training that it led to."""
     store = Store(root)
     curve = [{"epoch": epoch, "test_accuracy": 90 + epoch / 7, "train_loss": 0.1} for epoch in (1, 2)]
-    store.write(root / "cells" / f"{name}.json", {"method": name, "training": f"t{name}", **cell})
-    store.write(root / "trainings" / f"t{name}" / "record.json", {"status": status, "curve": curve})
+    key = identity({"training of": name})
+    store.write(root / "cells" / f"{name}.json", {"method": name, "training": key, **cell})
+    store.write(root / "trainings" / key / "record.json", {"status": status, "curve": curve})
 
 
 def measured(root: Path) -> None:
@@ -32,7 +36,7 @@ def measured(root: Path) -> None:
     ended(root, "b", "diverged")
     store = Store(root)
     store.write(root / "cells" / "c.json", {"method": "c", "status": "failed", "reason": "it broke"})
-    store.write(root / "cells" / "d.json", {"method": "d", "training": "gone"})
+    store.write(root / "cells" / "d.json", {"method": "d", "training": GONE})
 
 
 def test_packed_records_are_what_ended_and_count_where_they_are_put(tmp_path: Path) -> None:
@@ -51,7 +55,7 @@ def test_what_is_run_after_packing_joins_what_was_packed(tmp_path: Path) -> None
     pack(tmp_path / "one", tmp_path / "two")
     ended(tmp_path / "two", "e")
     Store(tmp_path / "two").write(
-        tmp_path / "two" / "cells" / "a.json", {"method": "a", "training": "gone"}
+        tmp_path / "two" / "cells" / "a.json", {"method": "a", "training": GONE}
     )  # asked for, not run again
     pack(tmp_path / "two", tmp_path / "two")
     joined = {row["method"]: row["status"] for row in rows(tmp_path / "two")}
