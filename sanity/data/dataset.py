@@ -1,14 +1,13 @@
-"""Data sets as tensors on the device they are used on, uint8 until used; the examples that methods score on."""
+"""Data sets as tensors on the device they are used on, uint8 until used."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from itertools import pairwise
 from math import sqrt
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,7 +15,7 @@ from torch import Tensor
 from sanity.data import REGISTRY
 from sanity.data.source import Source, Split, first_of_each
 from sanity.data.validation import validated
-from sanity.errors import UserError, unknown
+from sanity.errors import UserError
 from sanity.options import fill
 from sanity.paths import expanded
 
@@ -161,60 +160,3 @@ def statistics(examples: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
         mean.append(total / (255 * n))
         std.append(sqrt((n * squares - total**2) / (255 * n) ** 2) or 1.0)
     return tuple(mean), tuple(std)
-
-
-def scoring_indices(
-    dataset: Dataset,
-    *,
-    examples_per_class: int = 10,
-    batches: int = 1,
-    balanced: bool = True,
-    order: Literal["mixed", "class_sorted"] = "mixed",
-    split: int = 1,
-    examples: int | None = None,
-    generator: torch.Generator,
-) -> list[Tensor]:
-    """The positions, on the data's device, of the examples of `batches` * `split` scoring batches.
-
-    Every batch is drawn independently and without replacement within it: `examples_per_class` of every class, or,
-    unless `balanced`, examples_per_class * classes examples whatever their class; `examples` asks for exactly that
-    many whatever their class. `order` "mixed" is a random order; "class_sorted" is class after class, so that the
-    halves of `split=2` see different classes (official GraSP). `split` cuts each batch into consecutive parts whose
-    sizes differ by at most one. Raises `UserError` where there are too few examples, naming the class.
-    """
-    if order not in ("mixed", "class_sorted"):
-        raise unknown("order", order, ("mixed", "class_sorted"))
-    size = examples or examples_per_class * dataset.classes
-    if not 1 <= split <= size:
-        raise UserError(f"split={split}: a batch of {size} examples can be cut into 1 to {size} parts")
-    targets = dataset.targets.cpu()
-    parts: list[Tensor] = []
-    for _ in range(batches):
-        index = _drawn(targets, dataset.classes, size, balanced and examples is None, generator)
-        if order == "class_sorted":
-            index = index[targets[index].argsort(stable=True)]
-        parts += _parts(index.to(dataset.targets.device), split)
-    return parts
-
-
-def _drawn(targets: Tensor, classes: int, size: int, balanced: bool, generator: torch.Generator) -> Tensor:
-    """The positions of `size` examples in random order, `balanced` ones size / classes from every class."""
-    if size > len(targets):
-        raise UserError(f"{size} examples are asked for scoring, the data set has {len(targets)}")
-    shuffled = torch.randperm(len(targets), generator=generator)
-    if not balanced:
-        return shuffled[:size]
-    counts, per_class = targets.bincount(minlength=classes), size // classes
-    if counts.min() < per_class:
-        rare = int(counts.argmin())
-        raise UserError(f"class {rare} has {int(counts[rare])} examples, {per_class} a class are asked for scoring")
-    by_class = shuffled[targets[shuffled].argsort(stable=True)]
-    first = (counts.cumsum(0) - counts)[:, None] + torch.arange(per_class)
-    index = by_class[first.flatten()]
-    return index[torch.randperm(len(index), generator=generator)]
-
-
-def _parts(index: Tensor, split: int) -> list[Tensor]:
-    """`split` consecutive parts whose sizes differ by at most one."""
-    bounds = [part * len(index) // split for part in range(split + 1)]
-    return [index[start:stop] for start, stop in pairwise(bounds)]
