@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from methods.base import Method, chunks
+from sanity.behaviour import mixes_examples
 
 BatchNorm = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
@@ -26,8 +27,8 @@ class GradientMethod(Method):
     order: `mixed`, or `class_sorted` as in the official GraSP, where the halves of a batch see different classes.
     split: parts that each batch is cut into, each a batch of its own.
     augment: with the recipe's crops and flips, as most published code has it.
-    chunk: examples in one pass, which bounds memory. Only the memory depends on it: with batch statistics a batch is
-        never cut.
+    chunk: examples in one pass, which bounds memory. Only the memory depends on it: a batch is never cut where the
+        network's output for an example depends on the others, as with batch statistics.
     """
 
     needs_data: ClassVar[bool] = True
@@ -48,9 +49,14 @@ class GradientMethod(Method):
                 module.train(self.batch_norm == "batch")
 
     def parts(self, net: nn.Module, batch: tuple[Tensor, Tensor]) -> Iterator[tuple[Tensor, Tensor, float]]:
-        """The chunks of a batch with their share of its mean; the batch itself where batch norm ties it together."""
+        """The chunks of a batch, each with its share of the batch's mean.
+
+        The batch itself where the network ties its examples together, by batch statistics or in a forward of its own.
+        """
+        examples, _ = batch
         tied = any(isinstance(module, BatchNorm) and module.training for module in net.modules())
-        return chunks(batch, None if tied else self.chunk)
+        whole = len(examples) <= self.chunk or tied or mixes_examples(net, examples)
+        return chunks(batch, None if whole else self.chunk)
 
 
 def gradient(loss: Tensor, parameters: dict[str, nn.Parameter], graph: bool = False) -> dict[str, Tensor]:

@@ -9,8 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sanity.training.precision import keep_memory
-
 
 @contextmanager
 def _global_rng_untouched(device: torch.device) -> Iterator[None]:
@@ -48,7 +46,6 @@ def scoring_copy(
     """
     first = next(model.parameters())
     precision = torch.float64 if double or first.dtype == torch.float64 else torch.float32
-    keep_memory()
     with ExitStack() as stack:
         stack.enter_context(_global_rng_untouched(first.device))
         stack.enter_context(full_precision(first.device))

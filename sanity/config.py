@@ -65,7 +65,7 @@ class RunConfig:
     ] = "quick"
     variant: Annotated[str, about("the paper whose settings the methods take, where its code has them")] = ""
     device: Annotated[str, about("auto, cpu, cuda or cuda:N")] = "auto"
-    precision: Annotated[Literal["auto", "fp32", "bf16"], about("of training; scoring is always in full precision")] = (
+    precision: Annotated[Literal["auto", "fp32", "bf16"], about("of training and testing; scores never in bf16")] = (
         "auto"
     )
     deterministic: Annotated[bool, about("bit-equal repeats on one machine")] = False

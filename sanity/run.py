@@ -191,8 +191,10 @@ def _help(names: Sequence[str]) -> int:
 
 
 def _execute(request: Request, words: Sequence[str]) -> int:
+    from sanity.training.allocator import keep_memory
     from sanity.training.loop import Interrupted
 
+    keep_memory()
     if request.configs[0].dry_run:
         from sanity.grid.plan import plan, text
 

@@ -21,6 +21,7 @@ from rich.table import Table
 from sanity import options
 from sanity.bench.loops import BARE, OURS, REFERENCE, Bench, Contender, contenders
 from sanity.errors import UserError
+from sanity.training.allocator import keep_memory
 from sanity.training.precision import numerics, resolve, resolve_device
 
 
@@ -49,6 +50,7 @@ def main(words: Sequence[str]) -> int:
     try:
         if wrong := [word for word in words if "=" not in word]:
             raise UserError(f"'{wrong[0]}' is not key=value; see --help")
+        keep_memory()
         bench = options.fill(Bench, dict(word.split("=", 1) for word in words), "bench")
         figures = measure(bench)
     except UserError as error:

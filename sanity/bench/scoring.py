@@ -29,6 +29,7 @@ from sanity.masks import prunable
 from sanity.options import fill
 from sanity.seeds import generator
 from sanity.store.environment import describe
+from sanity.training.allocator import keep_memory
 from sanity.training.precision import resolve_device
 
 Count = Annotated[int, Field(ge=1)]
@@ -116,6 +117,7 @@ def peak_memory(device: torch.device) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line."""
+    keep_memory()
     try:
         Console().print(measure(fill(Setting, pairs(sys.argv[1:] if arguments is None else arguments), "")))
     except UserError as error:

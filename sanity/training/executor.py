@@ -3,7 +3,6 @@
 A step is only launched on a GPU; on a CPU a small network leaves all cores but one idle.
 """
 
-import copy
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,20 +10,10 @@ from types import TracebackType
 from typing import TypeVar
 
 import torch
-from torch import nn
 
 from sanity.training.trainer import Trainer
 
 Result = TypeVar("Result")
-
-
-def uses_global_rng(model: nn.Module, input_shape: Sequence[int]) -> bool:
-    """Whether a pass of `model` in training draws from torch's global generator, as dropout does."""
-    net = copy.deepcopy(model).cpu().train()
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        before = torch.get_rng_state()
-        net(torch.zeros(2, *input_shape))
-        return not torch.equal(before, torch.get_rng_state())
 
 
 class StepExecutor:

@@ -9,13 +9,14 @@ from typing import Any
 import torch
 from torch import nn
 
+from sanity.behaviour import uses_global_rng
 from sanity.data.dataset import Dataset
 from sanity.errors import UserError
 from sanity.recipes import Recipe
 from sanity.training.checkpoint import identity
 from sanity.training.concurrency import Dispatcher, stack_size, stacks
 from sanity.training.cpu_threads import fitting
-from sanity.training.executor import StepExecutor, uses_global_rng
+from sanity.training.executor import StepExecutor
 from sanity.training.job import TrainingResult, TrainingSpec
 from sanity.training.precision import numerics, resolve, resolve_device
 from sanity.training.trainer import Setting, Trainer

@@ -1,9 +1,7 @@
-"""How numbers are computed: the precision of forward and backward, and whether repeats are bit-equal."""
+"""Sets the precision of training and testing, and whether repeats are bit-equal."""
 
-import ctypes
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from functools import cache
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import torch
@@ -45,33 +43,20 @@ def resolve_device(device: str | torch.device) -> torch.device:
     return found
 
 
-@cache
-def keep_memory() -> None:
-    """Lets the process keep the memory that it frees, where its C library is glibc.
-
-    By default glibc hands large blocks back to the system, and each step faults its activations and gradients in again
-    page by page: 3,600 faults a step for 8 stacked LeNet-300-100, half of its time.
-    """
-    with suppress(OSError, AttributeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(_M_MMAP_THRESHOLD, 2**25)  # the largest that glibc allows
-        mallopt(_M_TRIM_THRESHOLD, 2**30)
-        mallopt(_M_ARENA_MAX, 1)  # the arena that a thread would get of its own heeds neither
-
-
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
-
-
 @contextmanager
 def numerics(device: torch.device, precision: str, deterministic: bool) -> Iterator[None]:
-    """Sets torch's switches for a training and puts them, and the global generators, back as they were."""
-    keep_memory()
+    """Sets torch's switches for a training and puts them, and the global generators, back as they were.
+
+    float32 products are computed in float32 whatever the calling process allowed; with bf16, convolutions may use TF32.
+    """
     cudnn = torch.backends.cudnn
     before = (cudnn.allow_tf32, cudnn.benchmark, cudnn.deterministic)
+    products = torch.get_float32_matmul_precision()
     strict = torch.are_deterministic_algorithms_enabled()
     memory: Any = torch.utils.deterministic  # filling new memory with NaN is for debugging, and slow
     fill = memory.fill_uninitialized_memory
     try:
+        torch.set_float32_matmul_precision("highest")
         cudnn.allow_tf32 = precision != "fp32"
         cudnn.benchmark, cudnn.deterministic = not deterministic, deterministic
         torch.use_deterministic_algorithms(deterministic)
@@ -79,6 +64,7 @@ def numerics(device: torch.device, precision: str, deterministic: bool) -> Itera
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             yield
     finally:
+        torch.set_float32_matmul_precision(products)
         cudnn.allow_tf32, cudnn.benchmark, cudnn.deterministic = before
         torch.use_deterministic_algorithms(strict)
         memory.fill_uninitialized_memory = fill

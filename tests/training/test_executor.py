@@ -13,7 +13,6 @@ from torch import nn
 
 from sanity.recipes import Recipe
 from sanity.training import cpu_threads
-from sanity.training.executor import uses_global_rng
 from sanity.training.loop import Interrupted, TrainingResult, TrainingSpec, train
 from sanity.training.trainer import Trainer
 from tests.training.nets import digits, equal, half_mask, tiny_conv, tiny_mlp
@@ -84,17 +83,6 @@ def test_large_layers_share_the_threads_instead_unless_they_are_stacks() -> None
     assert cpu_threads.to_spare(tiny_conv(), (1, 8, 8), 16) == 2
     assert cpu_threads.to_spare(tiny_conv(), (1, 8, 8), 10**6) == 1
     assert cpu_threads.to_spare(tiny_mlp(), (1, 8, 8), 10**6) == 2
-
-
-@pytest.mark.parametrize("source", [nn.Dropout(0.1), nn.RReLU(), Noisy()])
-def test_networks_that_draw_are_known_by_what_they_do(source: nn.Module) -> None:
-    before = torch.get_rng_state()
-    net = nn.Sequential(tiny_conv(), source)
-    weights = {name: tensor.clone() for name, tensor in net.state_dict().items()}
-    assert uses_global_rng(net, (1, 8, 8))
-    assert not uses_global_rng(tiny_conv(), (1, 8, 8))
-    assert torch.equal(before, torch.get_rng_state())
-    assert equal(weights, net.state_dict())
 
 
 @pytest.mark.parametrize("width", [None, 2])

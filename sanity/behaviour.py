@@ -1,0 +1,80 @@
+"""Tells what a network does to a batch by running it, since its layers' types do not say what `forward` does."""
+
+import copy
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+_EXAMPLES = 8
+"""Examples that `mixes_examples` compares: few, since chunks are there to save memory."""
+_ROUNDING = 0.4
+"""Exponent of the machine epsilon below which a relative difference counts as rounding: 1.7e-3 in float32."""
+
+
+def uses_global_rng(net: nn.Module, input_shape: Sequence[int]) -> bool:
+    """Whether a pass of `net` in training draws from torch's global generator, as dropout does.
+
+    input_shape: (C, H, W) of one example. The network and the generator are left as they were.
+    """
+    net = copy.deepcopy(net).cpu().train()
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        before = torch.get_rng_state()
+        net(torch.zeros(2, *input_shape))
+        return not torch.equal(before, torch.get_rng_state())
+
+
+def mixes_examples(net: nn.Module, examples: Tensor) -> bool:
+    """Whether the output or the gradient of an example depends on the others of its batch, as with batch statistics.
+
+    Then a batch must not be cut into chunks. The network is run in the mode that it is in; it and the random states are
+    left as they were. A network whose output is random, or that does not run on part of a batch, counts as mixing.
+    examples: (N, C, H, W), normalised, of which the first few are used.
+    """
+    examples = examples[:_EXAMPLES]
+    if len(examples) < 2:
+        return False
+    middle = len(examples) // 2
+    net = copy.deepcopy(net)
+    with torch.random.fork_rng(devices=[examples.device] if examples.is_cuda else []), torch.enable_grad():
+        whole, whole_gradients = _pass(net, examples, 0)
+        try:
+            halves = [_pass(net, part, start) for part, start in ((examples[:middle], 0), (examples[middle:], middle))]
+        except (RuntimeError, ValueError):  # a fixed batch size, or too few examples for batch statistics
+            return True
+    gradients = [first + second for first, second in zip(halves[0][1], halves[1][1], strict=True)]
+    outputs = torch.cat([output for output, _ in halves])
+    return not (agree([outputs], [whole]) and agree(gradients, whole_gradients))
+
+
+def _pass(net: nn.Module, examples: Tensor, start: int) -> tuple[Tensor, list[Tensor]]:
+    """The output, and the parameters' gradients of a sum of it in which each example has a weight of its own.
+
+    The gradients show mixing behind a scale that starts at zero. start: the number of the first example.
+    """
+    output: Tensor = net(examples)
+    parameters = [parameter for parameter in net.parameters() if parameter.requires_grad]
+    weights = torch.arange(1 + start, 1 + start + len(output), device=output.device, dtype=output.dtype)
+    classes = torch.arange(1, 1 + output[0].numel(), device=output.device, dtype=output.dtype)
+    loss = (output.flatten(1) * weights[:, None] * classes.cos()).sum()
+    if not loss.requires_grad:
+        return output, []
+    gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+    pairs = zip(parameters, gradients, strict=True)
+    return output.detach(), [torch.zeros_like(parameter) if grad is None else grad for parameter, grad in pairs]
+
+
+def agree(values: Sequence[Tensor], expected: Sequence[Tensor]) -> bool:
+    """Whether each of `values` is the expected tensor but for rounding.
+
+    The bound is relative to the tensor's norm and, for a gradient that is zero but for rounding (of a bias whose shift
+    cancels), to a thousandth of the norm of all.
+    """
+    norms = [float(torch.linalg.vector_norm(tensor.double())) for tensor in expected]
+    floor = 1e-3 * math.hypot(*norms)
+    return all(
+        float(torch.linalg.vector_norm((value - tensor).double()))
+        <= torch.finfo(tensor.dtype).eps ** _ROUNDING * (norm + floor)
+        for value, tensor, norm in zip(values, expected, norms, strict=True)
+    )
