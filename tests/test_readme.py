@@ -10,8 +10,9 @@ import torch
 
 import methods
 from reports import inference
+from sanity import options
 from sanity.cli.request import requested
-from sanity.config import pairs
+from sanity.config import RunConfig, pairs
 from sanity.grid.cells import cells
 from sanity.masks import kept, size
 
@@ -60,7 +61,7 @@ def test_every_setting_of_a_published_code_is_one_of_the_suite(setting: str) -> 
         part, _, option = name.partition(".")
         if not equals:
             keys["methods"] = word
-        elif option or part in ("init", "recipe"):
+        elif option or part in options.names(RunConfig):
             keys[name] = value
             if part in methods.REGISTRY.names():
                 keys["methods"] = part
