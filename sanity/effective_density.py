@@ -1,75 +1,91 @@
-"""Effective density: which kept weights lie on a live path from input to output."""
+"""Measures effective density: how many kept weights lie on a live path from input to output."""
 
 import copy
 from collections.abc import Mapping
-from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
-from sanity.masks import Mask, prunable
+from sanity.masks import Mask, dense, prunable
+from sanity.signals import AllPaths
+from sanity.signals.algebra import InDouble, mark_as_weight
 
-
-class _Sign(torch.autograd.Function):
-    """Whether there is signal: 1 or 0 on the way forward, 1 or 0 on the way back, so that depth cannot overflow."""
-
-    @staticmethod
-    def forward(context: Any, x: Tensor) -> Tensor:
-        return (x > 0).to(x.dtype)
-
-    @staticmethod
-    def backward(context: Any, *grads: Tensor) -> Tensor:
-        return (grads[0] > 0).to(grads[0].dtype)
-
-
-class _AllPaths(TorchFunctionMode):
-    """Lets every path through: pooling averages instead of choosing one, batch norm and dropout pass their input on."""
-
-    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        name = getattr(function, "__name__", "")
-        if name in ("batch_norm", "dropout", "layer_norm", "group_norm", "instance_norm"):
-            return args[0]
-        if name.startswith("max_pool2d") or name == "boolean_dispatch":
-            window = {key: kwargs[key] for key in ("stride", "padding", "ceil_mode") if key in kwargs}
-            return F.avg_pool2d(args[0], *args[1:4], **{k: v for k, v in window.items() if v is not None})
-        if name.startswith("adaptive_max_pool2d"):
-            return F.adaptive_avg_pool2d(args[0], args[1])
-        return function(*args, **kwargs)
+_REACHED = 1e-12
+"""Gradients below this share of the largest are taken for rounding errors (float64)."""
 
 
 def live_weights(model: nn.Module, mask: Mapping[str, Tensor], input_shape: tuple[int, ...]) -> Mask:
-    """The weights of `mask` that lie on a path from an input to an output all of whose weights are kept.
+    """Returns the weights of `mask` that lie on a path from an input to an output all of whose weights are kept.
 
-    input_shape: (C, H, W) of one example. Exact for networks of convolutions, linear layers, sums, concatenations,
-    pooling and monotone activations, found by one forward and one backward pass of the network with its kept weights
-    set to one: a weight that only ever meets padding counts as dead. `model` is left as it was.
+    One forward and one backward pass of the network on signals, by the rules of `sanity.signals`. A weight that only
+    ever meets padding counts as dead.
+
+    Args:
+        model: left as it was.
+        mask: parameter name -> boolean tensor.
+        input_shape: (C, H, W) of one example.
     """
     net = copy.deepcopy(model).double().train(False)
     weights = prunable(net)
     with torch.no_grad():
         for parameter in net.parameters():
-            parameter.zero_()
+            parameter.fill_(1).requires_grad_(False)
         for name, weight in weights.items():
-            weight.copy_(mask[name])
-            weight.requires_grad_(True)
-    owners = [module for module in net.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
-    hooks = [module.register_forward_hook(lambda _module, _inputs, output: _Sign.apply(output)) for module in owners]
+            weight.copy_(mask[name]).requires_grad_(True)
+            mark_as_weight(weight)
     device = next(iter(weights.values())).device
-    with torch.autocast(device.type, enabled=False), torch.enable_grad(), _AllPaths():
-        output = net(torch.ones(1, *input_shape, dtype=torch.float64, device=device))
+    example = torch.ones(1, *input_shape, dtype=torch.float64, device=device, requires_grad=True)
+    with torch.autocast(device.type, enabled=False), torch.enable_grad():
+        inputs = example.clone()  # not a leaf, so that a network may change it in place
+        with AllPaths():
+            output = net(inputs)
         grads = torch.autograd.grad(output.sum(), list(weights.values()), allow_unused=True)
-    for hook in hooks:
-        hook.remove()
     return {
         name: mask[name] & (grad > 0) if grad is not None else torch.zeros_like(mask[name])
         for name, grad in zip(weights, grads, strict=True)
     }
 
 
-def effective_density(model: nn.Module, mask: Mapping[str, Tensor], input_shape: tuple[int, ...]) -> float:
-    """Live weights over prunable weights, in [0, 1]."""
+def effective_density(model: nn.Module, mask: Mapping[str, Tensor], input_shape: tuple[int, ...]) -> float | None:
+    """Returns live weights over prunable weights, in [0, 1]; None if the network's paths are not known."""
+    return density_of_paths(model, mask, input_shape) if paths_are_known(model, input_shape) else None
+
+
+def density_of_paths(model: nn.Module, mask: Mapping[str, Tensor], input_shape: tuple[int, ...]) -> float:
+    """Returns live weights over prunable weights for a network whose paths are known."""
     live = live_weights(model, mask, input_shape)
     return sum(int(layer.sum()) for layer in live.values()) / sum(layer.numel() for layer in live.values())
+
+
+def paths_are_known(model: nn.Module, input_shape: tuple[int, ...]) -> bool:
+    """Returns whether the paths of the unpruned network include every weight that a real gradient reaches.
+
+    They may miss some where the network computes with operators that `sanity.signals` has no rule for. Then nothing can
+    be said of paths under any mask. Costs some passes over two examples; once per network is enough.
+    """
+    try:
+        live = live_weights(model, dense(model), input_shape)
+    except Exception:  # any network's code may fail in any way on signals; that its paths are not known is the answer
+        return False
+    return not any((reached & ~live[name]).any() for name, reached in _reached(model, input_shape).items())
+
+
+def _reached(model: nn.Module, input_shape: tuple[int, ...]) -> Mask:
+    """Returns the weights of the network as it is that have a gradient, for some examples and a sum of its outputs."""
+    net = copy.deepcopy(model).double().train(False)
+    weights = {name: weight.requires_grad_(True) for name, weight in prunable(net).items()}
+    device = next(iter(weights.values())).device
+    source = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, parameter in net.named_parameters():
+            if not (name.endswith("bias") or parameter.any()):  # a layer that starts at zero lets no gradient through
+                parameter.copy_(torch.randn(parameter.shape, generator=source) / 10)
+    examples = torch.rand(2, *input_shape, generator=source, dtype=torch.float64).to(device)
+    with torch.autocast(device.type, enabled=False), torch.enable_grad():
+        with InDouble():
+            output = net(examples)
+        shares = torch.randn(output.shape, generator=source, dtype=torch.float64).to(device)
+        grads = torch.autograd.grad((output * shares).sum(), list(weights.values()), allow_unused=True)
+    sizes = {name: grad.abs() for name, grad in zip(weights, grads, strict=True) if grad is not None}
+    largest = max((float(size.max()) for size in sizes.values()), default=0.0)
+    return {name: size > _REACHED * largest for name, size in sizes.items()}

@@ -14,6 +14,7 @@ from methods.base import Method
 from sanity import masks, models
 from sanity.config import RunConfig
 from sanity.data.dataset import Dataset
+from sanity.effective_density import paths_are_known
 from sanity.errors import UserError
 from sanity.grid import keys
 from sanity.grid.cells import NO_CHECK, Cell, CheckSpec
@@ -159,6 +160,11 @@ class Experiment:
     def _corrupted(self) -> Callable[[CheckSpec, int], Dataset]:
         """The checks of a grid take turns, so that those of a seed are kept; not beyond the experiment."""
         return lru_cache(maxsize=_KEPT)(lambda check, seed: check.build().corrupt(self.train, generator(seed, "check")))
+
+    @cached_property
+    def paths_are_known(self) -> bool:
+        """Whether the effective density of the network's masks can be measured."""
+        return paths_are_known(self.initial(self.config.seeds[0]), self.train.input_shape)
 
     def state(self, seed: int) -> State:
         """The weights and buffers of a seed at its initialisation."""

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from sanity import masks
-from sanity.effective_density import effective_density
+from sanity.effective_density import density_of_paths
 from sanity.grid.cells import DENSE, NO_CHECK, Cell
 from sanity.grid.experiment import Experiment, Training
 from sanity.grid.ticket_search import Found, dense_training, search
@@ -77,7 +77,9 @@ def _measured(experiment: Experiment, cell: Cell, ticket: Ticket) -> dict[str, A
         "prunable": size,
         "actual_ratio": 1 - kept / size,
         "left_dense": unpruned(net),
-        "effective_density": effective_density(net, weights_only, experiment.train.input_shape),
+        "effective_density": density_of_paths(net, weights_only, experiment.train.input_shape)
+        if experiment.paths_are_known
+        else None,
         "collapsed": masks.collapsed(weights_only),
         "layers": masks.layers(mask),
         "ticket": ticket.digest(),
