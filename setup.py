@@ -60,7 +60,7 @@ setup(
         ]
     ),
     package_data={
-        "reports": ["templates/*"],
+        "reports": ["templates/*", "wording.toml"],
         "reproductions": ["*.toml", "*.csv", "measured/*"],
         "sanity": ["py.typed"],
     },

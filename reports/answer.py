@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from reports.sentences import absent, change, flaws, has_error, sentence, where
+from reports.overview import flaws
+from reports.sentences import change, has_error, not_compared, sentence, where
 from reports.statistics import VERDICTS, Cell, Summary
+from reports.text import counted, say
 from reports.wording import DATASETS, FOLDED, method_name
 
 
@@ -48,13 +50,14 @@ class Answer:
 
     @property
     def size(self) -> int:
-        return sum(len(found) for _, found in self.findings)
+        """How many sentences there are."""
+        return sum(len(findings) for _, findings in self.findings)
 
 
 def setting_name(setting: tuple[str, str, str]) -> str:
     """ "CIFAR-10, resnet32, recipe su2020"."""
     dataset, model, recipe = setting
-    return f"{DATASETS.get(dataset, dataset)}, {model}, recipe {recipe}"
+    return say("title.setting", dataset=DATASETS.get(dataset, dataset), model=model, recipe=recipe)
 
 
 def answer(setting: tuple[str, str, str], summary: Summary) -> Answer | None:
@@ -66,46 +69,51 @@ def answer(setting: tuple[str, str, str], summary: Summary) -> Answer | None:
     rows: list[Row] = []
     findings: dict[str, tuple[Finding, ...]] = {}
     for method in dict.fromkeys(cell.method for cell in compared):
-        said: list[Finding] = []
+        of_method: list[Finding] = []
         for label, part in _parts([cell for cell in compared if cell.method == method], summary):
             by_check = [list(_by_verdict([cell for cell in part if cell.check == check])) for check in checks]
             rows.append((label, tuple(tuple(_entry(group, part, summary) for group in groups) for groups in by_check)))
-            said += _said(part, [group for groups in by_check for group in groups], summary)
-        findings[method_name(method)] = tuple(said)
+            of_method += _findings(part, [group for groups in by_check for group in groups], summary)
+        findings[method_name(method)] = tuple(of_method)
     return Answer(setting_name(setting), checks, tuple(rows), tuple(findings.items()))
 
 
 def _parts(cells: Sequence[Cell], summary: Summary) -> Iterator[tuple[str, list[Cell]]]:
-    """The rows of one method: those ratios at which nothing is there to compare together, the others one by one or,
-    where they are many, together too."""
-    name, every = method_name(cells[0].method), list(dict.fromkeys(cell.ratio for cell in cells))
-    present = [ratio for ratio in every if any(cell.ratio == ratio and _verdict(cell) != "missing" for cell in cells)]
-    absent = [ratio for ratio in every if ratio not in present]
-    together = [(present, f"{name}, {len(present)} ratios")] if len(present) > FOLDED else []
-    together += [(absent, f"{name}, {len(absent)} other ratios")] if len(absent) > 1 else []
-    for ratio in (one for one in every if all(one not in group for group, _ in together)):
-        part = [cell for cell in cells if cell.ratio == ratio]
-        yield f"{name} {where(part, summary)}", part
-    for group, label in together:
+    """The rows of one method, each with its label.
+
+    A ratio has a row of its own. Many ratios at which something was run share a row; so do several without any run.
+    """
+    name, ratios = method_name(cells[0].method), list(dict.fromkeys(cell.ratio for cell in cells))
+    present = [ratio for ratio in ratios if any(cell.ratio == ratio and _verdict(cell) != "missing" for cell in cells)]
+    absent = [ratio for ratio in ratios if ratio not in present]
+    shared: list[tuple[list[float], str]] = []
+    if len(present) > FOLDED:
+        shared.append((present, say("caption.together", method=name, count=len(present))))
+    if len(absent) > 1:
+        shared.append((absent, say("caption.not_run", method=name, count=len(absent))))
+    for ratio in ratios:
+        if not any(ratio in group for group, _ in shared):
+            part = [cell for cell in cells if cell.ratio == ratio]
+            yield f"{name} {where(part, summary)}", part
+    for group, label in shared:
         yield label, [cell for cell in cells if cell.ratio in group]
 
 
 def _by_verdict(cells: Sequence[Cell]) -> Iterator[list[Cell]]:
     """The cells of each verdict; apart from the others those whose error is unknown, about which less can be said."""
-    for verdict, known in product(VERDICTS, (True, False)):
-        if found := [cell for cell in cells if _verdict(cell) == verdict and has_error(cell) == known]:
-            yield found
+    for verdict, with_error in product(VERDICTS, (True, False)):
+        if group := [cell for cell in cells if _verdict(cell) == verdict and has_error(cell) == with_error]:
+            yield group
 
 
 def _verdict(cell: Cell) -> str:
     return cell.comparison.verdict if cell.comparison else ""
 
 
-def _said(part: Sequence[Cell], groups: Sequence[Sequence[Cell]], summary: Summary) -> list[Finding]:
+def _findings(part: Sequence[Cell], groups: Sequence[Sequence[Cell]], summary: Summary) -> list[Finding]:
     """A sentence for each group of cells of one check and verdict; a single one where nothing was run."""
     if _unrun(part):
-        text = f"{method_name(part[0].method)} at {where(part, summary)}: not compared, {absent(part)}."
-        return [Finding("missing", text)]
+        return [Finding("missing", not_compared(part, summary))]
     return [Finding(_verdict(group[0]), sentence(group, summary)) for group in groups]
 
 
@@ -122,10 +130,10 @@ def _entry(group: Sequence[Cell], part: Sequence[Cell], summary: Summary) -> Val
     verdict = _verdict(group[0])
     if _unrun(part):
         return Value("", verdict=verdict)
-    by, error = change(group) if verdict not in ("identical", "missing") else ("", "")
-    moved = f"{by} ({error})" if error else by
+    moved, error = change(group) if verdict not in ("identical", "missing") else ("", "")
+    text = f"{moved} ({error})" if error else moved
     if _several(part):
-        moved = ": ".join(filter(None, (where(group, summary), moved)))
+        text = ": ".join(filter(None, (where(group, summary), text)))
     count = sum(len(flaws(cell, summary)) for cell in group)
-    told = f"on {'this comparison' if len(group) == 1 else 'these comparisons'}"
-    return Value(moved, verdict=verdict, note=f"{count} note{'s' * (count > 1)} {told}" if count else "")
+    flag = "note.flag_one" if len(group) == 1 else "note.flag_several"
+    return Value(text, verdict=verdict, note=say(flag, count=counted(count, "note")) if count else "")

@@ -8,12 +8,12 @@ import pandas as pd
 
 from reports import figures, provenance
 from reports.answer import Answer, Value, answer
+from reports.overview import legend, meaning, notes, overview
 from reports.records import CONTROL
-from reports.sentences import notes, overview
+from reports.sentences import outlook
 from reports.statistics import VERDICTS, Cell, PaperDelta, Summary
-from reports.terminal import legend
+from reports.text import say
 from reports.wording import (
-    MEANINGS,
     SYMBOLS,
     accuracy,
     inside_text,
@@ -24,12 +24,9 @@ from reports.wording import (
     paper_number,
     percent,
     points,
-    seeds,
     share,
     with_half,
 )
-
-TITLE = "Does the ticket depend on what its method says?"
 
 
 @dataclass(frozen=True)
@@ -66,12 +63,11 @@ class Content:
 def assemble(frame: pd.DataFrame, summary: Summary, command: str = "", title: str = "") -> Content:
     """The content of the report of a frame of records and their `summary`."""
     present = {cell.comparison.verdict for cell in summary.cells if cell.comparison}
-    interval = percent(1 - 2 * summary.alpha)
     return Content(
-        title or TITLE,
+        title or say("title.report"),
         overview(summary),
         legend(summary),
-        tuple((SYMBOLS[name], name, MEANINGS[name].format(interval=interval)) for name in VERDICTS if name in present),
+        tuple((SYMBOLS[name], name, meaning(name, summary)) for name in VERDICTS if name in present),
         tuple(filter(None, (answer(setting, summary) for setting in summary.names("setting")))),
         tuple(table for table in (_comparisons(summary), _papers(summary)) if table.rows),
         tuple(figures.draw(summary)),
@@ -87,15 +83,14 @@ def _comparisons(summary: Summary) -> Table:
     columns: list[tuple[str, bool, Getter]] = [
         ("accuracy, %", True, lambda cell: Value(accuracy(cell), cell.accuracy.mean)),
         ("difference", True, _difference),
-        ("verdict", False, _verdict),
+        ("verdict", False, lambda cell: _verdict(cell, summary)),
         ("p (Holm)", True, _p),
         ("overlap", True, lambda cell: _share(cell.overlap)),
         ("chance", True, lambda cell: _share(cell.expected_overlap)),
         ("kept", True, lambda cell: Value("" if math.isnan(cell.kept) else f"{cell.kept:,.0f}", cell.kept)),
         ("notes", False, lambda cell: Value("; ".join(notes(cell)))),
     ]  # fmt: skip
-    caption = f"Every cell: {summary.metric} test accuracy, and the difference to the same seed's unperturbed ticket"
-    return _table("cells", caption, columns, summary.cells, summary)
+    return _table("cells", say("caption.cells", metric=summary.metric), columns, summary.cells, summary)
 
 
 def _papers(summary: Summary) -> Table:
@@ -108,10 +103,7 @@ def _papers(summary: Summary) -> Table:
         ("paper is", False, _paper(lambda paper: Value(inside_text(paper)))),
         ("read in", False, _paper(lambda paper: Value(paper.source))),
     ]  # fmt: skip
-    caption = (
-        "Ours against the paper's: delta is ours minus the paper's, ± half its 95 % interval with the paper's rounding"
-    )
-    return _table("papers", caption, columns, [cell for cell in summary.cells if cell.paper], summary)
+    return _table("papers", say("caption.papers"), columns, [cell for cell in summary.cells if cell.paper], summary)
 
 
 def _paper(getter: Callable[[PaperDelta], Value]) -> Getter:
@@ -141,12 +133,12 @@ def _table(
         ("ratio", True, lambda cell: Value(percent(cell.ratio), cell.ratio)),
         ("check", False, lambda cell: Value(cell.check, "" if cell.check == CONTROL else cell.check)),
     ]
-    told = [column for column in columns if any(column[2](cell).text for cell in cells)]  # none says nothing
-    every = [*keys, *told]
-    filters = [i for i, (column, _, _) in enumerate(every) if i < len(keys) or column == "verdict"]
-    rows = tuple(tuple(getter(cell) for _, _, getter in every) for cell in cells)
+    filled = [column for column in columns if any(column[2](cell).text for cell in cells)]  # none says nothing
+    shown = [*keys, *filled]
+    filters = [place for place, (column, _, _) in enumerate(shown) if place < len(keys) or column == "verdict"]
+    rows = tuple(tuple(getter(cell) for _, _, getter in shown) for cell in cells)
     return Table(
-        name, caption, tuple(column for column, _, _ in every), tuple(numeric for _, numeric, _ in every), rows,
+        name, caption, tuple(column for column, _, _ in shown), tuple(numeric for _, numeric, _ in shown), rows,
         tuple(filters),
     )  # fmt: skip
 
@@ -163,12 +155,11 @@ def _share(value: float) -> Value:
     return Value("" if math.isnan(value) else share(value), value)
 
 
-def _verdict(cell: Cell) -> Value:
+def _verdict(cell: Cell, summary: Summary) -> Value:
     if cell.comparison is None:
         return Value("")
     verdict = cell.comparison.verdict
-    wanted = seeds(cell.comparison) if verdict == "undecided" else ""
-    return Value(f"{SYMBOLS[verdict]} {verdict}", verdict=verdict, note=wanted)
+    return Value(f"{SYMBOLS[verdict]} {verdict}", verdict=verdict, note=outlook(cell, summary))
 
 
 def _p(cell: Cell) -> Value:

@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 
 from reports import plots
 from reports.statistics import Cell, Summary
+from reports.text import say
 from reports.wording import method_name, percent, points, share
 
 WIDTH = 3.7  # inches: the width of a phone at which 8 pt are still read
@@ -47,13 +48,12 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """All panels of one kind, and how many more there would have been."""
+    """All panels of one kind; `note` says how to read them, and how many more there would have been."""
 
     kind: str
     title: str
     note: str
     pictures: tuple[Picture, ...]
-    omitted: int
 
 
 def draw(summary: Summary) -> list[Section]:
@@ -62,19 +62,13 @@ def draw(summary: Summary) -> list[Section]:
     A kind for which the records hold nothing is left out.
     """
     look = plots.Look(summary.names("check"))
-    sections = [
-        _section("accuracy", "Accuracy against sparsity", "Mean and standard deviation over seeds. "
-                 "Where accuracies lie far apart, the axis is the logarithm of the error.",
-                 _curves(summary), look, summary),
-        _section("paper", "Ours against the paper's", "Filled: ours with its 95 % interval. Hollow: as printed, "
-                 "with its standard deviation, where one is stated.",
-                 _with_paper(summary), look, summary),
-        _section("layers", "Weights kept in each layer", "Mean over seeds.",
-                 _by_ratio(summary, lambda cell: bool(cell.layers) and cell.ratio > 0), look, summary),
-        _section("overlap", "Mask overlap", "Filled: measured. Hollow: expected of a mask drawn at random with the "
-                 "same number of weights in each layer.",
-                 _by_method(summary, lambda cell: not math.isnan(cell.overlap)), look, summary),
-    ]  # fmt: skip
+    groups = {
+        "accuracy": _curves(summary),
+        "paper": _with_paper(summary),
+        "layers": _by_ratio(summary, lambda cell: bool(cell.layers) and cell.ratio > 0),
+        "overlap": _by_method(summary, lambda cell: not math.isnan(cell.overlap)),
+    }
+    sections = [_section(kind, panels, look, summary) for kind, panels in groups.items()]
     return [section for section in sections if section.pictures]
 
 
@@ -109,9 +103,11 @@ def _by_ratio(summary: Summary, wanted: Callable[[Cell], bool]) -> list[list[Cel
     return [cells for _, _, cells in sorted(ranked, key=lambda entry: entry[0])]
 
 
-def _section(kind: str, title: str, note: str, groups: list[list[Cell]], look: plots.Look, summary: Summary) -> Section:
+def _section(kind: str, groups: list[list[Cell]], look: plots.Look, summary: Summary) -> Section:
     pictures = tuple(_picture(kind, cells, look, summary) for cells in groups[:PANELS])
-    return Section(kind, title, note, pictures, max(len(groups) - PANELS, 0))
+    omitted = len(groups) - len(pictures)
+    note = say(f"picture.{kind}_note") + (" " + say("picture.omitted", count=omitted) if omitted else "")
+    return Section(kind, say(f"picture.{kind}"), note, pictures)
 
 
 def _picture(kind: str, cells: list[Cell], look: plots.Look, summary: Summary) -> Picture:

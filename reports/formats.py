@@ -11,7 +11,8 @@ from markupsafe import Markup
 from reports import figures
 from reports.content import Content, Table
 from reports.statistics import Cell
-from reports.wording import SYMBOLS
+from reports.text import say
+from reports.wording import SYMBOLS, check_name
 from sanity.store.files import write_atomically
 
 FIGURES = "figures"  # the folder beside report.md that holds its pictures
@@ -92,8 +93,8 @@ def save(path: Path, text: str) -> Path:
 def _environment(escape: bool) -> Environment:
     environment = Environment(loader=PackageLoader("reports"), autoescape=escape, undefined=StrictUndefined,
                               trim_blocks=True, lstrip_blocks=True)  # fmt: skip
-    environment.filters |= {"pipe": _pipe, "row": _row}
-    environment.globals |= {"symbols": SYMBOLS}
+    environment.filters |= {"pipe": _pipe, "row": _row, "check_name": check_name}
+    environment.globals |= {"symbols": SYMBOLS, "say": say}
     return environment
 
 

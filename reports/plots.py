@@ -13,6 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 from reports.records import CONTROL
 from reports.statistics import Cell
 from reports.wording import method_name, percent
+from sanity.labels import parse
 
 INK = "#7f7f7e"  # stands for the page's own text colour: figures.py replaces it
 GRID_ALPHA = 0.25
@@ -157,8 +158,9 @@ def labels(cells: Sequence[Cell]) -> list[str]:
     methods = list(dict.fromkeys(cell.method for cell in cells))
     if len(methods) == 1:
         return [f"{_wrapped(cell.check)}, {percent(cell.ratio)}" for cell in cells]
-    alike = len({method.partition("[")[0] for method in methods}) == 1
-    short = {method: method.partition("[")[2].rstrip("]") if alike else method_name(method) for method in methods}
+    named = {method: parse(method)[0] for method in methods}
+    alike = len({(part.name, part.variant) for part in named.values()}) == 1
+    short = {method: part.settings if alike else method_name(method) for method, part in named.items()}
     one_check = len({cell.check for cell in cells}) == 1
     return [
         f"{short[cell.method]}, {percent(cell.ratio)}" + ("" if one_check else f"\n{_wrapped(cell.check)}")
@@ -167,7 +169,7 @@ def labels(cells: Sequence[Cell]) -> list[str]:
 
 
 def _wrapped(check: str) -> str:
-    return check.replace("+", "\n+")
+    return "\n+".join(part.label for part in parse(check))
 
 
 def _short(name: str) -> str:

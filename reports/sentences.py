@@ -1,83 +1,34 @@
-"""One plain sentence for each comparison: what was done to the ticket or its data, what moved, what that means."""
+"""One plain sentence for each comparison: which template of wording.toml is said, and what fills it."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
+from reports import inference
+from reports.phrases import Phrase, phrase
 from reports.records import CONTROL
-from reports.statistics import VERDICTS, Cell, Comparison, Summary
-from reports.wording import method_name, percent, percents, points, seeds, span, with_half
-
-
-@dataclass(frozen=True)
-class Phrase:
-    """`action`: what the check does. `subject`: what it destroys. `identical`: what follows if no ticket changed."""
-
-    action: str
-    subject: str
-    plural: bool = False
-    identical: str = "there was nothing for the check to change"
-
-
-SEARCH = "the search does not use "
-DISCONNECTED = 0.9  # a few kept weights without a way through are usual, a tenth of them is worth saying
-PHRASES = {
-    "random_labels": Phrase(
-        "searching with random labels", "the labels that the search sees", True, SEARCH + "the labels"
-    ),
-    "random_pixels": Phrase(
-        "searching with random pixels", "the images that the search sees", True, SEARCH + "the images"
-    ),
-    "half_dataset": Phrase(
-        "searching with half of the data", "the other half of the data", False, SEARCH + "the data"
-    ),
-    "layerwise_rearrange": Phrase(
-        "rearranging the mask within layers", "which weights are kept inside a layer",
-        identical="the layers that it could rearrange are dense or empty",
-    ),
-    "layerwise_shuffle": Phrase(
-        "shuffling the weights within layers", "which value sits on which kept connection of a layer",
-    ),
-    "reinit": Phrase(
-        "drawing the kept weights anew", "the values that the kept weights start from", True,
-    ),
-    "invert": Phrase(
-        "keeping the lowest scores instead of the highest", "which end of the scores is kept",
-    ),
-}  # fmt: skip
-
-
-def phrase(check: str) -> Phrase:
-    """The wording for a check, for a composition of known checks, or, with its name in it, for one unknown here; the
-    options of a known one stand behind what it does."""
-    parts = [part.partition("[") for part in check.split("+")]
-    if all(name in PHRASES for name, _, _ in parts):
-        known = [
-            replace(PHRASES[name], action=PHRASES[name].action + (f" ({options.rstrip(']')})" if bracket else ""))
-            for name, bracket, options in parts
-        ]
-        if len(known) == 1:
-            return known[0]
-        uses = all(one.identical.startswith(SEARCH) for one in known)
-        together = SEARCH + " or ".join(one.identical.removeprefix(SEARCH) for one in known)
-        return Phrase(
-            " and ".join(one.action for one in known),
-            "what these destroy together",
-            identical=together if uses else Phrase.identical,
-        )
-    return Phrase(f"the check '{check}'", "what it destroys")
+from reports.statistics import Cell, Comparison, Summary
+from reports.text import say
+from reports.wording import method_name, percent, percents, points, span, trimmed, with_half
 
 
 def sentence(cells: Sequence[Cell], summary: Summary) -> str:
-    """What the comparisons of `cells` to their controls found: one cell, or several that differ in the ratio alone and
-    have one verdict. Raises `ValueError` for a cell without a comparison.
+    """Says what the comparisons of `cells` to their controls found, and what makes them weaker than they look.
 
-    The number after ± is half the 95 % interval; n is the number of seeds that both sides have.
+    Args:
+        cells: one cell, or several that differ in the ratio alone and have one verdict.
+    Raises `ValueError` for a cell without a comparison.
     """
     if any(cell.comparison is None for cell in cells):
         raise ValueError(f"{cells[0].method} with check {cells[0].check} is not compared with anything")
-    name = f"{method_name(cells[0].method)} at {where(cells, summary)}"
-    return f"{name}: {_finding(cells, phrase(cells[0].check), summary)}.{_caveat(cells, summary)}"
+    form = _form(cells)
+    finding = _finding(form, cells, phrase(cells[0].check), summary)
+    name = method_name(cells[0].method)
+    return say(f"{form}.frame", method=name, where=where(cells, summary), finding=finding, note=_caveat(cells, summary))
+
+
+def not_compared(cells: Sequence[Cell], summary: Summary) -> str:
+    """Says of several ratios of one method that nothing was run there, for all checks at once."""
+    return say("several.unrun", method=method_name(cells[0].method), where=where(cells, summary), reason=absent(cells))
 
 
 def where(cells: Sequence[Cell], summary: Summary) -> str:
@@ -90,45 +41,19 @@ def where(cells: Sequence[Cell], summary: Summary) -> str:
 def change(cells: Sequence[Cell]) -> tuple[str, str]:
     """How far the check moved accuracy, in points: one cell with half its 95 % interval and nothing; of several the
     lowest to the highest, and the widest interval."""
-    found = [one.difference for one in _comparisons(cells)]
-    if len(found) == 1:
-        return with_half(found[0].mean, found[0].half), ""
-    widest = max((one.half for one in found if not math.isnan(one.half)), default=math.nan)
-    return span([one.mean for one in found]), "" if math.isnan(widest) else f"± {widest:.2f} at most"
-
-
-def _comparisons(cells: Sequence[Cell]) -> list[Comparison]:
-    return [cell.comparison for cell in cells if cell.comparison]
-
-
-def _finding(cells: Sequence[Cell], words: Phrase, summary: Summary) -> str:
-    found = _comparisons(cells)
-    verdict = found[0].verdict
-    if verdict == "missing":
-        return f"{words.action} has not been compared: {absent(cells)}"
-    runs = sorted({one.difference.n for one in found})
-    n = f"n = {runs[0]}" + (f" to {runs[-1]}" if len(runs) > 1 else "")
-    by, error = change(cells)
-    if verdict == "identical":
-        unmoved = f"{words.action} left the ticket as it was, weight for weight ({n})"
-        return f"{unmoved}, so nothing can differ: {words.identical}"
-    moved = f"{words.action} changed accuracy by {by} points ({', '.join(filter(None, (error, n)))})"
-    if verdict == "equivalent":
-        verb = "do not matter" if words.plural else "does not matter"
-        margin = f"equivalent within {points(summary.margin).rstrip('0').rstrip('.')} points"
-        return f"{moved}: {words.subject} {verb} ({margin})"
-    if verdict == "different":
-        return f"{moved}: {words.subject} {'matter' if words.plural else 'matters'}"
-    return f"{moved}: undecided, {_wanted(found)}"
+    differences = [comparison.difference for comparison in _comparisons(cells)]
+    if len(differences) == 1:
+        return with_half(differences[0].mean, differences[0].half), ""
+    widest = max((difference.half for difference in differences if not math.isnan(difference.half)), default=math.nan)
+    estimates = span([difference.mean for difference in differences])
+    return estimates, "" if math.isnan(widest) else f"± {widest:.2f} at most"
 
 
 def absent(cells: Sequence[Cell]) -> str:
     """Why none of the cells is compared."""
     if not any(cell.accuracy.n for cell in cells):
-        return "every run failed" if all(cell.failed for cell in cells) else "no run is there"
-    if all(cell.accuracy.n for cell in cells):
-        return "no run of the unperturbed ticket with the same seed is there"
-    return "no two runs of the same seed are there"
+        return say("missing.failed" if all(cell.failed for cell in cells) else "missing.unrun")
+    return say("missing.control" if all(cell.accuracy.n for cell in cells) else "missing.pairs")
 
 
 def has_error(cell: Cell) -> bool:
@@ -136,103 +61,116 @@ def has_error(cell: Cell) -> bool:
     return cell.comparison is not None and not math.isnan(cell.comparison.difference.half)
 
 
-def _wanted(found: Sequence[Comparison]) -> str:
-    if all(one.difference.n < 2 for one in found):
-        return "since one seed says nothing of the error; at least 2 are needed"
-    if any(math.isnan(one.difference.half) for one in found):
-        return "since seeds that all differ by the same amount say nothing of the error; more are needed"
-    least, most = (seeds(end(found, key=lambda one: one.seeds_needed)) for end in (min, max))
-    return f"{least} would decide it" if least == most else f"{least} would decide the nearest of them, {most} all"
+def outlook(cell: Cell, summary: Summary) -> str:
+    """What an undecided comparison still needs, in a few words: "about 25 seeds"; empty for all others."""
+    comparison = cell.comparison
+    if comparison is None or comparison.verdict != "undecided":
+        return ""
+    if comparison.difference.n < 2:
+        return say("needed.two")
+    if all_diverged(cell, summary):
+        return say("needed.diverged")
+    return seeds(comparison.seeds_needed)
+
+
+def seeds(needed: float) -> str:
+    """A number of seeds that would settle a comparison; NaN where the differences have no spread to go by."""
+    if math.isnan(needed):
+        return say("needed.alike")
+    if math.isinf(needed):
+        return say("needed.more", count=f"{inference.SEEDS_LIMIT:,}")
+    return say("needed.about", count=f"{needed:.0f}")
+
+
+def all_diverged(cell: Cell, summary: Summary) -> bool:
+    """Whether every run of the cell and of its control diverged."""
+    sides = [cell, control_of(cell, summary)]
+    return all(side is not None and side.accuracy.n == len(side.diverged) > 0 for side in sides)
+
+
+def control_of(cell: Cell, summary: Summary) -> Cell | None:
+    """The cell of the unperturbed ticket that `cell` is compared with."""
+    return next(iter(summary.select(setting=cell.setting, method=cell.method, ratio=cell.ratio, check=CONTROL)), None)
+
+
+def _form(cells: Sequence[Cell]) -> str:
+    return "one" if len(cells) == 1 else "several"
+
+
+def _comparisons(cells: Sequence[Cell]) -> list[Comparison]:
+    return [cell.comparison for cell in cells if cell.comparison]
+
+
+def _finding(form: str, cells: Sequence[Cell], words: Phrase, summary: Summary) -> str:
+    comparisons = _comparisons(cells)
+    verdict = comparisons[0].verdict
+    if verdict == "missing":
+        return say(f"{form}.missing", action=words.action, reason=absent(cells))
+    differences = [comparison.difference for comparison in comparisons]
+    runs = sorted({difference.n for difference in differences})
+    n = str(runs[0]) if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
+    values = {**vars(words), "n": n, "margin": trimmed(summary.margin)}
+    if verdict == "identical":
+        return say(f"{form}.identical_data" if words.data else f"{form}.identical", **values)
+    change_text, error = change(cells)
+    estimates = span([difference.mean for difference in differences])
+    values |= {"change": change_text, "error": error, "estimates": estimates, "estimate": estimates}
+    values |= _interval(comparisons[0], 1 - 2 * summary.alpha if verdict == "equivalent" else inference.CONFIDENCE)
+    if verdict == "undecided":
+        kind, needed = _undecided(form, cells, summary)
+        return say(f"{form}.{kind}", **values, **needed)
+    return say(f"{form}.{verdict}", **values)
+
+
+def _interval(comparison: Comparison, confidence: float) -> dict[str, str]:
+    """The ends of the interval of a difference, in points."""
+    difference = comparison.difference
+    half = float(inference.half_width(difference.std, difference.n, confidence))
+    low, high = (points(difference.mean + side * half, signed=True) for side in (-1, 1))
+    return {"interval": percent(confidence), "low": low, "high": high}
+
+
+def _undecided(form: str, cells: Sequence[Cell], summary: Summary) -> tuple[str, dict[str, str]]:
+    """The template for cells that are undecided, and the seeds that it names."""
+    comparisons = _comparisons(cells)
+    if all(comparison.difference.n < 2 for comparison in comparisons):
+        return "undecided_one_seed", {}
+    if all(all_diverged(cell, summary) for cell in cells):
+        return "undecided_diverged", {}
+    if any(math.isnan(comparison.difference.half) for comparison in comparisons):
+        return "undecided_alike", {}
+    needed = [comparison.seeds_needed for comparison in comparisons]
+    texts = {"fewest": seeds(min(needed)), "most": seeds(max(needed))}
+    alike = form == "several" and texts["fewest"] == texts["most"]
+    return "undecided_as_many" if alike else "undecided", texts
 
 
 def _caveat(cells: Sequence[Cell], summary: Summary) -> str:
     """What makes the numbers weaker than they look: diverged runs, emptied layers, seeds without a pair."""
-    found = [_weaknesses(cell, summary) for cell in cells]
-    told = list(found[0].values())
+    by_cell = [_weaknesses(cell, summary) for cell in cells]
+    notes = list(by_cell[0].values())
     if len(cells) > 1:
-        kinds = dict.fromkeys(kind for one in found for kind in one)
-        told = [f"{kind} at {sum(kind in one for one in found)} of these ratios" for kind in kinds]
-    return f" Note: {'; '.join(told)}." if told else ""
+        kinds = dict.fromkeys(kind for weaknesses in by_cell for kind in weaknesses)
+        counts = {kind: sum(kind in weaknesses for weaknesses in by_cell) for kind in kinds}
+        notes = [say("weakness.at_ratios", what=kind, count=count) for kind, count in counts.items()]
+    return say("weakness.frame", notes="; ".join(notes)) if notes else ""
 
 
 def _weaknesses(cell: Cell, summary: Summary) -> dict[str, str]:
     """Each in words: the kind, and how often it occurs."""
-    control = _control(cell, summary)
-    found = {}
-    counted = "as chance" if summary.metric == "last" else "with the best epoch before"
-    for name, side in (("with it", cell), ("without it", control)):
-        if side is not None and side.diverged:
-            what = f"runs {name} diverged (counted {counted})"
-            found[what] = f"{len(side.diverged)} of {side.accuracy.n} {what}"
-        if side is not None and side.collapsed_runs:
-            what = f"tickets {name} empty a layer"
-            found[what] = f"{side.collapsed_runs} of {side.accuracy.n} {what}"
+    weaknesses: dict[str, str] = {}
+    counted = say(f"weakness.counted_{summary.metric}")
+    for name, side in (("check", cell), ("control", control_of(cell, summary))):
+        if side is None:
+            continue
+        counts = {
+            say("weakness.diverged", side=say(f"side.{name}"), counted=counted): len(side.diverged),
+            say("weakness.emptied", side=say(f"side.{name}")): side.collapsed_runs,
+        }
+        for kind, count in counts.items():
+            if count:
+                weaknesses[kind] = say("weakness.of_runs", count=count, runs=side.accuracy.n, what=kind)
     if cell.comparison and cell.comparison.unpaired and cell.comparison.difference.n:
-        what = "runs have no partner of the same seed"
-        found[what] = f"{cell.comparison.unpaired} {what}"
-    return found
-
-
-def _control(cell: Cell, summary: Summary) -> Cell | None:
-    return next(iter(summary.select(setting=cell.setting, method=cell.method, ratio=cell.ratio, check=CONTROL)), None)
-
-
-def flaws(cell: Cell, summary: Summary) -> list[str]:
-    """What weakens a comparison: the notes on its cell and on the control's."""
-    control = _control(cell, summary)
-    return notes(cell) + (notes(control) if control else [])
-
-
-def overview(summary: Summary) -> str:
-    """The report's first sentences: how the comparisons with the controls ended, and those with the paper."""
-    verdicts = [cell.comparison.verdict for cell in summary.cells if cell.comparison]
-    told = "No check is part of these results, so there is nothing to compare with the unperturbed tickets."
-    if verdicts:
-        counts = {verdict: verdicts.count(verdict) for verdict in VERDICTS if verdict in verdicts}
-        parts = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-        noun = "comparison" if len(verdicts) == 1 else "comparisons"
-        told = f"{len(verdicts)} {noun} with the unperturbed ticket: {parts}."
-    return " ".join(filter(None, (told, _against_papers(summary), _unfinished(summary))))
-
-
-def _unfinished(summary: Summary) -> str:
-    asked = sum(cell.asked for cell in summary.cells)
-    there = sum(min(cell.accuracy.n, cell.asked) for cell in summary.cells)
-    return f"{there:,} of the {asked:,} runs that the table asks for are there." if there < asked else ""
-
-
-def _against_papers(summary: Summary) -> str:
-    papers = [cell.paper for cell in summary.cells if cell.paper]
-    measured = [paper for paper in papers if paper.ours.n]
-    if not papers:
-        return ""
-    told = f"Of {len(papers)} printed number{'s' * (len(papers) > 1)}, {len(measured)} can be compared"
-    if not measured:
-        return f"{told}."
-    judged = [paper for paper in measured if paper.inside is not None]
-    inside = (
-        f"; {sum(bool(paper.inside) for paper in judged)} of {len(judged)} lie inside our interval" if judged else ""
-    )
-    return f"{told} with ours{inside}. Ours minus the paper's: {span([paper.delta for paper in measured])} points."
-
-
-def notes(cell: Cell) -> list[str]:
-    """What a reader must know of a cell besides its accuracy, in words; the same in every format."""
-    found = []
-    whole = cell.accuracy.n + cell.missing + sum(cell.failed.values())
-    for reason, count in cell.failed.items():
-        found.append(f"{count} of {whole} runs failed: {reason}")
-    if cell.missing:
-        found.append(f"{cell.missing} of {whole} runs missing")
-    if cell.diverged:
-        found.append(
-            f"{len(cell.diverged)} of {cell.accuracy.n} runs diverged (seed {', '.join(map(str, cell.diverged))})"
-        )
-    if cell.collapsed:
-        names = ", ".join(name.removesuffix(".weight") for name in cell.collapsed)
-        found.append(f"{cell.collapsed_runs} of {cell.accuracy.n} tickets with an empty layer: {names}")
-    if not math.isnan(cell.actual_ratio) and abs(cell.actual_ratio - cell.ratio) > 5e-4:
-        found.append(f"ratio is {percent(round(cell.actual_ratio, 5))}, not {percent(cell.ratio)}")
-    if not cell.collapsed and cell.effective_density < DISCONNECTED * (1 - cell.actual_ratio):
-        found.append(f"only {percent(round(cell.effective_density, 5))} of the weights lie on a path to the output")
-    return found
+        kind = say("weakness.unpaired")
+        weaknesses[kind] = say("weakness.counted", count=cell.comparison.unpaired, what=kind)
+    return weaknesses

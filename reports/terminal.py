@@ -7,8 +7,10 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
-from reports.sentences import notes, overview
+from reports.overview import legend, notes, overview
+from reports.sentences import outlook
 from reports.statistics import Cell, Mean, Summary
+from reports.text import say
 from reports.wording import (
     SYMBOLS,
     accuracy,
@@ -18,7 +20,6 @@ from reports.wording import (
     metric_text,
     paper_number,
     percent,
-    seeds,
     with_half,
 )
 
@@ -47,28 +48,13 @@ def show(summary: Summary, file: TextIO | None = None) -> None:
     console.print(render(summary))
 
 
-def legend(summary: Summary) -> str:
-    """What the columns mean, and how often the verdicts err."""
-    accuracies = f"Accuracy: {summary.metric} test accuracy in percent, mean ± standard deviation (runs)."
-    if not any(cell.comparison for cell in summary.cells):
-        return accuracies
-    error = percent(summary.alpha)
-    return (
-        f"{accuracies} Difference: to the unperturbed ticket of the same seed, in points, ± half its 95 % interval. "
-        f"Equivalent: within {summary.margin:g} points. Overlap: share of the kept weights that the unperturbed mask "
-        f"keeps too, and by chance. Error: {error} for each comparison to be called equivalent though it differs by "
-        f"the margin, {error} for the whole table to call any different that does not differ (Holm's correction over "
-        f"{summary.family} tests)."
-    )
-
-
-def verdict_text(cell: Cell) -> str:
+def verdict_text(cell: Cell, summary: Summary) -> str:
     """The verdict with its sign, as in "≈ equivalent"; for an undecided one also the seeds that would decide it."""
     if cell.comparison is None:
         return ""
     verdict = cell.comparison.verdict
-    wanted = f" ({seeds(cell.comparison)})" if verdict == "undecided" else ""
-    return f"{SYMBOLS[verdict]} {verdict}{wanted}"
+    needed = outlook(cell, summary)
+    return f"{SYMBOLS[verdict]} {verdict}" + (f" ({needed})" if needed else "")
 
 
 def _comparisons(setting: tuple[str, str, str], cells: list[Cell], summary: Summary) -> Table:
@@ -83,15 +69,14 @@ def _comparisons(setting: tuple[str, str, str], cells: list[Cell], summary: Summ
                 Text(f"  {cell.check}"),
                 accuracy(cell) + ("!" if notes(cell) else " "),
                 with_half(difference.mean, difference.half) if difference.n else "",
-                Text(verdict_text(cell), style=STYLES.get(verdict, "")),
+                Text(verdict_text(cell, summary), style=STYLES.get(verdict, "")),
                 *(f"{100 * one:.1f}" if one >= 0 else "" for one in (cell.overlap, cell.expected_overlap)),
             )
     return table
 
 
 def _papers(cells: list[Cell]) -> Table:
-    title = "against the paper (delta: ours minus the paper's, ± half its 95 % interval with the paper's rounding)"
-    table = _table(title, cells, "ours", "paper", "delta", "metric", "paper is")
+    table = _table(say("caption.papers_terminal"), cells, "ours", "paper", "delta", "metric", "paper is")
     _as_text(table.columns[4], 10)
     _as_text(table.columns[5], 12)
     for heading, group in _grouped([cell for cell in cells if cell.paper]):

@@ -3,21 +3,13 @@
 import math
 from collections.abc import Collection
 
-from reports.inference import SEEDS_LIMIT
-from reports.statistics import Cell, Comparison, Mean, PaperDelta
+from reports.statistics import Cell, Mean, PaperDelta
+from sanity.labels import parse
 
 FOLDED = 4  # more ratios than that of a method are read as a curve, not one by one
 MINUS, EN_DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
 
 SYMBOLS = {"identical": "≡", "equivalent": "≈", "different": "≠", "undecided": "?", "missing": EN_DASH}
-
-MEANINGS = {
-    "identical": "the check left every ticket as it was, so nothing downstream can differ",
-    "equivalent": "the difference lies within the margin (two one-sided paired t-tests: its {interval} interval does)",
-    "different": "the difference is not zero (paired t-test, Holm's correction) and not shown to lie within the margin",
-    "undecided": "neither can be said with these seeds",
-    "missing": "the grid asks for it, but a run that it needs is not there",
-}
 
 TOO_FEW = "not testable: too few runs"
 ERRORS = {"both": "", "assumed": ", our spread for both", "ours": ", our error alone"}
@@ -40,14 +32,32 @@ DATASETS = {"digits": "digits", "mnist": "MNIST", "fashion_mnist": "Fashion-MNIS
 
 def method_name(label: str) -> str:
     """ "snip@lee2019[biases=never]" -> "SNIP@lee2019 [biases=never]"; a third party's name stays as it is."""
-    whole, bracket, options = label.partition("[")
-    name, at, variant = whole.partition("@")
-    return METHODS.get(name, name) + at + variant + (f" [{options}" if bracket else "")
+    method = parse(label)[0]
+    if method.label != label:
+        return label
+    variant = f"@{method.variant}" if method.variant else ""
+    return METHODS.get(method.name, method.name) + variant + (f" [{method.settings}]" if method.options else "")
+
+
+def check_name(label: str) -> str:
+    """ "random_labels+reinit" -> "random labels + reinit", for the head of a column; options stay as they are."""
+    parts = [(part.name.replace("_", " "), part.settings) for part in parse(label)]
+    return " + ".join(f"{name} [{settings}]" if settings else name for name, settings in parts)
 
 
 def percent(ratio: float) -> str:
     """A fraction as a percentage without needless zeros: 0.98 -> "98 %", 0.9785 -> "97.85 %"."""
     return f"{100 * ratio:.6g} %"
+
+
+def rounded_percent(share: float) -> str:
+    """A fraction as a percentage of three digits: 0.22667 -> "22.7 %"."""
+    return f"{100 * share:.3g} %"
+
+
+def trimmed(value: float) -> str:
+    """A number of points without needless zeros: 0.5, 1."""
+    return points(value).rstrip("0").rstrip(".")
 
 
 def percents(ratios: Collection[float], every: Collection[float]) -> str:
@@ -57,12 +67,12 @@ def percents(ratios: Collection[float], every: Collection[float]) -> str:
     Exact, as `percent` has it, where `every` is few or of few digits; else with as few as tell them apart (and from
     100 %), three at least.
     """
-    known = sorted(set(every))
-    short = len(known) > FOLDED and any(f"{100 * one:.4g}" != f"{100 * one:.6g}" for one in known)
-    written = ([f"{100 * one:.{digits}g}" for one in known] for digits in range(3 if short else 6, 18))
-    texts = next(one for one in written if len(set(one)) == len(known) and (known[-1] == 1 or "100" not in one))
+    ordered = sorted(set(every))
+    short = len(ordered) > FOLDED and any(f"{100 * ratio:.4g}" != f"{100 * ratio:.6g}" for ratio in ordered)
+    written = ([f"{100 * ratio:.{digits}g}" for ratio in ordered] for digits in range(3 if short else 6, 18))
+    texts = next(row for row in written if len(set(row)) == len(ordered) and (ordered[-1] == 1 or "100" not in row))
     runs: list[list[int]] = []
-    for place in sorted({known.index(ratio) for ratio in ratios}):
+    for place in sorted({ordered.index(ratio) for ratio in ratios}):
         if not runs or place != runs[-1][-1] + 1:
             runs.append([])
         runs[-1].append(place)
@@ -99,16 +109,6 @@ def mean_std(mean: Mean) -> str:
     if not mean.n:
         return "missing"
     return points(mean.mean) + ("" if math.isnan(mean.std) else f" ± {mean.std:.2f}") + f" ({mean.n})"
-
-
-def seeds(comparison: Comparison) -> str:
-    """What an undecided comparison still needs."""
-    needed, n = comparison.seeds_needed, comparison.difference.n
-    if math.isinf(needed):
-        return f"more than {SEEDS_LIMIT:,} seeds"
-    if not math.isnan(needed):
-        return f"about {needed:.0f} seeds"
-    return "at least 2 seeds" if n < 2 else f"more than {n} seeds"
 
 
 def share(value: float) -> str:

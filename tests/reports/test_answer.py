@@ -51,9 +51,8 @@ def test_many_ratios_are_told_by_verdict_not_one_by_one(make_record: Callable[..
     assert different.text == "59 and 73.8 %: \N{MINUS SIGN}9.00 to \N{MINUS SIGN}8.00 (± 0.12 at most)"
     ((_, (first, _)),) = answer.findings
     assert first.text == (
-        "SNIP at 20\N{EN DASH}48.8 and 67.2 %: drawing the kept weights anew changed accuracy by \N{MINUS SIGN}0.20 to "
-        "+0.10 points (± 0.12 at most, n = 3): the values that the kept weights start from do not matter (equivalent "
-        "within 0.5 points)."
+        "SNIP at 20\N{EN DASH}48.8 and 67.2 %: re-initialising the whole network under the same mask changed accuracy "
+        "by less than 0.5 points at each of these sparsities (estimates \N{MINUS SIGN}0.20 to +0.10, n = 3)."
     )
 
 
@@ -67,7 +66,7 @@ def test_ratios_whose_error_is_unknown_are_told_apart(make_record: Callable[...,
     assert with_error.text.startswith("SNIP at 20 and 48.8\N{EN DASH}73.8 %: ")
     assert with_error.text.endswith(" Note: runs have no partner of the same seed at 1 of these ratios.")
     assert without.text.startswith("SNIP at 36 %: ")
-    assert without.text.endswith("(n = 1): undecided, since one seed says nothing of the error; at least 2 are needed.")
+    assert without.text.endswith("points (n = 1); one seed says nothing of the error, at least 2 are needed.")
 
 
 @pytest.mark.parametrize(
@@ -96,7 +95,7 @@ def test_the_seeds_wanted_are_those_of_the_nearest_and_of_all(make_record: Calla
     summary = summarise(frame)
     (answer,) = assemble(frame, summary).answers
     ((_, (undecided,)),) = answer.findings
-    found = re.search(r"about (\d+) seeds would decide the nearest of them, about (\d+) seeds all\.", undecided.text)
+    found = re.search(r"about (\d+) seeds would settle the clearest one, about (\d+) seeds all\.", undecided.text)
     assert found is not None
     needed = [cell.comparison.seeds_needed for cell in summary.cells if cell.comparison]
     assert tuple(map(int, found.groups())) == (min(needed), max(needed))
@@ -123,8 +122,10 @@ def test_no_cell_is_lost_when_ratios_are_folded(make_record: Callable[..., dict]
     (answer,) = assemble(frame, summarise(frame)).answers
     assert [label for label, _ in answer.rows] == ["SNIP 73.8 %", "SNIP, 5 ratios"]
     ((_, (missing, undecided)),) = answer.findings
-    assert missing.text == "SNIP at 73.8 %: drawing the kept weights anew has not been compared: no run is there."
-    assert "n = 3): undecided, about 30 seeds would decide it." in undecided.text
+    assert missing.text == (
+        "SNIP at 73.8 %: re-initialising the whole network under the same mask has not been compared: no run is there."
+    )
+    assert "(estimates +0.40 points); about 30 seeds would settle each." in undecided.text
     assert undecided.text.endswith(" Note: runs with it diverged (counted as chance) at 1 of these ratios.")
 
 

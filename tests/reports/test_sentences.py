@@ -6,8 +6,10 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from reports.sentences import notes, overview, phrase, sentence
-from reports.statistics import Cell, Comparison, Mean, Summary
+from reports.overview import notes, overview
+from reports.phrases import phrase
+from reports.sentences import outlook, sentence
+from reports.statistics import Cell, Comparison, Mean, Summary, summarise
 from reports.wording import method_name
 
 
@@ -25,23 +27,27 @@ def told(*arguments: object, **options: object) -> str:
     return sentence([summary.cells[1]], summary)
 
 
-def test_equivalent() -> None:
+def test_equivalent_gives_the_interval_that_decided() -> None:
     assert told("equivalent") == (
-        "GraSP at 98 %: rearranging the mask within layers changed accuracy by "
-        "\N{MINUS SIGN}0.10 ± 0.20 points (n = 5): which weights are kept inside a layer "
-        "does not matter (equivalent within 0.5 points)."
+        "GraSP at 98 %: rearranging the mask within each layer changed accuracy by less than 0.5 points "
+        "(estimate \N{MINUS SIGN}0.10, 90 % interval \N{MINUS SIGN}0.20 to 0.00, n = 5)."
     )
 
 
 def test_different_claims_no_more_than_that_it_matters() -> None:
     assert told("different", -2.13, 0.4).endswith(
-        "by \N{MINUS SIGN}2.13 ± 0.40 points (n = 5): which weights are kept inside a layer matters."
+        "changed accuracy by \N{MINUS SIGN}2.13 ± 0.40 points (n = 5), so accuracy depends on which weights are kept "
+        "inside a layer."
     )
 
 
-def test_undecided_names_the_seeds_or_why_they_are_unknown() -> None:
-    assert told("undecided", seeds_needed=12).endswith("undecided, about 12 seeds would decide it.")
-    assert told("undecided", seeds_needed=math.inf).endswith("more than 1,000 seeds would decide it.")
+def test_undecided_says_what_the_effect_could_be_and_the_seeds_that_would_settle_it() -> None:
+    assert told("undecided", seeds_needed=12) == (
+        "GraSP at 98 %: 5 seeds cannot tell what rearranging the mask within each layer does: the effect could be "
+        "anything from \N{MINUS SIGN}0.22 to +0.02 points (estimate \N{MINUS SIGN}0.10); "
+        "about 12 seeds would settle it."
+    )
+    assert told("undecided", seeds_needed=math.inf).endswith("more than 1,000 seeds would settle it.")
     alone = told("undecided", half=math.nan, n=1)
     assert "by \N{MINUS SIGN}0.10 points (n = 1)" in alone
     assert "at least 2 are needed" in alone
@@ -49,12 +55,44 @@ def test_undecided_names_the_seeds_or_why_they_are_unknown() -> None:
 
 def test_identical_says_what_follows() -> None:
     assert told("identical", 0.0, check="random_labels").endswith(
-        "so nothing can differ: the search does not use the labels."
+        ": on random labels the method found exactly the same ticket (5 of 5 seeds): it never looks at the labels."
+    )
+    assert told("identical", 0.0).endswith(
+        "as it was (5 of 5 seeds): the layers that it could rearrange are dense or empty."
     )
 
 
 def test_missing_is_said() -> None:
     assert "has not been compared" in told("missing", math.nan, math.nan, 0)
+
+
+@pytest.mark.parametrize("accuracies", [(100.0, 100.0), (96.0, 95.5)])
+def test_where_accuracies_do_not_vary_no_seeds_are_asked_for(
+    make_record: Callable[..., dict], accuracies: tuple[float, float]
+) -> None:
+    from reports.content import assemble
+
+    rows = [
+        make_record("snip", check, 0.9, seed, accuracy)
+        for check, accuracy in zip(("none", "reinit"), accuracies, strict=True)
+        for seed in range(4)
+    ]
+    summary = summarise(pd.DataFrame(rows))
+    text = sentence([summary.cells[1]], summary)
+    assert "more seeds will not help where accuracies do not vary" in text
+    row = assemble(pd.DataFrame(rows), summary).tables[0].rows[1]
+    assert [value.note for value in row if value.verdict] == ["no spread"]
+
+
+def test_where_every_run_diverged_no_seeds_are_asked_for(make_record: Callable[..., dict]) -> None:
+    rows = [
+        make_record("snip", check, 0.9, seed, 10 + seed * (check == "none"), status="diverged")
+        for check in ("none", "reinit")
+        for seed in range(3)
+    ]
+    summary = summarise(pd.DataFrame(rows))
+    assert "every run diverged, with re-initialising" in sentence([summary.cells[1]], summary)
+    assert outlook(summary.cells[1], summary) == "all diverged"
 
 
 @pytest.mark.parametrize(
@@ -73,28 +111,36 @@ def test_methods_are_written_as_their_papers_do(label: str, name: str) -> None:
 @pytest.mark.parametrize("check", ["their_check", "their_check+reinit"])
 def test_an_unknown_check_is_named(check: str) -> None:
     assert f"the check '{check}' changed accuracy by" in told("different", check=check)
-    assert told("different", check=check).endswith("what it destroys matters.")
+    assert told("different", check=check).endswith("so accuracy depends on what it destroys.")
 
 
 def test_a_composition_of_known_checks_is_put_together() -> None:
     both = phrase("random_labels+random_pixels")
-    assert both.action == "searching with random labels and searching with random pixels"
-    assert both.identical == "the search does not use the labels or the images"
-    assert "search does not" not in phrase("random_labels+reinit").identical
+    assert both.action == "finding the ticket on random labels and pixels"
+    assert (both.data, both.unused) == ("random labels and pixels", "the data")
+    other = phrase("half_dataset+random_labels")
+    assert other.action == "finding the ticket with half of the data and finding the ticket on random labels"
+    assert other.unused == "the data or the labels"
+    mixed = phrase("random_labels+reinit")
+    assert (mixed.data, mixed.unused) == ("", "")
+    assert mixed.action.endswith(" and re-initialising the whole network under the same mask")
 
 
 def test_options_of_a_known_check_keep_its_words() -> None:
     half = phrase("half_dataset[which=first]")
-    assert half.action == "searching with half of the data (which=first)"
-    assert half.identical == phrase("half_dataset").identical
+    assert half.action == "finding the ticket with half of the data (which=first)"
+    assert half.unused == phrase("half_dataset").unused
     both = phrase("random_labels+random_pixels[channels=together]")
-    assert both.action == "searching with random labels and searching with random pixels (channels=together)"
+    assert both.action == "finding the ticket on random labels and pixels (channels=together)"
     assert "check 'mine[x=1]'" in phrase("mine[x=1]").action
 
 
-def test_every_finding_of_a_grid_is_a_sentence_and_weak_ones_carry_a_note(frame: pd.DataFrame) -> None:
-    from reports.statistics import summarise
+def test_a_plus_in_an_options_value_parts_no_check() -> None:
+    assert phrase("half_dataset[seed=3e+0]").action == "finding the ticket with half of the data (seed=3e+0)"
+    assert phrase("mine:Noise[sigma=3e+0]").action == "the check 'mine:Noise[sigma=3e+0]'"
 
+
+def test_every_finding_of_a_grid_is_a_sentence_and_weak_ones_carry_a_note(frame: pd.DataFrame) -> None:
     summary = summarise(frame)
     sentences = {(c.method, c.check, c.ratio): sentence([c], summary) for c in summary.cells if c.comparison}
     assert all(text.endswith(".") and "nan" not in text for text in sentences.values())
@@ -104,8 +150,6 @@ def test_every_finding_of_a_grid_is_a_sentence_and_weak_ones_carry_a_note(frame:
 
 
 def test_notes_name_what_is_wrong_with_a_cell(make_record: Callable[..., dict]) -> None:
-    from reports.statistics import summarise
-
     row = make_record("grasp", "none", 0.98, 0, 10.0, status="diverged", diverged_epoch=2,
                       collapsed=["conv1.weight", "fc"],
                       actual_ratio=0.97, effective_density=0.01)  # fmt: skip
@@ -116,7 +160,7 @@ def test_notes_name_what_is_wrong_with_a_cell(make_record: Callable[..., dict]) 
         "ratio is 97 %, not 98 %",
     ]
     (cell,) = summarise(pd.DataFrame([row | {"collapsed": []}])).cells
-    assert notes(cell)[-1] == "only 1 % of the weights lie on a path to the output"
+    assert notes(cell)[-1] == "66.7 % of the kept weights are dead: 3 % are kept, but only 1 % connect input and output"
 
 
 def beside_paper(make_record: Callable[..., dict], **paper: object) -> pd.DataFrame:
@@ -134,18 +178,24 @@ def beside_paper(make_record: Callable[..., dict], **paper: object) -> pd.DataFr
 
 
 def test_the_first_sentences_say_how_the_papers_numbers_fared(make_record: Callable[..., dict]) -> None:
-    from reports.statistics import summarise
+    assert overview(summarise(beside_paper(make_record))) == (
+        "The printed number that was measured again was not reproduced: SNIP at 95 % is 2.35 points lower. "
+        "The other one was not run."
+    )
+    inside = overview(summarise(beside_paper(make_record, paper_mean=96.1)))
+    assert inside.startswith(
+        "The printed number that was measured again was reproduced: SNIP at 95 % is 0.05 points lower."
+    )
 
-    said = overview(summarise(beside_paper(make_record)))
-    assert said.startswith("No check is part of these results")
-    assert "Of 2 printed numbers, 1 can be compared with ours; 0 of 1 lie inside our interval" in said
-    assert said.endswith("Ours minus the paper's: \N{MINUS SIGN}2.35 points.")
-    assert "1 of 1 lie inside" in overview(summarise(beside_paper(make_record, paper_mean=96.1)))
+
+def test_printed_numbers_of_another_network_are_said_not_to_have_been_run(make_record: Callable[..., dict]) -> None:
+    frame = beside_paper(make_record)
+    frame.loc[frame["status"] == "missing", "model"] = "lenet5"
+    assert overview(summarise(frame)).endswith("The other one (lenet5) was not run.")
 
 
 def test_a_table_shows_no_column_that_says_nothing(make_record: Callable[..., dict]) -> None:
     from reports.content import assemble
-    from reports.statistics import summarise
 
     frame = beside_paper(make_record)
     cells, papers = assemble(frame, summarise(frame)).tables

@@ -62,13 +62,18 @@ def test_the_command_beside_it_asks_for_what_was_run(folder: Path) -> None:
     assert run <= asked
 
 
+def numbers_in_tables(text: str) -> list[list[str]]:
+    """The numbers of each row of a report's tables as they are written; the words around them may be edited."""
+    return [re.findall(r"[+\N{MINUS SIGN}]?\d[\d,.]*", line) for line in text.splitlines() if line.startswith("|")]
+
+
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_the_report_is_made_from_the_records(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(MEASURED.parents[1])
     (words,) = commands("reports", folder)
     assert main([*(word for word in words if word != "--pack"), "--output", str(tmp_path), "--quiet"]) == 0
     assert (tmp_path / "report.csv").read_text() == (folder / "report.csv").read_text()
-    texts = [(where / "report.md").read_text().partition("## How it was run") for where in (tmp_path, folder)]
-    assert texts[0][:2] == texts[1][:2]
+    made, kept = (numbers_in_tables((where / "report.md").read_text()) for where in (tmp_path, folder))
+    assert made == kept
     names = {path.name for path in (tmp_path / "figures").iterdir()}
     assert names == {path.name for path in (folder / "figures").iterdir()}

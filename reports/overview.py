@@ -1,0 +1,130 @@
+"""What stands around the comparisons: a report's first sentences, the notes on a cell, the key and the legend."""
+
+import math
+from collections.abc import Sequence
+
+from reports.records import CONTROL
+from reports.sentences import control_of
+from reports.statistics import VERDICTS, Cell, PaperDelta, Summary
+from reports.text import counted, say
+from reports.wording import method_name, percent, points, rounded_percent, span, trimmed
+
+DISCONNECTED = 0.9  # a few kept weights without a way through are usual, a tenth of them is worth saying
+LISTED = 3  # differences to printed numbers that are named one by one
+
+
+def overview(summary: Summary) -> str:
+    """The report's first sentences: how the comparisons with the controls ended, and those with the paper."""
+    verdicts = [cell.comparison.verdict for cell in summary.cells if cell.comparison]
+    papers = [cell for cell in summary.cells if cell.paper]
+    first = "" if papers else say("overview.no_check")
+    if verdicts:
+        counts = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in VERDICTS if verdict in verdicts)
+        first = say("overview.verdicts", count=counted(len(verdicts), "comparison"), verdicts=counts)
+    return " ".join(filter(None, (first, *_against_papers(papers), _unfinished(summary))))
+
+
+def _unfinished(summary: Summary) -> str:
+    asked = sum(cell.asked for cell in summary.cells)
+    there = sum(min(cell.accuracy.n, cell.asked) for cell in summary.cells)
+    return say("overview.unfinished", there=f"{there:,}", asked=f"{asked:,}") if there < asked else ""
+
+
+def _against_papers(cells: Sequence[Cell]) -> list[str]:
+    """How many of the printed numbers were reproduced, how far off ours are, and what was not run."""
+    measured = [cell for cell in cells if cell.paper and cell.paper.ours.n]
+    unrun = [cell for cell in cells if cell not in measured]
+    if not measured:
+        return [say("overview.printed_unrun", printed=counted(len(cells), "printed number"))] if cells else []
+    judged = [cell for cell in measured if _paper(cell).inside is not None]
+    sentences = []
+    if judged:
+        inside = sum(bool(_paper(cell).inside) for cell in judged)
+        sentences.append(say(_outcome(inside, len(judged)), inside=inside, differences=_differences(judged),
+                             printed=counted(len(judged), "printed number")))  # fmt: skip
+    if len(judged) < len(measured):
+        more = counted(len(measured) - len(judged), "measured cell")
+        sentences.append(say("overview.not_judged", measured=more))
+    if unrun:
+        models = sorted({cell.model for cell in unrun})
+        apart = not {cell.model for cell in measured} & set(models)
+        named = say("overview.models", models=", ".join(models)) if apart else ""
+        key = "overview.not_run_one" if len(unrun) == 1 else "overview.not_run"
+        sentences.append(say(key, count=len(unrun), models=named))
+    return sentences
+
+
+def _outcome(inside: int, judged: int) -> str:
+    """The template for so many of the judged numbers being reproduced."""
+    if judged == 1:
+        return "overview.reproduced_one" if inside else "overview.reproduced_not_one"
+    if not inside:
+        return "overview.reproduced_none"
+    return "overview.reproduced_all" if inside == judged else "overview.reproduced_some"
+
+
+def _differences(cells: Sequence[Cell]) -> str:
+    """How far our means lie from the paper's: each by name where they are few, else the range."""
+    if len(cells) > LISTED:
+        return say("overview.differences", span=span([_paper(cell).delta for cell in cells]))
+    several = len({cell.model for cell in cells}) > 1
+    return ", ".join(_difference(cell, f" ({cell.model})" if several else "") for cell in cells)
+
+
+def _difference(cell: Cell, model: str) -> str:
+    """How far our mean of one cell lies from the paper's: "dense is 0.34 points higher"."""
+    delta = round(_paper(cell).delta, 2)
+    kind = "higher" if delta > 0 else "lower" if delta < 0 else "equal"
+    at = f" at {percent(cell.ratio)}" if cell.ratio else ""
+    check = "" if cell.check == CONTROL else f", {cell.check}"
+    return say(f"overview.{kind}", cell=f"{method_name(cell.method)}{at}{check}{model}", by=points(abs(delta)))
+
+
+def _paper(cell: Cell) -> PaperDelta:
+    assert cell.paper is not None  # by the selection of the callers
+    return cell.paper
+
+
+def notes(cell: Cell) -> list[str]:
+    """What a reader must know of a cell besides its accuracy, in words; the same in every format."""
+    runs = cell.accuracy.n + cell.missing + sum(cell.failed.values())
+    texts = [say("note.failed", count=count, runs=runs, reason=reason) for reason, count in cell.failed.items()]
+    if cell.missing:
+        texts.append(say("note.missing", count=cell.missing, runs=runs))
+    if cell.diverged:
+        diverged = ", ".join(map(str, cell.diverged))
+        texts.append(say("note.diverged", count=len(cell.diverged), runs=cell.accuracy.n, seeds=diverged))
+    if cell.collapsed:
+        layers = ", ".join(name.removesuffix(".weight") for name in cell.collapsed)
+        texts.append(say("note.emptied", count=cell.collapsed_runs, runs=cell.accuracy.n, layers=layers))
+    if not math.isnan(cell.actual_ratio) and abs(cell.actual_ratio - cell.ratio) > 5e-4:
+        texts.append(say("note.ratio", actual=percent(round(cell.actual_ratio, 5)), asked=percent(cell.ratio)))
+    kept = 1 - cell.actual_ratio
+    if not cell.collapsed and cell.effective_density < DISCONNECTED * kept:
+        dead = rounded_percent(1 - cell.effective_density / kept)
+        live = rounded_percent(cell.effective_density)
+        texts.append(say("note.dead", dead=dead, kept=rounded_percent(kept), live=live))
+    return texts
+
+
+def flaws(cell: Cell, summary: Summary) -> list[str]:
+    """What weakens a comparison: the notes on its cell and on the control's."""
+    control = control_of(cell, summary)
+    return notes(cell) + (notes(control) if control else [])
+
+
+def meaning(verdict: str, summary: Summary) -> str:
+    """What a verdict means, for the key of a report."""
+    interval = percent(1 - 2 * summary.alpha)
+    return say(f"meaning.{verdict}", interval=interval, margin=trimmed(summary.margin))
+
+
+def legend(summary: Summary) -> str:
+    """What the columns mean, and how often the verdicts err."""
+    accuracy = say("legend.accuracy", metric=summary.metric)
+    if not any(cell.comparison for cell in summary.cells):
+        return accuracy
+    margin = trimmed(summary.margin)
+    errors = say("legend.errors", margin=margin, times=f"{100 * summary.alpha:g}", error=percent(summary.alpha),
+                 tests=counted(summary.family, "test"))  # fmt: skip
+    return " ".join((accuracy, say("legend.comparison", margin=margin), errors))

@@ -1,0 +1,66 @@
+"""What each check does, in words: those of wording.toml, put together for checks that are composed or have options."""
+
+from dataclasses import dataclass, replace
+from functools import reduce
+
+from reports.text import has, say
+from sanity.labels import Part, parse
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """The words for one check, which sentences are made of.
+
+    action: what the check does, as the subject of a sentence.
+    subject: what accuracy depends on if the check changes it.
+    unchanged: why a ticket can stay as it was.
+    data: what the method was shown instead of its data; empty for a check that leaves the data alone.
+    unused: what the method does not look at if its ticket stays the same on other data.
+    """
+
+    action: str
+    subject: str
+    unchanged: str = ""
+    data: str = ""
+    unused: str = ""
+
+
+def phrase(check: str) -> Phrase:
+    """The words for a check, for a composition of known checks, or, with its label in it, for one unknown here."""
+    parts = parse(check)
+    if not all(has(f"check.{part.name}.action") for part in parts):
+        return Phrase(say("other_check.action", check=check), say("other_check.subject"), say("other_check.unchanged"))
+    whole = "+".join(part.name for part in parts)
+    if not has(f"check.{whole}.action"):
+        return reduce(_together, map(_single, parts))
+    options = ", ".join(part.settings for part in parts if part.options)
+    return _with_options(_named(whole), options)
+
+
+def _single(part: Part) -> Phrase:
+    return _with_options(_named(part.name), part.settings)
+
+
+def _named(name: str) -> Phrase:
+    entries = {field: f"check.{name}.{field}" for field in ("action", "subject", "unchanged", "data", "unused")}
+    words = {field: say(key) for field, key in entries.items() if has(key)}
+    return Phrase(**{"unchanged": say("other_check.unchanged"), **words})
+
+
+def _with_options(words: Phrase, options: str) -> Phrase:
+    if not options:
+        return words
+    data = words.data and say("check_with_options.data", data=words.data, options=options)
+    return replace(words, action=say("check_with_options.action", action=words.action, options=options), data=data)
+
+
+def _together(first: Phrase, second: Phrase) -> Phrase:
+    """The words for two checks at once; of the data only where both are."""
+    only_data = bool(first.data and second.data)
+    return Phrase(
+        say("composed_check.action", first=first.action, second=second.action),
+        say("composed_check.subject"),
+        say("other_check.unchanged"),
+        say("composed_check.data", first=first.data, second=second.data) if only_data else "",
+        say("composed_check.unused", first=first.unused, second=second.unused) if only_data else "",
+    )

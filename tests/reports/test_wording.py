@@ -1,0 +1,146 @@
+"""The table of sentences: every template is said somewhere, and whatever is said is filled in."""
+
+import io
+import math
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import reports
+from reports import figures, text
+from reports.answer import answer
+from reports.overview import flaws, legend, meaning, overview
+from reports.phrases import phrase
+from reports.sentences import outlook
+from reports.statistics import VERDICTS, summarise
+
+Record = Callable[..., dict]
+
+
+class Recorder(dict[str, str]):
+    """The templates, and which of them were asked for."""
+
+    def __init__(self, templates: dict[str, str]) -> None:
+        super().__init__(templates)
+        self.said: set[str] = set()
+
+    def __getitem__(self, key: str) -> str:
+        self.said.add(key)
+        return super().__getitem__(key)
+
+
+def runs(make: Record, check: str, ratio: float, accuracies: list[float], **values: object) -> list[dict]:
+    return [make("snip", check, ratio, seed, accuracy, **values) for seed, accuracy in enumerate(accuracies)]
+
+
+def pair(make: Record, accuracies: list[float], moved: list[float], ratios: int = 1, check: str = "reinit",
+         **values: object) -> pd.DataFrame:  # fmt: skip
+    """The control with some accuracies and a check with others, alike at so many ratios."""
+    rows = []
+    for ratio in [1 - 0.8**k for k in range(1, ratios + 1)]:
+        rows += runs(make, "none", ratio, accuracies, **({} if "identical_to_none" in values else values))
+        rows += runs(make, check, ratio, moved, **values)
+    return pd.DataFrame(rows)
+
+
+def lost(frame: pd.DataFrame, which: "pd.Series[bool]", status: str = "missing") -> pd.DataFrame:
+    """The frame with runs that did not take place."""
+    gone = frame.copy()
+    gone["reason"] = None
+    gone.loc[which, ["last_test_accuracy", "best_test_accuracy"]] = math.nan
+    gone.loc[which, ["status", "reason"]] = [status, "no memory" if status == "failed" else None]
+    return gone
+
+
+def beside_paper(make: Record, accuracies: list[float], means: list[float], **values: object) -> pd.DataFrame:
+    rows = []
+    for place, mean in enumerate(means):
+        paper = {"paper_mean": mean, "paper_std": 0.1, "paper_n": 5, "paper_metric": "last", "paper_source": "T1"}
+        rows += runs(make, "none", 0.5 + place / 20, accuracies, **paper, **values)
+    return pd.DataFrame(rows)
+
+
+def frames(make: Record) -> Iterator[pd.DataFrame]:
+    """Records in which everything happens that a report has words for."""
+    near, far, wide = [90.0, 90.1, 90.2], [80.0, 80.1, 80.3], [90.0, 89.0, 91.5]
+    for ratios in (1, 6):
+        for moved in (near[::-1], far, wide):
+            yield pair(make, near, moved, ratios)
+        yield pair(make, near, near, ratios, identical_to_none=True)
+        yield pair(make, near, near, ratios, check="random_labels", identical_to_none=True)
+        yield pair(make, near, [accuracy - 1 for accuracy in near], ratios)
+        yield pair(make, near[:1], far[:1], ratios)
+        yield pair(make, [10.0, 10.5], [10.0, 10.0], ratios, status="diverged")
+        yield pair(make, near, wide, ratios, collapsed=["conv1"])
+        both = pair(make, near, far, ratios)
+        for check in ("none", "reinit"):
+            yield lost(both, both["check"] == check)
+        yield lost(both, both["check"] == "reinit", "failed")
+        yield lost(both, (both["seed"] < 2) == (both["check"] == "none"))
+        if ratios > 1:
+            some = both["ratio"] == both["ratio"].max()
+            yield lost(both, some & (both["check"] == "reinit"))
+            some_control = (both["ratio"] == both["ratio"].min()) & (both["check"] == "none")
+            yield lost(both, some & (both["check"] == "reinit") | some_control)
+            more = both[both["check"] == "reinit"].assign(check="invert")
+            absent = more["ratio"].isin(sorted(more["ratio"].unique())[2:4])
+            yield pd.concat([both, lost(more, absent)])
+        yield lost(both, (both["seed"] == 0) & (both["check"] == "none"))
+        yield lost(both, both["ratio"] > 0)
+    frame = pair(make, near, wide, ratios=6)
+    frame.loc[(frame["ratio"] == frame["ratio"].max()) & (frame["check"] == "reinit"), "last_test_accuracy"] = [
+        90.0, 89.6, 90.1,
+    ]  # fmt: skip
+    yield frame
+    yield pair(make, near, near[::-1], effective_density=0.01, actual_ratio=0.3)
+    for means in ([90.1], [95.0], [90.1, 90.1], [95.0, 95.0], [90.1, 95.0], [95.0] * 5):
+        yield beside_paper(make, near, means, asked=5)
+    above = beside_paper(make, near, [85.0, 95.0])
+    yield above
+    for unrun in (above["ratio"] > 0, above["ratio"] == 0.5):
+        yield lost(above, unrun)
+    other = lost(above, above["ratio"] == 0.5)
+    other.loc[above["ratio"] == 0.5, "model"] = "lenet5"
+    yield other
+    three = beside_paper(make, near, [85.0, 95.0, 96.0])
+    yield lost(three, three["ratio"] > 0.5)
+    yield beside_paper(make, near[:1], [85.0])
+    yield pair(make, [90.0, 90.0], [80.0, 100.0])
+
+
+def sentences(records: pd.DataFrame, metric: str) -> str:
+    """Everything that a report says of records in words, but for its pictures."""
+    summary = summarise(records, metric)
+    answers = [answer(setting, summary) for setting in summary.names("setting")]
+    aside = [[outlook(cell, summary), *flaws(cell, summary)] for cell in summary.cells]
+    return f"{overview(summary)} {legend(summary)} {answers} {aside} {[meaning(name, summary) for name in VERDICTS]}"
+
+
+def test_every_template_is_said_and_filled(
+    make_record: Record, frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = Recorder(dict(text.TEMPLATES))
+    monkeypatch.setattr(text, "TEMPLATES", recorder)
+    for name in {key.split(".")[1] for key in recorder if key.startswith("check.")}:
+        phrase(name)
+    for check in ("half_dataset+random_labels[x=1]", "mine"):
+        phrase(check)
+    for records in frames(make_record):
+        for metric in ("last", "best"):
+            assert not re.findall(r"\{\w*\}", sentences(records, metric))
+    monkeypatch.setattr(figures, "PANELS", 1)
+    other = frame[frame["check"] == "none"].assign(check="invert", ratio=0.9).drop_duplicates(["method", "seed"])
+    reports.write(pd.concat([frame, other]), tmp_path, formats=["html"])
+    reports.show(frame, io.StringIO())
+    assert set(recorder) - recorder.said == set()
+
+
+def test_a_sentence_that_was_edited_is_the_one_that_is_said(
+    make_record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text, "TEMPLATES", {**text.TEMPLATES, "overview.verdicts": "{verdicts} among {count}!"})
+    summary = summarise(pair(make_record, [90.0, 90.1], [90.0, 90.1], identical_to_none=True))
+    assert overview(summary) == "1 identical among 1 comparison!"
