@@ -10,81 +10,74 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import Field
 
 from sanity import options
 from sanity.errors import UserError, unknown
+from sanity.paths import expanded
 
 Names = tuple[str, ...]
 Removed = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
 SECTIONS = ("dataset", "model", "recipe")
+PATHS = ("data_dir", "results_dir", "report_dir", "log")
 LONGEST_RANGE = 10_000  # seeds; a range of more is a slip of the finger
-
-
-def about(text: str) -> Any:
-    """The line of help of a key."""
-    return Field(description=text)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """What one run is to do."""
+    """What one run is to do.
 
-    reproduction: Annotated[
-        str, about("a published table to run, see reproductions=list; other keys narrow it or override its settings")
-    ] = ""
-    methods: Annotated[Names, about("methods; NAME@VARIANT for a paper's settings, dense for the unpruned network")] = (
-        "grasp",
-    )
-    checks: Annotated[Names, about("checks, composed with +; the control none is always added")] = (
-        "layerwise_rearrange",
-    )
-    ratio: Annotated[tuple[Removed, ...], about("fractions of the prunable weights to remove")] = (0.98,)
-    seeds: Annotated[
-        tuple[Seed, ...], about("seeds, or ranges of them (0-9); each is one replicate of the whole grid")
-    ] = (
-        0,
-        1,
-        2,
-        3,
-        4,
-    )
-    dataset: Annotated[str, about("data set")] = "digits"
-    data_dir: Annotated[str, about("where data sets are, or are downloaded to")] = "data"
-    model: Annotated[str, about("network")] = "resnet20"
-    init: Annotated[str, about("initialisation; empty: the network's own")] = ""
-    recipe: Annotated[
-        str,
-        about(
-            "training settings; every field can be overridden: recipe.epochs=10; recipe.for=cifar10: as for CIFAR-10"
-        ),
-    ] = "quick"
-    variant: Annotated[str, about("the paper whose settings the methods take, where its code has them")] = ""
-    device: Annotated[str, about("auto, cpu, cuda or cuda:N")] = "auto"
-    precision: Annotated[Literal["auto", "fp32", "bf16"], about("of training and testing; scores never in bf16")] = (
-        "auto"
-    )
-    deterministic: Annotated[bool, about("bit-equal repeats on one machine")] = False
-    runs_per_device: Annotated[Literal["auto"] | Count, about("trainings at a time; auto: as many as pay off")] = "auto"
-    results_dir: Annotated[str, about("where results go and what exists is found")] = "results"
-    report_dir: Annotated[str, about("where the report goes; empty: a folder of its own in results_dir")] = ""
-    metric: Annotated[
-        Literal["last", "best"], about("the test accuracy that verdicts are about: of the last or best epoch")
-    ] = "last"
-    margin: Annotated[
-        float, Field(gt=0, le=100), about("accuracy points within which two tickets count as equivalent")
-    ] = 0.5
-    checkpoint_minutes: Annotated[
-        float, Field(ge=0), about("a training saves its state this often, and at named epochs; 0: after every epoch")
-    ] = 1.0
-    log: Annotated[str, about("file that gets a line of progress for every training")] = ""
-    dry_run: Annotated[bool, about("print the cells, what is shared and cached and the work ahead; run nothing")] = (
-        False
-    )
+    reproduction: a published table to run, see reproductions=list; other keys narrow it or override its settings
+    methods: methods; NAME@VARIANT for a paper's settings, dense for the unpruned network
+    checks: checks, composed with +; the control none is always added
+    ratio: fractions of the prunable weights to remove
+    seeds: seeds, or ranges of them (0-9); each is one replicate of the whole grid
+    dataset: data set
+    data_dir: where data sets are, or are downloaded to
+    model: network
+    init: initialisation; empty: the network's own
+    recipe: training settings; every field can be overridden: recipe.epochs=10; recipe.for=cifar10: as for CIFAR-10
+    variant: the paper whose settings the methods take, where its code has them
+    device: auto, cpu, cuda or cuda:N
+    precision: of training and testing; scores never in bf16
+    deterministic: bit-equal repeats on one machine
+    runs_per_device: trainings at a time; auto: as many as pay off
+    results_dir: where results go and what exists is found
+    report_dir: where the report goes; empty: a folder of its own in results_dir
+    metric: the test accuracy that verdicts are about: of the last or best epoch
+    margin: accuracy points within which two tickets count as equivalent
+    checkpoint_minutes: a training saves its state this often, and at named epochs; 0: after every epoch
+    log: file that gets a line of progress for every training
+    dry_run: print the cells, what is shared and cached and the work ahead; run nothing
+    options: the options of parts, {part: {option: value}}; as keys part.option=value
+    """
+
+    reproduction: str = ""
+    methods: Names = ("grasp",)
+    checks: Names = ("layerwise_rearrange",)
+    ratio: tuple[Removed, ...] = (0.98,)
+    seeds: tuple[Seed, ...] = (0, 1, 2, 3, 4)
+    dataset: str = "digits"
+    data_dir: str = "data"
+    model: str = "resnet20"
+    init: str = ""
+    recipe: str = "quick"
+    variant: str = ""
+    device: str = "auto"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    deterministic: bool = False
+    runs_per_device: Literal["auto"] | Count = "auto"
+    results_dir: str = "results"
+    report_dir: str = ""
+    metric: Literal["last", "best"] = "last"
+    margin: Annotated[float, Field(gt=0, le=100)] = 0.5
+    checkpoint_minutes: Annotated[float, Field(ge=0)] = 1.0
+    log: str = ""
+    dry_run: bool = False
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def overrides(self) -> str:
@@ -99,19 +92,14 @@ class RunConfig:
 
 
 def table() -> list[tuple[str, str, str, str]]:
-    """Every plain key with its type, default and help."""
-    hints = get_type_hints(RunConfig, include_extras=True)
+    """Lists every plain key with its type, default and help."""
+    hints, texts = options.hints(RunConfig), options.texts(RunConfig)
     rows = []
     for spec in dataclasses.fields(RunConfig):
         if spec.name != "options":
             shown = ",".join(map(str, spec.default)) if isinstance(spec.default, tuple) else str(spec.default)
-            rows.append((spec.name, type_name(hints[spec.name]), shown, _help(hints[spec.name])))
+            rows.append((spec.name, type_name(hints[spec.name]), shown, texts[spec.name]))
     return rows
-
-
-def _help(hint: Any) -> str:
-    notes = (getattr(note, "description", None) for note in getattr(hint, "__metadata__", ()))
-    return next((note for note in notes if note), "")
 
 
 def type_name(hint: Any) -> str:
@@ -145,8 +133,7 @@ def _bounded(name: str, notes: Iterable[Any]) -> str:
 
 def is_list(key: str) -> bool:
     """Whether the plain key `key` takes a list."""
-    hint = get_type_hints(RunConfig)[key]
-    return get_origin(hint) is tuple
+    return get_origin(options.hints(RunConfig)[key]) is tuple
 
 
 def parse(words: Sequence[str]) -> RunConfig:
@@ -201,6 +188,7 @@ def from_mapping(keys: Mapping[str, Any]) -> RunConfig:
     for key in plain:
         if key not in known:
             raise unknown("key", key, known)
+    plain |= {key: str(expanded(plain[key], key)) for key in PATHS if str(plain.get(key, "")).startswith("~")}
     filled = options.fill(RunConfig, plain, "")
     for key in filter(is_list, known):
         values = getattr(filled, key)

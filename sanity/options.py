@@ -1,23 +1,116 @@
 """Typed options: a dataclass declares them, text or values fill them, mistakes come back as one line.
 
 Methods, checks, recipes and the run itself are dataclasses; `fill` is the one door through which values enter them.
+What an option means stands in the docstring of its class, as a line `name: text`.
 """
 
 import dataclasses
+import inspect
+import re
 from collections.abc import Hashable, Mapping
 from functools import cache
 from typing import Any, TypeVar, cast, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.errors import PydanticUserError
 
 from sanity.errors import UserError, unknown
 
 T = TypeVar("T")
 
+ENTRY = re.compile(r"^(\w+(?:, \w+)*): (.+(?:\n {2,}.+)*)\n?", re.MULTILINE)
+"""The line of a docstring that says what an option means, or several options."""
+LARGEST = 2**63 - 1
+"""Numbers beyond are no counts, and overflow in what computes with them."""
+
 
 def names(cls: type) -> list[str]:
-    """The names of the options that `cls` (a dataclass) takes."""
-    return [field.name for field in dataclasses.fields(cls) if field.init]
+    """Lists the options that `cls` takes; none where it is no dataclass."""
+    return [field.name for field in dataclasses.fields(cls) if field.init] if dataclasses.is_dataclass(cls) else []
+
+
+def texts(cls: type) -> dict[str, str]:
+    """Reads from the docstrings of `cls` and of the classes that it derives from what each option means."""
+    entries: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        for listed, text in ENTRY.findall(inspect.cleandoc(base.__dict__.get("__doc__") or "")):
+            entries |= dict.fromkeys(listed.split(", "), " ".join(text.split()))
+    return {name: text for name, text in entries.items() if name in names(cls)}
+
+
+def hints(cls: type) -> dict[str, Any]:
+    """Resolves the annotations of `cls`. Raises `UserError` for one that names what there is not."""
+    return _hints(cast(Hashable, cls))
+
+
+def fill(cls: type[T], values: Mapping[str, Any], owner: str) -> T:
+    """Makes an instance of the dataclass `cls` with `values` (text or typed) in place of its defaults.
+
+    Raises `UserError` naming `owner.option`, the value and what is allowed, for an unknown option, a bad value, an
+    option that has no default and no value, and a class that cannot be made.
+    """
+    allowed = names(cls)
+    for name in values:
+        if name not in allowed:
+            raise _unknown(cls, name, allowed, owner)
+    typed: dict[str, Any] = {}
+    for name, value in values.items():
+        key = f"{owner}.{name}" if owner else name
+        try:
+            typed[name] = _validator(cast(Hashable, cls), name).validate_python(_plain(value))
+        except ValidationError as error:
+            raise UserError(_one_line(key, value, error)) from None
+        if _is_beyond(typed[name]):
+            raise UserError(f"{key}={_shortened(value)}: should be at most {LARGEST:.1e}")
+    hints(cls)  # the options that keep their defaults must make sense too
+    for name in _required(cls):
+        if name not in typed:
+            raise UserError(f"{owner}.{name}=: has no default; give it a value")
+    return _make(cls, typed, owner)
+
+
+def _make(cls: type[T], typed: Mapping[str, Any], owner: str) -> T:
+    try:
+        return cls(**typed)
+    except UserError:
+        raise
+    except Exception as error:  # another's class may fail in any way while it is made
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"{owner or cls.__name__} cannot be made: {reason}") from error
+
+
+def _unknown(cls: type, name: str, allowed: list[str], owner: str) -> UserError:
+    """Explains why `cls` has no option `name`."""
+    if name in inspect.get_annotations(cls) and "__dataclass_fields__" not in cls.__dict__:
+        how = "put @dataclass(frozen=True, kw_only=True) above it"
+        return UserError(f"{owner}.{name}: the class {cls.__name__} declares it, but is no dataclass; {how}")
+    if not allowed:
+        return UserError(f"{owner} takes no options, but got '{name}'")
+    return unknown(f"option of {owner}", name, allowed)
+
+
+def _required(cls: type) -> list[str]:
+    fields = dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ()
+    missing = dataclasses.MISSING
+    return [field.name for field in fields if field.init and field.default is field.default_factory is missing]
+
+
+@cache
+def _hints(cls: Any) -> dict[str, Any]:
+    try:
+        return get_type_hints(cls, include_extras=True)
+    except Exception as error:  # an annotation is code, which may fail in any way
+        raise UserError(f"{cls.__name__}: the type of an option cannot be resolved: {error}") from error
+
+
+@cache
+def _validator(cls: Any, name: str) -> TypeAdapter[Any]:
+    """Makes the validator of one option of `cls`; cached, since that takes longer than all that it validates."""
+    hint = _hints(cls)[name]
+    try:
+        return TypeAdapter(hint, config=ConfigDict(allow_inf_nan=False))
+    except PydanticUserError:
+        raise UserError(f"{cls.__name__}.{name}: {hint} is no type that an option can have") from None
 
 
 def _plain(value: Any) -> Any:
@@ -25,38 +118,19 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, str) and value.lower() in ("null", "~") else value
 
 
-@cache
-def _hints(cls: Hashable) -> dict[str, Any]:
-    return get_type_hints(cls, include_extras=True)
-
-
-@cache
-def _validator(cls: Hashable, name: str) -> TypeAdapter[Any]:
-    """The validator of one option of `cls`; kept, since making one takes longer than all that it validates."""
-    return TypeAdapter(_hints(cls)[name])
-
-
-def fill(cls: type[T], values: Mapping[str, Any], owner: str) -> T:
-    """An instance of the dataclass `cls` with `values` (text or typed) in place of its defaults.
-
-    Raises `UserError` naming `owner.option`, the value and what is allowed, for an unknown option or a bad value.
-    """
-    for name in values:
-        if name not in names(cls):
-            if not names(cls):
-                raise UserError(f"{owner} takes no options, but got '{name}'")
-            raise unknown(f"option of {owner}", name, names(cls))
-    typed: dict[str, Any] = {}
-    for name, value in values.items():
-        try:
-            typed[name] = _validator(cast(Hashable, cls), name).validate_python(_plain(value))
-        except ValidationError as error:
-            raise UserError(_one_line(f"{owner}.{name}" if owner else name, value, error)) from None
-    return cls(**typed)
+def _is_beyond(value: Any) -> bool:
+    if isinstance(value, tuple | list):
+        return any(map(_is_beyond, value))
+    return isinstance(value, int) and abs(value) > LARGEST
 
 
 def _one_line(key: str, value: Any, error: ValidationError) -> str:
     problems = error.errors(include_url=False, include_context=False)
     wanted = "; ".join(dict.fromkeys(problem["msg"][0].lower() + problem["msg"][1:] for problem in problems))
     shown = problems[0]["input"] if len(problems) == 1 and problems[0]["loc"] else value
-    return f"{key}={shown}: {wanted.replace('input ', '')}"
+    return f"{key}={_shortened(shown)}: {wanted.replace('input ', '')}"
+
+
+def _shortened(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:50]}... ({len(text)} characters)"

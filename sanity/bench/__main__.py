@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import get_type_hints
 
 import torch
 from rich.console import Console
@@ -65,9 +64,8 @@ def main(words: Sequence[str]) -> int:
 
 def _help() -> str:
     lines = ["python -m sanity.bench key=value ...", ""]
-    for name, hint in get_type_hints(Bench, include_extras=True).items():
-        about = next(note.description for note in hint.__metadata__ if getattr(note, "description", None))
-        lines.append(f"  {name:10} {about} [{getattr(Bench, name)}]")
+    for name, text in options.texts(Bench).items():
+        lines.append(f"  {name:10} {text} [{getattr(Bench, name)}]")
     return "\n".join(lines)
 
 

@@ -28,24 +28,38 @@ def _shape(text: Any) -> Any:
 
 @dataclass(frozen=True)
 class Bench:
-    """What is measured."""
+    """What is measured.
 
-    model: Annotated[str, Field(description="network")] = "resnet20"
-    shape: Annotated[tuple[int, int, int], BeforeValidator(_shape), Field(description="images, CxHxW")] = (3, 32, 32)
-    classes: Annotated[int, Field(ge=2, description="classes")] = 10
-    batch: Annotated[int, Field(ge=1, description="images a step")] = 128
-    device: Annotated[str, Field(description="auto, cpu, cuda or cuda:N")] = "auto"
-    precision: Annotated[Literal["auto", "fp32", "bf16"], Field(description="of ours; fp32 is always measured too")] = (
-        "auto"
-    )
-    tickets: Annotated[int, Field(ge=1, description="trainings side by side")] = 1
-    density: Annotated[float, Field(gt=0, le=1, description="fraction of weights kept; 1: no mask")] = 0.05
-    augment: Annotated[bool, Field(description="crop from 4 zeros around, and flip")] = True
-    workers: Annotated[int, Field(ge=0, description="processes of the reference's DataLoader")] = 0
-    reference: Annotated[bool, Field(description="measure the reference loop")] = True
-    seconds: Annotated[float, Field(gt=0, description="length of one turn")] = 2.0
-    turns: Annotated[int, Field(ge=1, description="turns of each contender")] = 5
-    json: Annotated[str, Field(description="file that gets the figures")] = ""
+    model: network
+    shape: images, CxHxW
+    classes: classes
+    batch: images a step
+    device: auto, cpu, cuda or cuda:N
+    precision: of ours; fp32 is always measured too
+    tickets: trainings side by side
+    density: fraction of weights kept; 1: no mask
+    augment: crop from 4 zeros around, and flip
+    workers: processes of the reference's DataLoader
+    reference: measure the reference loop
+    seconds: length of one turn
+    turns: turns of each contender
+    json: file that gets the figures
+    """
+
+    model: str = "resnet20"
+    shape: Annotated[tuple[int, int, int], BeforeValidator(_shape)] = (3, 32, 32)
+    classes: Annotated[int, Field(ge=2)] = 10
+    batch: Annotated[int, Field(ge=1)] = 128
+    device: str = "auto"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    tickets: Annotated[int, Field(ge=1)] = 1
+    density: Annotated[float, Field(gt=0, le=1)] = 0.05
+    augment: bool = True
+    workers: Annotated[int, Field(ge=0)] = 0
+    reference: bool = True
+    seconds: Annotated[float, Field(gt=0)] = 2.0
+    turns: Annotated[int, Field(ge=1)] = 5
+    json: str = ""
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """`python -m sanity.scoring_cost`: what finding a mask costs, beside the passes that its formula cannot do without.
 
-Keys: model, shape (CxHxW), classes, examples, ratio, device, methods, repeats. The reference of a method is the time of
+`--help` lists the keys. The reference of a method is the time of
 the bare forward and backward passes of its formula, on the same data and in the same precision and process: SNIP one of
 each, GraSP two forward and backward passes and the second derivative, SynFlow a hundred of each in float64.
 """
@@ -26,7 +26,7 @@ from sanity import models
 from sanity.config import pairs
 from sanity.errors import UserError
 from sanity.masks import prunable
-from sanity.options import fill
+from sanity.options import fill, texts
 from sanity.seeds import generator
 from sanity.store.environment import describe
 from sanity.training.allocator import keep_memory
@@ -37,7 +37,17 @@ Count = Annotated[int, Field(ge=1)]
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What is measured."""
+    """What is measured.
+
+    model: network
+    shape: images, CxHxW
+    classes: classes
+    examples: examples to score with
+    ratio: fraction of the prunable weights to remove
+    methods: methods, by commas
+    device: auto, cpu, cuda or cuda:N
+    repeats: times that each is measured; the shortest counts
+    """
 
     model: str = "vgg19"
     shape: str = "3x32x32"
@@ -116,10 +126,15 @@ def peak_memory(device: torch.device) -> float:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line."""
+    """Runs the command line. Returns 2, with one line, for a mistake."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if any(word in ("-h", "--help", "help") for word in words):
+        lines = [f"  {name:10} {text} [{getattr(Setting, name)}]" for name, text in texts(Setting).items()]
+        print("\n".join(["python -m sanity.scoring_cost key=value ...", "", *lines]))
+        return 0
     keep_memory()
     try:
-        Console().print(measure(fill(Setting, pairs(sys.argv[1:] if arguments is None else arguments), "")))
+        Console().print(measure(fill(Setting, pairs(words), "")))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

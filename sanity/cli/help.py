@@ -8,7 +8,7 @@ import inspect
 import re
 import textwrap
 from collections.abc import Iterable
-from typing import Any, get_type_hints
+from typing import Any
 
 import checks
 import methods
@@ -30,7 +30,6 @@ _FOR = (
     "  recipe.for=  (str)",
     "      the data set as on which it trains, where yours is a copy of it.",
 )
-_ENTRY = re.compile(r"^(\w+(?:, \w+)*): (.+(?:\n {2,}.+)*)\n?", re.MULTILINE)
 _INTRODUCTION = """\
 python -m sanity.run KEY=VALUE ...
 
@@ -105,7 +104,7 @@ def _page(name: str, owner: str, part: type) -> list[str]:
     lines = [f"{name}: {_prose(part)}"]
     told = [f"{title}: {getattr(part, title)}." for title in ("keeps", "destroys") if getattr(part, title, "")]
     lines += ["", *told] if told else []
-    if dataclasses.is_dataclass(part) and options.names(part):
+    if options.names(part):
         lines += ["", *_options(owner, part)]
     presets = getattr(part, "variants", {})
     if presets:
@@ -118,26 +117,17 @@ def _page(name: str, owner: str, part: type) -> list[str]:
 
 def _prose(part: type) -> str:
     """The class's own docstring without what it says of single options."""
-    known = options.names(part) if dataclasses.is_dataclass(part) else []
-    text = _ENTRY.sub(
+    known = options.names(part)
+    text = options.ENTRY.sub(
         lambda entry: "" if set(entry[1].split(", ")) <= set(known) else entry[0], inspect.cleandoc(part.__doc__ or "")
     )
     return re.sub(r"\n{3,}", "\n\n", text).strip()
 
 
-def texts(part: type) -> dict[str, str]:
-    """What the docstrings of `part` and of the classes that it derives from say of options: lines `name: text`."""
-    found: dict[str, str] = {}
-    for base in reversed(part.__mro__):
-        for names, text in _ENTRY.findall(inspect.cleandoc(base.__dict__.get("__doc__") or "")):
-            found |= dict.fromkeys(names.split(", "), " ".join(text.split()))
-    return {name: text for name, text in found.items() if name in options.names(part)}
-
-
 def _options(owner: str, of: Any) -> list[str]:
     """Two lines an option, those of the class itself before those that it shares with others."""
     part = of if isinstance(of, type) else type(of)
-    known, hints, lines = texts(part), get_type_hints(part, include_extras=True), []
+    known, hints, lines = options.texts(part), options.hints(part), []
     fields = {spec.name: spec for spec in dataclasses.fields(part)}
     own = [name for base in part.__mro__ for name in inspect.get_annotations(base)]
     for name in dict.fromkeys(name for name in own if name in fields and fields[name].init):

@@ -34,7 +34,7 @@ def test_what_a_page_shows_is_what_the_command_line_takes(part: type[Any], title
 
 @pytest.mark.parametrize(("part", "title", "name"), [*WITH_OPTIONS, pytest.param(recipes.Recipe, "", "", id="recipe")])
 def test_every_option_says_what_it_means(part: type[Any], title: str, name: str) -> None:
-    assert sorted(pages.texts(part)) == sorted(options.names(part))
+    assert sorted(options.texts(part)) == sorted(options.names(part))
 
 
 @pytest.mark.parametrize("name", recipes.NAMES)
