@@ -1,9 +1,10 @@
 """The one interface of all methods: a score, and the four settings that turn a score into a ticket."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from abc import ABC
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import ceil, log
+from functools import wraps
+from math import ceil, log1p
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
@@ -11,28 +12,38 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from methods import REGISTRY
-from methods.scoring_copy import scoring_copy
+from methods.data import ScoringData
+from methods.scoring_copy import remember, restore, scoring_copy, zero
+from sanity import patterns
 from sanity.allocation import Allocation, SmartRatio, check_ratio
 from sanity.errors import UserError, unknown
-from sanity.masks import Mask, Scores, Survivors, allocate, check_finite, prunable
+from sanity.masks import Mask, Scores, Survivors, check_feasible, check_finite, check_mask, prunable
 from sanity.moment import END, INIT, Moment, is_share, placed
 from sanity.options import fill
+from sanity.patterns import Pattern, PatternName
 from sanity.seeds import derive
 from sanity.seeds import generator as seeded
 from sanity.source_hash import source_hash
 from sanity.store.identity import differing
 
 Batches = Sequence[tuple[Tensor, Tensor]]
+MOST_ROUNDS = 10_000
 
 
 _MOMENTS = ("scored_at", "rewind_epoch")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Method(ABC):
+class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `from_class` checks)
     """A pruning method: what it scores, how the budget is shared, in how many rounds, when, and what is retrained.
 
-    A method of one's own derives from this class, overrides `saliency` and is a frozen dataclass of its options.
+    A method of one's own derives from this class and is a frozen dataclass of its options. It overrides `saliency`, or
+    `mask` where it constructs its mask without a score; that mask is held to the same budget.
+
+    needs_data: whether it reads training examples, which `data` then describes.
+    double: whether it scores in float64.
+    revive: whether a later round may keep a weight that an earlier one pruned. It then has its old value again, which
+        `methods.scoring_copy.original_weights` tells while it is pruned.
 
     allocation: how many weights each layer keeps: global | uniform | erk | smart_ratio.
     smart_decay: of smart_ratio: a layer's share by its place l of L: quadratic (L-l+1)^2 + (L-l+1), linear L-l+1, cubic
@@ -41,7 +52,10 @@ class Method(ABC):
     smart_layer_count: of smart_ratio: whether L counts every layer (Su et al. 2020) or the nominal depth (Atanov et al.
         2021), see `sanity.allocation.SmartRatio`.
     invert: keep the lowest scores instead (the inversion ablation of Frankle et al. 2021).
-    rounds: how often it scores and prunes; what a round pruned is never revived.
+    pattern: which weights are kept or removed together: `unstructured`, every weight by itself; or N:M, as in 2:4, N of
+        every M consecutive weights along the input dimension (of a convolution: channels * height * width). The ratio
+        is then 1 - N/M, and a layer whose input dimension is no multiple of M stays dense.
+    rounds: how often it scores and prunes; what a round pruned stays pruned.
     schedule: the density after round i of n is density^(i/n) (exponential) or 1 - ratio * i/n (linear).
     removed_per_round: fraction of the remaining weights that each round removes; sets the number of rounds instead.
     scored_at: the weights that are scored: of the `init`ialisation, of the `end` of dense training, or of a moment of
@@ -58,6 +72,7 @@ class Method(ABC):
 
     needs_data: ClassVar[bool] = False
     double: ClassVar[bool] = False
+    revive: ClassVar[bool] = False
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     allocation: Literal["global", "uniform", "erk", "smart_ratio"] = "global"
@@ -65,7 +80,8 @@ class Method(ABC):
     smart_linear_keep: Annotated[float, Field(ge=0, le=1)] = 0.3
     smart_layer_count: Literal["counted", "nominal"] = "counted"
     invert: bool = False
-    rounds: Annotated[int, Field(ge=1)] = 1
+    pattern: PatternName = "unstructured"
+    rounds: Annotated[int, Field(ge=1, le=MOST_ROUNDS)] = 1
     schedule: Literal["exponential", "linear"] = "exponential"
     removed_per_round: Annotated[float, Field(gt=0, lt=1)] | None = None
     scored_at: Moment = "init"
@@ -73,7 +89,16 @@ class Method(ABC):
     rewind_epoch: Moment = 0
     retrain_epochs: Annotated[int, Field(ge=1)] | None = None
 
-    @abstractmethod
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "mask" in vars(cls):
+            cls.mask = _held_to_the_budget(cls.mask)  # type: ignore[method-assign]
+
+    @property
+    def data(self) -> ScoringData | None:
+        """Which training examples it scores on; None where it needs none."""
+        return None
+
     def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
         """The score of every prunable weight of `net`, keyed and shaped like `self.targets(net)`; higher is kept.
 
@@ -81,6 +106,7 @@ class Method(ABC):
         batches: (examples, targets) on the device of `net` and in its precision.
         generator: a CPU generator, the only source of randomness.
         """
+        raise UserError(f"{type(self).__name__} constructs its mask and has no score")
 
     def targets(self, net: nn.Module) -> dict[str, nn.Parameter]:
         """The parameters that are scored and pruned: the weights of all convolutions and linear layers."""
@@ -88,6 +114,12 @@ class Method(ABC):
 
     def prepare(self, net: nn.Module, generator: torch.Generator) -> None:  # noqa: B027 (a hook, optional)
         """Turns the copy of the network into the one that is scored; once, before the first round."""
+
+    def bare_passes(self, net: nn.Module, batches: Batches) -> None:  # noqa: B027 (nothing is needed to look at weights)
+        """Runs the forward and backward passes that one round of the formula cannot do without, and nothing else.
+
+        net: as `saliency` gets it. `python -m sanity.scoring_cost` compares the time of a mask with this.
+        """
 
     def score(self, model: nn.Module, batches: Batches, generator: torch.Generator | None = None) -> dict[str, Tensor]:
         """The scores of the weights of `model`: parameter name -> tensor of the weight's shape, higher is kept.
@@ -107,36 +139,66 @@ class Method(ABC):
         """The mask after all rounds: parameter name -> boolean tensor, true where the weight is kept.
 
         Exactly round((1 - ratio) * N) weights are kept (smart_ratio: its published counts). Arguments as for `score`.
-        Raises `UserError` for a ratio outside (0, 1) or one that leaves no weight.
+        Raises `UserError` for a ratio outside (0, 1) or one that leaves no weight, and, where a subclass overrides it,
+        for a mask of other names, shapes or counts.
         """
-        source = generator if generator is not None else seeded(0, "score")
-        with scoring_copy(model, batches, self.double) as (net, prepared):
-            self.prepare(net, derive(source, "prepare"))
-            targets = self.targets(net)
-            left = Survivors(targets)
-            for step, removed in enumerate(self.ratios(ratio)):
-                scores = self._scores(net, prepared, derive(source, step) if step else source)
-                gone = left.prune(scores, removed, self.rule())
-                with torch.no_grad():
-                    for name, parameter in targets.items():
-                        parameter.put_(gone[name], parameter.new_zeros(()).expand(len(gone[name])))
-            return left.mask()
+        ratios = self.ratios(ratio)
+        self.check_feasible(model, ratio)
+        return self._rounds(model, batches, ratios, generator)
 
     def prune(self, model: nn.Module, batches: Batches, ratio: float, generator: torch.Generator, alive: Mask) -> Mask:
         """One round by itself: scores `model` where `alive` and removes weights until `ratio` of all are gone."""
+        if not self.constructs:
+            return self._rounds(model, batches, [ratio], generator, alive)
+        mask = self.mask(model, batches, ratio, generator)
+        if any((layer & ~alive[name]).any() for name, layer in mask.items()):
+            raise UserError(
+                f"{type(self).__name__} constructs its mask, which several rounds cannot refine; set rounds=1"
+            )
+        return mask
+
+    @property
+    def constructs(self) -> bool:
+        """Whether the method makes its mask directly, without a score for every weight."""
+        return type(self).saliency is Method.saliency
+
+    def _rounds(
+        self,
+        model: nn.Module,
+        batches: Batches,
+        ratios: Sequence[float],
+        generator: torch.Generator | None,
+        alive: Mask | None = None,
+    ) -> Mask:
+        """Scores and prunes until each of `ratios` is gone, among the weights that are `alive` (None: all)."""
+        source = generator if generator is not None else seeded(0, "score")
         with scoring_copy(model, batches, self.double) as (net, prepared):
-            self.prepare(net, derive(generator, "prepare"))
-            with torch.no_grad():
-                for name, parameter in self.targets(net).items():
-                    parameter.masked_fill_(~alive[name], 0)
-            return allocate(self._scores(net, prepared, generator), ratio, self.rule(), alive)
+            self.prepare(net, derive(source, "prepare"))
+            targets, pattern = self.targets(net), self.kept_together()
+            if self.revive:
+                remember(net, targets)
+            if alive is not None:
+                zero(targets, {name: (~layer).flatten().nonzero().squeeze(1) for name, layer in alive.items()})
+            survivors = Survivors(targets, None if self.revive else alive, pattern)
+            for step, ratio in enumerate(ratios):
+                scores = self._scores(net, prepared, derive(source, step) if step else source)
+                if self.revive:
+                    survivors = Survivors(targets, pattern=pattern)
+                    restore(net, targets)
+                zero(targets, survivors.prune_round(scores, ratio, self.rule()))
+            return survivors.mask()
 
     def ratios(self, ratio: float) -> list[float]:
         """The fraction of all weights that is gone after each round; the last is `ratio`, which must lie in (0, 1)."""
         check_ratio(ratio)
         rounds = self.rounds
         if self.removed_per_round is not None:
-            exact = log(1 - ratio) / log(1 - self.removed_per_round)
+            exact = log1p(-ratio) / log1p(-self.removed_per_round)
+            if exact > MOST_ROUNDS:
+                raise UserError(
+                    f"removed_per_round={self.removed_per_round}: to remove {ratio} takes more than {MOST_ROUNDS} "
+                    f"rounds; {1 - (1 - ratio) ** (1 / MOST_ROUNDS):.3g} is the least"
+                )
             rounds = max(1, ceil(exact - 1e-9))
             return [*(1 - (1 - self.removed_per_round) ** i for i in range(1, rounds)), ratio]
         if self.schedule == "linear":
@@ -162,6 +224,14 @@ class Method(ABC):
             return self.allocation
         return SmartRatio(self.smart_decay, self.smart_linear_keep, self.smart_layer_count)
 
+    def kept_together(self) -> Pattern:
+        """The pattern by its name."""
+        return patterns.get(self.pattern)
+
+    def check_feasible(self, net: nn.Module, ratio: float) -> None:
+        """Raises `UserError` where no mask of `net` can have this ratio, whatever the scores."""
+        check_feasible(self.targets(net), ratio, self.rule(), self.kept_together())
+
     def _scores(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
         given = self.saliency(net, batches, generator)
         self._check(net, given)
@@ -182,6 +252,20 @@ class Method(ABC):
         check_finite(scores)
 
 
+def _held_to_the_budget(construct: Callable[..., Mask]) -> Callable[..., Mask]:
+    """The `mask` of a subclass, followed by a check of what it returns."""
+
+    @wraps(construct)
+    def mask(
+        self: Method, model: nn.Module, batches: Batches, ratio: float, generator: torch.Generator | None = None
+    ) -> Mask:
+        self.check_feasible(model, ratio)
+        made = construct(self, model, batches, ratio, generator)
+        return check_mask(made, self.targets(model), ratio, self.rule(), self.kept_together(), type(self).__name__)
+
+    return mask
+
+
 def chunks(batch: tuple[Tensor, Tensor], size: int | None) -> Iterator[tuple[Tensor, Tensor, float]]:
     """Parts of a batch of at most `size` examples (None: the whole), each with its share of the batch's mean."""
     examples, targets = batch
@@ -197,5 +281,7 @@ def from_class(cls: type[Method], name: str, variant: str, options: Mapping[str,
         raise UserError(f"method {name} is no class that derives from methods.base.Method")
     if variant and variant not in cls.variants:
         raise unknown(f"variant of {name}", variant, cls.variants)
+    if cls.saliency is Method.saliency and cls.mask is Method.mask:
+        raise UserError(f"method {name} overrides neither saliency nor mask, so it has nothing to rank weights by")
     preset = cls.variants[variant] if variant else {}
     return fill(cls, {**preset, **options}, name)

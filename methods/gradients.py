@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 import torch
+import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from methods.base import Method, chunks
+from methods.base import Batches, Method, chunks
+from methods.data import ScoringData
 from sanity.behaviour import mixes_examples
 
 BatchNorm = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
@@ -42,6 +44,22 @@ class GradientMethod(Method):
     split: Annotated[int, Field(ge=1)] = 1
     augment: bool = False
     chunk: Annotated[int, Field(ge=1)] = 256
+
+    @property
+    def data(self) -> ScoringData:
+        return ScoringData(
+            examples_per_class=self.examples_per_class,
+            examples=self.examples,
+            batches=self.batches,
+            balanced=self.balanced,
+            order=self.order,
+            split=self.split,
+            augment=self.augment,
+        )
+
+    def bare_passes(self, net: nn.Module, batches: Batches) -> None:
+        for examples, targets in batches:
+            gradient(F.cross_entropy(net(examples), targets), self.targets(net))
 
     def prepare(self, net: nn.Module, generator: torch.Generator) -> None:
         for module in net.modules():

@@ -58,6 +58,13 @@ class GraSP(GradientMethod):
                     if weight.dim() == 2:
                         weight.copy_(draw("xavier_normal", weight.shape, "linear", generator))
 
+    def bare_passes(self, net: nn.Module, batches: Batches) -> None:
+        weights = self.targets(net)
+        for part in ((examples, targets, 1.0) for examples, targets in batches):
+            total = self._slope(net, weights, *part, graph=False)
+            slope = self._slope(net, weights, *part, graph=True)
+            gradient(torch.stack([(total[name] * slope[name]).sum() for name in weights]).sum(), weights)
+
     def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
         weights = self.targets(net)
         product = {name: torch.zeros_like(weight) for name, weight in weights.items()}

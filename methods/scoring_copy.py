@@ -2,12 +2,14 @@
 
 import copy
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+_UNPRUNED = "unpruned_weights"
 
 
 @contextmanager
@@ -55,3 +57,28 @@ def scoring_copy(
             parameter.grad = None
             parameter.requires_grad_(True)
         yield net, [(x.to(first.device, precision), y.to(first.device)) for x, y in batches]
+
+
+def remember(net: nn.Module, weights: Mapping[str, nn.Parameter]) -> None:
+    """Keeps the values of `weights` beside the copy `net`, before any is pruned."""
+    net.__dict__[_UNPRUNED] = {name: weight.detach().clone() for name, weight in weights.items()}
+
+
+def original_weights(net: nn.Module) -> dict[str, Tensor]:
+    """The scored weights of the copy `net` as they were before any was pruned; for methods that revive."""
+    values: dict[str, Tensor] = net.__dict__[_UNPRUNED]
+    return values
+
+
+@torch.no_grad()
+def restore(net: nn.Module, weights: Mapping[str, nn.Parameter]) -> None:
+    """Gives `weights` of the copy `net` the values that it remembers."""
+    for name, weight in weights.items():
+        weight.copy_(original_weights(net)[name])
+
+
+@torch.no_grad()
+def zero(weights: Mapping[str, nn.Parameter], positions: Mapping[str, Tensor]) -> None:
+    """Sets the weights at these flat positions to zero."""
+    for name, weight in weights.items():
+        weight.put_(positions[name], weight.new_zeros(()).expand(len(positions[name])))

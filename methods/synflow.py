@@ -54,6 +54,9 @@ class SynFlow(Method):
         for weight in self.targets(net).values():
             weight.requires_grad_(True)
 
+    def bare_passes(self, net: nn.Module, batches: Batches) -> None:
+        gradient(net(torch.ones_like(batches[0][0][:1])).sum(), self.targets(net))
+
     def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
         weights = self.targets(net)
         example = batches[0][0]

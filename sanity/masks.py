@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -10,6 +9,9 @@ from sanity.allocation import Allocation, budget
 from sanity.allocation import get as get_allocation
 from sanity.errors import UserError
 from sanity.models.prunable import prunable as prunable
+from sanity.patterns import UNSTRUCTURED, Pattern
+from sanity.ranking import check_finite as check_finite
+from sanity.ranking import keep_best as keep_best
 
 Scores = Mapping[str, Tensor]
 Mask = dict[str, Tensor]
@@ -20,49 +22,12 @@ def dense(model: nn.Module) -> Mask:
     return {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in prunable(model).items()}
 
 
-def keep_best(scores: Tensor, count: int) -> Tensor:
-    """A boolean tensor like `scores`, true for exactly `count` of the highest; among equals the first is kept."""
-    flat = scores.flatten()
-    if count >= flat.numel():
-        return torch.ones_like(scores, dtype=torch.bool)
-    if count <= 0:
-        return torch.zeros_like(scores, dtype=torch.bool)
-    threshold = _kth_smallest(flat, flat.numel() - count)
-    kept = flat >= threshold
-    surplus = int(kept.sum()) - count
-    if surplus:
-        tied = (flat == threshold).nonzero().squeeze(1)
-        kept[tied[len(tied) - surplus :]] = False
-    return kept.view_as(scores)
-
-
-def _joined(parts: list[Tensor]) -> Tensor:
-    """The parts one after the other. On the CPU by numpy, which asks the system for large pages: five times as fast."""
-    if parts[0].device.type != "cpu":
-        return torch.cat(parts)
-    return torch.from_numpy(np.concatenate([part.numpy() for part in parts]))
-
-
-def _kth_smallest(flat: Tensor, k: int) -> Tensor:
-    """The value that has `k` others below it or equal, `k` counted from 0."""
-    if flat.device.type != "cpu":
-        return flat.sort().values[k]  # kthvalue is one block of threads there, sorting all of them
-    # torch's kthvalue carries an index beside every value, which takes five times as long
-    return torch.as_tensor(np.partition(flat.numpy(), k)[k], dtype=flat.dtype)
-
-
-def check_finite(scores: Scores) -> None:
-    """Raises `UserError` naming the first parameter whose score has a NaN or an infinity."""
-    for name, score in scores.items():
-        if torch.isfinite(score.sum()):  # one pass; a sum that overflowed is looked at again
-            continue
-        bad = int((~torch.isfinite(score)).sum())
-        if bad:
-            raise UserError(f"score of '{name}' has {bad} of {score.numel()} values that are NaN or infinite")
-
-
 def allocate(
-    scores: Scores, ratio: float, allocation: str | Allocation = "global", alive: Mapping[str, Tensor] | None = None
+    scores: Scores,
+    ratio: float,
+    allocation: str | Allocation = "global",
+    alive: Mapping[str, Tensor] | None = None,
+    pattern: Pattern = UNSTRUCTURED,
 ) -> Mask:
     """The mask that removes `ratio` of all weights and keeps the highest scores.
 
@@ -70,81 +35,144 @@ def allocate(
     ratio: fraction removed, in (0, 1); exactly round((1 - ratio) * N) are kept (smart_ratio: its published counts).
     allocation: global (all layers ranked together), uniform, erk, smart_ratio, or an `Allocation`.
     alive: weights that may be kept. One that an earlier round pruned is never revived.
+    pattern: which weights are kept or removed together; see `sanity.patterns`.
 
     Raises `UserError` for a ratio outside (0, 1) or one that leaves nothing, and for scores that are not finite.
     """
-    left = Survivors(scores, alive)
-    left.prune(scores, ratio, allocation)
-    return left.mask()
+    survivors = Survivors(scores, alive, pattern)
+    survivors.prune_round(scores, ratio, allocation)
+    return survivors.mask()
+
+
+class RankedMask(Mask):
+    """A mask that knows how many of its weights were kept by position alone, since a removed one scored the same."""
+
+    ties: int = 0
 
 
 class Survivors:
-    """The weights that are left, by their places: in a hundred rounds most rounds look at few."""
+    """The weights that are left after rounds of pruning, as indices of their groups: later rounds then cost little."""
 
-    def __init__(self, weights: Mapping[str, Tensor], alive: Mapping[str, Tensor] | None = None) -> None:
+    def __init__(
+        self, weights: Scores, alive: Mapping[str, Tensor] | None = None, pattern: Pattern = UNSTRUCTURED
+    ) -> None:
         """All of `weights` (only their names, shapes and device matter), or those that are `alive`."""
-        self._like = weights
-        self._places = {name: _places(alive[name]) for name in weights} if alive is not None else None
+        self._like, self._pattern = weights, pattern
+        self._shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
+        self._places: dict[str, Tensor] | None = None
+        if alive is not None:  # a group is alive where one of its weights is
+            self._places = {name: _places(pattern.reduce(alive[name].float()) > 0) for name in weights}
+        self._ties = 0
 
-    def prune(self, scores: Scores, ratio: float, allocation: str | Allocation) -> dict[str, Tensor]:
-        """Removes weights, as `allocate` does, until `ratio` of all are gone; the places that went, by layer."""
+    def prune_round(
+        self, scores: Scores, ratio: float, allocation: str | Allocation = "global", keep: int | None = None
+    ) -> dict[str, Tensor]:
+        """Removes weights until `ratio` of all are gone; returns the flat positions of those that went, by layer.
+
+        keep: the number of weights that stay, where it is not round((1 - ratio) * N).
+        """
         check_finite(scores)
-        rule = get_allocation(allocation)
-        flat = {name: score.flatten() for name, score in scores.items()}
-        if self._places is not None:
-            flat = {name: score[self._places[name]] for name, score in flat.items()}
-        if rule is None:
-            count = budget(sum(score.numel() for score in scores.values()), ratio)
-            parts = keep_best(_joined(list(flat.values())), count).split([len(part) for part in flat.values()])
-            kept = dict(zip(flat, parts, strict=True))
-        else:
-            counts = rule.counts({name: tuple(score.shape) for name, score in scores.items()}, ratio)
-            counts = _among(counts, {name: len(part) for name, part in flat.items()})
-            kept = {name: keep_best(part, counts[name]) for name, part in flat.items()}
+        groups = {name: self._pattern.reduce(score) for name, score in scores.items()}
         before = self._places
-        self._places = {name: _places(part) if before is None else before[name][part] for name, part in kept.items()}
-        return {name: _places(~part) if before is None else before[name][~part] for name, part in kept.items()}
+        if before is not None:
+            groups = {name: score[before[name]] for name, score in groups.items()}
+        selection = self._pattern.select(groups, before, self._shapes, ratio, get_allocation(allocation), keep)
+        self._ties = max(self._ties, selection.ties)
+        kept = {name: _places(part) for name, part in selection.kept.items()}
+        gone = {name: _places(~part) for name, part in selection.kept.items()}
+        if before is not None:
+            kept = {name: before[name][part] for name, part in kept.items()}
+            gone = {name: before[name][part] for name, part in gone.items()}
+        self._places = kept
+        return {name: self._pattern.positions(part, self._shapes[name]) for name, part in gone.items()}
 
-    def mask(self) -> Mask:
-        """True where a weight is left."""
-        mask = {
-            name: torch.zeros(like.shape, dtype=torch.bool, device=like.device) for name, like in self._like.items()
-        }
-        for name, layer in mask.items():
-            layer.view(-1)[slice(None) if self._places is None else self._places[name]] = True
+    def left(self) -> int:
+        """The number of weights that are left."""
+        if self._places is None:
+            return sum(like.numel() for like in self._like.values())
+        return sum(len(part) * self._pattern.group_size(self._shapes[name]) for name, part in self._places.items())
+
+    def mask(self) -> RankedMask:
+        """True where a weight is left. Its `ties` are those of the round that had most."""
+        mask = RankedMask()
+        for name, like in self._like.items():
+            mask[name] = torch.zeros(like.shape, dtype=torch.bool, device=like.device)
+            if self._places is None:
+                mask[name].fill_(True)
+            else:
+                mask[name].view(-1)[self._pattern.positions(self._places[name], self._shapes[name])] = True
+        mask.ties = self._ties
         return mask
+
+
+def ties(mask: Mapping[str, Tensor]) -> int | None:
+    """How many weights a method kept by position alone; None for a mask that did not come from scores."""
+    return mask.ties if isinstance(mask, RankedMask) else None
 
 
 def _places(mask: Tensor) -> Tensor:
     return mask.flatten().nonzero().squeeze(1)
 
 
-def check_feasible(weights: Mapping[str, Tensor], ratio: float, allocation: str | Allocation) -> None:
+def check_feasible(
+    weights: Scores, ratio: float, allocation: str | Allocation, pattern: Pattern = UNSTRUCTURED
+) -> None:
     """Raises `UserError` where `allocate` would for these weights whatever their scores."""
     rule = get_allocation(allocation)
+    shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
     budget(sum(weight.numel() for weight in weights.values()), ratio)
+    pattern.check(shapes, ratio, rule)
     if rule is not None:
-        rule.counts({name: tuple(weight.shape) for name, weight in weights.items()}, ratio)
+        rule.counts(shapes, ratio)
 
 
-def _among(counts: Mapping[str, int], alive: Mapping[str, int]) -> dict[str, int]:
-    """`counts` where no layer wants more than is alive: what one has too few of goes to the first that have more.
+def check_mask(
+    mask: Mapping[str, Tensor],
+    weights: Scores,
+    ratio: float,
+    allocation: str | Allocation,
+    pattern: Pattern = UNSTRUCTURED,
+    owner: str = "the mask",
+) -> Mask:
+    """`mask` in the order of `weights`. Raises `UserError` where its names, types, shapes or counts are not theirs.
 
-    Rounding shares to whole weights can give a layer one more at a smaller budget (the Alabama paradox).
+    owner: who made the mask, for the message.
     """
-    fitting = {name: min(count, alive[name]) for name, count in counts.items()}
-    missing = sum(counts.values()) - sum(fitting.values())
-    for name in fitting:
-        extra = min(missing, alive[name] - fitting[name])
-        fitting[name] += extra
-        missing -= extra
-    return fitting
+    if not isinstance(mask, Mapping):
+        raise UserError(f"{owner}: a mask is a dict of boolean tensors by parameter name, not {type(mask).__name__}")
+    if missing := [name for name in weights if name not in mask]:
+        raise UserError(f"{owner}: the mask has no entry for '{missing[0]}'")
+    if extra := [name for name in mask if name not in weights]:
+        raise UserError(f"{owner}: the mask has '{extra[0]}', which is none of the weights: {', '.join(weights)}")
+    for name, layer in mask.items():
+        if not isinstance(layer, Tensor) or layer.dtype != torch.bool or layer.shape != weights[name].shape:
+            has = f"{layer.dtype} {tuple(layer.shape)}" if isinstance(layer, Tensor) else type(layer).__name__
+            raise UserError(f"{owner}: the mask of '{name}' is {has}, it must be bool {tuple(weights[name].shape)}")
+    _check_counts(mask, ratio, allocation, pattern, owner)
+    return mask if list(mask) == list(weights) and isinstance(mask, dict) else {name: mask[name] for name in weights}
 
 
-def permute(mask: Tensor, generator: torch.Generator) -> Tensor:
-    """`mask` with its entries in random positions: the count stays, the position goes."""
-    order = torch.randperm(mask.numel(), generator=generator).to(mask.device)
-    return mask.flatten()[order].view_as(mask)
+def _check_counts(
+    mask: Mapping[str, Tensor], ratio: float, allocation: str | Allocation, pattern: Pattern, owner: str
+) -> None:
+    shapes = {name: tuple(layer.shape) for name, layer in mask.items()}
+    rule, total = get_allocation(allocation), size(mask)
+    if rule is not None:
+        for name, count in rule.counts(shapes, ratio).items():
+            if (left := int(mask[name].sum())) != count:
+                raise UserError(
+                    f"{owner} keeps {left} of {mask[name].numel()} weights of '{name}' at ratio={ratio}, not {count}"
+                )
+        return
+    planned = pattern.planned(shapes, ratio)
+    count = budget(total, ratio) if planned is None else planned
+    if kept(mask) != count:
+        raise UserError(f"{owner} keeps {kept(mask)} of {total} weights at ratio={ratio}, not {count}")
+
+
+def permute(mask: Tensor, generator: torch.Generator, pattern: Pattern = UNSTRUCTURED) -> Tensor:
+    """`mask` with its entries in random positions: the count stays, the position goes, the pattern is kept."""
+    return pattern.permute(mask, generator)
 
 
 def kept(mask: Mapping[str, Tensor]) -> int:

@@ -130,7 +130,6 @@ def _rehearse(experiment: "Experiment", cells: "Sequence[Cell]") -> None:
     from sanity.grid.cells import DENSE
     from sanity.grid.moments import check_against
     from sanity.grid.scoring_batches import scoring_batches
-    from sanity.masks import check_feasible
     from sanity.seeds import generator
     from sanity.training.loop import check_batches
 
@@ -139,7 +138,7 @@ def _rehearse(experiment: "Experiment", cells: "Sequence[Cell]") -> None:
     searches = {(experiment.altered(cell), cell.ratio): cell for cell in cells if cell.method.name != DENSE}
     for (method, _), cell in searches.items():
         check_against(method, cell.method.label, experiment.recipe)
-        check_feasible(method.targets(net), cell.ratio, method.rule())
+        method.check_feasible(net, cell.ratio)
         scoring_batches(method, experiment.train, experiment.running, generator(cell.seed, "batches"))
 
 

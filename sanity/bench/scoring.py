@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from rich.console import Console
 from rich.table import Table
@@ -25,7 +24,6 @@ from methods.scoring_copy import full_precision
 from sanity import models
 from sanity.config import pairs
 from sanity.errors import UserError
-from sanity.masks import prunable
 from sanity.options import fill, texts
 from sanity.seeds import generator
 from sanity.store.environment import describe
@@ -60,23 +58,15 @@ class Setting:
 
 
 def bare(method: Method, net: nn.Module, batches: Batches) -> Callable[[], None]:
-    """The passes of the method's formula and nothing else."""
+    """The passes of the method's formula and nothing else, as many times as it has rounds."""
     precision = torch.float64 if method.double else torch.float32
-    net = copy.deepcopy(net).to(precision).train(not method.double)
-    weights = list(prunable(net).values())
-    examples, targets = batches[0]
-    examples = (torch.ones_like(examples[:1]) if method.double else examples).to(precision)
-    second = type(method).__name__ == "GraSP"
+    net = copy.deepcopy(net).to(precision).eval()
+    method.prepare(net, generator(0, "cost"))
+    converted = [(examples.to(precision), targets) for examples, targets in batches]
 
     def passes() -> None:
         for _ in range(method.rounds):
-            output = net(examples)
-            loss = output.sum() if method.double else F.cross_entropy(output, targets)
-            grads = torch.autograd.grad(loss, weights)
-            if second:
-                again = torch.autograd.grad(F.cross_entropy(net(examples), targets), weights, create_graph=True)
-                along = torch.stack([(one * other).sum() for one, other in zip(grads, again, strict=True)]).sum()
-                torch.autograd.grad(along, weights)
+            method.bare_passes(net, converted)
 
     return passes
 

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from methods.base import Batches, Method
-from methods.gradients import GradientMethod
 from sanity.data.dataset import Dataset
 from sanity.errors import UserError, unknown
 from sanity.recipes import Recipe
@@ -25,20 +24,22 @@ def scoring_batches(method: Method, dataset: Dataset, recipe: Recipe, generator:
     still = replace(recipe, crop_padding=0, flip=False)
     if not method.needs_data:
         return [BatchBuilder(dataset, still, *statistics).test(slice(0, 1))]
-    if not isinstance(method, GradientMethod):
+    data = method.data
+    if data is None:
         raise UserError(
-            f"{type(method).__name__} needs data: derive it from methods.gradients.GradientMethod, which says how"
+            f"{type(method).__name__} needs data, but does not say which: derive it from "
+            "methods.gradients.GradientMethod, or let its property `data` return a methods.data.ScoringData"
         )
-    shown = recipe if method.augment else still
+    shown = recipe if data.augment else still
     images = BatchBuilder(dataset, shown, *statistics)
     parts = scoring_indices(
         dataset,
-        examples_per_class=method.examples_per_class,
-        examples=method.examples,
-        batches=method.batches,
-        balanced=method.balanced,
-        order=method.order,
-        split=method.split,
+        examples_per_class=data.examples_per_class,
+        examples=data.examples,
+        batches=data.batches,
+        balanced=data.balanced,
+        order=data.order,
+        split=data.split,
         generator=generator,
     )
     plans = [_plan(part, shown, derive(generator, "augment", number)) for number, part in enumerate(parts)]

@@ -1,0 +1,26 @@
+"""Which training examples a method scores on."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoringData:
+    """How the examples of a method are drawn; `methods.gradients.GradientMethod` has these as options.
+
+    examples_per_class: examples of every class in a batch.
+    examples: size of a batch instead, classes at random.
+    batches: how many batches are drawn.
+    balanced: every class equally often; otherwise examples_per_class * classes examples at random.
+    order: `mixed`, or `class_sorted`.
+    split: parts that each batch is cut into, each a batch of its own.
+    augment: with the recipe's crops and flips.
+    """
+
+    examples_per_class: int = 10
+    examples: int | None = None
+    batches: int = 1
+    balanced: bool = True
+    order: Literal["mixed", "class_sorted"] = "mixed"
+    split: int = 1
+    augment: bool = False
