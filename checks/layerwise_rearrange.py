@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 
 from checks.base import Check
-from sanity.masks import permute
+from sanity import patterns
 from sanity.seeds import derive
 from sanity.tickets import Ticket
 
@@ -15,13 +15,14 @@ from sanity.tickets import Ticket
 class LayerwiseRearrange(Check):
     """The mask permuted within every layer.
 
-    Su et al. 2020; what Frankle et al. 2021 call shuffling.
+    Su et al. 2020; what Frankle et al. 2021 call shuffling. A mask with a pattern keeps the pattern: under 2:4 the kept
+    weights of every four move within these four.
     """
 
     keeps: ClassVar[str] = "the number of weights kept in every layer, and the weights' values"
     destroys: ClassVar[str] = "which weights of a layer are kept"
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
-        return replace(
-            ticket, mask={name: permute(layer, derive(generator, name)) for name, layer in ticket.mask.items()}
-        )
+        pattern = patterns.get(ticket.pattern)
+        rearranged = {name: pattern.permute(layer, derive(generator, name)) for name, layer in ticket.mask.items()}
+        return replace(ticket, mask=rearranged)

@@ -1,10 +1,10 @@
 """The one interface of all methods: a score, and the four settings that turn a score into a ticket."""
 
+import logging
 from abc import ABC
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
-from math import ceil, log1p
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
@@ -13,11 +13,12 @@ from torch import Tensor, nn
 
 from methods import REGISTRY
 from methods.data import ScoringData
+from methods.rounds import MOST_ROUNDS, ladder
 from methods.scoring_copy import remember, restore, scoring_copy, zero
 from sanity import patterns
-from sanity.allocation import Allocation, SmartRatio, check_ratio
+from sanity.allocation import Allocation, Counts, SmartRatio, kept_after
 from sanity.errors import UserError, unknown
-from sanity.masks import Mask, Scores, Survivors, check_feasible, check_finite, check_mask, prunable
+from sanity.masks import Mask, RankedMask, Scores, Survivors, check_feasible, check_finite, check_mask, kept, prunable
 from sanity.moment import END, INIT, Moment, is_share, placed
 from sanity.options import fill
 from sanity.patterns import Pattern, PatternName
@@ -26,10 +27,9 @@ from sanity.seeds import generator as seeded
 from sanity.source_hash import source_hash
 from sanity.store.identity import differing
 
+log = logging.getLogger("sanity")
 Batches = Sequence[tuple[Tensor, Tensor]]
-MOST_ROUNDS = 10_000
-
-
+_MANY_TIES = 0.01
 _MOMENTS = ("scored_at", "rewind_epoch")
 
 
@@ -55,6 +55,9 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `fro
     pattern: which weights are kept or removed together: `unstructured`, every weight by itself; or N:M, as in 2:4, N of
         every M consecutive weights along the input dimension (of a convolution: channels * height * width). The ratio
         is then 1 - N/M, and a layer whose input dimension is no multiple of M stays dense.
+    counts: how many weights a round keeps: round(density * N) (`rounded`), or as a paper's code counts, int(density *
+        N) (`kept_floored`), N - int(ratio * N) (`removed_floored`), or one fewer than the round's share of those that
+        remain, rounded up, leaves (`one_more_removed`).
     rounds: how often it scores and prunes; what a round pruned stays pruned.
     schedule: the density after round i of n is density^(i/n) (exponential) or 1 - ratio * i/n (linear).
     removed_per_round: fraction of the remaining weights that each round removes; sets the number of rounds instead.
@@ -81,6 +84,7 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `fro
     smart_layer_count: Literal["counted", "nominal"] = "counted"
     invert: bool = False
     pattern: PatternName = "unstructured"
+    counts: Counts = "rounded"
     rounds: Annotated[int, Field(ge=1, le=MOST_ROUNDS)] = 1
     schedule: Literal["exponential", "linear"] = "exponential"
     removed_per_round: Annotated[float, Field(gt=0, lt=1)] | None = None
@@ -182,28 +186,37 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `fro
             survivors = Survivors(targets, None if self.revive else alive, pattern)
             for step, ratio in enumerate(ratios):
                 scores = self._scores(net, prepared, derive(source, step) if step else source)
+                keep = self._keep(survivors, ratio, ratios[step - 1] if step else None)
                 if self.revive:
                     survivors = Survivors(targets, pattern=pattern)
                     restore(net, targets)
-                zero(targets, survivors.prune_round(scores, ratio, self.rule()))
-            return survivors.mask()
+                zero(targets, survivors.prune_round(scores, ratio, self.rule(), keep))
+            return self._reported(survivors.mask())
+
+    def _keep(self, survivors: Survivors, ratio: float, ratio_before: float | None) -> int | None:
+        """How many weights the round to `ratio` keeps; None for the usual number."""
+        if self.counts == "rounded":
+            return None
+        if ratio_before is None:  # the first round, or one by itself
+            ladder = self.ratios(ratio) if self.removed_per_round is not None else []
+            is_later = survivors.left() < survivors.total
+            ratio_before = ladder[-2] if is_later and len(ladder) > 1 else 1 - survivors.left() / survivors.total
+        return kept_after(self.counts, survivors.total, ratio, survivors.left(), ratio_before)
+
+    def _reported(self, mask: RankedMask) -> Mask:
+        """`mask`; says so in the log where position decided on many of its weights."""
+        if mask.ties > _MANY_TIES * kept(mask):
+            log.warning(
+                "%s: %d of %d kept weights score the same as removed ones; their position in the network decided",
+                type(self).__name__,
+                mask.ties,
+                kept(mask),
+            )
+        return mask
 
     def ratios(self, ratio: float) -> list[float]:
         """The fraction of all weights that is gone after each round; the last is `ratio`, which must lie in (0, 1)."""
-        check_ratio(ratio)
-        rounds = self.rounds
-        if self.removed_per_round is not None:
-            exact = log1p(-ratio) / log1p(-self.removed_per_round)
-            if exact > MOST_ROUNDS:
-                raise UserError(
-                    f"removed_per_round={self.removed_per_round}: to remove {ratio} takes more than {MOST_ROUNDS} "
-                    f"rounds; {1 - (1 - ratio) ** (1 / MOST_ROUNDS):.3g} is the least"
-                )
-            rounds = max(1, ceil(exact - 1e-9))
-            return [*(1 - (1 - self.removed_per_round) ** i for i in range(1, rounds)), ratio]
-        if self.schedule == "linear":
-            return [*(ratio * i / rounds for i in range(1, rounds)), ratio]
-        return [*(1 - (1 - ratio) ** (i / rounds) for i in range(1, rounds)), ratio]
+        return ladder(ratio, self.rounds, self.schedule, self.removed_per_round)
 
     def placed(self, epochs: int) -> Self:
         """The method on a schedule of that many epochs: shares of it become whole epochs, one at least."""
@@ -230,6 +243,8 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `fro
 
     def check_feasible(self, net: nn.Module, ratio: float) -> None:
         """Raises `UserError` where no mask of `net` can have this ratio, whatever the scores."""
+        if self.constructs and self.invert:
+            raise UserError(f"{type(self).__name__} constructs its mask: there is no ranking to invert")
         check_feasible(self.targets(net), ratio, self.rule(), self.kept_together())
 
     def _scores(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
@@ -256,23 +271,17 @@ def _held_to_the_budget(construct: Callable[..., Mask]) -> Callable[..., Mask]:
     """The `mask` of a subclass, followed by a check of what it returns."""
 
     @wraps(construct)
-    def mask(
+    def checked(
         self: Method, model: nn.Module, batches: Batches, ratio: float, generator: torch.Generator | None = None
     ) -> Mask:
         self.check_feasible(model, ratio)
-        made = construct(self, model, batches, ratio, generator)
-        return check_mask(made, self.targets(model), ratio, self.rule(), self.kept_together(), type(self).__name__)
+        mask = construct(self, model, batches, ratio, generator)
+        weights = self.targets(model)
+        total = sum(weight.numel() for weight in weights.values())
+        keep = kept_after(self.counts, total, ratio, total)
+        return check_mask(mask, weights, keep, ratio, self.rule(), self.kept_together(), type(self).__name__)
 
-    return mask
-
-
-def chunks(batch: tuple[Tensor, Tensor], size: int | None) -> Iterator[tuple[Tensor, Tensor, float]]:
-    """Parts of a batch of at most `size` examples (None: the whole), each with its share of the batch's mean."""
-    examples, targets = batch
-    step = size or len(examples)
-    for start in range(0, len(examples), step):
-        part = slice(start, start + step)
-        yield examples[part], targets[part], len(examples[part]) / len(examples)
+    return checked
 
 
 def from_class(cls: type[Method], name: str, variant: str, options: Mapping[str, Any]) -> Method:

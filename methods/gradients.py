@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from methods.base import Batches, Method, chunks
+from methods.base import Batches, Method
 from methods.data import ScoringData
 from sanity.behaviour import mixes_examples
 
@@ -84,3 +84,12 @@ def gradient(loss: Tensor, parameters: dict[str, nn.Parameter], graph: bool = Fa
         name: torch.zeros_like(parameter) if grad is None else grad
         for (name, parameter), grad in zip(parameters.items(), grads, strict=True)
     }
+
+
+def chunks(batch: tuple[Tensor, Tensor], size: int | None) -> Iterator[tuple[Tensor, Tensor, float]]:
+    """Parts of a batch of at most `size` examples (None: the whole), each with its share of the batch's mean."""
+    examples, targets = batch
+    step = size or len(examples)
+    for start in range(0, len(examples), step):
+        part = slice(start, start + step)
+        yield examples[part], targets[part], len(examples[part]) / len(examples)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from math import floor, prod
+from math import ceil, floor, prod
 from typing import Literal
 
 import torch
@@ -14,6 +14,8 @@ from sanity.errors import UserError, unknown
 
 Shapes = Mapping[str, Sequence[int]]
 NAMES = ("global", "uniform", "erk", "smart_ratio")
+Counts = Literal["rounded", "kept_floored", "removed_floored", "one_more_removed"]
+"""How a round turns its ratio into a number of weights; see `kept_after`."""
 
 
 class Allocation(ABC):
@@ -38,6 +40,29 @@ def budget(total: int, ratio: float) -> int:
         raise UserError(
             f"ratio={ratio}: leaves none of the {total} prunable weights; {1 - 1 / total:.6g} would leave one"
         )
+    return kept
+
+
+def kept_after(counts: Counts, total: int, ratio: float, remaining: int, ratio_before: float = 0.0) -> int:
+    """How many weights a round keeps that takes a network of `total` prunable weights to `ratio`.
+
+    counts: `rounded` round(density * total), `kept_floored` int(density * total), `removed_floored` total -
+        int(ratio * total), `one_more_removed` remaining - ceil(share * remaining) - 1, share being the fraction of the
+        remaining weights that goes from `ratio_before` to `ratio`.
+    remaining: how many weights are left before the round.
+
+    Raises `UserError` where none would be left.
+    """
+    kept = budget(total, ratio)
+    if counts == "kept_floored":
+        kept = int((1 - ratio) * total)
+    elif counts == "removed_floored":
+        kept = total - int(ratio * total)
+    elif counts == "one_more_removed":
+        share = 1 - (1 - ratio) / (1 - ratio_before)
+        kept = remaining - ceil(round(share * remaining, 6)) - 1
+    if kept <= 0:
+        raise UserError(f"ratio={ratio}: counts={counts} leaves none of the {total} prunable weights")
     return kept
 
 

@@ -86,10 +86,15 @@ class Survivors:
         self._places = kept
         return {name: self._pattern.positions(part, self._shapes[name]) for name, part in gone.items()}
 
+    @property
+    def total(self) -> int:
+        """The number of weights before any was pruned."""
+        return sum(like.numel() for like in self._like.values())
+
     def left(self) -> int:
         """The number of weights that are left."""
         if self._places is None:
-            return sum(like.numel() for like in self._like.values())
+            return self.total
         return sum(len(part) * self._pattern.group_size(self._shapes[name]) for name, part in self._places.items())
 
     def mask(self) -> RankedMask:
@@ -129,6 +134,7 @@ def check_feasible(
 def check_mask(
     mask: Mapping[str, Tensor],
     weights: Scores,
+    keep: int,
     ratio: float,
     allocation: str | Allocation,
     pattern: Pattern = UNSTRUCTURED,
@@ -136,6 +142,7 @@ def check_mask(
 ) -> Mask:
     """`mask` in the order of `weights`. Raises `UserError` where its names, types, shapes or counts are not theirs.
 
+    keep: how many weights are to be kept at `ratio`; the allocation or the pattern may say so layer by layer.
     owner: who made the mask, for the message.
     """
     if not isinstance(mask, Mapping):
@@ -148,26 +155,24 @@ def check_mask(
         if not isinstance(layer, Tensor) or layer.dtype != torch.bool or layer.shape != weights[name].shape:
             has = f"{layer.dtype} {tuple(layer.shape)}" if isinstance(layer, Tensor) else type(layer).__name__
             raise UserError(f"{owner}: the mask of '{name}' is {has}, it must be bool {tuple(weights[name].shape)}")
-    _check_counts(mask, ratio, allocation, pattern, owner)
+    _check_counts(mask, keep, ratio, allocation, pattern, owner)
     return mask if list(mask) == list(weights) and isinstance(mask, dict) else {name: mask[name] for name in weights}
 
 
 def _check_counts(
-    mask: Mapping[str, Tensor], ratio: float, allocation: str | Allocation, pattern: Pattern, owner: str
+    mask: Mapping[str, Tensor], keep: int, ratio: float, allocation: str | Allocation, pattern: Pattern, owner: str
 ) -> None:
     shapes = {name: tuple(layer.shape) for name, layer in mask.items()}
     rule, total = get_allocation(allocation), size(mask)
-    if rule is not None:
-        for name, count in rule.counts(shapes, ratio).items():
-            if (left := int(mask[name].sum())) != count:
-                raise UserError(
-                    f"{owner} keeps {left} of {mask[name].numel()} weights of '{name}' at ratio={ratio}, not {count}"
-                )
-        return
     planned = pattern.planned(shapes, ratio)
-    count = budget(total, ratio) if planned is None else planned
-    if kept(mask) != count:
-        raise UserError(f"{owner} keeps {kept(mask)} of {total} weights at ratio={ratio}, not {count}")
+    if rule is None and kept(mask) != (keep if planned is None else planned):
+        wanted = keep if planned is None else planned
+        raise UserError(f"{owner} keeps {kept(mask)} of {total} weights at ratio={ratio}; {wanted} are to be kept")
+    exact = ratio if keep == budget(total, ratio) else 1 - keep / total
+    for name, count in {} if rule is None else rule.counts(shapes, exact).items():
+        if (left := int(mask[name].sum())) != count:
+            layer = f"{left} of {mask[name].numel()} weights of '{name}'"
+            raise UserError(f"{owner} keeps {layer} at ratio={ratio}; {count} are to be kept")
 
 
 def permute(mask: Tensor, generator: torch.Generator, pattern: Pattern = UNSTRUCTURED) -> Tensor:

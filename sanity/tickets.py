@@ -2,10 +2,10 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,9 @@ class Ticket:
     start_epoch: position on the recipe's schedule where retraining begins.
     epochs: how long it retrains; None trains to the end of the schedule.
     fresh: draws the whole network anew from the distribution of its initialisation (the `reinit` check needs it).
+    tied: further name -> first name of a tensor that stands under several in the state dict; `mask` knows the first
+        alone, and what a check does to that holds for all of them.
+    pattern: which weights are kept together (see `sanity.patterns`); a rearranged mask has the same pattern.
     """
 
     weights: Mapping[str, Tensor]
@@ -24,13 +27,16 @@ class Ticket:
     start_epoch: int = 0
     epochs: int | None = None
     fresh: Callable[[torch.Generator], Mapping[str, Tensor]] | None = None
+    tied: Mapping[str, str] = field(default_factory=dict)
+    pattern: str = "unstructured"
 
     def start(self) -> dict[str, Tensor]:
         """The state dict that training starts from: `weights` with the pruned ones at zero."""
-        return {
+        masked = {
             name: weight.masked_fill(~self.mask[name], 0) if name in self.mask else weight
             for name, weight in self.weights.items()
         }
+        return masked | {name: masked[first] for name, first in self.tied.items()}
 
     def digest(self) -> str:
         """A hash of everything that retraining sees; tickets of one digest train to the same network."""
@@ -42,3 +48,13 @@ class Ticket:
         for name in sorted(self.mask):
             summary.update(name.encode() + self.mask[name].cpu().contiguous().numpy().tobytes())
         return summary.hexdigest()
+
+
+def tied_names(model: nn.Module) -> dict[str, str]:
+    """Further name -> first name of every parameter that `model` holds under several names."""
+    first: dict[int, str] = {}
+    tied: dict[str, str] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        if first.setdefault(id(parameter), name) != name:
+            tied[name] = first[id(parameter)]
+    return tied

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sanity.allocation import ERK, SmartRatio, Uniform, get
+from sanity.allocation import ERK, Counts, SmartRatio, Uniform, get, kept_after
 from sanity.errors import UserError
 
 # Two convolutions of 100 weights each and a classifier of 100.
@@ -91,3 +91,20 @@ def test_names() -> None:
     assert isinstance(get("erk"), ERK)
     with pytest.raises(UserError, match=r"unknown allocation 'smart'\. .*Allowed: erk, global, smart_ratio, uniform"):
         get("smart")
+
+
+@pytest.mark.parametrize(
+    ("counts", "kept"),
+    [("rounded", 67), ("kept_floored", 66), ("removed_floored", 67), ("one_more_removed", 65)],
+)
+def test_a_papers_code_counts_in_its_own_way(counts: Counts, kept: int) -> None:
+    """A density of 0.6667 of 100 weights: 66.67 are kept, 33.33 go."""
+    assert kept_after(counts, 100, 0.3333, 100) == kept
+
+
+def test_one_more_goes_in_every_round() -> None:
+    """Half of the remaining weights and one more: 100, 49, then ceil(24.5) + 1 of 49 go."""
+    assert kept_after("one_more_removed", 100, 0.5, 100) == 49
+    assert kept_after("one_more_removed", 100, 0.75, 49, 0.5) == 49 - 25 - 1
+    with pytest.raises(UserError, match=r"ratio=0\.99: counts=one_more_removed leaves none of the 100"):
+        kept_after("one_more_removed", 100, 0.99, 100)

@@ -4,6 +4,7 @@ A cell is a generator: it yields the trainings that it needs and is resumed when
 the cells can so train side by side what several of them wait for, and each training once.
 """
 
+import logging
 from collections.abc import Generator
 from dataclasses import replace
 from functools import partial
@@ -18,6 +19,7 @@ from sanity.models.prunable import prunable, unpruned
 from sanity.seeds import generator
 from sanity.tickets import Ticket
 
+log = logging.getLogger("sanity")
 Steps = Generator[Training, None, dict[str, Any]]
 
 
@@ -39,6 +41,8 @@ def steps(cell: Cell, experiment: Experiment) -> Steps:
         if not cell.check.is_control:
             control = yield from search(replace(cell, check=NO_CHECK), method, experiment)
             record |= _compared(ticket, control.ticket(), record["ticket"])
+            if record["identical_to_none"] and cell.check.build().overrides("perturb"):
+                log.warning("%s: the check changed nothing of the ticket", cell.title)
         record |= {"search_s": found.seconds, "training": training.key}
         del ticket
     yield training

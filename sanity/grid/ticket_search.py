@@ -17,7 +17,7 @@ from sanity.grid.scoring_batches import scoring_batches
 from sanity.masks import Mask
 from sanity.recipes import Recipe
 from sanity.seeds import derive, generator
-from sanity.tickets import Ticket
+from sanity.tickets import Ticket, tied_names
 from sanity.training.batches import train_indices
 from sanity.training.cpu_threads import fitting
 
@@ -116,7 +116,8 @@ def _mask(
     mask = {name: layer.cpu() for name, layer in found.items()}
     spent = time.perf_counter() - began
     experiment.store.save(folder / "mask.safetensors", mask)
-    experiment.store.write(folder / "ticket.json", {"cell": cell.title, "seconds": spent, "layers": masks.layers(mask)})
+    facts = {"cell": cell.title, "seconds": spent, "layers": masks.layers(mask), "ties": masks.ties(found)}
+    experiment.store.write(folder / "ticket.json", facts)
     return mask, spent
 
 
@@ -146,4 +147,5 @@ def _ticket(
         epochs = epochs or experiment.recipe.epochs
     else:
         weights = experiment.state(cell.seed)
-    return Ticket(weights, mask, start, epochs, experiment.fresh)
+    tied = tied_names(experiment.initial(cell.seed))
+    return Ticket(weights, mask, start, epochs, experiment.fresh, tied, method.pattern)

@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 import checks
 from checks.base import Composed
 from sanity.data.dataset import Dataset
 from sanity.errors import UserError
 from sanity.seeds import generator
-from sanity.tickets import Ticket
+from sanity.tickets import Ticket, tied_names
 
 
 def data() -> Dataset:
@@ -110,6 +111,41 @@ def test_tickets_that_train_alike_have_one_digest() -> None:
     others = [Ticket(moved, mask, 2), Ticket(ticket().weights, mask, 3), Ticket(ticket().weights, mask, 2, 9)]
     others.append(Ticket(unmasked, ones, 2))
     assert len({ticket().digest(), *(each.digest() for each in others)}) == 5
+
+
+def tied_ticket() -> Ticket:
+    """One weight under two names, and a layer of its own."""
+    first = nn.Linear(4, 4, bias=False)
+    second = nn.Linear(4, 4, bias=False)
+    second.weight = first.weight
+    net = nn.Sequential(first, second, nn.Linear(4, 2, bias=False))
+    with torch.no_grad():
+        first.weight.copy_(torch.arange(1.0, 17).view(4, 4))
+    mask = {"0.weight": torch.arange(16).view(4, 4) % 2 == 0, "2.weight": torch.ones(2, 4, dtype=torch.bool)}
+    weights = {name: weight.detach().clone() for name, weight in net.state_dict().items()}
+    return Ticket(weights, mask, tied=tied_names(net))
+
+
+def test_a_weight_under_two_names_has_one_value_under_both() -> None:
+    before = tied_ticket()
+    assert dict(before.tied) == {"1.weight": "0.weight"}
+    assert before.start()["1.weight"].flatten().tolist() == [1, 0, 3, 0, 5, 0, 7, 0, 9, 0, 11, 0, 13, 0, 15, 0]
+    for name in ("layerwise_shuffle", "layerwise_rearrange"):
+        after = checks.get(name).perturb(before, generator(0))
+        start = after.start()
+        assert torch.equal(start["0.weight"], start["1.weight"]), name
+        assert not torch.equal(start["1.weight"], before.start()["1.weight"]), name
+        assert after.digest() != before.digest()
+    kept_values = checks.get("layerwise_shuffle").perturb(before, generator(0)).start()["1.weight"]
+    assert kept_values[before.mask["0.weight"]].sort().values.tolist() == [1, 3, 5, 7, 9, 11, 13, 15]
+
+
+def test_a_mask_of_two_of_four_keeps_its_pattern() -> None:
+    mask = {"0.weight": torch.tensor([[True, True, False, False, True, False, True, False]])}
+    ticket = Ticket({"0.weight": torch.arange(8.0)[None]}, mask, pattern="2:4")
+    moved = [checks.get("layerwise_rearrange").perturb(ticket, generator(seed)).mask["0.weight"] for seed in range(400)]
+    assert all((each.view(2, 4).sum(1) == 2).all() for each in moved)
+    assert len({tuple(each.flatten().tolist()) for each in moved}) == 36
 
 
 def test_composed_checks_take_options_by_part() -> None:

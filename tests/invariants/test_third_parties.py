@@ -26,7 +26,7 @@ METHODS = {
     "Forgetful": ("every_weight", "Forgetful gives no score for '5.weight'"),
     "Peeking": ("without_need", "needs_data is False, but the scores of"),
     "Reviving": ("by_itself", "round 1 revives weights of"),
-    "Careless": ("exactly_as_many", "perceptron at ratio 0.013:"),
+    "Careless": ("exactly_as_many", "weights at ratio=0.013; 971 are to be kept"),
     "Tied": ("tell_weights_apart", "more than half of the scores are tied"),
     "NoMethod": ("every_weight", "method broken:NoMethod is no class that derives from methods.base.Method"),
     "Nowhere": ("every_weight", "method 'broken:Nowhere' cannot be loaded from broken:Nowhere"),
