@@ -15,6 +15,7 @@ from sanity.data.dataset import Dataset
 from sanity.training.checkpoint import Checkpoint
 from sanity.training.cuda_graph import capture
 from sanity.training.job import TrainingSpec
+from sanity.training.memory_format import memory_format
 from sanity.training.precision import numerics
 from sanity.training.stacked_linear import can_stack
 from sanity.training.trainer import Setting, Trainer
@@ -80,7 +81,8 @@ class BareTrainer(Trainer):
 
     batch: tuple[Tensor, Tensor] | None = None
 
-    def update(self, columns: slice | Tensor) -> None:
+    def step(self, columns: slice | Tensor) -> None:
+        """The same step whatever the columns."""
         if self.batch is None:
             self.batch = self.batches.train(self.plan, slice(0, self.setting.recipe.batch_size))
         images, targets = self.batch
@@ -101,7 +103,7 @@ def contenders(bench: Bench, device: torch.device, precision: str) -> Iterator[C
         loop = ReferenceLoop(jobs[0].model, jobs[0].mask, data, recipe, device, workers=bench.workers).steps()
         yield Contender(REFERENCE, lambda: next(loop))
     for kind in dict.fromkeys(("fp32", precision)):
-        setting = Setting(data, data, recipe, device, kind)
+        setting = Setting(data, data, recipe, device, kind, memory_format(jobs[0].model, bench.shape, device))
         for tickets in dict.fromkeys((1, bench.tickets)):
             for name, trainer_type in ((OURS, Trainer), (BARE, BareTrainer)):
                 with numerics(device, kind, deterministic=False):
@@ -146,8 +148,8 @@ def _in_turn(trainers: Sequence[Trainer]) -> Callable[[], None]:
     def step() -> None:
         for trainer in trainers:
             with trainer.current():
-                if trainer.step == trainer.steps:
-                    trainer.step = 0
+                if trainer.taken == trainer.steps:
+                    trainer.taken = 0
                     trainer.begin_epoch()
                 trainer.take_step()
 

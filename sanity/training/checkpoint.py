@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from sanity.data.dataset import Dataset
@@ -84,8 +83,3 @@ def _keep(path: Path, content: Mapping[str, Tensor], facts: Mapping[str, Any]) -
         tensor_files.write(path, content, facts)
     except CannotWrite as error:
         log.warning("a checkpoint was not written, training goes on without it: %s", error)
-
-
-def on_cpu(tensor: Tensor) -> Tensor:
-    """A copy of its own on the CPU, densely packed whatever the memory format on the device."""
-    return tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)

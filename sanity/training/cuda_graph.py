@@ -1,10 +1,12 @@
-"""The whole training step as one CUDA graph: the host launches it in one call instead of some hundred."""
+"""Records the whole training step as one CUDA graph, which the host launches in one call instead of some hundred."""
 
 import logging
+from collections.abc import Callable, Sequence
 
 import torch
 
-from sanity.training.trainer import Trainer
+from sanity.training.optimizer import set_learning_rate
+from sanity.training.trainer import LaunchedStep, Trainer
 
 log = logging.getLogger(__name__)
 
@@ -16,21 +18,65 @@ def capture(trainer: Trainer) -> None:
     the warm-up: a capture that fails would leave torch's allocator and generator in a state that no later one survives.
     """
     with trainer.current(), trainer.rehearsal():
+        step = CudaGraphStep(trainer)
+        step.begin_epoch(trainer.rates, 0)
+        try:
+            step.capture()
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            log.warning("the step cannot be captured, its kernels are launched singly: %s", str(error).splitlines()[0])
+            return
+    trainer.stepper = step
+
+
+class CudaGraphStep(LaunchedStep):
+    """Takes a trainer's full steps by replaying a graph, and launches the kernels of a last batch that is not full.
+
+    A graph does the same each time, so the number of the step is a counter on the device: the clock. It chooses the
+    batch from the epoch's order and the learning rate from a table.
+
+    replay: takes a full step; before `capture` it launches the kernels that a graph would record.
+    """
+
+    def __init__(self, trainer: Trainer) -> None:
+        super().__init__(trainer)
+        device = trainer.setting.device
+        self.clock = torch.zeros(1, dtype=torch.int64, device=device)
+        self.rate_table = torch.zeros(trainer.epochs.steps, device=device)
+        self.offsets = torch.arange(trainer.setting.recipe.batch_size, device=device)
+        self.replay: Callable[[], None] = self.recorded_step
+
+    def begin_epoch(self, rates: Sequence[float], first: int) -> None:
+        """Sets the clock to step `first` and the table to the learning rates."""
+        super().begin_epoch(rates, first)
+        self.rate_table.copy_(torch.tensor(rates))
+        self.clock.fill_(first)
+
+    def take(self, step: int) -> None:
+        """The step of that number, which is the clock's."""
+        if (step + 1) * len(self.offsets) <= len(self.trainer.indices[0]):
+            self.replay()
+        else:
+            super().take(step)
+
+    def recorded_step(self) -> None:
+        """A full step that reads its number from the clock, and advances it."""
+        set_learning_rate(self.trainer.stacked_model.optimizer, self.rate_table.index_select(0, self.clock)[0])
+        self.trainer.step(self.clock * len(self.offsets) + self.offsets)
+        self.clock += 1
+
+    def capture(self) -> None:
+        """Records the graph. Raises `RuntimeError` for a step that cannot be recorded."""
         graph = torch.cuda.CUDAGraph()
         try:
             for waits in ("default", "default", "error"):
                 torch.cuda.set_sync_debug_mode(waits)
-                trainer.recorded_step()
-                trainer.clock.zero_()
+                self.recorded_step()
+                self.clock.zero_()
             torch.cuda.set_sync_debug_mode("default")
-            with torch.cuda.graph(graph, stream=trainer.stream):
-                trainer.recorded_step()
-        except torch.OutOfMemoryError:
-            raise
-        except RuntimeError as error:
-            trainer.stacked_model.optimizer.zero_grad(set_to_none=True)  # of a step that broke off
-            log.warning("the step cannot be captured, its kernels are launched singly: %s", str(error).splitlines()[0])
-            return
+            with torch.cuda.graph(graph, stream=self.trainer.stream):
+                self.recorded_step()
         finally:
             torch.cuda.set_sync_debug_mode("default")
-    trainer.replay = graph.replay
+        self.replay = graph.replay

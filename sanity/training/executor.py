@@ -62,7 +62,7 @@ class StepExecutor:
         """
         if self._pool is not None:
             return any(self.each(trainers, lambda trainer: self._alone(trainer, halt)))
-        while behind := [trainer for trainer in trainers if trainer.step < trainer.steps]:
+        while behind := [trainer for trainer in trainers if trainer.taken < trainer.steps]:
             for trainer in behind:
                 with trainer.current():
                     trainer.advance()
@@ -72,7 +72,7 @@ class StepExecutor:
 
     def _alone(self, trainer: Trainer, halt: Callable[[], bool]) -> bool:
         try:
-            while trainer.step < trainer.steps:
+            while trainer.taken < trainer.steps:
                 trainer.advance()
                 if halt() or self._leaving.is_set():
                     return True

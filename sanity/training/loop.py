@@ -18,6 +18,7 @@ from sanity.training.concurrency import Dispatcher, stack_size, stacks
 from sanity.training.cpu_threads import fitting
 from sanity.training.executor import StepExecutor
 from sanity.training.job import TrainingResult, TrainingSpec
+from sanity.training.memory_format import memory_format
 from sanity.training.precision import numerics, resolve, resolve_device
 from sanity.training.trainer import Setting, Trainer
 
@@ -88,7 +89,6 @@ def train(
     Raises `UserError` for an unknown device or precision, and for a recipe that does not fit the data.
     """
     where = resolve_device(device)
-    setting = Setting(train.to(where), test.to(where), recipe, where, resolve(precision, where))
     watch = StopAndSave(
         stop or (lambda: False), progress or (lambda job, row: None), checkpoint_minutes * 60, time.monotonic()
     )
@@ -96,6 +96,8 @@ def train(
         return []
     model = jobs[0].model
     check_batches(model, train, recipe)
+    layout = memory_format(model, train.input_shape, where)
+    setting = Setting(train.to(where), test.to(where), recipe, where, resolve(precision, where), layout)
     results: dict[int, TrainingResult] = {}
 
     def ended(group: Sequence[int], trainer: Trainer) -> None:

@@ -1,4 +1,4 @@
-"""Several fully connected tickets as one network whose weights have one dimension more: one matrix product for all."""
+"""Stacks fully connected networks into one whose weights have one dimension more: one matrix product for all."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from sanity.training.ticket_share import Shares, SparseStacked, Stacked
 
 _SPARSE = 0.25
 """Density up to which moving the kept weights in and out costs less than carrying the pruned ones along."""
@@ -76,36 +78,24 @@ class StackedLinear(nn.Module):
         self.weight = nn.Parameter(whole)
         self._canvas: Tensor | None = None
 
-    def part(self, tensor: Tensor, ticket: int) -> Tensor:
-        """The ticket's share of `weight` or of a tensor shaped like it, as a view."""
-        return tensor.split(self.counts)[ticket] if self.counts else tensor[ticket]
-
-    def expanded(self, tensor: Tensor, ticket: int) -> Tensor:
-        """The same as it stands in a single layer, (out, in), zero where a weight is pruned."""
+    def shares(self, tensor: Tensor) -> Shares:
+        """The tickets' shares of `weight`, or of a tensor shaped like it."""
         if self.where is None:
-            return tensor[ticket]
-        whole = tensor.new_zeros(self.shape[1:])
-        whole.view(-1)[self._places(self.where, ticket)] = self.part(tensor, ticket)
-        return whole
-
-    def compressed(self, whole: Tensor, ticket: int) -> Tensor:
-        """What `expanded` came from."""
-        return whole if self.where is None else whole.flatten()[self._places(self.where, ticket).to(whole.device)]
-
-    def _places(self, where: Tensor, ticket: int) -> Tensor:
-        """Where the ticket's kept weights stand in its own (out, in), flattened."""
-        return self.part(where, ticket) - ticket * self.shape[1] * self.shape[2]
+            return Stacked(tensor)
+        entries = self.shape[1] * self.shape[2]
+        places = [part - ticket * entries for ticket, part in enumerate(self.where.split(self.counts))]
+        return SparseStacked(tensor, places, self.shape[1:])
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """(tickets * b, in) to (tickets * b, out), each ticket's rows by its own weights."""
+        """(tickets * b, ..., in) to (tickets * b, ..., out), each ticket's rows by its own weights."""
         device = inputs.device.type
         dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else self.weight.dtype
         if self.where is not None and (self._canvas is None or self._canvas.dtype != dtype):
             self._canvas = torch.zeros(self.shape, dtype=dtype, device=inputs.device)
         bias = self.weight.new_zeros(self.tickets, 1) if self.bias is None else self.bias
-        rows = inputs.view(self.tickets, -1, inputs.shape[-1]).to(dtype)
+        rows = inputs.reshape(self.tickets, -1, inputs.shape[-1]).to(dtype)
         outputs: Tensor = _StackedLinear.apply(rows, self.weight, bias, self.where, self._canvas)
-        return outputs.flatten(0, 1)
+        return outputs.view(*inputs.shape[:-1], -1)
 
 
 class _StackedLinear(torch.autograd.Function):

@@ -1,10 +1,11 @@
-"""One or several tickets that take every step together on a device: the step itself, the epoch around it, its state."""
+"""Trains one or several tickets together on a device: the optimizer step, the epoch around it, their state."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -34,6 +35,8 @@ class Setting:
     recipe: Recipe
     device: torch.device
     precision: str
+    layout: torch.memory_format = torch.contiguous_format
+    """Of images and of convolutions' weights in memory (see `memory_format`)."""
 
     def epochs(self, job: TrainingSpec) -> Epochs:
         """The epochs of `job` on these data."""
@@ -46,10 +49,22 @@ class Setting:
         return BatchBuilder(self.train, self.recipe, mean, std), BatchBuilder(self.test, self.recipe, mean, std)
 
 
+class Step(Protocol):
+    """Takes the steps of a trainer, by its method `step`."""
+
+    def begin_epoch(self, rates: Sequence[float], first: int) -> None:
+        """An epoch with these learning rates, a step each, begins or goes on at its step `first`."""
+
+    def take(self, step: int) -> None:
+        """Takes the epoch's step of that number; does not wait for the device."""
+
+
 class Trainer:
     """Tickets of one architecture, at the same position of the same schedule.
 
     On CUDA it has a stream of its own, so that the small kernels of several trainers run at the same time.
+
+    taken: how many steps of the present epoch are taken. stepper: takes the next; a CUDA graph may take its place.
     """
 
     def __init__(
@@ -62,7 +77,7 @@ class Trainer:
             self.stream = torch.cuda.Stream(setting.device)
             self.stream.wait_stream(torch.cuda.current_stream(setting.device))
         self.epochs = setting.epochs(group[0])
-        self.epoch, self.step = at[0].epoch, at[0].step
+        self.epoch, self.taken = at[0].epoch, at[0].step
         self.curves = [list(position.curve) for position in at]
         self.walls = [position.wall_s for position in at]
         self.resumed = [position.epoch if position.resumed else None for position in at]
@@ -70,19 +85,16 @@ class Trainer:
         self.diverged: list[int | None] = [None] * len(group)
         self.indices = [train_indices(job.seed, len(setting.train), setting.recipe) for job in group]
         self.rates: list[float] = []
-        self.replay: Callable[[], None] | None = None
+        self.stepper: Step = LaunchedStep(self)
         with self.current():
             self._allocate(at)
 
     def _allocate(self, at: Sequence[Checkpoint]) -> None:
-        """Everything that the step reads and writes on the device, at addresses that stay."""
+        """Allocates all that a step reads and writes on the device, at addresses that stay."""
         device = self.setting.device
-        self.stacked_model = StackedModel(self.jobs, self.setting.recipe, device)
+        self.stacked_model = StackedModel(self.jobs, self.setting.recipe, device, self.setting.layout)
         self.sums = torch.zeros(2, len(self.jobs), dtype=torch.float64, device=device)
         self.plan = self._draw()
-        self.clock = torch.zeros(1, dtype=torch.int64, device=device)
-        self.rate_table = torch.zeros(self.epochs.steps, device=device)
-        self.offsets = torch.arange(self.setting.recipe.batch_size, device=device)
         if at[0].tensors:
             self.stacked_model.load([position.tensors for position in at])
             self.sums.copy_(torch.stack([position.tensors["sums"] for position in at], dim=1))
@@ -90,7 +102,7 @@ class Trainer:
             self._keep_snapshots()
 
     def current(self) -> AbstractContextManager[object]:
-        """What is launched inside goes to this trainer's stream."""
+        """Context manager; kernels launched inside go to this trainer's stream."""
         return nullcontext() if self.stream is None else torch.cuda.stream(self.stream)
 
     # -- one step ------------------------------------------------------------------------------------------------
@@ -108,31 +120,20 @@ class Trainer:
     @property
     def iteration(self) -> int:
         """How many iterations are trained."""
-        return self.epochs.iteration(self.epoch, self.step)
+        return self.epochs.iteration(self.epoch, self.taken)
 
     def take_step(self) -> None:
-        """Takes the next step of the epoch; nothing here waits for the device."""
-        size, step = self.setting.recipe.batch_size, self.span.start + self.step
-        if self.replay and (step + 1) * size <= len(self.indices[0]):
-            self.replay()
-        else:
-            set_learning_rate(self.stacked_model.optimizer, self.rates[step])
-            self.update(slice(step * size, (step + 1) * size))
-        self.step += 1
+        """Takes the next step of the epoch; does not wait for the device."""
+        self.stepper.take(self.span.start + self.taken)
+        self.taken += 1
 
     def advance(self) -> None:
         """Takes the next step and keeps the weights after it where a snapshot is asked for."""
         self.take_step()
         self._keep_snapshots()
 
-    def recorded_step(self) -> None:
-        """A full step that reads its number from the device: what a CUDA graph records, the same each time."""
-        set_learning_rate(self.stacked_model.optimizer, self.rate_table.index_select(0, self.clock)[0])
-        self.update(self.clock * self.setting.recipe.batch_size + self.offsets)
-        self.clock += 1
-
-    def update(self, columns: slice | Tensor) -> None:
-        """Forward, backward and optimizer on the plan's `columns`."""
+    def step(self, columns: slice | Tensor) -> None:
+        """Forward, backward and optimizer step on the batch in the epoch order's `columns`."""
         images, targets = self.batches.train(self.plan, columns)
         logits = self._forward(images)
         losses = F.cross_entropy(logits, targets, reduction="none").view(len(self.jobs), -1)
@@ -140,7 +141,7 @@ class Trainer:
         self.stacked_model.mask_gradients()
         self.stacked_model.optimizer.step()
         self.stacked_model.optimizer.zero_grad(set_to_none=True)
-        self._count(logits, targets, losses)
+        self.sums += self._count(logits, targets, losses)
 
     def _forward(self, images: Tensor) -> Tensor:
         device = self.setting.device.type
@@ -149,10 +150,10 @@ class Trainer:
         return logits.float()
 
     @torch.no_grad()
-    def _count(self, logits: Tensor, targets: Tensor, losses: Tensor) -> None:
-        """Adds losses and hits to the sums, a column each ticket."""
+    def _count(self, logits: Tensor, targets: Tensor, losses: Tensor) -> Tensor:
+        """Sums of losses and of hits over the batch: (2, tickets), float64."""
         hits = (logits.argmax(1) == targets).view(len(self.jobs), -1)
-        self.sums += torch.stack([losses.sum(1, dtype=torch.float64), hits.sum(1, dtype=torch.float64)])
+        return torch.stack([losses.sum(1, dtype=torch.float64), hits.sum(1, dtype=torch.float64)])
 
     # -- one epoch -----------------------------------------------------------------------------------------------
 
@@ -172,9 +173,8 @@ class Trainer:
         self.plan.copy_(self._draw())
         recipe, steps, first = self.setting.recipe, self.epochs.steps, self.span.start
         self.rates = [rate(recipe, self.position + step / steps, self.curves[0]) for step in range(steps)]
-        self.rate_table.copy_(torch.tensor(self.rates))
-        self.clock.fill_(first + self.step)
-        if self.step == 0:
+        self.stepper.begin_epoch(self.rates, first + self.taken)
+        if self.taken == 0:
             self.sums.zero_()
             within = [first] if first else []  # a start within an epoch has noise of its own: dropout's
             torch.manual_seed(seeds.generator(self.jobs[0].seed, "noise", self.position, *within).initial_seed())
@@ -191,7 +191,7 @@ class Trainer:
         trained = (self.sums / count).tolist()
         tested = (self._test() / len(self.setting.test)).tolist()
         began, rate_of_last = self.epochs.iteration(self.epoch, 0), self.rates[span.stop - 1]
-        self.epoch, self.step = self.epoch + 1, 0
+        self.epoch, self.taken = self.epoch + 1, 0
         rows: list[dict[str, float] | None] = []
         for index in range(len(self.jobs)):
             train_loss, train_hits, test_loss, test_hits = (part[index] for part in (*trained, *tested))
@@ -207,15 +207,14 @@ class Trainer:
     @torch.no_grad()
     def _test(self) -> Tensor:
         """Sums of loss and hits over the test set: (2, tickets), on the device."""
-        kept, self.sums = self.sums, torch.zeros_like(self.sums)
+        sums, tickets = torch.zeros_like(self.sums), len(self.jobs)
         self.stacked_model.network.eval()
         for start in range(0, len(self.setting.test), _TEST_BATCH):
             images, targets = self.test_batches.test(slice(start, start + _TEST_BATCH))
-            tickets = len(self.jobs)
             logits, targets = self._forward(images.repeat(tickets, 1, 1, 1)), targets.repeat(tickets)
-            self._count(logits, targets, F.cross_entropy(logits, targets, reduction="none").view(tickets, -1))
-        kept, self.sums = self.sums, kept
-        return kept
+            losses = F.cross_entropy(logits, targets, reduction="none").view(tickets, -1)
+            sums += self._count(logits, targets, losses)
+        return sums
 
     def _keep_snapshots(self) -> None:
         for index, job in enumerate(self.jobs):
@@ -226,12 +225,14 @@ class Trainer:
 
     @contextmanager
     def rehearsal(self) -> Iterator[None]:
-        """The steps taken inside, from the start of an epoch, are undone."""
-        step, self.step = self.step, 0
-        with self.current(), self.stacked_model.rehearsal(self.sums):
-            self.begin_epoch()
-            yield
-        self.step = step
+        """Context manager; the steps taken inside, from the start of an epoch, are undone on exit, also by an error."""
+        taken, self.taken = self.taken, 0
+        try:
+            with self.current(), self.stacked_model.rehearsal(self.sums):
+                self.begin_epoch()
+                yield
+        finally:
+            self.taken = taken
 
     # -- to disk, and out ----------------------------------------------------------------------------------------
 
@@ -240,11 +241,11 @@ class Trainer:
         for index, job in enumerate(self.jobs):
             if job.directory is not None and self.diverged[index] is None:
                 tensors = {**self.stacked_model.state(index), "sums": self.sums[:, index].cpu()}
-                at = Checkpoint(self.epoch, self.step, self.curves[index], self.walls[index], tensors)
+                at = Checkpoint(self.epoch, self.taken, self.curves[index], self.walls[index], tensors)
                 checkpoint.save(job.directory, self.identities[index], at)
 
     def results(self) -> list[TrainingResult]:
-        """What came of each ticket. Raises `RuntimeError` where a pruned weight is not zero."""
+        """The result of each ticket. Raises `RuntimeError` where a pruned weight is not zero."""
         for index, diverged in enumerate(self.diverged):
             if diverged is None:
                 self.stacked_model.check_masks(index)
@@ -263,3 +264,21 @@ class Trainer:
             device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
             resumed_from=self.resumed[index],
         )
+
+
+class LaunchedStep:
+    """Takes a trainer's steps by launching each of their kernels from the host."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer = trainer
+        self.rates: Sequence[float] = []
+
+    def begin_epoch(self, rates: Sequence[float], first: int) -> None:
+        """Takes over the learning rates, one a step of the epoch."""
+        self.rates = rates
+
+    def take(self, step: int) -> None:
+        """The step of that number, on its batch of the epoch's order; the last may have fewer examples."""
+        size = self.trainer.setting.recipe.batch_size
+        set_learning_rate(self.trainer.stacked_model.optimizer, self.rates[step])
+        self.trainer.step(slice(step * size, (step + 1) * size))

@@ -11,6 +11,7 @@ import torch
 from sanity.recipes import Recipe
 from sanity.training import concurrency
 from sanity.training.checkpoint import Checkpoint
+from sanity.training.cuda_graph import CudaGraphStep
 from sanity.training.loop import Interrupted, TrainingResult, TrainingSpec, train
 from sanity.training.precision import numerics
 from sanity.training.trainer import Setting, Trainer
@@ -172,7 +173,7 @@ def test_the_step_that_a_graph_records_is_the_step(build: Any, optimizer: Any) -
     trainers = [
         Trainer([TrainingSpec(build(), half_mask(build()), 0)], setting, [""], [Checkpoint()]) for _ in range(2)
     ]
-    trainers[1].replay = trainers[1].recorded_step
+    recorded = trainers[1].stepper = CudaGraphStep(trainers[1])
     with trainers[1].rehearsal():
         for _ in range(3):
             trainers[1].take_step()
@@ -184,7 +185,7 @@ def test_the_step_that_a_graph_records_is_the_step(build: Any, optimizer: Any) -
     first, second = (trainer.results()[0] for trainer in trainers)
     torch.testing.assert_close(first.weights, second.weights, rtol=1e-6, atol=1e-7)
     assert first.curve[0] == pytest.approx(second.curve[0], rel=1e-6)
-    assert int(trainers[1].clock) == 6
+    assert int(recorded.clock) == 6
 
 
 @NO_GPU
@@ -222,7 +223,7 @@ def test_rehearsing_leaves_no_trace() -> None:
     before = {**trainer.stacked_model.state(0), "sums": trainer.sums.clone()}
     assert concurrency.step_time([trainer]) > 0
     assert equal({**trainer.stacked_model.state(0), "sums": trainer.sums.clone()}, before)
-    assert trainer.step == 3
+    assert trainer.taken == 3
 
 
 @pytest.mark.parametrize(

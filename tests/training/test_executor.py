@@ -141,7 +141,7 @@ def test_an_error_in_one_lane_ends_all(monkeypatch: pytest.MonkeyPatch) -> None:
     step = Trainer.take_step
 
     def failing(self: Trainer) -> None:
-        if self.jobs[0].seed == 1 and self.step == 2:
+        if self.jobs[0].seed == 1 and self.taken == 2:
             raise ZeroDivisionError
         step(self)
 

@@ -13,6 +13,7 @@ from sanity.invariants.meta_device import DEVICE, Mixed, on_meta_device
 from sanity.recipes import Recipe
 from sanity.training import stacked_model
 from sanity.training.checkpoint import Checkpoint
+from sanity.training.cuda_graph import CudaGraphStep
 from sanity.training.job import TrainingSpec
 from sanity.training.optimizer import make_optimizer
 from sanity.training.stacked_linear import stack
@@ -55,7 +56,9 @@ def trainer_on_meta_device(
             for seed, (model, mask) in enumerate(zip(models, masks, strict=True))
         ]
         train, test = (split.to(DEVICE) for split in splits)
-        yield Trainer(jobs, Setting(train, test, RECIPE, DEVICE, "fp32"), [""] * tickets, [Checkpoint()] * tickets)
+        layout = torch.channels_last if build is tiny_conv else torch.contiguous_format
+        setting = Setting(train, test, RECIPE, DEVICE, "fp32", layout)
+        yield Trainer(jobs, setting, [""] * tickets, [Checkpoint()] * tickets)
 
 
 @pytest.mark.parametrize(("build", "tickets", "density"), NETS)
@@ -64,9 +67,11 @@ def test_a_step_stays_on_the_device_and_needs_no_value(
 ) -> None:
     with trainer_on_meta_device(build, tickets, density, monkeypatch) as trainer:
         trainer.begin_epoch()
-        trainer.recorded_step()
         trainer.take_step()
-        assert {trainer.sums.device, trainer.clock.device, trainer._test().device} == {DEVICE}
+        recorded = trainer.stepper = CudaGraphStep(trainer)
+        trainer.begin_epoch()
+        trainer.take_step()
+        assert {trainer.sums.device, recorded.clock.device, trainer._test().device} == {DEVICE}
         with pytest.raises(DataDependentOutputException):
             trainer.end_epoch()  # accuracies are read once an epoch
 
@@ -82,6 +87,6 @@ def test_a_step_stays_on_the_device_and_needs_no_value(
 def test_a_step_that_waits_or_mixes_would_be_noticed(
     leak: Any, says: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Trainer, "_count", lambda self, *_: leak(self.sums))
+    monkeypatch.setattr(Trainer, "_count", lambda *_: leak(torch.zeros(2, 1, device=DEVICE)))
     with pytest.raises(says), trainer_on_meta_device(tiny_conv, 1, 0.5, monkeypatch) as trainer:
-        trainer.recorded_step()
+        trainer.step(slice(16))

@@ -31,7 +31,7 @@ def test_a_stacked_layer_has_the_gradients_of_its_layers(dtype: torch.dtype, spa
         torch.testing.assert_close(outputs.view(2, 4, 3)[index].float(), expected, rtol=tolerance, atol=tolerance)
         own = torch.autograd.grad((expected * upstream[index]).sum(), [inputs, layer.weight, layer.bias])
         ours = [inputs.grad, stacked.weight.grad, stacked.bias.grad if stacked.bias is not None else None]
-        whole = stacked.expanded(stacked.weight.grad, index) if stacked.weight.grad is not None else None
+        whole = stacked.shares(stacked.weight.grad).read(index) if stacked.weight.grad is not None else None
         shares = [gradient[index] if gradient is not None else None for gradient in (ours[0], ours[2])]
         pairs = ((shares[0], own[0][index]), (whole, own[1] * keep if sparse else own[1]), (shares[1], own[2]))
         for share, alone in pairs:
@@ -43,8 +43,23 @@ def test_a_sparse_layer_gives_back_each_tickets_weights() -> None:
     keeps = [torch.rand(4, 9, generator=torch.Generator().manual_seed(seed)) < 0.2 for seed in range(3)]
     stacked = StackedLinear(layers, keeps)
     for index, (layer, keep) in enumerate(zip(layers, keeps, strict=True)):
-        assert torch.equal(stacked.expanded(stacked.weight.detach(), index), layer.weight * keep)
-        assert torch.equal(stacked.compressed(layer.weight, index), layer.weight[keep])
+        shares = stacked.shares(stacked.weight.detach())
+        assert torch.equal(shares.read(index), layer.weight * keep)
+        changed = torch.randn(4, 9)
+        shares.write(index, changed)
+        assert torch.equal(shares.read(index), changed * keep)
+
+
+@pytest.mark.parametrize("density", [0.1, 0.9])
+def test_a_linear_layer_on_sequences_is_stacked_too(density: float) -> None:
+    layers = [nn.Linear(9, 4) for _ in range(2)]
+    keeps = [torch.rand(4, 9, generator=torch.Generator().manual_seed(seed)) < density for seed in range(2)]
+    for layer, keep in zip(layers, keeps, strict=True):
+        layer.weight.data *= keep
+    inputs = torch.randn(6, 5, 9)  # 3 examples a ticket, each of 5 tokens
+    outputs = StackedLinear(layers, keeps)(inputs)
+    expected = torch.cat([layer(part) for layer, part in zip(layers, inputs.chunk(2), strict=True)])
+    torch.testing.assert_close(outputs, expected)
 
 
 def test_only_networks_of_plain_linear_layers_are_stacked() -> None:
