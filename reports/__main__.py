@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import reports
+from sanity.cli.output import CannotPrint, complain, printing, use_readable_output
 from sanity.errors import UserError
 from sanity.store.files import DiskError
 
@@ -38,8 +39,12 @@ def parser() -> Parser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table, write the files, name them. Returns 2, with one line on stderr, for a mistake of the user's."""
+    """Prints the table, writes the files, names them.
+
+    Returns 0; 1 where standard output cannot be written; 2, with one line, for a mistake; 130 where it was stopped.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    use_readable_output()
     try:
         options = parser().parse_args(given)
         if not options.margin > 0:
@@ -71,13 +76,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from sanity.store.records import pack
 
             files["records"] = pack(options.results, output)
-        if not options.quiet:
-            reports.show(frame, metric=options.metric, margin=options.margin)
+        with printing():
+            if not options.quiet:
+                reports.show(frame, metric=options.metric, margin=options.margin)
+            for path in files.values():
+                print(path)
     except (UserError, DiskError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        complain(f"error: {error}")
         return 2
-    for path in files.values():
-        print(path)
+    except CannotPrint as error:
+        complain(f"error: {error}")
+        return 1
+    except KeyboardInterrupt:
+        complain("stopped")
+        return 130
     return 0
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import reproductions
+from sanity.cli.output import CannotPrint, complain, printing, use_readable_output
 from sanity.cli.request import Request, requested
 from sanity.config import RunConfig, pairs
 from sanity.errors import UserError
@@ -162,30 +163,41 @@ def stopping() -> Iterator[Callable[[], bool]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line. Returns 0; 1 where a cell failed; 2, with one line, for a mistake; 130 where it was stopped."""
+    """Runs the command line.
+
+    Returns 0; 1 where a cell failed or standard output cannot be written; 2, with one line, for a mistake; 130 where it
+    was stopped.
+    """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    use_readable_output()
     try:
         if any(word in ("-h", "--help", "help") for word in words):
             return _help([word for word in words if word not in ("-h", "--help", "help")])
         if "reproductions=list" in words:
-            print(reproductions.listing())
+            with printing():
+                print(reproductions.listing())
             return 0
         return _execute(requested(pairs(words)), words)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        complain(f"error: {error}")
         return MISTAKE
     except DiskError as error:
-        print(f"error: {error}; what was finished is kept, and the same command goes on from there", file=sys.stderr)
+        complain(f"error: {error}; what was finished is kept, and the same command goes on from there")
         return MISTAKE
+    except CannotPrint as error:
+        complain(f"error: {error}; what was finished is kept, and the same command prints it")
+        return FAILED
     except KeyboardInterrupt:
-        print("stopped; the same command goes on from the last checkpoint", file=sys.stderr)
+        complain("stopped; the same command goes on from the last checkpoint")
         return INTERRUPTED
 
 
 def _help(names: Sequence[str]) -> int:
     from sanity.cli import help as pages
 
-    print("\n\n".join(pages.about(name) for name in names) if names else pages.overview())
+    text = "\n\n".join(pages.about(name) for name in names) if names else pages.overview()
+    with printing():
+        print(text)
     return 0
 
 
@@ -202,7 +214,8 @@ def _execute(request: Request, words: Sequence[str]) -> int:
             experiment, cells = prepare(config, request.configs)
             made = plan(cells, experiment, networks)
             networks |= made.networks
-            print(text(cells, made, experiment))
+            with printing():
+                print(text(cells, made, experiment))
         return 0
     if request.configs[0].report_dir:
         _writable("report_dir", Path(request.configs[0].report_dir))
@@ -231,15 +244,13 @@ def _report(request: Request, frame: "pd.DataFrame", command: str) -> int:
     folder = Path(config.report_dir or Path(config.results_dir) / "reports" / f"{request.name}-{of}")
     whole = request.report(frame)
     files = reports.write(whole, folder, command=command, title=request.title, metric=metric, margin=margin)
-    reports.show(request.shown(frame), metric=metric, margin=margin)
-    for line in [*request.notes(frame), *files.values()]:
-        print(line)
+    with printing():
+        reports.show(request.shown(frame), metric=metric, margin=margin)
+        for line in [*request.notes(frame), *files.values()]:
+            print(line)
     failed = frame[frame["status"] == "failed"]
     for row in failed.to_dict("records"):
-        print(
-            f"failed: {row['method']} {row['check']} ratio {row['ratio']} seed {row['seed']}: {row['reason']}",
-            file=sys.stderr,
-        )
+        complain(f"failed: {row['method']} {row['check']} ratio {row['ratio']} seed {row['seed']}: {row['reason']}")
     return FAILED if len(failed) else 0
 
 

@@ -4,13 +4,14 @@ import logging
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from sanity.cli.output import complain
 from sanity.errors import UserError
 
 log = logging.getLogger("sanity")
@@ -61,6 +62,27 @@ class Reporter:
                 self._bar.update(self._task, now=text)
 
 
+class _LogFile(logging.FileHandler):
+    """The file of `log=`. Where it cannot be written, e.g. on a full disk, there is one warning and the run goes on."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, encoding="utf-8", errors="backslashreplace")
+        self._path, self._failed = path, False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's name)
+        """Called by `logging` while it handles the exception."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif not self._failed:
+            self._failed = True
+            complain(f"warning: log={self._path}: cannot be written ({error.strerror or error}); the run goes on")
+
+    def close(self) -> None:
+        with suppress(OSError):  # of what could not be written: it was told
+            super().close()
+
+
 @contextmanager
 def reporter(epochs: int, log_file: str) -> Iterator[Reporter]:
     """A reporter for a grid of so many epochs. Raises `UserError` where the log file cannot be written."""
@@ -68,10 +90,10 @@ def reporter(epochs: int, log_file: str) -> Iterator[Reporter]:
     if log_file:
         try:
             Path(log_file).parent.mkdir(parents=True, exist_ok=True)
-            handlers.append(logging.FileHandler(log_file))
+            handlers.append(_LogFile(log_file))
             handlers[0].setLevel(logging.DEBUG)  # with the traceback of a method that fails
         except OSError as error:
-            raise UserError(f"log={log_file}: cannot be written ({error.strerror})") from None
+            raise UserError(f"log={log_file}: cannot be written ({error.strerror or error})") from None
     console = Console(file=sys.stderr)
     if not console.is_terminal:
         handlers.append(logging.StreamHandler(sys.stderr))

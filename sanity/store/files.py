@@ -32,10 +32,10 @@ class CannotRead(DiskError):  # noqa: N818
 def write_atomically(path: Path, data: bytes | str) -> None:
     """Puts `data` at `path`, creating its folder. After a crash or on a full disk `path` is what it was before.
 
-    Raises `CannotWrite` where the system does not let it.
+    Bytes of file names that are no text are written as escapes. Raises `CannotWrite` where the system does not let it.
     """
     with replacing(path) as temporary:
-        temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+        temporary.write_bytes(data.encode(errors="backslashreplace") if isinstance(data, str) else data)
 
 
 @contextmanager
