@@ -1,6 +1,6 @@
 """Half the data set: does the ticket depend on how much data the search had?"""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
@@ -29,5 +29,4 @@ class HalfDataset(Check):
         chosen = (
             torch.arange(half) if self.which == "first" else torch.randperm(len(dataset), generator=generator)[:half]
         )
-        chosen = chosen.sort().values.to(dataset.targets.device)
-        return replace(dataset, examples=dataset.examples[chosen], targets=dataset.targets[chosen])
+        return dataset.subset(chosen.sort().values)

@@ -1,6 +1,8 @@
 """Random pixels: does the ticket depend on how an image is arranged?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from threading import Lock
 from typing import ClassVar, Literal
 
 import torch
@@ -8,6 +10,7 @@ from torch import Tensor
 
 from checks.base import Check
 from sanity.data.dataset import Dataset
+from sanity.data.examples import Examples, View
 
 _AT_ONCE = 2048
 
@@ -30,17 +33,75 @@ class RandomPixels(Check):
     permutation: Literal["per_image", "shared"] = "per_image"
 
     def corrupt(self, dataset: Dataset, generator: torch.Generator) -> Dataset:
-        images = dataset.examples
-        groups = images.flatten(1).unsqueeze(1) if self.channels == "mixed" else images.flatten(2)
-        shared = torch.randperm(groups.shape[2], generator=generator).to(images.device)
-        parts = [
-            part[:, :, shared] if self.permutation == "shared" else _permute_each(part, generator)
-            for part in groups.split(_AT_ONCE)
-        ]
-        return replace(dataset, examples=torch.cat(parts).reshape(images.shape))
+        mixed, shared = self.channels == "mixed", self.permutation == "shared"
+        if dataset.in_memory:
+            return replace(dataset, examples=permuted(dataset.pixels, mixed, shared, generator))
+        return replace(dataset, examples=PermutedPixels(dataset.examples, mixed, shared, generator))
 
 
-def _permute_each(groups: Tensor, generator: torch.Generator) -> Tensor:
-    """(n, channels, places) -> the same with the places of every image in an order of its own."""
-    order = torch.rand(len(groups), 1, groups.shape[2], generator=generator).argsort(dim=2)
-    return groups.gather(2, order.to(groups.device).expand_as(groups))
+def permuted(images: Tensor, mixed: bool, shared: bool, generator: torch.Generator) -> Tensor:
+    """`images` with their values permuted: all values of an image (`mixed`) or pixels with their colours; by one
+    permutation for all (`shared`) or one for each."""
+    order = torch.randperm(_places(images.shape, mixed), generator=generator)  # drawn in either case
+    parts = [
+        _reordered(part, order if shared else _orders(len(part), len(order), generator), mixed)
+        for part in images.split(_AT_ONCE)
+    ]
+    return torch.cat(parts)
+
+
+def _places(shape: Sequence[int], mixed: bool) -> int:
+    _, channels, height, width = shape
+    return height * width * (channels if mixed else 1)
+
+
+def _orders(count: int, places: int, generator: torch.Generator) -> Tensor:
+    """The permutations of the next `count` images: (count, 1, places)."""
+    return torch.rand(count, 1, places, generator=generator).argsort(dim=2)
+
+
+def _reordered(images: Tensor, order: Tensor, mixed: bool) -> Tensor:
+    """`images` with their places in `order`: (places,) for all, or (n, 1, places)."""
+    groups = images.flatten(1).unsqueeze(1) if mixed else images.flatten(2)
+    order = order.to(images.device)
+    values = groups[:, :, order] if order.dim() == 1 else groups.gather(2, order.expand_as(groups))
+    return values.reshape(images.shape)
+
+
+class PermutedPixels(View):
+    """What `permuted` gives, image by image: the permutations are drawn again whenever an image is fetched."""
+
+    block: ClassVar[int] = 16
+    """Images whose permutations are drawn together: the generator's state, 5 kB, is kept once for each block."""
+
+    def __init__(self, base: Tensor | Examples, mixed: bool, shared: bool, generator: torch.Generator) -> None:
+        super().__init__(base)
+        self._mixed = mixed
+        order = torch.randperm(_places(self.shape, mixed), generator=generator)
+        self._places, self._shared = len(order), order if shared else None
+        self._states, self._lock = [generator.get_state()], Lock()
+
+    def fetch(self, indices: Tensor) -> Tensor:
+        """The permuted images at `indices`."""
+        order = self._own_orders(indices.cpu()) if self._shared is None else self._shared
+        return _reordered(super().fetch(indices), order, self._mixed)
+
+    def _own_orders(self, indices: Tensor) -> Tensor:
+        """The permutations of the images at `indices`: (n, 1, places)."""
+        blocks, rows = indices // self.block, indices % self.block
+        orders = torch.empty(len(indices), 1, self._places, dtype=torch.int64)
+        for block in blocks.unique().tolist():
+            here = blocks == block
+            numbers = torch.rand(self.block, 1, self._places, generator=self._generator(block))
+            orders[here] = numbers[rows[here]].argsort(dim=2)  # sorting is slow, so only what is asked for
+        return orders
+
+    def _generator(self, block: int) -> torch.Generator:
+        """A generator that draws the permutations of `block` next; states of blocks are found on the way to it."""
+        generator = torch.Generator()
+        with self._lock:
+            generator.set_state(self._states[-1])
+            while len(self._states) <= block:
+                torch.rand(self.block, 1, self._places, generator=generator)
+                self._states.append(generator.get_state())
+            return generator.set_state(self._states[block])

@@ -26,7 +26,7 @@ class Images(torch.utils.data.Dataset[tuple[Tensor, int]]):
     """Examples as torchvision's data sets serve them: an array, made a PIL image, then transformed."""
 
     def __init__(self, data: Dataset, transform: transforms.Compose) -> None:
-        self.arrays = data.examples.cpu().permute(0, 2, 3, 1).squeeze(3).contiguous().numpy()
+        self.arrays = data.pixels.cpu().permute(0, 2, 3, 1).squeeze(3).contiguous().numpy()
         self.targets, self.transform = data.targets.tolist(), transform
 
     def __len__(self) -> int:
@@ -107,7 +107,7 @@ class ReferenceLoop:
         self.model.eval()
         normalise = self.loader.dataset.transform.transforms[-1]  # type: ignore[attr-defined]
         hits = 0
-        for examples, targets in zip(test.examples.split(500), test.targets.split(500), strict=True):
+        for examples, targets in zip(test.pixels.split(500), test.targets.split(500), strict=True):
             logits = self.model(normalise(examples.to(self.device) / 255))
             hits += int((logits.argmax(1) == targets.to(self.device)).sum())
         return 100 * hits / len(test)

@@ -1,4 +1,4 @@
-"""Data sets as tensors on the device they are used on, uint8 until used."""
+"""Data sets on the device they are used on, in memory or read ahead of their use; uint8 until used."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from sanity.data import REGISTRY
+from sanity.data.examples import Examples, chunks, fetch, remembered, select
 from sanity.data.source import Source, Split, first_of_each
 from sanity.data.validation import validated
 from sanity.errors import UserError
@@ -27,10 +28,12 @@ Batch = tuple[Tensor, Tensor]
 class Dataset:
     """One split: `examples` (N, C, H, W) uint8 and `targets` (N,) int64 on one device.
 
-    `mean` and `std` are per channel, of examples / 255; they belong to the training split and both splits carry them.
+    `examples` are a tensor, or an `Examples` that reads or computes them when they are asked for; `fetch` and `chunks`
+    work with both. `mean` and `std` are per channel, of examples / 255; they belong to the training split and both
+    splits carry them.
     """
 
-    examples: Tensor
+    examples: Tensor | Examples
     targets: Tensor
     classes: int
     mean: tuple[float, ...]
@@ -38,12 +41,33 @@ class Dataset:
     name: str = ""
 
     def __post_init__(self) -> None:
-        if self.examples.dtype != torch.uint8 or self.examples.dim() != 4 or len(self.examples) != len(self.targets):
-            kind = f"{self.examples.dtype} {tuple(self.examples.shape)}, {len(self.targets)} targets"
+        dtype = self.examples.dtype if isinstance(self.examples, Tensor) else torch.uint8
+        if dtype != torch.uint8 or len(self.examples.shape) != 4 or len(self.examples) != len(self.targets):
+            kind = f"{dtype} {tuple(self.examples.shape)}, {len(self.targets)} targets"
             raise ValueError(f"a data set's examples are uint8 (N, C, H, W) with N targets, not {kind}")
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether `examples` is a tensor."""
+        return isinstance(self.examples, Tensor)
+
+    @property
+    def pixels(self) -> Tensor:
+        """All examples as one tensor. Raises `UserError` where they are read when they are asked for."""
+        if not isinstance(self.examples, Tensor):
+            raise UserError(f"dataset {self.name}: all images at once are needed here; set dataset.in_memory=true")
+        return self.examples
+
+    def fetch(self, indices: Tensor) -> Tensor:
+        """The examples at `indices` (n,): uint8 (n, C, H, W)."""
+        return fetch(self.examples, indices)
+
+    def chunks(self, size: int) -> Iterator[Tensor]:
+        """All examples in order, `size` at a time."""
+        return chunks(self.examples, size)
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -64,16 +88,22 @@ class Dataset:
     def subset(self, index: Tensor) -> "Dataset":
         """The examples at `index`, in its order."""
         where = index.to(self.targets.device)
-        return replace(self, examples=self.examples[where], targets=self.targets[where])
+        return replace(self, examples=select(self.examples, where), targets=self.targets[where])
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 of what a training could see: shape, classes, normalisation, every example and target."""
-        header = (tuple(self.examples.shape), self.classes, self.mean, self.std)
-        digest = hashlib.sha256(repr(header).encode())
-        for tensor in (self.examples, self.targets):
-            digest.update(tensor.contiguous().cpu().numpy().data)
-        return digest.hexdigest()
+        header = repr((tuple(self.examples.shape), self.classes, self.mean, self.std)).encode()
+        targets = self.targets.contiguous().cpu().numpy().data
+
+        def digest() -> str:
+            content = hashlib.sha256(header)
+            for chunk in self.chunks(1024):
+                content.update(chunk.contiguous().cpu().numpy().data)
+            content.update(targets)
+            return content.hexdigest()
+
+        return remembered(self.examples, f"digest {hashlib.sha256(header + bytes(targets)).hexdigest()}", digest)
 
     def normalise(self, examples: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         """(examples / 255 - mean) / std for uint8 `examples` (n, C, H, W); computed in float32 at least."""
@@ -93,9 +123,9 @@ def affine(mean: tuple[float, ...], std: tuple[float, ...], device: torch.device
 def load(name: str, data_dir: str | Path | None = None, **options: Any) -> tuple[Dataset, Dataset]:
     """Training and test split of the data set `name`, on the CPU, from `data_dir` (by default ./data).
 
-    Options: `limit`, `test_limit` for all; `download` for torchvision's; `size`, `cache` for folders of images.
-    Raises `UserError` for an unknown name or option, for missing data (saying what to fetch), for corrupt files and for
-    data that a network cannot be trained on.
+    Options: `limit`, `test_limit` for all; `download` for torchvision's; `size`, `in_memory`, `cache` for folders of
+    images. Raises `UserError` for an unknown name or option, for missing data (saying what to fetch), for corrupt files
+    and for data that a network cannot be trained on.
     """
     source = _source(name, options)
     folder = expanded(Path(data_dir or DEFAULT_DIR), "data_dir")
@@ -141,21 +171,27 @@ def _told(name: str, cls: type[Source]) -> Iterator[None]:
 
 def _limited(split: Split, limit: int | None) -> Split:
     chosen = first_of_each(split.targets, limit)
-    return Split(split.examples[chosen], split.targets[chosen])
+    if isinstance(chosen, slice):
+        return split
+    return Split(select(split.examples, chosen), split.targets[chosen])
 
 
-def statistics(examples: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def statistics(examples: Tensor | Examples) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation per channel of `examples` / 255 (uint8), without a float copy of the data.
 
     Summed in whole numbers, so that every machine gets the same bits. A constant channel gets the deviation 1: then
     normalising only centres it.
     """
     channels = range(examples.shape[1])
-    counts = torch.zeros(len(channels), 256, dtype=torch.int64, device=examples.device)
-    for chunk in examples.split(4096):
-        counts += torch.stack([chunk[:, channel].flatten().bincount(minlength=256) for channel in channels])
+
+    def histograms() -> list[list[int]]:
+        counts = torch.zeros(len(channels), 256, dtype=torch.int64, device=examples.device)
+        for chunk in chunks(examples, 1024):
+            counts += torch.stack([chunk[:, channel].flatten().bincount(minlength=256) for channel in channels])
+        return counts.tolist()
+
     mean, std = [], []
-    for count in counts.tolist():
+    for count in remembered(examples, "histograms", histograms):
         n, total, squares = (sum(value**power * times for value, times in enumerate(count)) for power in range(3))
         mean.append(total / (255 * n))
         std.append(sqrt((n * squares - total**2) / (255 * n) ** 2) or 1.0)

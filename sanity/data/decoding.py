@@ -22,7 +22,7 @@ from sanity.store.files import CannotWrite
 FORMAT = 2  # part of the cache's key: raise it when `decode` gives other bytes for the same files
 PIL_FORMATS = ("JPEG", "PNG", "BMP", "PPM", "TIFF", "WEBP", "GIF")
 """What Pillow may take a file for, whatever its name: it knows others, EPS among them, that start other programs."""
-_ADVICE = "choose a smaller dataset.size, dataset.limit or dataset.test_limit"
+_ADVICE = "set dataset.in_memory=false, or a smaller dataset.size, dataset.limit or dataset.test_limit"
 
 log = logging.getLogger(__name__)
 

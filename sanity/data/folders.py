@@ -9,6 +9,7 @@ import torch
 from pydantic import Field
 
 from sanity.data.decoding import cache_folder, decode
+from sanity.data.image_files import ImageFiles
 from sanity.data.source import Source, Split, occurrences
 from sanity.errors import UserError
 
@@ -25,10 +26,12 @@ class ImageFolder(Source):
     turn, so that any first part of them is balanced.
 
     size: resize all images to size x size pixels.
+    in_memory: false leaves the images in their files; threads decode them ahead of each step, in every epoch anew.
     cache: keep the decoded images in the user's cache folder, under a digest of their names, sizes, times and inodes.
     """
 
     size: Annotated[int, Field(ge=1)] | None = None
+    in_memory: bool = True
     cache: bool = True
 
     def read(self, data_dir: Path) -> tuple[Split, Split, int]:
@@ -53,7 +56,9 @@ class ImageFolder(Source):
     def _decoded(self, images: Images, limit: int | None, cache: Path | None) -> Split:
         targets = torch.tensor([target for _, target in images])
         order = occurrences(targets).argsort(stable=True)[:limit]
-        return Split(decode([images[i][0] for i in order.tolist()], self.size, cache), targets[order])
+        files = [images[i][0] for i in order.tolist()]
+        read = decode if self.in_memory else ImageFiles
+        return Split(read(files, self.size, cache), targets[order])
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,8 @@ class MNIST(Downloaded):
         if self.verify:
             for path, tensor, md5 in zip(paths, (*train, *test), self.published, strict=True):
                 self._check_published(path, tensor, md5)
-        return _usable(train), _usable(test), 10
+        splits = [Split(images.unsqueeze(1), labels.long()) for images, labels in (train, test)]
+        return splits[0], splits[1], 10
 
     def _check_published(self, path: Path, tensor: Tensor, md5: str) -> None:
         """Raises `UserError` where the idx file at `path` is not the one that the authors published."""
@@ -129,15 +130,11 @@ def _existing(folder: Path) -> list[Path] | None:
     return None if None in paths else [path for path in paths if path]
 
 
-def _split(images: Path, labels: Path) -> Split:
+def _split(images: Path, labels: Path) -> tuple[Tensor, Tensor]:
     """The images (N, 28, 28) and labels (N,) of one split, uint8 as the files hold them."""
     examples, targets = read_idx(images, 3), read_idx(labels, 1)
     if len(examples) != len(targets):
         raise UserError(f"{labels}: corrupt, {len(targets)} labels for the {len(examples)} images of {images}")
     if targets.max() > 9:
         raise UserError(f"{labels}: corrupt, label {int(targets.max())} where 0 to 9 are allowed")
-    return Split(examples, targets)
-
-
-def _usable(split: Split) -> Split:
-    return Split(split.examples.unsqueeze(1), split.targets.long())
+    return examples, targets

@@ -9,13 +9,15 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from sanity.data.examples import Examples
+
 Limit = Annotated[int, Field(ge=1)] | None
 
 
 class Split(NamedTuple):
-    """Examples (N, C, H, W) uint8 and their classes (N,) int64, on the CPU."""
+    """Examples (N, C, H, W) uint8, in memory or read when they are asked for, and their classes (N,) int64."""
 
-    examples: Tensor
+    examples: Tensor | Examples
     targets: Tensor
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sanity.data.examples import Examples
 from sanity.data.source import Source, Split
 from sanity.errors import UserError
 
@@ -37,7 +38,8 @@ _KINDS = ("training", "test")
 
 def _split(owner: str, split: Split, classes: int) -> Split:
     examples, targets = (torch.from_numpy(part) if isinstance(part, np.ndarray) else part for part in split)
-    if not isinstance(examples, Tensor) or examples.dtype != torch.uint8 or examples.dim() != 4:
+    in_memory = isinstance(examples, Tensor) and examples.dtype == torch.uint8 and examples.dim() == 4
+    if not in_memory and not isinstance(examples, Examples):
         raise UserError(f"{owner} examples are {_kind(examples)}; uint8 (N, C, H, W), values 0 to 255, is wanted")
     if not isinstance(targets, Tensor) or targets.dim() != 1 or _is_fractional(targets):
         raise UserError(f"{owner} targets are {_kind(targets)}; whole numbers (N,), int64, are wanted")
@@ -57,6 +59,8 @@ def _is_fractional(targets: Tensor) -> bool:
 
 
 def _kind(value: Any) -> str:
+    if isinstance(value, Examples) and not isinstance(value, Tensor):
+        return f"uint8 {tuple(value.shape)}"
     if isinstance(value, Tensor):
         return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
     return f"of type {type(value).__name__}"

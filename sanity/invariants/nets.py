@@ -130,7 +130,7 @@ def batches(data: Dataset | None = None, size: int = 8, count: int = 2, double: 
     chosen = data or dataset()
     parts = [torch.arange(size * i, size * (i + 1)) for i in range(count)]
     dtype = torch.float64 if double else torch.float32
-    return [(chosen.normalise(chosen.examples[part], dtype), chosen.targets[part].clone()) for part in parts]
+    return [(chosen.normalise(chosen.pixels[part], dtype), chosen.targets[part].clone()) for part in parts]
 
 
 def scores(model: nn.Module, seed: int = 0) -> dict[str, Tensor]:

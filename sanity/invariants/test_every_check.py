@@ -57,7 +57,7 @@ def test_what_the_search_sees_is_still_a_data_set(check: Check) -> None:
     data = nets.dataset(examples=50)
     seen = check.corrupt(data, generator(0))
     assert seen.input_shape == data.input_shape
-    assert seen.examples.dtype == torch.uint8
+    assert seen.pixels.dtype == torch.uint8
     assert seen.targets.dtype == torch.int64
     assert (seen.classes, seen.mean, seen.std) == (data.classes, data.mean, data.std)
     assert 1 <= len(seen) == len(seen.examples) <= len(data)

@@ -42,7 +42,7 @@ def test_none_changes_nothing() -> None:
 def test_random_labels_are_uniform_and_tell_nothing_of_the_image() -> None:
     data = replace(nets.dataset(4000), targets=torch.arange(4000) // 3000)  # three of four are class 0
     seen = corrupted("random_labels", data)
-    assert torch.equal(seen.examples, data.examples)
+    assert torch.equal(seen.pixels, data.pixels)
     assert stats.chisquare(seen.targets.bincount(minlength=nets.CLASSES)).pvalue > 0.001
     table = torch.stack([seen.targets[data.targets == label].bincount(minlength=nets.CLASSES) for label in (0, 1)])
     assert stats.chi2_contingency(table.numpy()).pvalue > 0.001
@@ -55,17 +55,17 @@ def test_random_pixels_keep_labels_and_every_images_multiset(channels: str, perm
     data = nets.dataset(30)
     seen = corrupted("random_pixels", data, channels=channels, permutation=permutation)
     assert torch.equal(seen.targets, data.targets)
-    assert torch.equal(multisets(seen.examples), multisets(data.examples))
-    by_channel = torch.equal(multisets(seen.examples, True), multisets(data.examples, True))
+    assert torch.equal(multisets(seen.pixels), multisets(data.pixels))
+    by_channel = torch.equal(multisets(seen.pixels, True), multisets(data.pixels, True))
     assert by_channel == (channels == "together")
-    assert all(not torch.equal(one, other) for one, other in zip(seen.examples, data.examples, strict=True))
+    assert all(not torch.equal(one, other) for one, other in zip(seen.pixels, data.pixels, strict=True))
 
 
 def places(channels: str, permutation: str, examples: int, side: int = nets.SIDE) -> Tensor:
     """Where each value of every image came from: (n, values)."""
     values = torch.arange(nets.CHANNELS * side * side, dtype=torch.uint8).view(1, nets.CHANNELS, side, side)
     data = replace(nets.dataset(examples), examples=values.repeat(examples, 1, 1, 1))
-    return corrupted("random_pixels", data, channels=channels, permutation=permutation).examples.flatten(1).long()
+    return corrupted("random_pixels", data, channels=channels, permutation=permutation).pixels.flatten(1).long()
 
 
 @pytest.mark.parametrize("channels", ["mixed", "together"])
@@ -99,7 +99,7 @@ def test_half_dataset_is_half_of_the_examples_with_their_labels(examples: int, w
     seen = corrupted("half_dataset", data, which=which)
     assert len(seen) == 25
     assert len(seen.targets.unique()) == 25, "no example twice"
-    assert torch.equal(seen.examples, data.examples[seen.targets]), "examples go with their labels"
+    assert torch.equal(seen.pixels, data.pixels[seen.targets]), "examples go with their labels"
     assert torch.equal(seen.targets, seen.targets.sort().values), "in the order of the data set"
     assert torch.equal(seen.targets, torch.arange(25)) == (which == "first")
 

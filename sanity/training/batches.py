@@ -4,6 +4,7 @@ The draws of an epoch are made on the CPU and moved once, so a CPU and a GPU see
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -11,9 +12,12 @@ from torch.nn.functional import pad
 
 from sanity import seeds
 from sanity.data.dataset import Dataset, statistics
+from sanity.data.examples import remembered
 from sanity.errors import UserError
 from sanity.recipes import Recipe
 
+_BATCHES_AHEAD = 2
+"""How many batches are read from files while one is trained on."""
 _CONSTANTS = {
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     "frankle2021_tiny": ((-0.021, -0.0354, -0.0376), (1.21, 1.20, 1.25)),
@@ -35,10 +39,16 @@ class EpochOrder:
         """The same draws on `device`."""
         return EpochOrder(self.order.to(device), self.shift.to(device), self.flip.to(device))
 
+    @cached_property
+    def order_on_cpu(self) -> Tensor:
+        """The order, copied from the device once."""
+        return self.order.cpu()
+
     def copy_(self, other: "EpochOrder") -> None:
         """Takes over the draws of `other`, in place: a captured step keeps reading the same memory."""
         for mine, new in zip((self.order, self.shift, self.flip), (other.order, other.shift, other.flip), strict=True):
             mine.copy_(new)
+        self.__dict__.pop("order_on_cpu", None)
 
 
 def train_indices(seed: int, examples: int, recipe: Recipe) -> Tensor:
@@ -82,9 +92,18 @@ def normalisation(train: Dataset, normalise: str) -> tuple[tuple[float, ...], tu
     if normalise == "pixel_std":
         return statistics(train.examples)
     if normalise == "per_image_std":
-        parts = [chunk.flatten(2).float().div(255).std(2).sum(0) for chunk in train.examples.split(1000)]
-        return train.mean, tuple((torch.stack(parts).sum(0) / len(train.examples)).tolist())
+        return train.mean, _mean_of_stds(train)
     return train.mean, train.std
+
+
+def _mean_of_stds(train: Dataset) -> tuple[float, ...]:
+    """The mean, per channel, of the deviation inside each image."""
+
+    def measured() -> list[float]:
+        parts = [chunk.flatten(2).float().div(255).std(2).sum(0) for chunk in train.chunks(1000)]
+        return (torch.stack(parts).sum(0) / len(train)).tolist()
+
+    return tuple(remembered(train.examples, "per_image_std", measured))
 
 
 class BatchBuilder:
@@ -99,15 +118,31 @@ class BatchBuilder:
 
     def train(self, plan: EpochOrder, columns: slice | Tensor) -> tuple[Tensor, Tensor]:
         """Images (tickets * b, C, H, W) and targets (tickets * b,) of the plan's `columns`, augmented."""
-        index = plan.order[:, columns].flatten()
-        images = self.dataset.examples.index_select(0, index)  # copies whole rows, where [index] goes byte by byte
+        order = plan.order if self.dataset.in_memory else plan.order_on_cpu
+        index = order[:, columns].flatten()
+        images = self.dataset.fetch(index)
+        self._read_ahead(order, columns)
         if self.augmented:
             images = self._crop_and_flip(images, plan.shift[:, columns].flatten(0, 1), plan.flip[:, columns].flatten())
-        return self.dataset.normalise(images), self.dataset.targets[index]
+        return self.dataset.normalise(images), self.dataset.targets[index.to(images.device)]
 
     def test(self, where: slice) -> tuple[Tensor, Tensor]:
         """Images (b, C, H, W) and targets (b,) as they are."""
-        return self.dataset.normalise(self.dataset.examples[where]), self.dataset.targets[where]
+        if isinstance(self.dataset.examples, Tensor):
+            images = self.dataset.examples[where]
+        else:
+            order = torch.arange(len(self.dataset))
+            images = self.dataset.fetch(order[where])
+            self._read_ahead(order[None], where)
+        return self.dataset.normalise(images), self.dataset.targets[where]
+
+    def _read_ahead(self, order: Tensor, columns: slice | Tensor) -> None:
+        """Has the batches after `columns` of `order` (tickets, n) read, unless they are in memory."""
+        if isinstance(self.dataset.examples, Tensor) or isinstance(columns, Tensor) or columns.stop is None:
+            return
+        size = columns.stop - columns.start
+        for start in range(columns.stop, min(columns.stop + _BATCHES_AHEAD * size, order.shape[1]), size):
+            self.dataset.examples.prefetch(order[:, start : start + size].flatten())
 
     def _crop_and_flip(self, images: Tensor, shift: Tensor, flip: Tensor) -> Tensor:
         """Crop, then flip, as the papers' transforms do, in one gather from the zero-padded images."""

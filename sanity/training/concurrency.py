@@ -107,7 +107,8 @@ class Dispatcher:
             [self.jobs[number] for number in group], self.setting, [self.identities[n] for n in group], at
         )
         full = len(trainer.indices[0]) >= self.setting.recipe.batch_size  # only full steps are recorded
-        if self.setting.device.type == "cuda" and full and not trainer.done:
+        recordable = self.setting.device.type == "cuda" and self.setting.train.in_memory
+        if recordable and full and not trainer.done:
             capture(trainer)
         return trainer
 

@@ -43,29 +43,29 @@ def test_random_labels_take_all_sixteen_values() -> None:
 
 
 def test_random_pixels_stay_in_their_image() -> None:
-    images = seen("random_pixels", 0).examples.flatten(1)
+    images = seen("random_pixels", 0).pixels.flatten(1)
     assert images.sort(1).values.tolist() == [[10 * i + j for j in range(4)] for i in range(4)]
     orders = {
         tuple((images[i] % 10).tolist())
         for seed in range(200)
-        for i, images in [(0, seen("random_pixels", seed).examples.flatten(1))]
+        for i, images in [(0, seen("random_pixels", seed).pixels.flatten(1))]
     }
     assert len(orders) == 24, "every order of four pixels occurs"
 
 
 def test_shared_random_pixels_move_alike_in_every_image() -> None:
-    images = seen("random_pixels", 0, permutation="shared").examples.flatten(1) % 10
+    images = seen("random_pixels", 0, permutation="shared").pixels.flatten(1) % 10
     assert len(images.unique(dim=0)) == 1
     assert (
-        len({tuple(seen("random_pixels", s, permutation="shared").examples[0].flatten().tolist()) for s in range(200)})
+        len({tuple(seen("random_pixels", s, permutation="shared").pixels[0].flatten().tolist()) for s in range(200)})
         == 24
     )
 
 
 def test_half_dataset_takes_two_of_four_in_order() -> None:
-    halves = {tuple((seen("half_dataset", seed).examples[:, 0, 0, 0] // 10).tolist()) for seed in range(100)}
+    halves = {tuple((seen("half_dataset", seed).pixels[:, 0, 0, 0] // 10).tolist()) for seed in range(100)}
     assert halves == {(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)}
-    assert seen("half_dataset", 0, which="first").examples[:, 0, 0, 0].tolist() == [0, 10]
+    assert seen("half_dataset", 0, which="first").pixels[:, 0, 0, 0].tolist() == [0, 10]
 
 
 def test_rearrange_moves_two_ones_to_any_two_of_four_places() -> None:
@@ -152,7 +152,7 @@ def test_composed_checks_take_options_by_part() -> None:
     check = checks.get("half_dataset + random_labels", {"half_dataset": {"which": "first"}})
     assert isinstance(check, Composed)
     half = check.corrupt(data(), generator(0))
-    assert half.examples[:, 0, 0, 0].tolist() == [0, 10]
+    assert half.pixels[:, 0, 0, 0].tolist() == [0, 10]
     assert list(check.parts) == ["half_dataset", "random_labels"]
 
 

@@ -22,18 +22,18 @@ def test_digits_come_with_the_install(digits: tuple[Dataset, Dataset]) -> None:
     train, test = digits
     assert (len(train), len(test)) == (1200, 597)
     assert train.input_shape == test.input_shape == (1, 8, 8)
-    assert train.examples.dtype == torch.uint8
+    assert train.pixels.dtype == torch.uint8
     assert train.targets.dtype == torch.int64
     assert train.targets.bincount().tolist() == [120] * 10
-    assert int(train.examples.max()) == 255
+    assert int(train.pixels.max()) == 255
     # round(v * 255 / 16) for v = 0..16
-    assert set(train.examples.unique().tolist()) <= {round(v * 255 / 16) for v in range(17)}
+    assert set(train.pixels.unique().tolist()) <= {round(v * 255 / 16) for v in range(17)}
 
 
 def test_digits_splits_share_no_image_and_miss_none(digits: tuple[Dataset, Dataset]) -> None:
     from sklearn.datasets import load_digits
 
-    everything = torch.cat([split.examples.flatten(1) for split in digits]).double().sum(0)
+    everything = torch.cat([split.pixels.flatten(1) for split in digits]).double().sum(0)
     assert torch.equal(everything, torch.from_numpy(load_digits().data * 255 / 16).round().sum(0))
 
 
@@ -43,7 +43,7 @@ def test_digits_digest_is_pinned(digits: tuple[Dataset, Dataset]) -> None:
 
 
 def test_normalised_train_set_has_mean_0_and_deviation_1(digits: tuple[Dataset, Dataset]) -> None:
-    floats = digits[0].normalise(digits[0].examples, torch.float64)
+    floats = digits[0].normalise(digits[0].pixels, torch.float64)
     assert float(floats.mean()) == pytest.approx(0, abs=1e-12)
     assert float(floats.std(correction=0)) == pytest.approx(1, abs=1e-12)
 
@@ -72,11 +72,11 @@ def test_limits_keep_the_first_of_every_class(digits: tuple[Dataset, Dataset]) -
     train, test = load("digits", limit=34, test_limit=20)
     assert sorted(train.targets.bincount().tolist()) == [3] * 6 + [4] * 4
     assert test.targets.bincount().tolist() == [2] * 10
-    zeros = digits[0].examples[digits[0].targets == 0]
-    few = train.examples[train.targets == 0]
+    zeros = digits[0].pixels[digits[0].targets == 0]
+    few = train.pixels[train.targets == 0]
     assert torch.equal(few, zeros[: len(few)])
     # In the order of the whole: nothing is left out before some class has given its share.
-    assert torch.equal(train.examples[:10], digits[0].examples[:10])
+    assert torch.equal(train.pixels[:10], digits[0].pixels[:10])
 
 
 @given(st.integers(1, 1300))
@@ -90,14 +90,14 @@ def test_limited_sets_are_nested_and_balanced(limit: int) -> None:
 
 def test_digest_sees_every_part_of_the_data(digits: tuple[Dataset, Dataset]) -> None:
     train = digits[0]
-    examples, targets = train.examples.clone(), train.targets.clone()
+    examples, targets = train.pixels.clone(), train.targets.clone()
     examples[-1, 0, 7, 7] ^= 1
     targets[-1] = (targets[-1] + 1) % 10
     others = [
         Dataset(examples, train.targets, 10, train.mean, train.std),
         Dataset(train.examples, targets, 10, train.mean, train.std),
         Dataset(train.examples, train.targets, 11, train.mean, train.std),
-        Dataset(train.examples.view(-1, 1, 4, 16), train.targets, 10, train.mean, train.std),
+        Dataset(train.pixels.view(-1, 1, 4, 16), train.targets, 10, train.mean, train.std),
         Dataset(train.examples, train.targets, 10, (0.5,), train.std),
     ]
     assert len({train.digest, *(other.digest for other in others)}) == 6

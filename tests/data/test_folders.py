@@ -40,8 +40,8 @@ def test_images_become_tensors_in_turn_of_class(folder: Path) -> None:
     assert train.examples.shape == (6, 3, 5, 6)
     assert train.classes == 2
     assert train.targets.tolist() == [0, 1] * 3
-    assert train.examples[:, :, 0, 0].tolist() == [[100 * c, n, 7] for n in range(3) for c in range(2)]
-    assert test.examples[:, :, 4, 5].tolist() == [[0, 9, 7], [100, 9, 7]]
+    assert train.pixels[:, :, 0, 0].tolist() == [[100 * c, n, 7] for n in range(3) for c in range(2)]
+    assert test.pixels[:, :, 4, 5].tolist() == [[0, 9, 7], [100, 9, 7]]
     assert train.mean == pytest.approx([50 / 255, 1 / 255, 7 / 255])
 
 
@@ -59,14 +59,14 @@ def test_limits_decode_nothing_more(folder: Path) -> None:
 @pytest.mark.parametrize(("mode", "expected"), [("L", [76, 76, 76]), ("RGBA", [255, 0, 0]), ("P", [255, 0, 0])])
 def test_other_modes_become_rgb(folder: Path, mode: str, expected: list[int]) -> None:
     paint(folder / "train" / "cat" / "0.png", (255, 0, 0), mode=mode)
-    assert load("imagefolder", folder)[0].examples[0, :, 0, 0].tolist() == expected
+    assert load("imagefolder", folder)[0].pixels[0, :, 0, 0].tolist() == expected
 
 
 def test_size_resizes_all(folder: Path) -> None:
     paint(folder / "train" / "cat" / "0.png", (1, 2, 3), size=(40, 20))
     train, test = load("imagefolder", folder, size=4)
     assert train.input_shape == test.input_shape == (3, 4, 4)
-    assert train.examples[0, :, 2, 2].tolist() == [1, 2, 3]
+    assert train.pixels[0, :, 2, 2].tolist() == [1, 2, 3]
 
 
 def test_second_start_decodes_nothing(folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,10 +80,10 @@ def test_second_start_decodes_nothing(folder: Path, cache: Path, monkeypatch: py
 def test_a_changed_image_is_decoded_again(folder: Path) -> None:
     file = folder / "train" / "cat" / "0.bmp"  # a format whose size does not depend on what it shows
     paint(file, (10, 0, 0))
-    assert load("imagefolder", folder)[0].examples[0, 0, 0, 0] == 10
+    assert load("imagefolder", folder)[0].pixels[0, 0, 0, 0] == 10
     paint(file, (200, 0, 0))
     os.utime(file, (1, 1))
-    assert load("imagefolder", folder)[0].examples[0, 0, 0, 0] == 200
+    assert load("imagefolder", folder)[0].pixels[0, 0, 0, 0] == 200
 
 
 def test_a_damaged_or_unwritable_cache_does_no_harm(folder: Path, cache: Path) -> None:
@@ -179,7 +179,7 @@ def test_tiny_imagenet_as_published(tiny: Path, inside: bool) -> None:
     train, test = load("tiny_imagenet", tiny if inside else tiny.parent)
     assert train.examples.shape == (4, 3, 64, 64)
     assert test.targets.tolist() == [0, 1]
-    assert torch.allclose(test.examples[:, 0].float().mean((1, 2)), torch.tensor([0.0, 100.0]), atol=3)
+    assert torch.allclose(test.pixels[:, 0].float().mean((1, 2)), torch.tensor([0.0, 100.0]), atol=3)
 
 
 def test_tiny_imagenet_sorted_into_classes(tiny: Path) -> None:

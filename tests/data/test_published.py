@@ -55,7 +55,7 @@ def test_idx_files_are_found_raw_or_gzipped(tmp_path: Path, inner: str, compress
     small_mnist(tmp_path / "data" / inner, compress)
     train, test = load("fashion_mnist", tmp_path / "data", verify=False)
     expected = np.random.RandomState(30).randint(256, size=(30, 28, 28))
-    assert torch.equal(train.examples, torch.from_numpy(expected.astype(np.uint8)).unsqueeze(1))
+    assert torch.equal(train.pixels, torch.from_numpy(expected.astype(np.uint8)).unsqueeze(1))
     assert train.targets.tolist() == [*range(10)] * 3
     assert len(test) == 20
     assert closed_network == []
@@ -203,9 +203,9 @@ def small_cifar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_cifar_keeps_planes_and_published_constants(small_cifar: Path) -> None:
     train, _ = load("cifar10", small_cifar)
     assert train.examples.shape == (20, 3, 32, 32)
-    assert train.examples.is_contiguous()
+    assert train.pixels.is_contiguous()
     # The archive stores red, green, blue planes of 1024 bytes each.
-    assert torch.equal(train.examples[0].flatten(), torch.arange(3072).to(torch.uint8))
+    assert torch.equal(train.pixels[0].flatten(), torch.arange(3072).to(torch.uint8))
     assert (train.mean, train.std) == ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
 
 

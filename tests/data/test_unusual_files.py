@@ -35,7 +35,7 @@ def paint(path: Path, colour: tuple[int, int, int], size: tuple[int, int] = (6, 
 
 def colours(data: Dataset) -> list[tuple[int, int, int]]:
     """Class, red and green of every example."""
-    red, green = data.examples[:, 0, 0, 0].tolist(), data.examples[:, 1, 0, 0].tolist()
+    red, green = data.pixels[:, 0, 0, 0].tolist(), data.pixels[:, 1, 0, 0].tolist()
     return sorted(zip(data.targets.tolist(), red, green, strict=True))
 
 

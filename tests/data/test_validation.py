@@ -65,7 +65,7 @@ def test_whole_numbers_of_any_width_are_taken(dtype: torch.dtype) -> None:
 
 def test_arrays_are_taken() -> None:
     train, _ = load(source(lambda: ((X.numpy(), Y.numpy()), (X.numpy(), Y.numpy().astype(np.int32)), 5)))
-    assert torch.equal(train.examples, X)
+    assert torch.equal(train.pixels, X)
 
 
 @pytest.mark.parametrize(

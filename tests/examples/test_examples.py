@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from sanity.run import main
 from sanity.store import load_records
@@ -78,8 +79,8 @@ def test_own_data_set_can_be_learned(in_an_empty_folder: Path) -> None:
     train, test, classes = own_dataset.Arrays().read(Path("data"))
     assert classes == 2
     assert train.examples.shape == (400, 1, 12, 12)
-    rows = test.examples.float().mean(dim=3).var(dim=2).flatten()
-    columns = test.examples.float().mean(dim=2).var(dim=2).flatten()
+    rows = torch.as_tensor(test.examples).float().mean(dim=3).var(dim=2).flatten()
+    columns = torch.as_tensor(test.examples).float().mean(dim=2).var(dim=2).flatten()
     assert ((columns > rows).long() == test.targets).float().mean() > 0.99
 
 

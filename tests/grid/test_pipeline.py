@@ -218,13 +218,13 @@ def test_only_the_search_sees_corrupted_data(keys: Keys, method: str, corrupted:
     if corrupted[0]:
         seen = experiment.seen(trainings[0].cell)
         assert not torch.equal(seen.targets, experiment.train.targets)
-        assert not torch.equal(seen.examples, experiment.train.examples)
+        assert not torch.equal(seen.pixels, experiment.train.pixels)
 
 
 def test_corrupted_images_are_shown_on_the_scale_of_the_clean_ones(keys: Keys) -> None:
     experiment, cells = prepare(from_mapping({**keys, "checks": "random_pixels", "recipe.normalise": "per_image_std"}))
     clean, seen = experiment.train, experiment.seen(cells[1])
-    assert not torch.equal(seen.examples, clean.examples)
+    assert not torch.equal(seen.pixels, clean.pixels)
     assert (seen.mean, seen.std) == (clean.mean, clean.std)
     assert experiment.running.normalise == "dataset"
 
@@ -243,7 +243,7 @@ def test_what_is_held_out_is_not_scored_on(keys: Keys, monkeypatch: pytest.Monke
     (shown,) = seen
     trained_on = experiment.train.subset(train_indices(0, 200, experiment.recipe))
     assert len(shown) == 180
-    assert torch.equal(shown.examples, trained_on.examples)
+    assert torch.equal(shown.pixels, trained_on.pixels)
 
 
 def test_the_plan_knows_how_long_each_training_is(keys: Keys) -> None:

@@ -22,7 +22,7 @@ def digits() -> tuple[Dataset, Dataset]:
 
 
 def _first(split: Dataset, count: int) -> Dataset:
-    return replace(split, examples=split.examples[:count], targets=split.targets[:count])
+    return replace(split, examples=split.pixels[:count], targets=split.targets[:count])
 
 
 def _seeded(build: Callable[[], nn.Module], seed: int) -> nn.Module:

@@ -43,7 +43,7 @@ def test_a_batch_is_each_image_cropped_and_flipped_by_hand(padding: int, flip: b
         draw = plans[ticket]
         index = int(draw.order[0, column + 2])
         row, left = draw.shift[0, column + 2].tolist()
-        expected = by_hand(data.examples[index], padding, row, left, bool(draw.flip[0, column + 2]))
+        expected = by_hand(data.pixels[index], padding, row, left, bool(draw.flip[0, column + 2]))
         torch.testing.assert_close(image, (expected.float() / 255 - mean) / std)
         assert target == data.targets[index]
 
@@ -81,11 +81,11 @@ def test_the_statistics_that_a_recipe_may_normalise_with() -> None:
     assert normalisation(data, "dataset") == (data.mean, data.std)
     assert normalisation(data, "none") == ((0.0,) * 3, (1.0,) * 3)
     assert normalisation(data, "imagenet")[0] == (0.485, 0.456, 0.406)
-    own = torch.stack([image.flatten(1).float().div(255).std(1) for image in data.examples]).mean(0)
+    own = torch.stack([image.flatten(1).float().div(255).std(1) for image in data.pixels]).mean(0)
     mean, std = normalisation(data, "per_image_std")
     assert mean == data.mean
     assert std == pytest.approx(own.tolist())
-    pixels = data.examples.double().div(255).transpose(0, 1).flatten(1)
+    pixels = data.pixels.double().div(255).transpose(0, 1).flatten(1)
     mean, std = normalisation(data, "pixel_std")
     assert mean == pytest.approx(pixels.mean(1).tolist())
     assert std == pytest.approx(pixels.std(1, correction=0).tolist())

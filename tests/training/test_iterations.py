@@ -86,7 +86,7 @@ def test_a_length_within_an_epoch_ends_there_with_a_last_row(length: int) -> Non
     model.load_state_dict(part.weights)
     test = digits()[1]
     with torch.no_grad():
-        expected = F.cross_entropy(model(test.normalise(test.examples)), test.targets)
+        expected = F.cross_entropy(model(test.normalise(test.pixels)), test.targets)
     assert part.curve[-1]["test_loss"] == pytest.approx(expected.item(), rel=1e-5)
 
 
@@ -97,7 +97,7 @@ def test_the_row_of_a_part_of_an_epoch_is_over_the_examples_of_that_part(start: 
     (row,) = fit(TrainingSpec(model, None, 5, start, length), recipe).curve
     order = draw_epoch(5, 0, torch.arange(101), recipe).order[0, 16 * start : 16 * (start + length)]
     with torch.no_grad():
-        logits = model(data.normalise(data.examples[order]))
+        logits = model(data.normalise(data.pixels[order]))
     assert row["train_loss"] == pytest.approx(F.cross_entropy(logits, data.targets[order]).item(), rel=1e-5)
     hits = (logits.argmax(1) == data.targets[order]).float().mean().item()
     assert row["train_accuracy"] == pytest.approx(100 * hits)

@@ -51,7 +51,7 @@ def plain_loop(job: TrainingSpec, recipe: Recipe, data: Dataset) -> tuple[nn.Mod
         batches, total = order.split(recipe.batch_size), 0.0
         for step, index in enumerate(batches):
             optimizer.param_groups[0]["lr"] = rate(recipe, epoch + step / len(batches))
-            loss = F.cross_entropy(model(data.normalise(data.examples[index])), data.targets[index])
+            loss = F.cross_entropy(model(data.normalise(data.pixels[index])), data.targets[index])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -119,7 +119,7 @@ def test_the_curve_measures_what_a_plain_evaluation_measures() -> None:
     model, (_, test) = tiny_conv(), digits()
     (result,) = fit([TrainingSpec(model, None, seed=0)], Recipe(epochs=2, batch_size=16))
     model.load_state_dict(result.weights)
-    logits = model.eval()(test.normalise(test.examples))
+    logits = model.eval()(test.normalise(test.pixels))
     assert result.curve[-1]["test_loss"] == pytest.approx(F.cross_entropy(logits, test.targets).item(), rel=1e-4)
     assert result.curve[-1]["test_accuracy"] == pytest.approx(
         100 * (logits.argmax(1) == test.targets).float().mean().item()
@@ -133,7 +133,7 @@ def test_the_last_partial_batch_is_trained_on_unless_the_recipe_drops_it(drop_la
     recipe = Recipe(epochs=1, batch_size=100, lr=1e-12, drop_last=drop_last)
     (result,) = fit([TrainingSpec(model, None, seed=0)], recipe)
     order = draw_epoch(0, 0, torch.arange(101), recipe).order[0, : 100 if drop_last else 101]
-    expected = F.cross_entropy(model(data.normalise(data.examples[order])), data.targets[order]).item()
+    expected = F.cross_entropy(model(data.normalise(data.pixels[order])), data.targets[order]).item()
     assert result.curve[0]["train_loss"] == pytest.approx(expected, rel=1e-5)
 
 

@@ -1,0 +1,149 @@
+"""Images that stay in their files: decoded by threads ahead of the step that uses them."""
+
+import hashlib
+import json
+import logging
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sanity.data.decoding import check_size, files_digest, pixels
+from sanity.store.files import CannotWrite, write_atomically
+
+Facts = TypeVar("Facts")
+_IMAGES_A_TASK = 8
+_AHEAD_BYTES = 1 << 30
+"""The most that batches which were read ahead, and not asked for since, may take."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Images that threads are decoding into `buffer` (n, C, H, W)."""
+
+    buffer: Tensor
+    tasks: Sequence[Future[None]]
+
+
+class _Reader:
+    """Decodes files into batches, with a thread for each core; shared by all places that the images are fetched to."""
+
+    def __init__(self, files: Sequence[Path], size: int | None) -> None:
+        self.files, self.size = files, size
+        self.first = pixels(files[0], size)
+        height, width, channels = self.first.shape
+        self.shape = (len(files), channels, height, width)
+        self._ahead: OrderedDict[bytes, _Batch] = OrderedDict()
+        self._lock = Lock()
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(os.cpu_count(), "decoding")
+
+    def begin(self, positions: np.ndarray, pin: bool) -> None:
+        """Starts to decode the images at `positions`, unless that was begun.
+
+        pin: into memory that a GPU copies from while it computes.
+        """
+        key = positions.tobytes()
+        with self._lock:
+            if key not in self._ahead:
+                self._ahead[key] = self._start(positions, pin)
+                self._forget_oldest()
+
+    def take(self, positions: np.ndarray, pin: bool) -> Tensor:
+        """The images at `positions`, once they are decoded. Raises `UserError` naming one that cannot be."""
+        with self._lock:
+            batch = self._ahead.pop(positions.tobytes(), None) or self._start(positions, pin)
+        for task in batch.tasks:
+            task.result()
+        return batch.buffer
+
+    def _start(self, positions: np.ndarray, pin: bool) -> _Batch:
+        buffer = torch.empty(len(positions), *self.shape[1:], dtype=torch.uint8, pin_memory=pin)
+        parts = [slice(start, start + _IMAGES_A_TASK) for start in range(0, len(positions), _IMAGES_A_TASK)]
+        return _Batch(buffer, [self._pool.submit(self._decode, positions[part], buffer[part]) for part in parts])
+
+    def _decode(self, positions: np.ndarray, buffer: Tensor) -> None:
+        for image, position in zip(buffer.numpy(), positions.tolist(), strict=True):
+            decoded = pixels(self.files[position], self.size)
+            check_size(self.files[position], decoded, self.files[0], self.first)
+            image[:] = decoded.transpose(2, 0, 1)
+
+    def _forget_oldest(self) -> None:
+        """Drops what nobody has asked for, such as the last batches of an interrupted epoch."""
+        taken = sum(batch.buffer.numel() for batch in self._ahead.values())
+        while taken > _AHEAD_BYTES and len(self._ahead) > 1:
+            _, batch = self._ahead.popitem(last=False)
+            taken -= batch.buffer.numel()
+            for task in batch.tasks:
+                task.cancel()
+
+
+class ImageFiles:
+    """The images of `files`, RGB, resized to `size` x `size` where it is given: an `Examples`.
+
+    cache: the folder that holds what passes over all images found, such as their digest; None: it is found anew.
+    """
+
+    def __init__(self, files: Sequence[Path], size: int | None, cache: Path | None) -> None:
+        self._reader, self._cache = _Reader(files, size), cache
+        self._digest = files_digest(files, size)
+        self.device = torch.device("cpu")
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(N, 3, H, W)."""
+        return self._reader.shape
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @property
+    def _pin(self) -> bool:
+        return self.device.type == "cuda"
+
+    def fetch(self, indices: Tensor) -> Tensor:
+        """The images at `indices`, each decoded once where it is asked for several times."""
+        positions, back = np.unique(indices.cpu().numpy(), return_inverse=True)
+        images = self._reader.take(positions, self._pin).to(self.device, non_blocking=True)
+        return images.index_select(0, torch.from_numpy(back).to(self.device))
+
+    def prefetch(self, indices: Tensor) -> None:
+        """Begins to decode the images at `indices`."""
+        self._reader.begin(np.unique(indices.cpu().numpy()), self._pin)
+
+    def to(self, device: torch.device | str) -> "ImageFiles":
+        """The same files, read by the same threads, for `device`."""
+        if torch.device(device) == self.device:
+            return self
+        moved = object.__new__(ImageFiles)
+        moved.__dict__ = {**self.__dict__, "device": torch.device(device)}
+        return moved
+
+    def remembered(self, name: str, compute: Callable[[], Facts]) -> Facts:
+        """What `compute` finds, kept in the cache folder under a digest of the files."""
+        if self._cache is None:
+            return compute()
+        key = hashlib.sha256(f"{self._digest} {name}".encode()).hexdigest()
+        path = self._cache / f"{key}.json"
+        with suppress(OSError, ValueError, KeyError, TypeError):  # damaged, or not there
+            facts: Facts = json.loads(path.read_bytes())[name]
+            return facts
+        log.info("reading %d images once: %s", len(self), name.partition(" ")[0])
+        facts = compute()
+        with suppress(CannotWrite):  # what cannot be kept is found anew
+            write_atomically(path, json.dumps({name: facts}))
+        return facts
