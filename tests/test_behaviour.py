@@ -48,7 +48,7 @@ class CancelledBias(nn.Module):
 
 def batch(count: int = 20) -> tuple[Tensor, Tensor]:
     data = digits()[0]
-    return data.normalise(data.examples[:count]), data.targets[:count]
+    return data.normalise(data.pixels[:count]), data.targets[:count]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from math import sqrt
@@ -139,34 +138,24 @@ def _source(name: str, options: Mapping[str, Any]) -> Source:
     cls: type[Source] = REGISTRY.load(name)
     if not issubclass(cls, Source):
         raise UserError(f"dataset {name} is no class that derives from sanity.data.source.Source")
-    with _told(name, cls):
-        source = fill(cls, options, f"dataset {name}")
-    return source
+    return fill(cls, options, f"dataset {name}")
 
 
 def _read(name: str, source: Source, folder: Path) -> object:
-    """What the class of the data set reads."""
+    """What the class of the data set reads. Raises `UserError` of one line for whatever hinders it."""
     try:
-        with _told(name, type(source)):
-            return source.read(folder)
+        return source.read(folder)
+    except UserError:
+        raise
     except OSError as error:
         raise UserError(f"dataset {name}: {error.filename or folder}: {error.strerror or error}") from error
     except MemoryError as error:
         raise UserError(f"dataset {name}: {folder} does not fit in memory") from error
-
-
-@contextmanager
-def _told(name: str, cls: type[Source]) -> Iterator[None]:
-    """Turns what another's class raises, which may be anything, into a `UserError` of one line."""
-    try:
-        yield
-    except (UserError, OSError, MemoryError):
-        raise
-    except Exception as error:
-        if cls.__module__.startswith("sanity."):
+    except Exception as error:  # another's class may fail in any way
+        if type(source).__module__.startswith("sanity."):
             raise
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise UserError(f"dataset {name}: its class {cls.__name__} raises {reason}") from error
+        raise UserError(f"dataset {name}: its class {type(source).__name__} raises {reason}") from error
 
 
 def _limited(split: Split, limit: int | None) -> Split:

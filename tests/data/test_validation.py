@@ -118,7 +118,7 @@ class Refuses(Source):
     ("name", "words"),
     [
         (f"{__name__}:Unfinished", "abstract"),
-        (f"{__name__}:Refuses", "its class Refuses raises RuntimeError: not today"),
+        (f"{__name__}:Refuses", "cannot be made: not today"),
         ("builtins:int", r"is no class that derives from sanity\.data\.source\.Source"),
     ],
 )

@@ -65,7 +65,7 @@ class ViewsImages(nn.Module):
 
 def colour() -> tuple[Dataset, Dataset]:
     train_data, test_data = (
-        replace(split, examples=split.examples.repeat(1, 3, 1, 1), mean=split.mean * 3, std=split.std * 3)
+        replace(split, examples=split.pixels.repeat(1, 3, 1, 1), mean=split.mean * 3, std=split.std * 3)
         for split in digits()
     )
     return train_data, test_data
@@ -80,7 +80,7 @@ def test_networks_that_need_the_contiguous_layout_train_in_it(build: type[nn.Mod
     optimizer = torch.optim.SGD(expected.parameters(), lr=0.1)
     for index in draw_epoch(0, 0, torch.arange(101), recipe).order[0].split(50):
         optimizer.zero_grad()
-        F.cross_entropy(expected(data.normalise(data.examples[index])), data.targets[index]).backward()
+        F.cross_entropy(expected(data.normalise(data.pixels[index])), data.targets[index]).backward()
         optimizer.step()
     torch.testing.assert_close(result.weights, dict(expected.state_dict()), rtol=1e-4, atol=1e-6)
 
