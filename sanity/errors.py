@@ -8,6 +8,14 @@ class UserError(ValueError):
     """A mistake that the user can mend. Its message is one line, printed without a traceback."""
 
 
+def reason(error: BaseException) -> str:
+    """Returns in one line what an error of somebody else's code says: its kind and its message's first line."""
+    if isinstance(error, SystemExit):
+        return f"it ends the program (sys.exit({error.code!r}))"
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__
+
+
 def unknown(kind: str, value: object, allowed: Iterable[str]) -> UserError:
     """The error for a `value` that is not among `allowed`, with the nearest name where one is near."""
     names = sorted(allowed)

@@ -15,7 +15,6 @@ from typing import Any
 from sanity.errors import UserError, unknown
 from sanity.source_hash import qualified_name, source_hash
 
-
 class Registry:
     """The names of one kind of thing, each with the `module:object` that defines it."""
 
@@ -64,6 +63,16 @@ class Registry:
             raise UserError(f"{self.kind} '{name}' cannot be loaded from {where}: {reason}") from error
         if not isinstance(found, type):
             raise UserError(f"{self.kind} '{name}': {where} is no class")
+        return found
+
+    def load_subclass(self, name: str, base: type) -> Any:
+        """The class that `name` stands for. Raises `UserError` if it does not derive from `base` or is abstract."""
+        found = self.load(name)
+        if not issubclass(found, base):
+            expected = f"{base.__module__}.{base.__name__}"
+            raise UserError(f"{self.kind} '{name}' is no class that derives from {expected}")
+        if missing := sorted(getattr(found, "__abstractmethods__", ())):
+            raise UserError(f"{self.kind} '{name}' does not define {', '.join(f'{method}()' for method in missing)}")
         return found
 
     def fingerprint(self, name: str) -> str:

@@ -31,6 +31,7 @@ REGISTRY = Registry(
     },
 )
 
+AS_BUILT = "as_built"
 INITS = Registry(
     "initialisation",
     "sanity.inits",
@@ -48,6 +49,7 @@ INITS = Registry(
         "grasp": "sanity.models.init:GraSP",
         "su2020_vgg": "sanity.models.init:Su2020VGG",
         "frankle2021": "sanity.models.init:Frankle2021",
+        AS_BUILT: "sanity.models.init:AsBuilt",
     },
 )
 
@@ -82,7 +84,7 @@ def build(
 
 
 def initialise(model: "nn.Module", init: str, generator: "torch.Generator | None" = None) -> None:
-    """Redraws every parameter of any `model` in place and resets its batch-norm buffers; see `sanity.models.init`."""
+    """Redraws every parameter of any `model` in place and resets its buffers; see `sanity.models.init`."""
     from sanity.models.init import initialise
 
     initialise(model, init, generator)

@@ -1,16 +1,21 @@
 """What every model is: a frozen dataclass of options that builds a network for any input shape and class count."""
 
+import random
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
-from sanity.errors import UserError
-from sanity.models import REGISTRY
+from sanity.errors import UserError, reason
+from sanity.models import AS_BUILT, REGISTRY
 from sanity.models.init import initialise
+from sanity.models.prunable import check_weights_are_parameters
 from sanity.options import fill
 
 InputShape = tuple[int, int, int]
@@ -25,7 +30,11 @@ class Model(ABC):
 
     @abstractmethod
     def build(self, input_shape: InputShape, classes: int) -> nn.Module:
-        """The network from (N, *input_shape) to logits (N, classes); whatever weights it holds are redrawn after."""
+        """The network from (N, *input_shape) to logits (N, classes).
+
+        Its weights are redrawn afterwards, as far as there is a rule for them; others stay as they are built. What is
+        drawn here, from torch's, numpy's or Python's global generator, is seeded by the run's seed.
+        """
 
 
 def build_by_name(
@@ -38,12 +47,56 @@ def build_by_name(
     **options: Any,
 ) -> nn.Module:
     """See `sanity.models.build`. With a `generator`, torch's global generator is left as it was."""
-    model: Model = fill(REGISTRY.load(name), options, f"model {name}")
+    model: Model = fill(REGISTRY.load_subclass(name, Model), options, f"model {name}")
     shape = _checked(name, model, input_shape, classes)
-    with torch.random.fork_rng(devices=[]):
-        network = model.build(shape, classes)
-    initialise(network, init or model.default_init, generator)
+    if generator is None:
+        generator = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
+    with _global_generators_seeded(_next_seed(generator)):
+        network = _built(name, model, shape, classes)
+    if (init or model.default_init) != AS_BUILT:
+        initialise(network, init or model.default_init, generator, keep_as_built=True)
     return network
+
+
+def _built(name: str, model: Model, shape: InputShape, classes: int) -> nn.Module:
+    """What `model.build` returns, its lazy layers made; in one line what goes wrong there."""
+    asked = f"model {name}: build(input_shape={tuple(shape)}, classes={classes})"
+    try:
+        network = model.build(shape, classes)
+        if not isinstance(network, nn.Module):
+            raise UserError(f"{asked} returns {type(network).__name__}, not a torch.nn.Module")
+        if any(is_lazy(tensor) for tensor in [*network.parameters(), *network.buffers()]):
+            with torch.no_grad():
+                network.eval()(torch.zeros(2, *shape))
+            network.train()
+        check_weights_are_parameters(network)
+    except UserError as error:
+        raise UserError(f"model {name}: {str(error).removeprefix(f'model {name}: ')}") from None
+    except (Exception, SystemExit) as error:  # another's code may fail in any way
+        raise UserError(f"{asked} fails with {reason(error)}") from error
+    return network
+
+
+def _next_seed(generator: torch.Generator) -> int:
+    """A seed that depends on the state of `generator`, which is left as it is."""
+    twin = torch.Generator()
+    twin.set_state(generator.get_state())
+    return int(torch.randint(2**62, (), generator=twin))
+
+
+@contextmanager
+def _global_generators_seeded(seed: int) -> Iterator[None]:
+    """Seeds the CPU's global generators of torch, numpy and Python; on exit they are as they were."""
+    numbers, arrays = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        try:
+            yield
+        finally:
+            random.setstate(numbers)
+            np.random.set_state(arrays)
 
 
 def _checked(name: str, model: Model, input_shape: Sequence[int], classes: int) -> InputShape:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
-from sanity.errors import UserError
+from sanity.errors import UserError, reason
 from sanity.models import INITS
 
 Kind = Literal["conv", "linear", "norm"]
@@ -158,17 +158,27 @@ class Frankle2021(KaimingFanIn):
         return torch.rand(*shape, generator=generator)
 
 
-def draw(init: str, shape: Sequence[int], kind: Kind, generator: torch.Generator) -> Tensor:
-    """One weight drawn afresh: float32 on the CPU, of `shape`, for a layer of `kind` conv, linear or norm (its scale).
+class AsBuilt(Init):
+    """What the network's own code draws, seeded by the run's seed, in place of a named distribution."""
 
-    Raises `UserError` for an unknown `init`.
+    def weight(self, shape: Sequence[int], kind: Kind, generator: torch.Generator) -> Tensor:
+        raise UserError("initialisation 'as_built' is a network's own: it cannot draw the weights of a single layer")
+
+
+def draw(init: str, shape: Sequence[int], kind: Kind, generator: torch.Generator) -> Tensor:
+    """Draws one weight: float32 on the CPU, of `shape`, for a layer of `kind` conv, linear or norm (its scale).
+
+    Raises `UserError` for an unknown `init`, and for one that returns another shape.
     """
-    distribution: Init = INITS.load(init)()
-    return distribution.scale(shape, generator) if kind == "norm" else distribution.weight(shape, kind, generator)
+    distribution: Init = INITS.load_subclass(init, Init)()
+    drawn = distribution.scale(shape, generator) if kind == "norm" else distribution.weight(shape, kind, generator)
+    if tuple(drawn.shape) != tuple(shape):
+        raise UserError(f"initialisation '{init}' draws {tuple(drawn.shape)} for a weight of {tuple(shape)}")
+    return drawn
 
 
 def kind_of(module: nn.Module) -> Kind | None:
-    """Which kind of layer `module` is; None for one that only knows itself how to draw its parameters."""
+    """Returns the kind of layer that `module` is; None for one that only knows itself how to draw its parameters."""
     if not module._parameters.keys() <= {"weight", "bias"}:
         return None
     if isinstance(module, _ConvNd):
@@ -179,23 +189,40 @@ def kind_of(module: nn.Module) -> Kind | None:
 
 
 @torch.no_grad()
-def initialise(model: nn.Module, init: str, generator: torch.Generator | None = None) -> None:
+def initialise(
+    model: nn.Module, init: str, generator: torch.Generator | None = None, keep_as_built: bool = False
+) -> None:
     """Redraws every parameter of `model` in place, in the order of `named_parameters`, and resets its buffers.
 
-    Weights come from `init`, biases are zero, normalisation layers forget their running statistics. Any other module
-    is asked to reset itself (`reset_parameters`), with randomness seeded from `generator`; torch's global generator is
-    left as it was. `generator=None` seeds one from torch's global generator. Raises `UserError` for an unknown `init`
-    and for a parameter whose module cannot be asked.
+    Weights of convolutions and linear layers come from `init`, biases are zero, normalisation layers forget their
+    running statistics. Any other module resets itself (`reset_parameters`) under a seed drawn from `generator`; torch's
+    global generator is left as it was.
+
+    Args:
+        generator: None seeds one from torch's global generator.
+        keep_as_built: leave parameters for which there is no rule (class tokens, positional embeddings, learned scales)
+            as they are: the network has just been built under a seed.
+
+    Raises:
+        UserError: for an unknown `init` and, unless `keep_as_built`, for a parameter that nothing redraws.
     """
     if generator is None:
         generator = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
     drawn: set[int] = set()
+    reset: set[int] = set()
     for name, module in model.named_modules():
         kind = kind_of(module)
-        if kind is None:
-            _ask(name, module, generator)
-        else:
+        if kind is not None:
             _redraw(module, init, kind, generator, drawn)
+            continue
+        method = next((hook for hook in ("reset_parameters", "_reset_parameters") if hasattr(module, hook)), None)
+        if method is not None:
+            reset |= _reset(module, method, generator)
+        for part, parameter in module.named_parameters(recurse=False):
+            if not keep_as_built and id(parameter) not in drawn | reset:
+                cause = f"{method}() leaves it as it was" if method else "has no reset_parameters()"
+                path = f"{name}.{part}".lstrip(".")
+                raise UserError(f"cannot redraw parameter '{path}': {type(module).__name__} {cause}")
 
 
 def _redraw(module: nn.Module, init: str, kind: Kind, generator: torch.Generator, drawn: set[int]) -> None:
@@ -208,16 +235,25 @@ def _redraw(module: nn.Module, init: str, kind: Kind, generator: torch.Generator
         module.reset_running_stats()
 
 
-def _ask(name: str, module: nn.Module, generator: torch.Generator) -> None:
-    """Lets a copy on the CPU reset itself: the same numbers on any device, and no other generator is touched."""
-    reset = next((hook for hook in ("reset_parameters", "_reset_parameters") if hasattr(module, hook)), None)
-    if reset is None:
-        if module._parameters:
-            parameter = f"{name}.{next(iter(module._parameters))}".lstrip(".")
-            raise UserError(f"cannot redraw parameter '{parameter}': {type(module).__name__} has no reset_parameters()")
-        return
+def _reset(module: nn.Module, method: str, generator: torch.Generator) -> set[int]:
+    """Lets a copy of `module` on the CPU reset itself: the same numbers on any device, and no other generator moves.
+
+    Returns the identities of the parameters that it resets. Parameters that are NaN before and after were left alone.
+    """
     twin = copy.deepcopy(module).cpu()
+    before = dict(module.named_parameters())
+    after = dict(twin.named_parameters())
+    for parameter in after.values():
+        if parameter.is_floating_point():
+            parameter.fill_(torch.nan)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(int(torch.randint(2**62, (), generator=generator)))
-        getattr(twin, reset)()
+        try:
+            getattr(twin, method)()
+        except Exception as error:  # another's code may fail in any way
+            raise UserError(f"{type(module).__name__}.{method}() fails with {reason(error)}") from error
+    untouched = [name for name, parameter in after.items() if parameter.isnan().any()]
+    for name in untouched:
+        after[name].copy_(before[name])
     module.load_state_dict(twin.state_dict())
+    return {id(parameter) for name, parameter in before.items() if name not in untouched}
