@@ -15,6 +15,7 @@ from typing import Any
 from sanity.errors import UserError, unknown
 from sanity.source_hash import qualified_name, source_hash
 
+
 class Registry:
     """The names of one kind of thing, each with the `module:object` that defines it."""
 

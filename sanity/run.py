@@ -131,9 +131,13 @@ def _rehearse(experiment: "Experiment", cells: "Sequence[Cell]") -> None:
     from sanity.grid.cells import DENSE
     from sanity.grid.moments import check_against
     from sanity.grid.scoring_batches import scoring_batches
+    from sanity.models.check import check_model
     from sanity.seeds import generator
     from sanity.training.loop import check_batches
 
+    train = experiment.train
+    rehearsed = experiment.build(generator(cells[0].seed, "init"))
+    check_model(experiment.config.model, rehearsed, train.input_shape, train.classes)
     net = experiment.initial(cells[0].seed)
     check_batches(net, experiment.train, experiment.recipe)
     searches = {(experiment.altered(cell), cell.ratio): cell for cell in cells if cell.method.name != DENSE}

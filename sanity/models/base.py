@@ -51,11 +51,22 @@ def build_by_name(
     shape = _checked(name, model, input_shape, classes)
     if generator is None:
         generator = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
-    with _global_generators_seeded(_next_seed(generator)):
+    with names_the_model(name), _global_generators_seeded(_next_seed(generator)):
         network = _built(name, model, shape, classes)
     if (init or model.default_init) != AS_BUILT:
-        initialise(network, init or model.default_init, generator, keep_as_built=True)
+        with names_the_model(name):
+            initialise(network, init or model.default_init, generator, keep_as_built=True)
     return network
+
+
+@contextmanager
+def names_the_model(name: str) -> Iterator[None]:
+    """Puts the name of the model before what a `UserError` says."""
+    try:
+        yield
+    except UserError as error:
+        prefix = f"model {name}: "
+        raise UserError(prefix + str(error).removeprefix(prefix)) from error
 
 
 def _built(name: str, model: Model, shape: InputShape, classes: int) -> nn.Module:
@@ -70,8 +81,8 @@ def _built(name: str, model: Model, shape: InputShape, classes: int) -> nn.Modul
                 network.eval()(torch.zeros(2, *shape))
             network.train()
         check_weights_are_parameters(network)
-    except UserError as error:
-        raise UserError(f"model {name}: {str(error).removeprefix(f'model {name}: ')}") from None
+    except UserError:
+        raise
     except (Exception, SystemExit) as error:  # another's code may fail in any way
         raise UserError(f"{asked} fails with {reason(error)}") from error
     return network

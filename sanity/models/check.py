@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from sanity.errors import UserError, reason
-from sanity.models.base import InputShape
+from sanity.models.base import names_the_model
 from sanity.models.prunable import prunable
 
 
@@ -23,16 +23,17 @@ def check_model(name: str, network: nn.Module, input_shape: Sequence[int], class
         UserError: in one line, if the network holds no float32 weights to prune, keeps a state that is no tensor,
             fails on the examples, or gives something else than logits of shape (2, classes) with a gradient.
     """
-    prunable(network)
+    with names_the_model(name):
+        prunable(network)
     _check_state(name, network)
+    shape = (2, *input_shape)
     for training in (True, False):
+        mode = "training" if training else "evaluation"
         try:
-            logits = _run(network.train(training), tuple(input_shape))
+            logits = _run(network.train(training), shape)
         except (Exception, SystemExit) as error:  # another's code may fail in any way
-            mode = "training" if training else "evaluation"
-            shape = (2, *input_shape)
             raise UserError(f"model {name}: fails in {mode} on inputs of shape {shape}: {reason(error)}") from error
-        _check_logits(name, logits, tuple(input_shape), classes)
+        _check_logits(f"model {name}: its output in {mode} on inputs of shape {shape}", logits, classes)
 
 
 def _check_state(name: str, network: nn.Module) -> None:
@@ -45,15 +46,14 @@ def _check_state(name: str, network: nn.Module) -> None:
             raise UserError(f"model {name}: its state '{key}' is {type(value).__name__}, not a tensor, and is not kept")
 
 
-def _run(network: nn.Module, input_shape: tuple[int, ...]) -> object:
-    examples = torch.rand(2, *input_shape, generator=torch.Generator().manual_seed(0))
+def _run(network: nn.Module, shape: tuple[int, ...]) -> object:
+    examples = torch.rand(shape, generator=torch.Generator().manual_seed(0))
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         logits: object = network(examples)
     return logits
 
 
-def _check_logits(name: str, logits: object, input_shape: InputShape | tuple[int, ...], classes: int) -> None:
-    where = f"model {name}: for inputs of shape {(2, *input_shape)} its output"
+def _check_logits(where: str, logits: object, classes: int) -> None:
     if not isinstance(logits, Tensor):
         raise UserError(f"{where} is {type(logits).__name__}, not a tensor of logits")
     if tuple(logits.shape) != (2, classes):

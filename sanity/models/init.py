@@ -220,9 +220,9 @@ def initialise(
             reset |= _reset(module, method, generator)
         for part, parameter in module.named_parameters(recurse=False):
             if not keep_as_built and id(parameter) not in drawn | reset:
-                cause = f"{method}() leaves it as it was" if method else "has no reset_parameters()"
-                path = f"{name}.{part}".lstrip(".")
-                raise UserError(f"cannot redraw parameter '{path}': {type(module).__name__} {cause}")
+                path, owner = f"{name}.{part}".lstrip("."), type(module).__name__
+                cause = f"{method}() of {owner} leaves it as it was" if method else f"{owner} has no reset_parameters()"
+                raise UserError(f"cannot redraw parameter '{path}': {cause}")
 
 
 def _redraw(module: nn.Module, init: str, kind: Kind, generator: torch.Generator, drawn: set[int]) -> None:

@@ -40,7 +40,7 @@ def prunable(model: nn.Module, biases: bool = False) -> dict[str, nn.Parameter]:
                 if parameter is not None:
                     weights.setdefault(names[id(parameter)], parameter)
     if not weights:
-        raise UserError(f"model {type(model).__name__} has no weight of a convolution or linear layer to prune")
+        raise UserError(f"{type(model).__name__} has no weight of a convolution or linear layer to prune")
     return weights
 
 

@@ -65,7 +65,7 @@ class CifarResNet(Model):
 
     default_init: ClassVar[str] = "grasp"
     blocks: ClassVar[int]
-    width: Annotated[int, Field(ge=1)] = 16
+    width: Annotated[int, Field(ge=1, le=4096)] = 16
 
     def build(self, input_shape: InputShape, classes: int) -> nn.Module:
         return Network(input_shape[0], classes, self.blocks, self.width)
