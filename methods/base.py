@@ -34,7 +34,7 @@ _MOMENTS = ("scored_at", "rewind_epoch")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `from_class` checks)
+class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__new__` checks)
     """A pruning method: what it scores, how the budget is shared, in how many rounds, when, and what is retrained.
 
     A method of one's own derives from this class and is a frozen dataclass of its options. It overrides `saliency`, or
@@ -97,6 +97,11 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `fro
         super().__init_subclass__(**options)
         if "mask" in vars(cls):
             cls.mask = _held_to_the_budget(cls.mask)  # type: ignore[method-assign]
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        if cls.saliency is Method.saliency and cls.mask is Method.mask:
+            raise UserError(f"{cls.__name__} overrides neither saliency nor mask, so that nothing tells what it keeps")
+        return super().__new__(cls)
 
     @property
     def data(self) -> ScoringData | None:
@@ -290,7 +295,5 @@ def from_class(cls: type[Method], name: str, variant: str, options: Mapping[str,
         raise UserError(f"method {name} is no class that derives from methods.base.Method")
     if variant and variant not in cls.variants:
         raise unknown(f"variant of {name}", variant, cls.variants)
-    if cls.saliency is Method.saliency and cls.mask is Method.mask:
-        raise UserError(f"method {name} overrides neither saliency nor mask, so it has nothing to rank weights by")
     preset = cls.variants[variant] if variant else {}
     return fill(cls, {**preset, **options}, name)

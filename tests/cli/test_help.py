@@ -95,4 +95,4 @@ def test_an_unknown_page_is_a_mistake(name: str, says: str) -> None:
 def test_a_class_of_ones_own_has_a_page() -> None:
     page = pages.about("methods.snip:SNIP")
     assert page.startswith("methods.snip:SNIP: |w g|")
-    assert "  methods.snip:SNIP.rounds=1  (int >= 1)" in page
+    assert "  methods.snip:SNIP.rounds=1  (1 <= int <= 10000)" in page

@@ -17,6 +17,7 @@ import methods
 from methods.base import Batches, Method
 from methods.data import ScoringData
 from methods.gradients import GradientMethod, gradient
+from methods.magnitude import Magnitude
 from methods.scoring_copy import original_weights
 from sanity.errors import UserError
 from sanity.grid.scoring_batches import scoring_batches
@@ -178,7 +179,7 @@ def test_a_method_revives_only_where_it_says_so(force: tuple[nn.Module, dict[str
 
 
 def test_a_method_says_which_data_it_needs() -> None:
-    class Reader(Method):
+    class Reader(Magnitude):
         needs_data: ClassVar[bool] = True
 
         @property
