@@ -7,12 +7,13 @@ from typing import Any, ClassVar, TypeVar
 import torch
 
 from sanity.data.dataset import Dataset
-from sanity.errors import UserError
+from sanity.errors import UserError, of_ones_own
 from sanity.options import fill
 from sanity.seeds import derive
 from sanity.tickets import Ticket
 
 M = TypeVar("M")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,21 +51,32 @@ class Composed(Check):
 
     def corrupt(self, dataset: Dataset, generator: torch.Generator) -> Dataset:
         for name, part in self.parts.items():
-            dataset = part.corrupt(dataset, derive(generator, name))
+            dataset = _expect(Dataset, part.corrupt(dataset, derive(generator, name)), name, "corrupt")
         return dataset
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
         for name, part in self.parts.items():
-            ticket = part.perturb(ticket, derive(generator, name))
+            ticket = _expect(Ticket, part.perturb(ticket, derive(generator, name)), name, "perturb")
         return ticket
 
     def alter(self, method: M) -> M:
-        for part in self.parts.values():
-            method = part.alter(method)
+        from methods.base import Method
+
+        for name, part in self.parts.items():
+            with of_ones_own(f"check {name}: alter"):
+                altered = part.alter(method)
+            _expect(Method, altered, name, "alter")
+            method = altered
         return method
 
     def overrides(self, *hooks: str) -> bool:
         return any(part.overrides(*hooks) for part in self.parts.values())
+
+
+def _expect(kind: type[T], value: object, name: str, hook: str) -> T:
+    if not isinstance(value, kind):
+        raise UserError(f"check {name}: {hook} returned {type(value).__name__}, not a {kind.__name__}")
+    return value
 
 
 def from_class(cls: type[Check], name: str, options: Mapping[str, Any]) -> Check:

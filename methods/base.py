@@ -14,13 +14,12 @@ from torch import Tensor, nn
 from methods import REGISTRY
 from methods.data import ScoringData
 from methods.rounds import MOST_ROUNDS, ladder
-from methods.scoring_copy import remember, restore, scoring_copy, zero
+from methods.scoring_copy import remember, restore, scoring_copy, statistics_needed, zero
 from sanity import patterns
 from sanity.allocation import Allocation, Counts, SmartRatio, kept_after
-from sanity.errors import UserError, unknown
+from sanity.errors import UserError, of_ones_own
 from sanity.masks import Mask, RankedMask, Scores, Survivors, check_feasible, check_finite, check_mask, kept, prunable
 from sanity.moment import END, INIT, Moment, is_share, placed
-from sanity.options import fill
 from sanity.patterns import Pattern, PatternName
 from sanity.seeds import derive
 from sanity.seeds import generator as seeded
@@ -91,7 +90,7 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
     scored_at: Moment = "init"
     rewind: Literal["init", "weights", "learning_rate", "fine_tune"] = "init"
     rewind_epoch: Moment = 0
-    retrain_epochs: Annotated[int, Field(ge=1)] | None = None
+    retrain_epochs: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -211,12 +210,8 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
     def _reported(self, mask: RankedMask) -> Mask:
         """`mask`; says so in the log where position decided on many of its weights."""
         if mask.ties > _MANY_TIES * kept(mask):
-            log.warning(
-                "%s: %d of %d kept weights score the same as removed ones; their position in the network decided",
-                type(self).__name__,
-                mask.ties,
-                kept(mask),
-            )
+            tied = f"{mask.ties} of {kept(mask)} kept weights score the same as removed ones"
+            log.warning("%s: %s; their position in the network decided", type(self).__name__, tied)
         return mask
 
     def ratios(self, ratio: float) -> list[float]:
@@ -248,15 +243,29 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
 
     def check_feasible(self, net: nn.Module, ratio: float) -> None:
         """Raises `UserError` where no mask of `net` can have this ratio, whatever the scores."""
+        self.ratios(ratio)
         if self.constructs and self.invert:
             raise UserError(f"{type(self).__name__} constructs its mask: there is no ranking to invert")
-        check_feasible(self.targets(net), ratio, self.rule(), self.kept_together())
+        with of_ones_own(f"{type(self).__name__}.targets"):
+            targets = self.targets(net)
+        if not isinstance(targets, Mapping) or not targets:
+            raise UserError(f"{type(self).__name__}.targets must return the parameters to prune by name, at least one")
+        check_feasible(targets, ratio, self.rule(), self.kept_together())
+
+    def rehearse(self, model: nn.Module, batches: Batches) -> None:
+        """Raises `UserError` where one of `batches` has a single example and batch norm needs more; cheap."""
+        single = [batch for batch in batches if len(batch[0]) == 1][:1]
+        if single and not self.constructs:
+            with scoring_copy(model, single, self.double) as (net, prepared), statistics_needed(type(self).__name__):
+                self.prepare(net, seeded(0, "prepare"))
+                self.bare_passes(net, prepared)
 
     def _scores(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
-        given = self.saliency(net, batches, generator)
-        self._check(net, given)
+        with statistics_needed(type(self).__name__):
+            by_name = self.saliency(net, batches, generator)
+        self._check(net, by_name)
         # in module order, whatever the order they came in: ties and layers are told apart by position
-        scores = {name: given[name].detach() for name in self.targets(net)}
+        scores = {name: by_name[name].detach() for name in self.targets(net)}
         return {name: -score for name, score in scores.items()} if self.invert else scores
 
     def _check(self, net: nn.Module, scores: Scores) -> None:
@@ -287,13 +296,3 @@ def _held_to_the_budget(construct: Callable[..., Mask]) -> Callable[..., Mask]:
         return check_mask(mask, weights, keep, ratio, self.rule(), self.kept_together(), type(self).__name__)
 
     return checked
-
-
-def from_class(cls: type[Method], name: str, variant: str, options: Mapping[str, Any]) -> Method:
-    """An instance of `cls` with the settings of `variant` under `options`."""
-    if not (isinstance(cls, type) and issubclass(cls, Method)):
-        raise UserError(f"method {name} is no class that derives from methods.base.Method")
-    if variant and variant not in cls.variants:
-        raise unknown(f"variant of {name}", variant, cls.variants)
-    preset = cls.variants[variant] if variant else {}
-    return fill(cls, {**preset, **options}, name)

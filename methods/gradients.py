@@ -39,7 +39,7 @@ class GradientMethod(Method):
     examples_per_class: Annotated[int, Field(ge=1)] = 10
     examples: Annotated[int, Field(ge=1)] | None = None
     balanced: bool = True
-    batches: Annotated[int, Field(ge=1)] = 1
+    batches: Annotated[int, Field(ge=1, le=10_000)] = 1
     order: Literal["mixed", "class_sorted"] = "mixed"
     split: Annotated[int, Field(ge=1)] = 1
     augment: bool = False

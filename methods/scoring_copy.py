@@ -8,6 +8,9 @@ from contextlib import ExitStack, contextmanager
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from sanity.errors import UserError
 
 _UNPRUNED = "unpruned_weights"
 
@@ -24,14 +27,18 @@ def _global_rng_untouched(device: torch.device) -> Iterator[None]:
 
 
 @contextmanager
-def full_precision(device: torch.device) -> Iterator[None]:
-    """No autocast, no TF32 or bf16 inside float32 products, and kernels that repeat to the bit."""
+def full_precision(device: torch.device, recurrent: bool = False) -> Iterator[None]:
+    """No autocast, no TF32 or bf16 inside float32 products, and kernels that repeat to the bit and have derivatives.
+
+    Fused attention has no second derivative, and cuDNN's recurrent layers (`recurrent`) none in evaluation mode.
+    """
     before = torch.get_float32_matmul_precision()
     try:
         torch.set_float32_matmul_precision("highest")
         with (
             torch.autocast(device.type, enabled=False),
-            torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
+            torch.backends.cudnn.flags(enabled=not recurrent, benchmark=False, deterministic=True, allow_tf32=False),
+            sdpa_kernel(SDPBackend.MATH),
         ):
             yield
     finally:
@@ -50,13 +57,28 @@ def scoring_copy(
     precision = torch.float64 if double or first.dtype == torch.float64 else torch.float32
     with ExitStack() as stack:
         stack.enter_context(_global_rng_untouched(first.device))
-        stack.enter_context(full_precision(first.device))
+        recurrent = any(isinstance(module, nn.RNNBase) for module in model.modules())
+        stack.enter_context(full_precision(first.device, recurrent))
         stack.enter_context(torch.enable_grad())
         net = copy.deepcopy(model).to(precision).train(False)
         for parameter in net.parameters():
             parameter.grad = None
             parameter.requires_grad_(True)
         yield net, [(x.to(first.device, precision), y.to(first.device)) for x, y in batches]
+
+
+@contextmanager
+def statistics_needed(owner: str) -> Iterator[None]:
+    """Raises `UserError`, in the name of the method `owner`, where batch norm finds one value to take statistics of."""
+    try:
+        yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise UserError(
+            f"{owner}: batch norm takes its statistics from a single value; score on more examples, or set "
+            "batch_norm=running where it has running statistics"
+        ) from error
 
 
 def remember(net: nn.Module, weights: Mapping[str, nn.Parameter]) -> None:

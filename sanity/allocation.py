@@ -71,6 +71,10 @@ def _largest_remainder(wanted: Mapping[str, float], sizes: Mapping[str, int], ke
     counts = {name: min(floor(share), sizes[name]) for name, share in wanted.items()}
     by_fraction = sorted(wanted, key=lambda name: counts[name] - wanted[name])
     missing = kept - sum(counts.values())
+    for name in reversed(by_fraction):  # shares that rounding in float64 lifted to the next whole number
+        if missing < 0 < counts[name]:
+            counts[name] -= 1
+            missing += 1
     while missing:
         for name in by_fraction:
             if missing and counts[name] < sizes[name]:
@@ -102,8 +106,8 @@ class ERK(Allocation):
         sizes = {name: prod(shape) for name, shape in shapes.items()}
         kept = budget(sum(sizes.values()), ratio)
         dense: set[str] = set()
-        while True:
-            free = [name for name in shapes if name not in dense]
+        scale = 0.0
+        while free := [name for name in shapes if name not in dense]:
             scale = (kept - sum(sizes[name] for name in dense)) / sum(sum(shapes[name]) for name in free)
             full = {name for name in free if scale * sum(shapes[name]) > sizes[name]}
             if not full:
@@ -161,7 +165,12 @@ class SmartRatio(Allocation):
         depth = len(shapes) + (0 if self.layer_count == "counted" else 2 if plain else -1)
         share = torch.tensor([float(self._share(i + 1, depth)) for i in body])
         divisor = [(i + 1) ** 2 if plain else 1 for i in body]
-        scale = goal / sum(int(sizes[i] * share[i] / divisor[i]) for i in body)
+        whole = sum(int(sizes[i] * share[i] / divisor[i]) for i in body)
+        if whole == 0:
+            raise UserError(
+                "smart_ratio: the layers are too small or too few to share by depth; set another allocation"
+            )
+        scale = goal / whole
         for i in body:
             share[i] = share[i] * scale / divisor[i]
         return _pour_over(share, sizes)
@@ -191,7 +200,7 @@ def _pour_over(densities: torch.Tensor, sizes: torch.Tensor) -> torch.Tensor:
 
 def _is_chain(shapes: Shapes) -> bool:
     """Whether each convolution reads the channels that the one before it wrote, so that there is no shortcut."""
-    convolutions = [shape for shape in shapes.values() if len(shape) == 4]
+    convolutions = [shape for shape in shapes.values() if len(shape) > 2]
     return all(before[0] == after[1] for before, after in pairwise(convolutions))
 
 

@@ -1,6 +1,7 @@
 """Mistakes of the user's: one clear line that names the key, the value and what is allowed; exit code 2."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 
@@ -22,3 +23,15 @@ def unknown(kind: str, value: object, allowed: Iterable[str]) -> UserError:
     near = get_close_matches(str(value), names, n=1, cutoff=0.6)
     hint = f" Did you mean '{near[0]}'?" if near else ""
     return UserError(f"unknown {kind} '{value}'.{hint} Allowed: {', '.join(names)}")
+
+
+@contextmanager
+def of_ones_own(what: str) -> Iterator[None]:
+    """Turns whatever code of the user's raises inside into one line that begins with `what`; it may fail in any way."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else ""
+        raise UserError(f"{what}: {type(error).__name__}{': ' * bool(reason)}{reason}") from error

@@ -144,7 +144,8 @@ def _rehearse(experiment: "Experiment", cells: "Sequence[Cell]") -> None:
     for (method, _), cell in searches.items():
         check_against(method, cell.method.label, experiment.recipe)
         method.check_feasible(net, cell.ratio)
-        scoring_batches(method, experiment.train, experiment.running, generator(cell.seed, "batches"))
+        batches = scoring_batches(method, experiment.train, experiment.running, generator(cell.seed, "batches"))
+        method.rehearse(net, batches)
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Layer counts whose shares can be worked out in one's head."""
 
+from math import prod
+
 import pytest
 
 from sanity.allocation import ERK, Counts, SmartRatio, Uniform, get, kept_after
@@ -108,3 +110,24 @@ def test_one_more_goes_in_every_round() -> None:
     assert kept_after("one_more_removed", 100, 0.75, 49, 0.5) == 49 - 25 - 1
     with pytest.raises(UserError, match=r"ratio=0\.99: counts=one_more_removed leaves none of the 100"):
         kept_after("one_more_removed", 100, 0.99, 100)
+
+
+@pytest.mark.parametrize("ratio", [1e-10, 1e-6])
+def test_a_ratio_that_keeps_every_weight_fills_every_layer(ratio: float) -> None:
+    shapes = {"a": (7, 3, 7, 8, 1), "b": (8, 6, 5, 7), "c": (7, 2, 7, 8, 5), "d": (1, 7), "e": (8, 8, 7, 6)}
+    whole = {name: prod(shape) for name, shape in shapes.items()}
+    assert ERK().counts(shapes, ratio) == whole
+    assert Uniform().counts(shapes, ratio) == whole
+
+
+def test_shares_that_rounding_lifts_to_the_next_whole_number_still_sum_to_the_budget() -> None:
+    """Beyond 2^53 a float64 has no halves: two shares of 2^53 + 0.5 would be 2^53 each, and 3/4 become one too many."""
+    sizes = {"a": 2**54 + 1, "b": 2**54 + 1, "c": 2**54 + 1}
+    shapes = {name: (size, 1) for name, size in sizes.items()}
+    for ratio in (0.25, 0.5, 0.75):
+        assert sum(Uniform().counts(shapes, ratio).values()) == round((1 - ratio) * sum(sizes.values()))
+
+
+def test_smart_ratio_of_one_layer_that_depth_leaves_nothing_is_a_mistake() -> None:
+    with pytest.raises(UserError, match="smart_ratio: the layers are too small or too few to share by depth"):
+        SmartRatio(layer_count="nominal", plain=False).counts({"a": (4, 4, 1, 1)}, 0.5)

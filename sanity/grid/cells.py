@@ -163,7 +163,9 @@ def _method_specs(config: RunConfig) -> list[MethodSpec]:
 
 def variants(name: str) -> list[str]:
     """The papers whose settings the method has."""
-    return list(getattr(methods.REGISTRY.load(name), "variants", ()))
+    from methods.presets import variants as presets
+
+    return list(presets(methods.REGISTRY.load(name), name))
 
 
 def _check_specs(config: RunConfig) -> list[CheckSpec]:

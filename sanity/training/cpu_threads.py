@@ -25,8 +25,8 @@ def forward_operations(model: nn.Module, input_shape: Sequence[int]) -> int:
     device = next(model.parameters()).device
     net = copy.deepcopy(model).train(False)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        net(torch.zeros(1, *input_shape, device=device))
-    return int(counter.get_total_flops())
+        net(torch.zeros(2, *input_shape, device=device))  # one example has no batch statistics
+    return int(counter.get_total_flops()) // 2
 
 
 def is_small(model: nn.Module, input_shape: Sequence[int], examples: int) -> bool:
