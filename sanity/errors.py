@@ -1,7 +1,8 @@
-"""Mistakes of the user's: one clear line that names the key, the value and what is allowed; exit code 2."""
+"""Mistakes of the user's: one clear line that names the key, the value and what is allowed; and how it is printed."""
 
+import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 
 
@@ -35,3 +36,9 @@ def of_ones_own(what: str) -> Iterator[None]:
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else ""
         raise UserError(f"{what}: {type(error).__name__}{': ' * bool(reason)}{reason}") from error
+
+
+def complain(text: str) -> None:
+    """Prints a line to standard error, if that can be written."""
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)

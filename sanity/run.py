@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import reproductions
-from sanity.cli.output import CannotPrint, complain, printing, use_readable_output
+from sanity.cli.output import CannotPrint, printing, use_readable_output
 from sanity.cli.request import Request, requested
 from sanity.config import RunConfig, pairs
-from sanity.errors import UserError
+from sanity.errors import UserError, complain
 from sanity.store.files import DiskError
 
 if TYPE_CHECKING:

@@ -42,9 +42,3 @@ def printing() -> Iterator[None]:
         with suppress(OSError, ValueError):  # else Python complains once more while it ends
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise CannotPrint(f"standard output: {error.strerror or error}") from None
-
-
-def complain(text: str) -> None:
-    """Prints a line to standard error, if that can be written."""
-    with suppress(OSError):
-        print(text, file=sys.stderr, flush=True)

@@ -11,8 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from sanity.cli.output import complain
-from sanity.errors import UserError
+from sanity.errors import UserError, complain
 
 log = logging.getLogger("sanity")
 _EVERY_S = 30.0
