@@ -171,7 +171,7 @@ def test_a_copys_records_meet_the_numbers_only_where_told_what_they_stand_for(
     assert report([*asked, "--dataset", "digits"]) == 0
     text = (tmp_path / "report.md").read_text()
     assert "data set digits for mnist, dataset.limit=200" in text.splitlines()[0]
-    assert "1 can be compared with ours" in text
+    assert "1 measured cell cannot be judged" in text
 
 
 def test_settings_that_make_two_tickets_of_a_table_the_same_are_one_line() -> None:
