@@ -23,6 +23,8 @@ class Check:
     keeps, destroys: what the perturbation leaves alone and what it takes away, in a researcher's words.
     """
 
+    version: ClassVar[int] = 1
+    """Raised where the same options come to perturb otherwise: its results, and no others, are then computed anew."""
     keeps: ClassVar[str] = ""
     destroys: ClassVar[str] = ""
 

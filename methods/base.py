@@ -23,7 +23,7 @@ from sanity.moment import END, INIT, Moment, is_share, placed
 from sanity.patterns import Pattern, PatternName
 from sanity.seeds import derive
 from sanity.seeds import generator as seeded
-from sanity.source_hash import source_hash
+from sanity.source_hash import code_key
 from sanity.store.identity import differing
 
 log = logging.getLogger("sanity")
@@ -72,6 +72,8 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
         dense network did.
     """
 
+    version: ClassVar[int] = 1
+    """Raised where the same options come to give another mask: its results, and no others, are then computed anew."""
     needs_data: ClassVar[bool] = False
     double: ClassVar[bool] = False
     revive: ClassVar[bool] = False
@@ -227,9 +229,12 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
         return replace(self, **changed) if changed else self
 
     def key(self) -> list[Any]:
-        """What names this method in stored results: its name, the options that differ from their defaults, and a hash
-        of its source where it is not ours. Methods of one key give one mask for the same network and data."""
-        return [REGISTRY.name_of(type(self)), differing(self), source_hash(type(self))]
+        """Names this method in stored results: its name, the options that differ from their defaults, and its code.
+
+        Of the code: the version where it is not the first, and a hash of the source where it is not ours. Methods of
+        one key give one mask for the same network and data.
+        """
+        return [REGISTRY.name_of(type(self)), differing(self), code_key(type(self))]
 
     def rule(self) -> str | Allocation:
         """The allocation with this method's options."""

@@ -34,7 +34,8 @@ def entries(frame: pd.DataFrame, command: str = "") -> list[Entry]:
     for column, label in COLUMNS.items():
         if column in done.columns and done[column].notna().any():
             found.append((label, _values(done[column].dropna())))
-    found += _versions(done)
+    found += _versions(done, "versions", "versions")
+    found += _versions(done, "item_versions", "versions of methods, checks and tables")
     for column, label in (("wall_s", "training time"), ("search_s", "search time")):
         if column in done.columns and done[column].notna().any():
             found.append((label, _times(done, column)))
@@ -61,14 +62,14 @@ def _plain(value: object) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _versions(done: pd.DataFrame) -> list[Entry]:
-    if "versions" not in done.columns:
+def _versions(done: pd.DataFrame, column: str, label: str) -> list[Entry]:
+    if column not in done.columns:
         return []
     seen: dict[str, dict[str, None]] = {}
-    for versions in done["versions"]:
+    for versions in done[column]:
         for name, version in (versions if isinstance(versions, dict) else {}).items():
             seen.setdefault(str(name), {})[str(version)] = None
-    return [("versions", ", ".join(f"{name} {' / '.join(found)}" for name, found in seen.items()))] if seen else []
+    return [(label, ", ".join(f"{name} {' / '.join(found)}" for name, found in seen.items()))] if seen else []
 
 
 def _times(done: pd.DataFrame, column: str) -> str:

@@ -27,6 +27,7 @@ class Reproduction:
         the paper states none; paper_metric is "last", "best" or "unstated"; paper_source begins with how sure it is,
         one of `CONFIDENCE`.
     beyond: printed rows that the suite cannot run, named as the paper does, with `why`.
+    version: raised where the table comes to ask for other runs or to print other numbers; records list it.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Reproduction:
     panels: tuple[Panel, ...]
     numbers: pd.DataFrame
     beyond: pd.DataFrame
+    version: int = 1
 
     def configs(self) -> list[dict[str, Any]]:
         """The runs of the table, as `sanity.config.from_mapping` takes them: one a panel."""
@@ -167,7 +169,7 @@ def from_declaration(name: str, declared: Mapping[str, Any], numbers: Path) -> R
     outside = printed["beyond"] != ""
     texts = (declared["title"], declared["paper"], declared["description"].strip())
     beyond = _read(printed[outside]).assign(why=printed.loc[outside, "beyond"].tolist())
-    table = Reproduction(name, *texts, panels, _read(printed[~outside]), beyond)
+    table = Reproduction(name, *texts, panels, _read(printed[~outside]), beyond, declared.get("version", 1))
     known = sorted(set(table.cells()["ratio"]))
     exact = table.numbers["ratio"].map(lambda ratio: nearest(ratio, known))
     return replace(table, numbers=table.numbers.assign(ratio=exact))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sanity.errors import UserError, unknown
-from sanity.source_hash import qualified_name, source_hash
+from sanity.source_hash import code_key, qualified_name
 
 
 class Registry:
@@ -79,9 +79,9 @@ class Registry:
     def fingerprint(self, name: str) -> str:
         """A hash of the source of what is not ours, so that results are not taken for those of other code.
 
-        Empty for our own: there `sanity.store.FORMAT` tells versions apart.
+        Empty for our own in its first version; later ones are named.
         """
-        return "" if name in self._builtin else source_hash(self.load(name))
+        return code_key(self.load(name))
 
     def name_of(self, cls: type) -> str:
         """The name under which `cls` is registered; `module:Class` where it is not."""

@@ -50,6 +50,21 @@ def source_hash(cls: type) -> str:
     return total.hexdigest()[:_LENGTH] if sources else ""
 
 
+def version(cls: type) -> int:
+    """The version of a method, a check, a network: raised by hand where its results change."""
+    number = getattr(cls, "version", 1)
+    return number if isinstance(number, int) else 1
+
+
+def code_key(cls: type) -> str:
+    """What names the code of `cls` in stored results: a hash of its source where it is not ours, and its version.
+
+    A first version is not named, so that results that were stored before there were versions stay valid.
+    """
+    number = version(cls)
+    return source_hash(cls) + (f"v{number}" if number != 1 else "")
+
+
 def _package(module: str) -> str:
     return module.partition(".")[0]
 

@@ -88,7 +88,8 @@ def _of_table(keys: Mapping[str, Any]) -> Request:
         whole = whole.trained_by(settings["recipe"])
     title = whole.title + (f" (not as published: {', '.join(departures)})" if departures else "")
     title += " (no printed number was seen)" * whole.numbers.empty
-    return Request(tuple(from_mapping(panel) for panel in part.configs()), name, title, whole, part)
+    configs = tuple(replace(from_mapping(panel), reproduction=name) for panel in part.configs())
+    return Request(configs, name, title, whole, part)
 
 
 def _told_apart(part: "Reproduction") -> None:
