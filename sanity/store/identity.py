@@ -9,7 +9,7 @@ from typing import Any
 
 KEY_LENGTH = 20
 FORMAT = 2
-"""Raised by hand where the same settings come to mean another result; what was stored before is then left alone.
+"""Raised by hand where all settings come to mean other results; methods and checks have versions of their own.
 2: SNIP draws the biases that it prunes."""
 
 
