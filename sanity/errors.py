@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 
+_LISTED = 40  # names that a line can hold
+
 
 class UserError(ValueError):
     """A mistake that the user can mend. Its message is one line, printed without a traceback."""
@@ -19,11 +21,12 @@ def reason(error: BaseException) -> str:
 
 
 def unknown(kind: str, value: object, allowed: Iterable[str]) -> UserError:
-    """The error for a `value` that is not among `allowed`, with the nearest name where one is near."""
-    names = sorted(allowed)
+    """Makes the error for a `value` that is not among `allowed`, with the nearest name where one is near."""
+    names = sorted(set(allowed))
     near = get_close_matches(str(value), names, n=1, cutoff=0.6)
     hint = f" Did you mean '{near[0]}'?" if near else ""
-    return UserError(f"unknown {kind} '{value}'.{hint} Allowed: {', '.join(names)}")
+    listed = f"one of {len(names)} names, see --help" if len(names) > _LISTED else ", ".join(names) or "there is none"
+    return UserError(f"unknown {kind} '{value}'.{hint} Allowed: {listed}")
 
 
 @contextmanager

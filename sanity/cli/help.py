@@ -7,7 +7,8 @@ import dataclasses
 import inspect
 import re
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import checks
@@ -43,33 +44,46 @@ recipe, and describes a published table.
 
 
 def overview() -> str:
-    """The whole help."""
+    """Writes the whole help."""
     parts = [_INTRODUCTION, "keys (type, default)"]
     width = max(len(name) for name, *_ in config.table())
     for name, kind, default, line in config.table():
         parts.append(f"  {name:<{width}}  {line} ({kind}; default {default or 'empty'})")
-    for title, registry in REGISTRIES.items():
-        parts += ["", title, *_listed((name, registry.summary(name)) for name in registry.names())]
-    parts += ["", "recipes", *_listed((name, recipes.summary(name)) for name in recipes.NAMES)]
-    parts += ["", "published tables (reproduction=NAME)", reproductions.listing()]
+    for title, lines in _lists().items():
+        parts += ["", "published tables (reproduction=NAME)" if title == "reproductions" else title, *lines()]
     return "\n".join(parts)
 
 
-def _listed(rows: Iterable[tuple[str, str]]) -> list[str]:
-    known = list(rows)
-    width = max(len(name) for name, _ in known)
-    return [f"  {name:<{width}}  {line}" for name, line in known]
+def _lists() -> dict[str, Callable[[], list[str]]]:
+    """What `--help TITLE` lists: a name a line, with a summary."""
+
+    def listed(registry: Registry) -> list[str]:
+        return _aligned((name, registry.summary(name)) for name in registry.names())
+
+    return {
+        **{title: partial(listed, registry) for title, registry in REGISTRIES.items()},
+        "recipes": lambda: _aligned((name, recipes.summary(name)) for name in recipes.NAMES),
+        "reproductions": lambda: [reproductions.listing()],
+    }
+
+
+def _aligned(rows: Iterable[tuple[str, str]]) -> list[str]:
+    pairs = list(rows)
+    width = max(len(name) for name, _ in pairs)
+    return [f"  {name:<{width}}  {line}" for name, line in pairs]
 
 
 def about(name: str) -> str:
-    """The page of one method, check, model, data set, initialisation or recipe: its docstring, then its options, each
-    with type, bounds, default and meaning; or of a published table. A class of one's own goes as `module:Class`.
+    """Writes the page of one method, check, model, data set, initialisation, recipe or published table.
 
-    Raises `UserError` for an unknown name.
+    A page is the docstring, then the options, each with type, bounds, default and meaning. A class of one's own goes as
+    `module:Class`; `methods`, `reproductions` and so on list what there is. Raises `UserError` for an unknown name.
     """
     if ":" in name:
         part = methods.REGISTRY.load(name)
         return "\n".join(_page(name, _owner(name, part), part))
+    if name in _lists():
+        return "\n".join([name, *_lists()[name]()])
     if name in recipes.NAMES:
         return "\n".join([f"{name}: {recipes.about(name)}", "", *_options("recipe", recipes.get(name)), *_FOR])
     for title, registry in REGISTRIES.items():
@@ -82,7 +96,7 @@ def about(name: str) -> str:
     names = [
         *recipes.NAMES,
         *reproductions.names(),
-        *(known for registry in REGISTRIES.values() for known in registry.names()),
+        *(entry for registry in REGISTRIES.values() for entry in registry.names()),
     ]
     raise unknown("name", name, names)
 
@@ -102,24 +116,25 @@ def _owner(name: str, part: type) -> str:
 
 def _page(name: str, owner: str, part: type) -> list[str]:
     lines = [f"{name}: {_prose(part)}"]
-    told = [f"{title}: {getattr(part, title)}." for title in ("keeps", "destroys") if getattr(part, title, "")]
-    lines += ["", *told] if told else []
+    effects = [f"{title}: {getattr(part, title)}." for title in ("keeps", "destroys") if getattr(part, title, "")]
+    lines += ["", *effects] if effects else []
     if options.names(part):
         lines += ["", *_options(owner, part)]
     presets = getattr(part, "variants", {})
     if presets:
         lines += ["", f"a paper's settings ({name}@VARIANT, or variant=VARIANT)"]
-        lines += _listed(
-            (one, " ".join(f"{key}={_shown(to)}" for key, to in set_.items())) for one, set_ in presets.items()
+        lines += _aligned(
+            (variant, " ".join(f"{key}={_shown(value)}" for key, value in settings.items()))
+            for variant, settings in presets.items()
         )
     return lines
 
 
 def _prose(part: type) -> str:
     """The class's own docstring without what it says of single options."""
-    known = options.names(part)
+    names = set(options.names(part))
     text = options.ENTRY.sub(
-        lambda entry: "" if set(entry[1].split(", ")) <= set(known) else entry[0], inspect.cleandoc(part.__doc__ or "")
+        lambda entry: "" if set(entry[1].split(", ")) <= names else entry[0], inspect.cleandoc(part.__doc__ or "")
     )
     return re.sub(r"\n{3,}", "\n\n", text).strip()
 
@@ -127,7 +142,7 @@ def _prose(part: type) -> str:
 def _options(owner: str, of: Any) -> list[str]:
     """Two lines an option, those of the class itself before those that it shares with others."""
     part = of if isinstance(of, type) else type(of)
-    known, hints, lines = options.texts(part), options.hints(part), []
+    texts, hints, lines = options.texts(part), options.hints(part), []
     fields = {spec.name: spec for spec in dataclasses.fields(part)}
     own = [name for base in part.__mro__ for name in inspect.get_annotations(base)]
     for name in dict.fromkeys(name for name in own if name in fields and fields[name].init):
@@ -135,18 +150,18 @@ def _options(owner: str, of: Any) -> list[str]:
         required = "; required" * (default is dataclasses.MISSING)
         value = "" if required else _shown(default)
         lines.append(f"  {owner}.{name}={value}  ({config.type_name(hints[name])}{required})")
-        if name in known:
-            lines.append(textwrap.fill(known[name], 112, initial_indent=" " * 6, subsequent_indent=" " * 6))
+        if name in texts:
+            lines.append(textwrap.fill(texts[name], 112, initial_indent=" " * 6, subsequent_indent=" " * 6))
     return lines
 
 
 def _default(option: "dataclasses.Field[Any]") -> Any:
-    made = option.default_factory
-    return option.default if made is dataclasses.MISSING else made()
+    factory = option.default_factory
+    return option.default if factory is dataclasses.MISSING else factory()
 
 
 def _shown(value: Any) -> str:
     """As the command line takes it."""
     if isinstance(value, tuple):
-        return ",".join(str(one).removesuffix(".0") for one in value)
+        return ",".join(str(element).removesuffix(".0") for element in value)
     return str("null" if value is None else value).lower() if value in (None, True, False) else str(value)

@@ -9,7 +9,7 @@ import pytest
 from checks.base import Check
 from sanity import options, recipes
 from sanity.cli import help as pages
-from sanity.errors import UserError
+from sanity.errors import UserError, unknown
 
 PARTS = [(title, name) for title, registry in pages.REGISTRIES.items() for name in registry.names()]
 WITH_OPTIONS = [
@@ -96,3 +96,29 @@ def test_a_class_of_ones_own_has_a_page() -> None:
     page = pages.about("methods.snip:SNIP")
     assert page.startswith("methods.snip:SNIP: |w g|")
     assert "  methods.snip:SNIP.rounds=1  (1 <= int <= 10000)" in page
+
+
+@pytest.mark.parametrize(
+    ("title", "line"),
+    [
+        ("reproductions", "  lee2019_table1 "),
+        ("methods", "  snip "),
+        ("data sets", "  mnist "),
+        ("recipes", "  quick "),
+    ],
+)
+def test_a_kind_of_name_is_listed(title: str, line: str) -> None:
+    page = pages.about(title).splitlines()
+    assert page[0] == title
+    assert any(row.startswith(line) for row in page)
+    assert max(map(len, page)) < 200
+
+
+def test_an_unknown_name_among_many_is_a_short_line() -> None:
+    with pytest.raises(UserError) as raised:
+        pages.about("no_such_thing_at_all")
+    assert str(raised.value).endswith("names, see --help")
+
+
+def test_an_unknown_name_among_none_says_so() -> None:
+    assert str(unknown("variant", "x", [])) == "unknown variant 'x'. Allowed: there is none"
