@@ -155,3 +155,17 @@ class Shuffled(Model):
     def build(self, input_shape: InputShape, classes: int) -> nn.Module:
         size = input_shape[0] * input_shape[1] * input_shape[2]
         return nn.Sequential(_Shuffled(input_shape), nn.Linear(size, 16), nn.ReLU(), nn.Linear(16, classes))
+
+
+class _Spectrum(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.fft.fft(x).real
+
+
+@dataclass(frozen=True)
+class Fourier(Model):
+    """A Fourier transform between two layers: an operator whose paths are not known."""
+
+    def build(self, input_shape: InputShape, classes: int) -> nn.Module:
+        size = input_shape[0] * input_shape[1] * input_shape[2]
+        return nn.Sequential(nn.Flatten(), nn.Linear(size, 32), _Spectrum(), nn.ReLU(), nn.Linear(32, classes))
