@@ -38,31 +38,35 @@ def mixes_examples(net: nn.Module, examples: Tensor) -> bool:
     middle = len(examples) // 2
     net = copy.deepcopy(net)
     with torch.random.fork_rng(devices=[examples.device] if examples.is_cuda else []), torch.enable_grad():
-        whole, whole_gradients = _pass(net, examples, 0)
+        whole, whole_gradients = outputs_and_gradients(net, examples, 0)
         try:
-            halves = [_pass(net, part, start) for part, start in ((examples[:middle], 0), (examples[middle:], middle))]
+            first, first_gradients = outputs_and_gradients(net, examples[:middle], 0)
+            second, second_gradients = outputs_and_gradients(net, examples[middle:], middle)
         except (RuntimeError, ValueError):  # a fixed batch size, or too few examples for batch statistics
             return True
-    gradients = [first + second for first, second in zip(halves[0][1], halves[1][1], strict=True)]
-    outputs = torch.cat([output for output, _ in halves])
-    return not (agree([outputs], [whole]) and agree(gradients, whole_gradients))
+    gradients = [first_gradients[name] + second_gradients[name] for name in whole_gradients]
+    outputs = torch.cat([first, second])
+    return not (agree([outputs], [whole]) and agree(gradients, list(whole_gradients.values())))
 
 
-def _pass(net: nn.Module, examples: Tensor, start: int) -> tuple[Tensor, list[Tensor]]:
-    """The output, and the parameters' gradients of a sum of it in which each example has a weight of its own.
+def outputs_and_gradients(net: nn.Module, examples: Tensor, start: int) -> tuple[Tensor, dict[str, Tensor]]:
+    """The outputs, and the gradients by every parameter of a sum of them in which each example has a weight of its own.
 
-    The gradients show mixing behind a scale that starts at zero. start: the number of the first example.
+    The gradients show what the outputs do not, such as mixing behind a scale that starts at zero.
+    start: the number of the first example, so that its weight is the same in parts of a batch.
     """
-    output: Tensor = net(examples)
-    parameters = [parameter for parameter in net.parameters() if parameter.requires_grad]
-    weights = torch.arange(1 + start, 1 + start + len(output), device=output.device, dtype=output.dtype)
-    classes = torch.arange(1, 1 + output[0].numel(), device=output.device, dtype=output.dtype)
-    loss = (output.flatten(1) * weights[:, None] * classes.cos()).sum()
+    outputs: Tensor = net(examples)
+    of_example = torch.arange(1 + start, 1 + start + len(outputs), device=outputs.device, dtype=outputs.dtype)
+    of_class = torch.arange(1, 1 + outputs[0].numel(), device=outputs.device, dtype=outputs.dtype).cos()
+    loss = (outputs.flatten(1) * of_example[:, None] * of_class).sum()
+    parameters = {name: parameter for name, parameter in net.named_parameters() if parameter.requires_grad}
     if not loss.requires_grad:
-        return output, []
-    gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
-    pairs = zip(parameters, gradients, strict=True)
-    return output.detach(), [torch.zeros_like(parameter) if grad is None else grad for parameter, grad in pairs]
+        return outputs, {}
+    gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
+    pairs = zip(parameters.items(), gradients, strict=True)
+    return outputs.detach(), {
+        name: torch.zeros_like(parameter) if gradient is None else gradient for (name, parameter), gradient in pairs
+    }
 
 
 def agree(values: Sequence[Tensor], expected: Sequence[Tensor]) -> bool:

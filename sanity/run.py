@@ -109,21 +109,20 @@ def _networks(config: RunConfig) -> tuple[str, ...]:
 
 
 def _side_by_side(experiment: "Experiment") -> tuple[int, int]:
-    """How many trainings are worth starting at once: all that a GPU may take, or a stack of small networks, or one, for
-    each thread that would be idle otherwise. And how many are worth having ready: more where stacks are to be alike."""
-    from sanity.training.concurrency import stack_size, stacks
-    from sanity.training.cpu_threads import to_spare
+    """How many trainings are worth starting at once, and how many worth having ready: more where stacks are to be
+    alike."""
+    from sanity.training.concurrency import choose
 
-    net, stack = experiment.initial(experiment.config.seeds[0]), stack_size(experiment.device)
-    stacked = stacks(net, experiment.recipe, experiment.config.deterministic)
-    asked = experiment.config.runs_per_device
-    if experiment.device.type == "cuda":
-        count = 4 * stack
-    else:
-        stack = stack if stacked else 1
-        examples = stack * experiment.recipe.batch_size
-        count = stack * (to_spare(net, experiment.train.input_shape, examples) if asked == "auto" else asked)
-    return count, count * (_SORTED if stacked else 1)
+    config = experiment.config
+    concurrency = choose(
+        experiment.initial(config.seeds[0]),
+        experiment.train,
+        experiment.recipe,
+        experiment.device,
+        deterministic=config.deterministic,
+        runs_per_device=None if config.runs_per_device == "auto" else config.runs_per_device,
+    )
+    return concurrency.trainings, concurrency.trainings * (_SORTED if concurrency.stack > 1 else 1)
 
 
 def _rehearse(experiment: "Experiment", cells: "Sequence[Cell]") -> None:

@@ -17,7 +17,7 @@ from sanity.training.cuda_graph import capture
 from sanity.training.job import TrainingSpec
 from sanity.training.memory_format import memory_format
 from sanity.training.precision import numerics
-from sanity.training.stacked_linear import can_stack
+from sanity.training.stacked_linear import why_not_stacked
 from sanity.training.trainer import Setting, Trainer
 
 REFERENCE, OURS, BARE = "reference loop", "ours", "bare step"
@@ -132,7 +132,8 @@ def _job(bench: Bench, seed: int) -> TrainingSpec:
 
 def _trainers(jobs: Sequence[TrainingSpec], setting: Setting, trainer_type: type[Trainer]) -> list[Trainer]:
     """One stack where the network allows it, else a trainer each; on a GPU with captured steps."""
-    groups = [jobs] if can_stack(jobs[0].model) else [[job] for job in jobs]
+    images, _ = setting.batches[0].test(slice(64))
+    groups = [[job] for job in jobs] if why_not_stacked(jobs[0].model, images) else [jobs]
     trainers = [trainer_type(group, setting, [""] * len(group), [Checkpoint()] * len(group)) for group in groups]
     for trainer in trainers:
         if setting.device.type == "cuda":

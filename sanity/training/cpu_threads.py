@@ -1,4 +1,4 @@
-"""How many threads a step is worth: a layer that is too small to share is as fast on one, and on a busy machine faster.
+"""Limits CPU threads: a layer that is too small to share is as fast on one thread, and on a busy machine faster.
 
 Threads that share a layer wait for each other at its end. Measured on two Zen 5 cores: an epoch of ResNet-20 on 8 x 8
 digits takes 0.22 s on one thread and 0.22 s on two, but 7 s on two while another process takes half a core. The other
@@ -14,7 +14,6 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from sanity.masks import prunable
-from sanity.training.stacked_linear import can_stack
 
 _WORTH_SHARING = 3e7
 """Floating-point operations of one layer's pass; above, two threads were faster on an idle machine."""
@@ -30,32 +29,23 @@ def forward_operations(model: nn.Module, input_shape: Sequence[int]) -> int:
 
 
 def is_small(model: nn.Module, input_shape: Sequence[int], examples: int) -> bool:
-    """Whether threads have little to share in the passes of so many examples."""
+    """Whether a layer's work on so many examples is too little to be shared among threads."""
     return forward_operations(model, input_shape) * examples / len(prunable(model)) < _WORTH_SHARING
 
 
-def to_spare(model: nn.Module, input_shape: Sequence[int], examples: int) -> int:
-    """How many trainings, by steps of so many examples, make the best of the threads: one a thread, or one where a
-    layer's work is worth sharing. Stacks of linear layers are small in memory, and quicker each in its own thread."""
-    return _spare(model, is_small(model, input_shape, examples))
-
-
-def _spare(model: nn.Module, small: bool) -> int:
-    return torch.get_num_threads() if small or can_stack(model) else 1
+@contextmanager
+def limited(threads: int) -> Iterator[None]:
+    """Context manager; torch uses so many CPU threads inside, and as many as before afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager
-def fitting(model: nn.Module, input_shape: Sequence[int], examples: int) -> Iterator[int]:
-    """One thread where passes of so many examples through `model` have little to share; as many as before otherwise.
-
-    Gives what `to_spare` says.
-    """
-    before = torch.get_num_threads()
-    small = is_small(model, input_shape, examples)
-    spare = _spare(model, small)
-    if small:
-        torch.set_num_threads(1)
-    try:
-        yield spare
-    finally:
-        torch.set_num_threads(before)
+def fitting(model: nn.Module, input_shape: Sequence[int], examples: int) -> Iterator[None]:
+    """Context manager; one CPU thread inside where passes of so many examples through `model` are small, else all."""
+    with limited(1 if is_small(model, input_shape, examples) else torch.get_num_threads()):
+        yield

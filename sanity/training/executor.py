@@ -1,6 +1,6 @@
-"""Takes the steps of trainers: on a GPU one thread in turn, on a CPU a thread for each.
+"""Takes the steps of several trainers: in turn in one thread, or each in a worker thread of its own.
 
-A step is only launched on a GPU; on a CPU a small network leaves all cores but one idle.
+On a GPU a step is only launched, so one thread is enough; on a CPU a small network leaves all cores but one idle.
 """
 
 import threading
@@ -17,18 +17,18 @@ Result = TypeVar("Result")
 
 
 class StepExecutor:
-    """To be used as a context: what it leaves, no thread works on any more.
+    """Context manager; on exit all worker threads have stopped.
 
-    apart: whether trainers may have a thread each; not where they draw from torch's global generator, which they share.
+    threads_each: CPU threads of each trainer, which then takes its steps in a worker thread of its own; None: the
+    calling thread takes the steps of all in turn.
     """
 
-    def __init__(self, trainers: Sequence[Trainer], apart: bool) -> None:
+    def __init__(self, trainers: Sequence[Trainer], threads_each: int | None) -> None:
         self._leaving = threading.Event()
         self._pool: ThreadPoolExecutor | None = None
-        if apart and len(trainers) > 1:
-            share = max(torch.get_num_threads() // len(trainers), 1)
+        if threads_each is not None:
             self._pool = ThreadPoolExecutor(
-                len(trainers), "trainer", initializer=torch.set_num_threads, initargs=(share,)
+                len(trainers), "trainer", initializer=torch.set_num_threads, initargs=(threads_each,)
             )
 
     def __enter__(self) -> "StepExecutor":
@@ -42,15 +42,15 @@ class StepExecutor:
             self._pool.shutdown()
 
     def each(self, trainers: Sequence[Trainer], work: Callable[[Trainer], Result]) -> list[Result]:
-        """What `work` gives for each of the trainers. Raises what it raises, once all have ended."""
+        """The results of `work` for each trainer. Raises what it raises, once all have ended."""
 
-        def one(trainer: Trainer) -> Result:
+        def work_on(trainer: Trainer) -> Result:
             with trainer.current():
                 return work(trainer)
 
         if self._pool is None:
-            return [one(trainer) for trainer in trainers]
-        futures = [self._pool.submit(one, trainer) for trainer in trainers]
+            return [work_on(trainer) for trainer in trainers]
+        futures = [self._pool.submit(work_on, trainer) for trainer in trainers]
         for future in futures:
             future.exception()
         return [future.result() for future in futures]
@@ -61,7 +61,7 @@ class StepExecutor:
         With threads, each of them asks `halt`, and an error in one trainer ends the others' steps too.
         """
         if self._pool is not None:
-            return any(self.each(trainers, lambda trainer: self._alone(trainer, halt)))
+            return any(self.each(trainers, lambda trainer: self._until_halted(trainer, halt)))
         while behind := [trainer for trainer in trainers if trainer.taken < trainer.steps]:
             for trainer in behind:
                 with trainer.current():
@@ -70,7 +70,7 @@ class StepExecutor:
                 return True
         return False
 
-    def _alone(self, trainer: Trainer, halt: Callable[[], bool]) -> bool:
+    def _until_halted(self, trainer: Trainer, halt: Callable[[], bool]) -> bool:
         try:
             while trainer.taken < trainer.steps:
                 trainer.advance()

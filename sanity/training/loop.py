@@ -1,6 +1,7 @@
-"""The training loop: nothing in it knows about pruning but "keep these at zero", and nothing that it did is lost."""
+"""Trains tickets by a recipe and tests them after each epoch; what was interrupted goes on from its checkpoint."""
 
 import copy
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,13 +10,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from sanity.behaviour import uses_global_rng
 from sanity.data.dataset import Dataset
 from sanity.errors import UserError
 from sanity.recipes import Recipe
 from sanity.training.checkpoint import identity
-from sanity.training.concurrency import Dispatcher, stack_size, stacks
-from sanity.training.cpu_threads import fitting
+from sanity.training.concurrency import Concurrency, choose
+from sanity.training.cpu_threads import limited
+from sanity.training.dispatcher import Dispatcher
 from sanity.training.executor import StepExecutor
 from sanity.training.job import TrainingResult, TrainingSpec
 from sanity.training.memory_format import memory_format
@@ -24,17 +25,18 @@ from sanity.training.trainer import Setting, Trainer
 
 __all__ = ["Interrupted", "TrainingResult", "TrainingSpec", "train"]
 
+log = logging.getLogger(__name__)
 Progress = Callable[[int, dict[str, Any]], None]
 Numbered = tuple[list[int], Trainer]
 
 
 class Interrupted(Exception):  # noqa: N818 (not an error: asked for)
-    """`stop` said so. Every job with a directory has a checkpoint of the step that was taken last."""
+    """Raised where `stop` said so: every job with a directory has a checkpoint of the step that was taken last."""
 
 
 @dataclass
 class StopAndSave:
-    """What the loop looks at between steps: whether to stop, whether a checkpoint is due, whom to tell."""
+    """Decides between steps whether to stop and whether a checkpoint is due; writes checkpoints of all trainers."""
 
     stop: Callable[[], bool]
     progress: Progress
@@ -84,52 +86,61 @@ def train(
     bit-equal, however often interrupted. `finished(job, result)` is called as soon as a job is through. A checkpoint is
     written at least `checkpoint_minutes` after the last (0: at every epoch's end) and with a snapshot between epochs.
     `runs_per_device` is how many trainings, or stacks of fully connected ones, go on at a time; None: on a GPU what
-    memory and a measurement say, on a CPU one, or one a thread where layers are small. On a GPU it is one with
-    `deterministic` and for networks with dropout.
+    memory and a measurement say (one with `deterministic`), on a CPU one, or one a thread where layers are small.
+    Networks with dropout train one at a time: they draw from one generator.
     Raises `UserError` for an unknown device or precision, and for a recipe that does not fit the data.
     """
     where = resolve_device(device)
-    watch = StopAndSave(
-        stop or (lambda: False), progress or (lambda job, row: None), checkpoint_minutes * 60, time.monotonic()
-    )
+    kind = resolve(precision, where)
     if not jobs:
         return []
-    model = jobs[0].model
-    check_batches(model, train, recipe)
-    layout = memory_format(model, train.input_shape, where)
-    setting = Setting(train.to(where), test.to(where), recipe, where, resolve(precision, where), layout)
+    check_batches(jobs[0].model, train, recipe)
+    with numerics(where, kind, deterministic):
+        concurrency = choose(
+            jobs[0].model,
+            train,
+            recipe,
+            where,
+            deterministic=deterministic,
+            runs_per_device=runs_per_device,
+            trainings=len(jobs),
+        )
+        log.debug("%d trainings: %s", len(jobs), concurrency.why)
+        layout = memory_format(jobs[0].model, train.input_shape, where)
+        setting = Setting(train.to(where), test.to(where), recipe, where, kind, layout)
+        identities = [
+            identity(job, setting.epochs(job), train, recipe, kind, where.type, deterministic) for job in jobs
+        ]
+        watch = StopAndSave(
+            stop or (lambda: False), progress or (lambda job, row: None), checkpoint_minutes * 60, time.monotonic()
+        )
+        with limited(concurrency.threads):
+            dispatcher = Dispatcher(jobs, setting, identities, concurrency.stack, concurrency.width)
+            return _run_all(dispatcher, concurrency, watch, finished or (lambda job, result: None))
+
+
+def _run_all(
+    dispatcher: Dispatcher,
+    concurrency: Concurrency,
+    watch: StopAndSave,
+    finished: Callable[[int, TrainingResult], None],
+) -> list[TrainingResult]:
+    """Runs all jobs of `dispatcher`, fewer at a time where memory ends; their results in the jobs' order."""
     results: dict[int, TrainingResult] = {}
 
     def ended(group: Sequence[int], trainer: Trainer) -> None:
-        for number, trained in zip(group, trainer.results(), strict=True):
-            results[number] = trained
-            if finished:
-                finished(number, trained)
+        for number, result in zip(group, trainer.results(), strict=True):
+            results[number] = result
+            finished(number, result)
 
-    together = recipe.batch_size * (min(len(jobs), stack_size(where)) if stacks(model, recipe, deterministic) else 1)
-    with (
-        numerics(where, setting.precision, deterministic),
-        fitting(model, setting.train.input_shape, together) as spare,
-    ):
-        circumstances = (setting.precision, where.type, deterministic)
-        identities = [identity(job, setting.epochs(job), train, recipe, *circumstances) for job in jobs]
-        apart = False
-        if where.type == "cpu":
-            apart = not uses_global_rng(model, train.input_shape) and not (deterministic and spare == 1)
-            runs_per_device = runs_per_device or (spare if apart else 1)
-            if deterministic and apart:
-                torch.set_num_threads(1)  # whatever company a training has: the rounding depends on the number
-        elif uses_global_rng(model, train.input_shape):
-            runs_per_device = 1  # recorded steps draw from one generator, each in its own stream
-        dispatcher = Dispatcher(jobs, setting, identities, deterministic, runs_per_device)
-        while dispatcher.waiting:
-            trainers = dispatcher.launch()
-            numbers = [group for group, _ in trainers]
-            exhausted = _exhausted(trainers, watch, ended, apart)
-            del trainers  # before the next are built, which need their memory
-            if exhausted:
-                dispatcher.relaunch([group for group in numbers if group[0] not in results], exhausted)
-    return [results[number] for number in range(len(jobs))]
+    while dispatcher.waiting:
+        trainers = dispatcher.launch()
+        groups = [group for group, _ in trainers]
+        exhausted = _exhausted(trainers, watch, ended, concurrency)
+        del trainers  # before the next are built, which need their memory
+        if exhausted:
+            dispatcher.relaunch([group for group in groups if group[0] not in results], exhausted)
+    return [results[number] for number in range(len(dispatcher.jobs))]
 
 
 def check_batches(model: nn.Module, train: Dataset, recipe: Recipe) -> None:
@@ -151,25 +162,31 @@ def check_batches(model: nn.Module, train: Dataset, recipe: Recipe) -> None:
 
 
 def _exhausted(
-    trainers: Sequence[Numbered], watch: StopAndSave, ended: Callable[..., None], apart: bool
+    trainers: Sequence[Numbered],
+    watch: StopAndSave,
+    ended: Callable[[Sequence[int], Trainer], None],
+    concurrency: Concurrency,
 ) -> Exception | None:
-    """Trains `trainers`; the error where the device's memory was too small for them, without what they held of it."""
+    """Trains `trainers`; returns the error where memory was too small, without its traceback, which holds memory."""
     try:
-        run(trainers, watch, ended, apart)
+        run(trainers, watch, ended, concurrency.threads_each(len(trainers)))
     except torch.OutOfMemoryError as error:
         return error.with_traceback(None)
     return None
 
 
 def run(
-    trainers: Sequence[Numbered], watch: StopAndSave, ended: Callable[[Sequence[int], Trainer], None], apart: bool
+    trainers: Sequence[Numbered],
+    watch: StopAndSave,
+    ended: Callable[[Sequence[int], Trainer], None],
+    threads_each: int | None,
 ) -> None:
     """Runs `trainers` side by side, each with the numbers of its jobs; calls `ended` for each that is done.
 
-    apart: see `StepExecutor`.
+    threads_each: see `StepExecutor`.
     """
     going = list(trainers)
-    with StepExecutor([trainer for _, trainer in trainers], apart) as executor:
+    with StepExecutor([trainer for _, trainer in trainers], threads_each) as executor:
         while True:
             for pair in [pair for pair in going if pair[1].done]:
                 going.remove(pair)
@@ -195,7 +212,7 @@ def run(
 
 
 def _share(trainers: Sequence[Trainer], since: float) -> float:
-    """Books the time since `since` on the tickets in `trainers`, in equal parts; the time now."""
+    """Adds the time since `since` to the tickets in `trainers`, in equal parts; returns the time now."""
     now = time.perf_counter()
     tickets = sum(len(trainer.jobs) for trainer in trainers)
     for trainer in trainers:

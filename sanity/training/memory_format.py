@@ -28,6 +28,6 @@ def memory_format(model: nn.Module, input_shape: Sequence[int], device: torch.de
     except torch.OutOfMemoryError:
         raise
     except RuntimeError as error:  # where the cause is another one, the training itself will say so
-        log.info("images are laid out contiguously, not channels-last: %s", str(error).splitlines()[0])
+        log.debug("images are laid out contiguously, not channels-last: %s", str(error).splitlines()[0])
         return torch.contiguous_format
     return torch.channels_last

@@ -7,22 +7,53 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sanity.behaviour import agree, outputs_and_gradients, uses_global_rng
 from sanity.training.ticket_share import Shares, SparseStacked, Stacked
 
 _SPARSE = 0.25
 """Density up to which moving the kept weights in and out costs less than carrying the pruned ones along."""
 
 
-def can_stack(model: nn.Module) -> bool:
+def why_not_stacked(model: nn.Module, images: Tensor) -> str:
+    """Why networks like `model` cannot be trained as one stack; empty where they can.
+
+    All that a network learns or remembers must sit in plain linear layers, each used in one place. Whether its forward
+    treats examples one by one is told by trying: two unequal tickets are passed, forward and backward, through a stack
+    and alone, on the first and second half of `images`.
+    """
+    if not _is_linear(model):
+        return "not all that the network learns sits in plain linear layers, each in one place"
+    if uses_global_rng(model, images.shape[1:]):
+        return "the network draws random numbers"
+    size = len(images) // 2
+    if not size:
+        return "there is one example"
+    tickets = [copy.deepcopy(model).to(images.device).train() for _ in range(2)]
+    with torch.no_grad():
+        for parameter in tickets[1].parameters():
+            parameter.copy_(parameter.flatten().flip(0).view_as(parameter))
+    first, first_gradients = outputs_and_gradients(tickets[0], images[:size], 0)
+    second, second_gradients = outputs_and_gradients(tickets[1], images[size : 2 * size], size)
+    try:
+        outputs, gradients = outputs_and_gradients(stack(tickets, [{}, {}]), images[: 2 * size], 0)
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, ValueError, IndexError) as error:  # from a forward that knows its shapes
+        return f"the network does not run in a stack ({str(error).splitlines()[0]})"
+    expected = {name: torch.stack([first_gradients[name], second_gradients[name]]) for name in gradients}
+    same = agree([outputs], [torch.cat([first, second])]) and agree(list(gradients.values()), list(expected.values()))
+    return "" if same else "the network mixes the examples of a batch"
+
+
+def _is_linear(model: nn.Module) -> bool:
     """Whether all that `model` learns or remembers sits in plain linear layers, each in one place."""
-    for found in (model.named_modules, model.named_parameters):
-        if len(list(found())) != len(list(found(remove_duplicate=False))):
+    for named in (model.named_modules, model.named_parameters):
+        if len(list(named())) != len(list(named(remove_duplicate=False))):
             return False
     layers = [module for module in model.modules() if type(module) is nn.Linear]
     inside = {id(parameter) for layer in layers for parameter in layer.parameters()}
     learns = all(id(parameter) in inside for parameter in model.parameters())
-    random = any(isinstance(module, nn.modules.dropout._DropoutNd) for module in model.modules())
-    return bool(layers) and learns and not random and next(model.buffers(), None) is None
+    return bool(layers) and learns and next(model.buffers(), None) is None
 
 
 def is_sparse(mask: Mapping[str, Tensor] | None) -> bool:
@@ -33,7 +64,7 @@ def is_sparse(mask: Mapping[str, Tensor] | None) -> bool:
 
 
 def stack(models: Sequence[nn.Module], masks: Sequence[Mapping[str, Tensor]]) -> nn.Module:
-    """One network for all `models` of one architecture (see `can_stack`), with a mask (or an empty mapping) each.
+    """One network for all `models` of one architecture (see `why_not_stacked`), with a mask or an empty mapping each.
 
     Its input is (tickets * b, ...), the first ticket's batch first, its output likewise; its parameters are named as a
     single network's and have the shape (tickets, ...), but for the weights of layers that are sparse.

@@ -2,14 +2,17 @@
 
 import dataclasses
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from sanity.recipes import Recipe
-from sanity.training import concurrency
+from sanity.training import concurrency, dispatcher
 from sanity.training.checkpoint import Checkpoint
 from sanity.training.cuda_graph import CudaGraphStep
 from sanity.training.loop import Interrupted, TrainingResult, TrainingSpec, train
@@ -69,6 +72,79 @@ def test_a_stack_trains_each_ticket_as_if_alone(
             assert torch.count_nonzero(other.weights[name][~keep]) == 0
 
 
+class Mean(nn.Module):
+    """Subtracts the mean over the batch: the examples of a batch are mixed, and no layer's type says so."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return inputs - inputs.mean(0)
+
+
+class Noise(nn.Module):
+    """Dropout that is no module of torch's."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return F.dropout(inputs, 0.2, self.training)
+
+
+class Rows(nn.Module):
+    """Takes an image as a sequence of its rows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.token, self.classifier = nn.Linear(8, 6), nn.Linear(48, 10)
+
+    def forward(self, images: Tensor) -> Tensor:
+        outputs: Tensor = self.classifier(self.token(images.squeeze(1)).relu().flatten(1))
+        return outputs
+
+
+def network(kind: str, seed: int) -> nn.Module:
+    if kind == "noisy convolution":
+        return nn.Sequential(tiny_conv(seed), Noise())
+    torch.manual_seed(seed)
+    if kind == "rows":
+        return Rows()
+    return nn.Sequential(tiny_mlp(seed), {"mean": Mean(), "noise": Noise(), "dropout": nn.Dropout(0.2)}[kind])
+
+
+@pytest.mark.parametrize("width", [None, 2])
+@pytest.mark.parametrize("deterministic", [False, True])
+@pytest.mark.parametrize("kind", ["mean", "noise", "dropout", "noisy convolution", "rows"])
+def test_company_changes_no_training(kind: str, deterministic: bool, width: int | None) -> None:
+    jobs = [TrainingSpec(network(kind, seed), half_mask(network(kind, seed)), seed) for seed in range(3)]
+    alone = [fit([job], deterministic=deterministic)[0].weights for job in jobs]
+    together = [result.weights for result in fit(jobs, deterministic=deterministic, runs_per_device=width)]
+    if kind == "rows" and not deterministic:  # stacked
+        torch.testing.assert_close(together, alone, rtol=1e-3, atol=1e-4)
+    else:
+        assert all(map(equal, together, alone))
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize(
+    ("model", "options", "expected", "says"),
+    [
+        (tiny_mlp(), {}, (4, 2, 1), "stacks of up to 4"),
+        (tiny_conv(), {}, (1, 2, 1), "plain linear layers"),
+        (tiny_mlp(), {"deterministic": True}, (1, 2, 1), "rounding"),
+        (tiny_mlp(), {"runs_per_device": 3}, (4, 3, 1), "as runs_per_device says"),
+        (network("mean", 0), {}, (1, 2, 1), "mixes the examples"),
+        (network("noise", 0), {"runs_per_device": 3}, (1, 1, 1), "random numbers"),
+        (tiny_conv(), {"batch": 10**6}, (1, 1, 2), "shared among threads"),
+        (tiny_mlp(), {"batch": 10**6}, (4, 2, 2), "stacks of up to 4"),
+    ],
+)
+def test_how_trainings_share_the_processor_and_why(
+    model: nn.Module, options: dict[str, Any], expected: tuple[int, int, int], says: str
+) -> None:
+    options = {"deterministic": False, "batch": 16, **options}
+    recipe = dataclasses.replace(RECIPE, batch_size=options.pop("batch"))
+    chosen = concurrency.choose(model, digits()[0], recipe, torch.device("cpu"), **options)
+    assert (chosen.stack, chosen.width, chosen.threads) == expected
+    assert chosen.trainings == expected[0] * expected[1]
+    assert says in chosen.why
+
+
 @pytest.mark.parametrize("density", [0.5, 0.1])
 def test_a_stack_in_bf16_stays_near_fp32(density: float) -> None:
     for half, full in zip(fit(tickets(3, density), precision="bf16"), fit(tickets(3, density)), strict=True):
@@ -85,13 +161,11 @@ def test_jobs_at_other_places_of_the_schedule_are_not_stacked(monkeypatch: pytes
     fit(tickets(2), deterministic=True)
     fit(tickets(2), dataclasses.replace(RECIPE, schedule="plateau"))
     assert sizes == [1, 1, 1, 1]
-    assert concurrency.stacks(tiny_mlp(), RECIPE, deterministic=False)
-    assert not concurrency.stacks(tiny_conv(), RECIPE, deterministic=False)
 
 
 def test_many_tickets_make_stacks_of_about_equal_size() -> None:
     setting = Setting(*digits(), RECIPE, torch.device("cpu"), "fp32")
-    parts = concurrency.groups(tickets(9), [Checkpoint()] * 9, setting, False)
+    parts = dispatcher.groups(tickets(9), [Checkpoint()] * 9, setting, 4)
     assert sorted(len(part) for part in parts) == [3, 3, 3]
     assert sorted(number for part in parts for number in part) == list(range(9))
 
@@ -100,7 +174,7 @@ def test_dense_and_sparse_tickets_make_stacks_of_their_own() -> None:
     """One dense ticket would have all weights of the others' stack carried along."""
     setting = Setting(*digits(), RECIPE, torch.device("cpu"), "fp32")
     jobs = [*tickets(3, 0.1), *tickets(3)]
-    assert concurrency.groups(jobs, [Checkpoint()] * 6, setting, False) == [[0, 1, 2], [3, 4, 5]]
+    assert dispatcher.groups(jobs, [Checkpoint()] * 6, setting, 4) == [[0, 1, 2], [3, 4, 5]]
 
 
 def test_in_a_stack_one_ticket_may_diverge(tmp_path: Path) -> None:
@@ -221,9 +295,24 @@ def test_rehearsing_leaves_no_trace() -> None:
     for _ in range(3):
         trainer.take_step()
     before = {**trainer.stacked_model.state(0), "sums": trainer.sums.clone()}
-    assert concurrency.step_time([trainer]) > 0
+    assert dispatcher.step_time([trainer]) > 0
     assert equal({**trainer.stacked_model.state(0), "sums": trainer.sums.clone()}, before)
     assert trainer.taken == 3
+
+
+def test_a_rehearsal_that_runs_out_of_memory_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    setting = Setting(*digits(), RECIPE, torch.device("cpu"), "fp32")
+    trainer = Trainer([TrainingSpec(tiny_conv(), None, 0)], setting, [""], [Checkpoint()])
+    before = trainer.stacked_model.state(0)
+    monkeypatch.setattr(trainer.stacked_model, "mask_gradients", _out_of_memory)
+    with pytest.raises(torch.OutOfMemoryError):
+        dispatcher.step_time([trainer])
+    assert equal(trainer.stacked_model.state(0), before)
+    assert all(parameter.grad is None for parameter in trainer.stacked_model.network.parameters())
+
+
+def _out_of_memory(*_: object) -> None:
+    raise torch.OutOfMemoryError("no memory left")
 
 
 @pytest.mark.parametrize(
@@ -233,18 +322,30 @@ def test_rehearsing_leaves_no_trace() -> None:
         ({1: 1.0, 2: 1.98}, 99, 1),
         ({1: 1.0, 2: 1.1, 4: 1.5, 6: 1.6}, 99, 6),
         ({1: 1.0, 2: 1.1, 4: 1.5}, 2, 2),
+        ({1: 1.0, 2: 1.1, 4: 0.0, 8: 0.1}, 99, 2),
     ],
 )
-def test_lanes_are_added_while_it_pays_and_there_is_room(
-    costs: dict[int, float], room: int, expected: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    trainers: list[Any] = [object()]
-    monkeypatch.setattr(concurrency, "step_time", lambda trainers: costs[len(trainers)])
+def test_trainers_are_added_while_it_pays_and_there_is_room(costs: dict[int, float], room: int, expected: int) -> None:
+    """A cost of 0 stands for memory that ends while the step is timed: more trainers do not pay then."""
 
-    def grow(count: int) -> None:
-        trainers.extend(object() for _ in range(count - len(trainers)))
+    def cost(trainers: Sequence[int]) -> float:
+        if costs[len(trainers)] == 0:
+            _out_of_memory()
+        return costs[len(trainers)]
 
-    assert concurrency.widen(trainers, max(costs), grow, lambda have, more: have + more <= room) == expected
+    waiting = list(range(max(costs)))
+    trainers = dispatcher.widen(
+        waiting, lambda groups, beside: list(groups), lambda have, more: have + more <= room, cost
+    )
+    assert trainers == waiting[:expected]
+
+
+def test_trainers_that_memory_does_not_hold_are_not_waited_for() -> None:
+    """The third cannot be built: two go on, although four would pay."""
+    trainers = dispatcher.widen(
+        range(4), lambda groups, beside: [group for group in groups if group < 2], lambda *_: True, lambda built: 1.0
+    )
+    assert trainers == [0, 1]
 
 
 def test_out_of_memory_means_fewer_side_by_side_and_a_line_in_the_log(
@@ -253,9 +354,9 @@ def test_out_of_memory_means_fewer_side_by_side_and_a_line_in_the_log(
     jobs = [TrainingSpec(tiny_conv(seed), None, seed) for seed in range(4)]
     expected = fit(jobs)
     widths: list[int] = []
-    original = concurrency.Dispatcher.launch
+    original = dispatcher.Dispatcher.launch
 
-    def counting(self: concurrency.Dispatcher) -> Any:
+    def counting(self: dispatcher.Dispatcher) -> Any:
         trainers = original(self)
         widths.append(len(trainers))
         return trainers
@@ -266,7 +367,7 @@ def test_out_of_memory_means_fewer_side_by_side_and_a_line_in_the_log(
         take_step(self)
 
     take_step = Trainer.take_step
-    monkeypatch.setattr(concurrency.Dispatcher, "launch", counting)
+    monkeypatch.setattr(dispatcher.Dispatcher, "launch", counting)
     monkeypatch.setattr(Trainer, "take_step", tight)
     with caplog.at_level(logging.WARNING):
         results = fit(jobs, runs_per_device=4)

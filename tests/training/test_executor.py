@@ -15,7 +15,7 @@ from sanity.recipes import Recipe
 from sanity.training import cpu_threads
 from sanity.training.loop import Interrupted, TrainingResult, TrainingSpec, train
 from sanity.training.trainer import Trainer
-from tests.training.nets import digits, equal, half_mask, tiny_conv, tiny_mlp
+from tests.training.nets import digits, equal, half_mask, tiny_conv
 
 RECIPE = Recipe(epochs=2, batch_size=16)
 
@@ -77,12 +77,6 @@ def test_dropout_draws_from_one_source_so_its_networks_wait_for_each_other(monke
     seen = most_at_a_time(monkeypatch)
     fit(2, lambda seed: nn.Sequential(tiny_conv(seed), nn.Dropout(0.1)))
     assert max(seen) == 1
-
-
-def test_large_layers_share_the_threads_instead_unless_they_are_stacks() -> None:
-    assert cpu_threads.to_spare(tiny_conv(), (1, 8, 8), 16) == 2
-    assert cpu_threads.to_spare(tiny_conv(), (1, 8, 8), 10**6) == 1
-    assert cpu_threads.to_spare(tiny_mlp(), (1, 8, 8), 10**6) == 2
 
 
 @pytest.mark.parametrize("width", [None, 2])

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from sanity.training.stacked_linear import StackedLinear, can_stack, stack
-from tests.training.nets import tiny_conv, tiny_mlp
+from sanity.training.stacked_linear import StackedLinear, stack, why_not_stacked
+from tests.training.nets import digits, equal, tiny_conv, tiny_mlp
 
 
 @pytest.mark.parametrize("sparse", [False, True])
@@ -62,16 +62,62 @@ def test_a_linear_layer_on_sequences_is_stacked_too(density: float) -> None:
     torch.testing.assert_close(outputs, expected)
 
 
-def test_only_networks_of_plain_linear_layers_are_stacked() -> None:
-    assert can_stack(tiny_mlp())
-    assert can_stack(nn.Linear(3, 2, bias=False))
-    assert not can_stack(tiny_conv())
-    assert not can_stack(nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)))
-    assert not can_stack(nn.Sequential(nn.Linear(3, 3), nn.Dropout()))
-    assert not can_stack(nn.Flatten())
-    shared = nn.Linear(3, 3)
-    assert not can_stack(nn.Sequential(shared, nn.ReLU(), shared))
-    tied = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
-    tied[1].weight = tied[0].weight
-    assert not can_stack(tied)
+class Mean(nn.Module):
+    """Subtracts the mean over the batch."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return inputs - inputs.mean(0)
+
+
+class Rows(nn.Module):
+    """Takes an image as a sequence of its rows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.token, self.classifier = nn.Linear(8, 6), nn.Linear(48, 10)
+
+    def forward(self, images: Tensor) -> Tensor:
+        outputs: Tensor = self.classifier(self.token(images.squeeze(1)).relu().flatten(1))
+        return outputs
+
+
+class KnowsItsBatch(nn.Module):
+    """Asks for the batch that it was written for."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        if len(inputs) > 16:
+            raise ValueError("at most 16 examples")
+        return inputs
+
+
+def images() -> Tensor:
+    data = digits()[0]
+    return data.normalise(data.pixels[:32])
+
+
+def linear(*further: nn.Module) -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10), *further)
+
+
+def test_networks_that_may_be_stacked_are_known_by_what_they_do() -> None:
+    shared = nn.Linear(10, 10)
+    tied = linear(nn.Linear(10, 10), nn.Linear(10, 10))
+    tied[3].weight = tied[2].weight  # type: ignore[index]
+    for network in (tiny_mlp(), Rows(), linear(nn.LayerNorm(10, elementwise_affine=False)), linear(nn.Softmax(1))):
+        assert why_not_stacked(network, images()) == ""
+    for network, reason in (
+        (tiny_conv(), "plain linear layers"),
+        (nn.Flatten(), "plain linear layers"),
+        (linear(nn.BatchNorm1d(10)), "plain linear layers"),
+        (linear(shared, nn.ReLU(), shared), "plain linear layers"),
+        (tied, "plain linear layers"),
+        (linear(nn.Dropout()), "random"),
+        (linear(Mean()), "mixes the examples"),
+        (linear(nn.BatchNorm1d(10, affine=False, track_running_stats=False)), "mixes the examples"),
+        (linear(nn.Softmax(0)), "mixes the examples"),
+        (linear(KnowsItsBatch()), "at most 16 examples"),
+    ):
+        before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+        assert reason in why_not_stacked(network, images())
+        assert equal(before, network.state_dict())
     assert stack([nn.Linear(3, 2, bias=False)] * 2, [{}, {}])(torch.zeros(4, 3)).shape == (4, 2)
