@@ -14,7 +14,8 @@ class HalfDataset(Check):
     """Half of the training set while the ticket is searched.
 
     Su et al. 2020; their code takes the first batches of 64 in the file's order, up to number 390 (about 25,000 of
-    CIFAR's images), Atanov et al. 2021 a random half, drawn once.
+    CIFAR's images: the same 390 batches in the same order every epoch, here in a new one), Atanov et al. 2021 a random
+    half, drawn once.
 
     which: a `random` half, or the `first` one in the order of the data set.
     """

@@ -20,7 +20,8 @@ class RandomPixels(Check):
     """The values of every image permuted while the ticket is searched.
 
     Su et al. 2020; their code permutes all H * W * C values of an image, so that colours mix, with a
-    permutation of its own for every image (the "random pixels" of Zhang et al. 2017).
+    permutation of its own for every image (the "random pixels" of Zhang et al. 2017). Atanov et al. 2021 draw the
+    corrupted examples that GraSP scores once, so that both of its draws see the same list; here each draw is its own.
 
     channels: `mixed` permutes all values; `together` moves pixels with their colours.
     permutation: one `per_image`, or the same one for all (`shared`, the "shuffled pixels" of Zhang et al. 2017).

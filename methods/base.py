@@ -2,9 +2,8 @@
 
 import logging
 from abc import ABC
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import wraps
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
@@ -12,13 +11,14 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from methods import REGISTRY
+from methods.budget import held_to_the_budget
 from methods.data import ScoringData
 from methods.rounds import MOST_ROUNDS, ladder
 from methods.scoring_copy import remember, restore, scoring_copy, statistics_needed, zero
 from sanity import patterns
 from sanity.allocation import Allocation, Counts, SmartRatio, kept_after
 from sanity.errors import UserError, of_ones_own
-from sanity.masks import Mask, RankedMask, Scores, Survivors, check_feasible, check_finite, check_mask, kept, prunable
+from sanity.masks import Mask, RankedMask, Scores, Survivors, check_feasible, check_finite, kept, prunable
 from sanity.moment import END, INIT, Moment, is_share, placed
 from sanity.patterns import Pattern, PatternName
 from sanity.seeds import derive
@@ -29,7 +29,7 @@ from sanity.store.identity import differing
 log = logging.getLogger("sanity")
 Batches = Sequence[tuple[Tensor, Tensor]]
 _MANY_TIES = 0.01
-_MOMENTS = ("scored_at", "rewind_epoch")
+_MOMENTS = ("scored_at", "rewind_epoch", "weights_at")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,13 +50,15 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
     smart_linear_keep: of smart_ratio: the share of the classifier that is kept.
     smart_layer_count: of smart_ratio: whether L counts every layer (Su et al. 2020) or the nominal depth (Atanov et al.
         2021), see `sanity.allocation.SmartRatio`.
+    smart_normaliser: of smart_ratio: whether the shares are normalised over the `convolutions` (Su et al.) or `all`
+        layers (Atanov et al.).
     invert: keep the lowest scores instead (the inversion ablation of Frankle et al. 2021).
     pattern: which weights are kept or removed together: `unstructured`, every weight by itself; or N:M, as in 2:4, N of
         every M consecutive weights along the input dimension (of a convolution: channels * height * width). The ratio
         is then 1 - N/M, and a layer whose input dimension is no multiple of M stays dense.
     counts: how many weights a round keeps: round(density * N) (`rounded`), or as a paper's code counts, int(density *
-        N) (`kept_floored`), N - int(ratio * N) (`removed_floored`), or one fewer than the round's share of those that
-        remain, rounded up, leaves (`one_more_removed`).
+        N) (`kept_floored`), N - int(ratio * N) (`removed_floored`) or `one_more_kept`; or those that remain less the
+        round's share of them rounded up (`removed_ceiled`), or `one_more_removed`.
     rounds: how often it scores and prunes; what a round pruned stays pruned.
     schedule: the density after round i of n is density^(i/n) (exponential) or 1 - ratio * i/n (linear).
     removed_per_round: fraction of the remaining weights that each round removes; sets the number of rounds instead.
@@ -68,6 +70,7 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
         in every case, as in the code of Atanov et al. 2021.
     rewind_epoch: the k of weight and learning-rate rewinding: an epoch, an iteration (500it), or a share of the
         schedule (5%: 8 of 160 epochs, 1 of 20; the nearest epoch, 1 at least); 0 with `weights` is the lottery ticket.
+    weights_at: of weight rewinding: the moment whose weights are retrained, where it is not `rewind_epoch`.
     retrain_epochs: how long the ticket trains; by default to the end of the schedule, `fine_tune` as long as the
         dense network did.
     """
@@ -83,6 +86,7 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
     smart_decay: Literal["quadratic", "linear", "ascending", "cubic", "balanced"] = "quadratic"
     smart_linear_keep: Annotated[float, Field(ge=0, le=1)] = 0.3
     smart_layer_count: Literal["counted", "nominal"] = "counted"
+    smart_normaliser: Literal["convolutions", "all"] = "convolutions"
     invert: bool = False
     pattern: PatternName = "unstructured"
     counts: Counts = "rounded"
@@ -92,12 +96,13 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
     scored_at: Moment = "init"
     rewind: Literal["init", "weights", "learning_rate", "fine_tune"] = "init"
     rewind_epoch: Moment = 0
+    weights_at: Moment | None = None
     retrain_epochs: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "mask" in vars(cls):
-            cls.mask = _held_to_the_budget(cls.mask)  # type: ignore[method-assign]
+            cls.mask = held_to_the_budget(cls.mask)  # type: ignore[method-assign]
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
         if cls.saliency is Method.saliency and cls.mask is Method.mask:
@@ -224,8 +229,9 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
         """The method on a schedule of that many epochs: shares of it become whole epochs, one at least."""
         moments = {name: getattr(self, name) for name in _MOMENTS}
         changed: dict[str, Any] = {name: placed(value, epochs) for name, value in moments.items() if is_share(value)}
-        if moments["rewind_epoch"] in (INIT, END):
-            changed["rewind_epoch"] = 0 if moments["rewind_epoch"] == INIT else epochs
+        for name in ("rewind_epoch", "weights_at"):
+            if moments[name] in (INIT, END):
+                changed[name] = 0 if moments[name] == INIT else epochs
         return replace(self, **changed) if changed else self
 
     def key(self) -> list[Any]:
@@ -240,7 +246,9 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
         """The allocation with this method's options."""
         if self.allocation != "smart_ratio":
             return self.allocation
-        return SmartRatio(self.smart_decay, self.smart_linear_keep, self.smart_layer_count)
+        return SmartRatio(
+            self.smart_decay, self.smart_linear_keep, self.smart_layer_count, normaliser=self.smart_normaliser
+        )
 
     def kept_together(self) -> Pattern:
         """The pattern by its name."""
@@ -284,20 +292,3 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
                 got, wanted = (f"{value.dtype} {tuple(value.shape)}" for value in (score, weights[name]))
                 raise UserError(f"{owner} scores '{name}' with {got}, but its weight has {wanted}")
         check_finite(scores)
-
-
-def _held_to_the_budget(construct: Callable[..., Mask]) -> Callable[..., Mask]:
-    """The `mask` of a subclass, followed by a check of what it returns."""
-
-    @wraps(construct)
-    def checked(
-        self: Method, model: nn.Module, batches: Batches, ratio: float, generator: torch.Generator | None = None
-    ) -> Mask:
-        self.check_feasible(model, ratio)
-        mask = construct(self, model, batches, ratio, generator)
-        weights = self.targets(model)
-        total = sum(weight.numel() for weight in weights.values())
-        keep = kept_after(self.counts, total, ratio, total)
-        return check_mask(mask, weights, keep, ratio, self.rule(), self.kept_together(), type(self).__name__)
-
-    return checked

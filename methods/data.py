@@ -14,6 +14,9 @@ class ScoringData:
     balanced: every class equally often; otherwise examples_per_class * classes examples at random.
     order: `mixed`, or `class_sorted`.
     split: parts that each batch is cut into, each a batch of its own.
+    batch_size: cuts each batch into batches of at most so many examples instead.
+    passes: how often all of it is read: every pass after the first has the examples in another order and augmented
+        anew, and its batches follow those of the one before.
     augment: with the recipe's crops and flips.
     """
 
@@ -23,4 +26,6 @@ class ScoringData:
     balanced: bool = True
     order: Literal["mixed", "class_sorted"] = "mixed"
     split: int = 1
+    batch_size: int | None = None
+    passes: int = 1
     augment: bool = False

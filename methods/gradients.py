@@ -28,6 +28,7 @@ class GradientMethod(Method):
     batches: how many batches are drawn. The gradients of their mean losses are added up.
     order: `mixed`, or `class_sorted` as in the official GraSP, where the halves of a batch see different classes.
     split: parts that each batch is cut into, each a batch of its own.
+    batch_size: cuts each batch into batches of at most so many examples instead, as a loader does.
     augment: with the recipe's crops and flips, as most published code has it.
     chunk: examples in one pass, which bounds memory. Only the memory depends on it: a batch is never cut where the
         network's output for an example depends on the others, as with batch statistics.
@@ -42,6 +43,7 @@ class GradientMethod(Method):
     batches: Annotated[int, Field(ge=1, le=10_000)] = 1
     order: Literal["mixed", "class_sorted"] = "mixed"
     split: Annotated[int, Field(ge=1)] = 1
+    batch_size: Annotated[int, Field(ge=1)] | None = None
     augment: bool = False
     chunk: Annotated[int, Field(ge=1)] = 256
 
@@ -54,6 +56,7 @@ class GradientMethod(Method):
             balanced=self.balanced,
             order=self.order,
             split=self.split,
+            batch_size=self.batch_size,
             augment=self.augment,
         )
 

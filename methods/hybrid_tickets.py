@@ -18,7 +18,12 @@ class HybridTickets(PartiallyTrained):
 
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "su2020": {},
-        "atanov2021": {"rewind_epoch": 40, "retrain_epochs": 160, "smart_layer_count": "nominal"},
+        "atanov2021": {
+            "rewind_epoch": 40,
+            "retrain_epochs": 160,
+            "smart_layer_count": "nominal",
+            "smart_normaliser": "all",
+        },
     }
 
     allocation: Literal["global", "uniform", "erk", "smart_ratio"] = "smart_ratio"

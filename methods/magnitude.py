@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.base import Batches, Method
+from sanity.allocation import is_chain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,21 +16,33 @@ class Magnitude(Method):
     """|w|: magnitude pruning, at initialisation unless `scored_at` says otherwise.
 
     Formula: score = |w| (Han et al. 2015; at initialisation: Frankle et al. 2021, Tanaka et al. 2020). No data is
-    used. The codes differ only in how many weights they keep (off by one, ties).
+    used. The codes differ only in how many weights they keep (`counts`; and ties).
 
     layers: `convolutions` ranks convolutions alone and keeps every linear weight, the removed count still being the
-        ratio of all weights, as in the code of Su et al. 2020 for partially-trained tickets. `all` ranks all.
+        ratio of all weights, as in the code of Su et al. 2020 for partially-trained tickets. `openlth` keeps the last
+        layer whole in networks without shortcuts (LeNet, VGG) and ranks all layers of others, as OpenLTH. `all` ranks
+        all.
     """
 
-    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"frankle2021": {}, "tanaka2020": {}}
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "frankle2021": {"counts": "one_more_removed"},
+        "tanaka2020": {"counts": "removed_floored"},
+    }
 
-    layers: Literal["all", "convolutions"] = "all"
+    layers: Literal["all", "convolutions", "openlth"] = "all"
 
     def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
         scores = {name: weight.detach().abs() for name, weight in self.targets(net).items()}
-        if self.layers == "all":
+        ranked = self._ranked(scores)
+        if len(ranked) == len(scores):
             return scores
-        convolutions = [score for score in scores.values() if score.dim() == 4]
-        above = torch.stack([score.max() for score in convolutions]).max() if convolutions else 0.0
+        above = torch.stack([scores[name].max() for name in ranked]).max() if ranked else 0.0
         sign = -1 if self.invert else 1
-        return {name: score if score.dim() == 4 else sign * (above + 1 + score) for name, score in scores.items()}
+        return {name: score if name in ranked else sign * (above + 1 + score) for name, score in scores.items()}
+
+    def _ranked(self, scores: dict[str, Tensor]) -> list[str]:
+        """The layers that are ranked; the others are kept whole."""
+        if self.layers == "convolutions":
+            return [name for name, score in scores.items() if score.dim() > 2]
+        spares_last = self.layers == "openlth" and is_chain({name: score.shape for name, score in scores.items()})
+        return list(scores)[:-1] if spares_last else list(scores)

@@ -19,14 +19,26 @@ class PartiallyTrained(Magnitude):
     optimizer starts afresh, the schedule starts at `rewind_epoch` (at its end for fine-tuning).
 
     What the codes do otherwise: Su et al. 2020 rank convolutions alone, keep the classifier whole and retrain from the
-    final weights on the full schedule; Atanov et al. 2021 retrain 160 epochs on a schedule that starts at epoch 40;
-    OpenLTH and Renda et al. remove 20 % of the remaining weights a round.
+    final weights on the full schedule, one or two weights more or fewer than asked; Atanov et al. 2021 retrain 160
+    epochs on a schedule that starts at epoch 40, and rewind weights to those after 41; OpenLTH and Renda et al. remove
+    20 % of the remaining weights a round, OpenLTH never those of the last layer of LeNets and VGGs. The one-shot code of
+    Frankle et al. 2021 restarts the schedule at 0 after rewinding unless told otherwise; here it goes on, as in OpenLTH.
     """
 
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "su2020": {"layers": "convolutions"},
-        "atanov2021": {"rewind_epoch": 40, "retrain_epochs": 160},
-        "frankle2021": {"rewind": "weights", "removed_per_round": 0.2},
+        "atanov2021": {
+            "rewind_epoch": 40,
+            "weights_at": 41,
+            "retrain_epochs": 160,
+            "counts": "kept_floored",
+        },
+        "frankle2021": {
+            "rewind": "weights",
+            "removed_per_round": 0.2,
+            "layers": "openlth",
+            "counts": "one_more_removed",
+        },
     }
 
     scored_at: Moment = "end"

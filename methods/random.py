@@ -18,7 +18,10 @@ class Random(Method):
     draws normal noise, which ranks alike). Neither data nor weights are used.
     """
 
-    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"frankle2021": {}, "tanaka2020": {}}
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "frankle2021": {"counts": "one_more_removed"},
+        "tanaka2020": {"counts": "removed_floored"},
+    }
 
     def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
         # float64: twenty million draws in float32 would hold many ties

@@ -13,12 +13,12 @@ class RandomTickets(Random):
 
     Su et al. 2020; see `sanity.allocation.SmartRatio` for the rule. Their code permutes exactly the
     counted number of ones in every layer; ranking noise within the layer draws from the same distribution. Atanov et
-    al. 2021 count the layers differently (`smart_layer_count=nominal`).
+    al. 2021 count the layers differently (`smart_layer_count=nominal`) and normalise over all (`smart_normaliser=all`).
     """
 
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "su2020": {},
-        "atanov2021": {"smart_layer_count": "nominal"},
+        "atanov2021": {"smart_layer_count": "nominal", "smart_normaliser": "all"},
     }
 
     allocation: Literal["global", "uniform", "erk", "smart_ratio"] = "smart_ratio"

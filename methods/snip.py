@@ -13,6 +13,7 @@ from methods.gradients import GradientMethod, gradient
 from sanity.masks import prunable
 from sanity.models.init import Kind, draw
 
+_OFFICIAL = {"batch_norm": "running", "balanced": False, "score_weights": "lee2019", "biases": "pruned"}
 ScoreWeights = Literal["own", "random_normal", "truncated_normal", "glorot", "he", "lee2019", "xavier_normal"]
 
 
@@ -25,32 +26,47 @@ class SNIP(GradientMethod):
 
     What the codes do otherwise: the official one scores a separately drawn set of weights, prunes biases too and has
     batch norm in inference mode; a widely copied port re-draws the copy it scores and scores one augmented random
-    batch; Frankle et al. 2021 take the absolute value batch by batch.
+    batch; Frankle et al. 2021 take the absolute value batch by batch, of 128 examples (of Tiny-ImageNet,
+    `batch_size=256`); Tanaka et al. 2020 score in inference mode, in batches of 256 whose mean losses' gradients are
+    added up.
+
+    `lee2019` is the official code up to its commit fa49903, which draws biases. Since then (`lee2019_zero_biases`) they
+    are zero while scoring, so that all of them score zero and go, and training goes on without biases. Its README
+    scores 128 examples for VGGs (`examples=128`).
 
     aggregate: `abs_of_sum` |w * sum of the batches' gradients|, or `sum_of_abs`, every batch's |w g| weighted by its
         size.
     score_weights: `own` scores the weights that will be trained; otherwise the name of an initialisation from which a
         copy is drawn (random_normal, truncated_normal, glorot, he: the RN, TN, VS-X and VS-H of Lee et al., Table 3).
     biases: `pruned` scores and prunes the biases of Conv2d and Linear too. A bias that is zero scores zero, so its
-        mask means something only where `score_weights` draws it: the official code does, from its layer's width.
+        mask means something only where `score_weights` draws it: the official code did, from its layer's width.
+    score_biases: whether `score_weights` draws the biases too, or makes them zero.
     """
 
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "lee2019": {
-            "batch_norm": "running",
-            "balanced": False,
-            "score_weights": "lee2019",
-            "biases": "pruned",
+        "lee2019": _OFFICIAL,
+        "lee2019_zero_biases": {**_OFFICIAL, "score_biases": "zero"},
+        "su2020": {"augment": True, "counts": "kept_floored"},
+        "atanov2021": {
+            "augment": True,
+            "examples": 64,
+            "score_weights": "xavier_normal",
+            "counts": "kept_floored",
         },
-        "su2020": {"augment": True},
-        "atanov2021": {"augment": True, "examples": 64, "score_weights": "xavier_normal"},
-        "frankle2021": {"aggregate": "sum_of_abs"},
-        "tanaka2020": {"augment": True, "balanced": False},
+        "frankle2021": {"aggregate": "sum_of_abs", "batch_size": 128, "counts": "one_more_removed"},
+        "tanaka2020": {
+            "augment": True,
+            "balanced": False,
+            "batch_norm": "running",
+            "batch_size": 256,
+            "counts": "removed_floored",
+        },
     }
 
     aggregate: Literal["abs_of_sum", "sum_of_abs"] = "abs_of_sum"
     score_weights: ScoreWeights = "own"
     biases: Literal["never", "pruned"] = "never"
+    score_biases: Literal["drawn", "zero"] = "drawn"
 
     def targets(self, net: nn.Module) -> dict[str, nn.Parameter]:
         return prunable(net, biases=self.biases == "pruned")
@@ -61,7 +77,10 @@ class SNIP(GradientMethod):
             return
         with torch.no_grad():
             for weight in self.targets(net).values():
-                kind: Kind = "conv" if weight.dim() == 4 else "linear"
+                if weight.dim() == 1 and self.score_biases == "zero":
+                    weight.zero_()
+                    continue
+                kind: Kind = "conv" if weight.dim() > 2 else "linear"
                 weight.copy_(draw(self.score_weights, weight.shape, kind, generator))
 
     def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:

@@ -22,7 +22,8 @@ class SynFlow(Method):
 
     What the codes do otherwise: the official one takes absolute values of everything in the state dict, batch norm's
     running statistics included, and computes in float32; Frankle et al. 2021 take those of parameters alone, in
-    float64; others keep one round, or replace batch norm by the identity.
+    float64; others keep one round, or replace batch norm by the identity. Both count a round otherwise (`counts`), and
+    hundred rounds amplify that: on ResNet-32 of double width at 98 %, a tenth of the kept weights is others.
 
     linearise: absolute values of the whole `state`, or of the `parameters` alone.
     batch_norm: `running` statistics, `batch` statistics of the one input of ones, or the `identity`.
@@ -30,8 +31,8 @@ class SynFlow(Method):
 
     double: ClassVar[bool] = True
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "tanaka2020": {},
-        "frankle2021": {"linearise": "parameters"},
+        "tanaka2020": {"counts": "removed_floored"},
+        "frankle2021": {"linearise": "parameters", "counts": "one_more_removed"},
     }
 
     rounds: Annotated[int, Field(ge=1)] = 100

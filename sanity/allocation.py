@@ -14,7 +14,7 @@ from sanity.errors import UserError, unknown
 
 Shapes = Mapping[str, Sequence[int]]
 NAMES = ("global", "uniform", "erk", "smart_ratio")
-Counts = Literal["rounded", "kept_floored", "removed_floored", "one_more_removed"]
+Counts = Literal["rounded", "kept_floored", "removed_floored", "one_more_kept", "removed_ceiled", "one_more_removed"]
 """How a round turns its ratio into a number of weights; see `kept_after`."""
 
 
@@ -47,8 +47,9 @@ def kept_after(counts: Counts, total: int, ratio: float, remaining: int, ratio_b
     """How many weights a round keeps that takes a network of `total` prunable weights to `ratio`.
 
     counts: `rounded` round(density * total), `kept_floored` int(density * total), `removed_floored` total -
-        int(ratio * total), `one_more_removed` remaining - ceil(share * remaining) - 1, share being the fraction of the
-        remaining weights that goes from `ratio_before` to `ratio`.
+        int(ratio * total), `one_more_kept` one more than that, `removed_ceiled` remaining - ceil(share * remaining),
+        `one_more_removed` one fewer than that; share is the fraction of the remaining weights that goes from
+        `ratio_before` to `ratio`.
     remaining: how many weights are left before the round.
 
     Raises `UserError` where none would be left.
@@ -56,11 +57,11 @@ def kept_after(counts: Counts, total: int, ratio: float, remaining: int, ratio_b
     kept = budget(total, ratio)
     if counts == "kept_floored":
         kept = int((1 - ratio) * total)
-    elif counts == "removed_floored":
-        kept = total - int(ratio * total)
-    elif counts == "one_more_removed":
+    elif counts in ("removed_floored", "one_more_kept"):
+        kept = total - int(ratio * total) + (counts == "one_more_kept")
+    elif counts in ("removed_ceiled", "one_more_removed"):
         share = 1 - (1 - ratio) / (1 - ratio_before)
-        kept = remaining - ceil(round(share * remaining, 6)) - 1
+        kept = remaining - ceil(round(share * remaining, 6)) - (counts == "one_more_removed")
     if kept <= 0:
         raise UserError(f"ratio={ratio}: counts={counts} leaves none of the {total} prunable weights")
     return kept
@@ -131,6 +132,8 @@ class SmartRatio(Allocation):
     layer_count: `counted` takes for L every layer, shortcuts and classifier included (Su et al.: 34 for ResNet32, 17
         for VGG19); `nominal` is the convention of Atanov et al. 2021 (33, the classifier left out, and 19, as if a VGG
         still had the three linear layers that gave it its name).
+    normaliser: what the shares are divided by: their sum over the `convolutions`, every layer truncated, as in the code
+        of Su et al.; or over `all` layers, classifier included, exact and in float64, as in that of Atanov et al.
     plain: divide by l^2; None decides by whether the convolutions form one chain, as in a VGG.
 
     Their rule knows one linear layer. Where there are more, all but the last follow the rule of the convolutions.
@@ -140,6 +143,7 @@ class SmartRatio(Allocation):
     linear_keep: float = 0.3
     layer_count: Literal["counted", "nominal"] = "counted"
     plain: bool | None = None
+    normaliser: Literal["convolutions", "all"] = "convolutions"
 
     def counts(self, shapes: Shapes, ratio: float) -> dict[str, int]:
         names = list(shapes)
@@ -154,15 +158,41 @@ class SmartRatio(Allocation):
                 f"ratio={ratio}: smart_ratio keeps {fixed} weights of {linear} alone, more than the budget of "
                 f"{goal + fixed}; lower linear_keep or the ratio"
             )
+        if self.normaliser == "all":
+            return self._counts_of_all(shapes, ratio, self.linear_keep if linear else None)
         densities = self._densities(shapes, sizes, body, goal)
         counts = [int(sizes[i]) if densities[i] >= 1 else int(densities[i] * sizes[i]) for i in body]
         return dict(zip(names, [*counts, fixed] if linear else counts, strict=True))
 
+    def _counts_of_all(self, shapes: Shapes, ratio: float, linear_keep: float | None) -> dict[str, int]:
+        """As Atanov et al. count: in float64, only counts are truncated, and all surplus goes to the next layer."""
+        sizes = [prod(shape) for shape in shapes.values()]
+        fixed = linear_keep * sizes[-1] if linear_keep is not None else 0.0
+        plain, depth = self._plain_and_depth(shapes)
+        by_depth = plain and self.decay != "balanced"
+        shares = [self._share(i + 1, depth) / ((i + 1) ** 2 if by_depth else 1) for i in range(len(sizes))]
+        scale = sum(share * size for share, size in zip(shares, sizes, strict=True)) / (
+            (1 - ratio) * sum(sizes) - fixed
+        )
+        densities = [share / scale for share in shares]
+        if linear_keep is not None:
+            densities[-1] = linear_keep
+        for i, size in enumerate(sizes):
+            if densities[i] > 1:
+                if i + 1 < len(sizes):
+                    densities[i + 1] += (densities[i] - 1) * size / sizes[i + 1]
+                densities[i] = 1
+        return {name: int(density * size) for name, density, size in zip(shapes, densities, sizes, strict=True)}
+
+    def _plain_and_depth(self, shapes: Shapes) -> tuple[bool, int]:
+        """Whether shares are divided by l^2, and the L that they are counted from."""
+        plain = is_chain(shapes) if self.plain is None else self.plain
+        return plain, len(shapes) + (0 if self.layer_count == "counted" else 2 if plain else -1)
+
     def _densities(self, shapes: Shapes, sizes: torch.Tensor, body: range, goal: int) -> torch.Tensor:
         if self.decay == "balanced":
             return torch.full((len(body),), goal / float(sizes[: len(body)].sum()))
-        plain = _is_chain(shapes) if self.plain is None else self.plain
-        depth = len(shapes) + (0 if self.layer_count == "counted" else 2 if plain else -1)
+        plain, depth = self._plain_and_depth(shapes)
         share = torch.tensor([float(self._share(i + 1, depth)) for i in body])
         divisor = [(i + 1) ** 2 if plain else 1 for i in body]
         whole = sum(int(sizes[i] * share[i] / divisor[i]) for i in body)
@@ -177,9 +207,8 @@ class SmartRatio(Allocation):
 
     def _share(self, layer: int, depth: int) -> int:
         rest = depth - layer + 1
-        return {"quadratic": rest**2 + rest, "linear": rest, "ascending": layer**2 + layer, "cubic": rest**3}[
-            self.decay
-        ]
+        shares = {"quadratic": rest**2 + rest, "linear": rest, "ascending": layer**2 + layer, "cubic": rest**3}
+        return shares.get(self.decay, 1)
 
 
 def _pour_over(densities: torch.Tensor, sizes: torch.Tensor) -> torch.Tensor:
@@ -198,7 +227,7 @@ def _pour_over(densities: torch.Tensor, sizes: torch.Tensor) -> torch.Tensor:
     return densities
 
 
-def _is_chain(shapes: Shapes) -> bool:
+def is_chain(shapes: Shapes) -> bool:
     """Whether each convolution reads the channels that the one before it wrote, so that there is no shortcut."""
     convolutions = [shape for shape in shapes.values() if len(shape) > 2]
     return all(before[0] == after[1] for before, after in pairwise(convolutions))

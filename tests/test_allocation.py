@@ -1,5 +1,6 @@
 """Layer counts whose shares can be worked out in one's head."""
 
+from itertools import pairwise
 from math import prod
 
 import pytest
@@ -131,3 +132,24 @@ def test_shares_that_rounding_lifts_to_the_next_whole_number_still_sum_to_the_bu
 def test_smart_ratio_of_one_layer_that_depth_leaves_nothing_is_a_mistake() -> None:
     with pytest.raises(UserError, match="smart_ratio: the layers are too small or too few to share by depth"):
         SmartRatio(layer_count="nominal", plain=False).counts({"a": (4, 4, 1, 1)}, 0.5)
+
+
+def vgg19(classes: int) -> dict[str, tuple[int, ...]]:
+    widths = [3, 64, 64, 128, 128, *[256] * 4, *[512] * 8]
+    convolutions = {f"{i}.weight": (out, channels, 3, 3) for i, (channels, out) in enumerate(pairwise(widths))}
+    return {**convolutions, "classifier.weight": (classes, 512)}
+
+
+@pytest.mark.parametrize(("classes", "kept"), [(10, (2002379, 400469, 100114)), (100, (2006853, 401363, 100337))])
+def test_smart_ratio_normalised_over_all_layers_keeps_what_the_code_of_atanov_keeps(
+    classes: int, kept: tuple[int, ...]
+) -> None:
+    rule = SmartRatio(layer_count="nominal", normaliser="all")
+    for ratio, count in zip((0.9, 0.98, 0.995), kept, strict=True):
+        assert sum(rule.counts(vgg19(classes), ratio).values()) == count
+
+
+def test_smart_ratio_normalised_over_all_layers_by_hand() -> None:
+    """Half of 300 less 30 is 120; 12, 6/4 and 2/9 share them as 104.9, 13.1 and 1.9; 4.9 flow over to the second."""
+    assert SmartRatio(normaliser="all").counts(THREE, 0.5) == {"conv1": 100, "conv2": 18, "fc": 30}
+    assert SmartRatio(normaliser="all", decay="balanced").counts(THREE, 0.5) == {"conv1": 40, "conv2": 40, "fc": 30}

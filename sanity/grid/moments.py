@@ -13,7 +13,8 @@ def scores_trained(method: Method) -> bool:
 
 def rewinds_to(method: Method) -> int | str:
     """The moment of dense training whose weights are retrained; 0 where those of the initialisation are, or others."""
-    moment = method.rewind_epoch if method.rewind == "weights" else 0
+    rewound = method.rewind_epoch if method.weights_at is None else method.weights_at
+    moment = rewound if method.rewind == "weights" else 0
     return 0 if moment == "0it" else moment
 
 
@@ -52,8 +53,8 @@ def check_against(method: Method, label: str, recipe: Recipe, steps: int = 1) ->
         raise UserError(
             f"{label}: rewind_epoch={method.rewind_epoch} has no place on a plateau schedule; it follows the loss"
         )
-    for name in ("scored_at", "rewind_epoch"):
-        moment = getattr(method, name)
+    moments = {"scored_at": method.scored_at, "rewind_epoch": method.rewind_epoch, "weights_at": rewinds_to(method)}
+    for name, moment in moments.items():
         if iterations(moment, recipe.epochs, steps) > recipe.epochs * steps:
             raise UserError(f"{label}: {name}={moment} lies beyond the {_length(moment, recipe, steps)} of the recipe")
     resumes = method.rewind in ("weights", "learning_rate")

@@ -40,10 +40,20 @@ def scoring_batches(method: Method, dataset: Dataset, recipe: Recipe, generator:
         balanced=data.balanced,
         order=data.order,
         split=data.split,
+        batch_size=data.batch_size,
         generator=generator,
     )
+    for number in range(1, data.passes):
+        parts += _reordered(parts[: len(parts) // number], derive(generator, "pass", number))
     plans = [_plan(part, shown, derive(generator, "augment", number)) for number, part in enumerate(parts)]
     return [images.train(plan, slice(None)) for plan in plans]
+
+
+def _reordered(parts: list[Tensor], generator: torch.Generator) -> list[Tensor]:
+    """The same examples in another order, in batches of the same sizes."""
+    index = torch.cat(parts)
+    order = torch.randperm(len(index), generator=generator).to(index.device)
+    return list(index[order].split([len(part) for part in parts]))
 
 
 def _plan(index: Tensor, recipe: Recipe, generator: torch.Generator) -> EpochOrder:
@@ -61,6 +71,7 @@ def scoring_indices(
     balanced: bool = True,
     order: Literal["mixed", "class_sorted"] = "mixed",
     split: int = 1,
+    batch_size: int | None = None,
     examples: int | None = None,
     generator: torch.Generator,
 ) -> list[Tensor]:
@@ -70,20 +81,24 @@ def scoring_indices(
     unless `balanced`, examples_per_class * classes examples whatever their class; `examples` asks for exactly that
     many whatever their class. `order` "mixed" is a random order; "class_sorted" is class after class, so that the
     halves of `split=2` see different classes (official GraSP). `split` cuts each batch into consecutive parts whose
-    sizes differ by at most one. Raises `UserError` where there are too few examples, naming the class.
+    sizes differ by at most one; `batch_size` cuts it into parts of so many examples, the last of which may be smaller.
+    Raises `UserError` where there are too few examples, naming the class.
     """
     if order not in ("mixed", "class_sorted"):
         raise unknown("order", order, ("mixed", "class_sorted"))
     size = examples or examples_per_class * dataset.classes
     if not 1 <= split <= size:
         raise UserError(f"split={split}: a batch of {size} examples can be cut into 1 to {size} parts")
+    if split > 1 and batch_size is not None:
+        raise UserError(f"split={split} and batch_size={batch_size} both cut a batch; set one of them")
     targets = dataset.targets.cpu()
     parts: list[Tensor] = []
     for _ in range(batches):
         index = _drawn(targets, dataset.classes, size, balanced and examples is None, generator)
         if order == "class_sorted":
             index = index[targets[index].argsort(stable=True)]
-        parts += _parts(index.to(dataset.targets.device), split)
+        index = index.to(dataset.targets.device)
+        parts += _parts(index, split) if batch_size is None else index.split(batch_size)
     return parts
 
 

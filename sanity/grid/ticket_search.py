@@ -12,7 +12,7 @@ from sanity import masks
 from sanity.grid import keys
 from sanity.grid.cells import Cell
 from sanity.grid.experiment import Experiment, State, Training
-from sanity.grid.moments import needs_dense, scores_trained
+from sanity.grid.moments import needs_dense, rewinds_to, scores_trained
 from sanity.grid.scoring_batches import scoring_batches
 from sanity.masks import Mask
 from sanity.recipes import Recipe
@@ -35,7 +35,7 @@ def dense_epochs(method: Method, recipe: Recipe) -> int:
     if method.scored_at == "end":
         return recipe.epochs
     scored = 0 if method.scored_at == "init" else int(method.scored_at)
-    return max(scored, int(method.rewind_epoch) if method.rewind == "weights" else 0)
+    return max(scored, int(rewinds_to(method)))
 
 
 def ticket_epochs(method: Method, recipe: Recipe) -> int:
@@ -47,7 +47,7 @@ def ticket_epochs(method: Method, recipe: Recipe) -> int:
 def snapshots(methods: list[Method]) -> frozenset[int]:
     """The epochs of dense training that these methods score or rewind to."""
     scored = {method.scored_at for method in methods if isinstance(method.scored_at, int)}
-    rewound = {int(method.rewind_epoch) for method in methods if method.rewind == "weights"}
+    rewound = {int(rewinds_to(method)) for method in methods}
     return frozenset(epoch for epoch in scored | rewound if epoch > 0)
 
 
@@ -138,8 +138,8 @@ def _ticket(
 ) -> Ticket:
     """The mask with the weights and the point of the schedule that the method rewinds to."""
     start, epochs, back = 0, method.retrain_epochs, int(method.rewind_epoch)
-    if method.rewind == "weights" and back > 0 and dense is not None:
-        weights, start = experiment.weights(dense, back), back
+    if rewinds_to(method) and dense is not None:
+        weights, start = experiment.weights(dense, int(rewinds_to(method))), back
     elif method.rewind == "learning_rate":
         weights, start = _scored(cell, method, experiment, last), back
     elif method.rewind == "fine_tune":

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.base import Batches, Method
-from sanity.allocation import SmartRatio
+from sanity.allocation import SmartRatio, kept_after
 from sanity.errors import UserError
 from sanity.invariants import nets
 from sanity.invariants.test_scores import few_rounds, rebuilt
@@ -49,7 +49,8 @@ def test_one_round_keeps_the_highest_scores(preset: Method) -> None:
     model = nets.net("shortcut")
     mask = one.mask(model, nets.batches(), 0.7, generator(3))
     scores = one.score(model, nets.batches(), generator(3))
-    assert not nets.changed(mask, allocate(scores, 0.7))
+    total = size(mask)
+    assert not nets.changed(mask, allocate(scores, 1 - kept_after(one.counts, total, 0.7, total) / total))
     lowest = min(float(score[mask[name]].min()) for name, score in scores.items() if mask[name].any())
     highest = max(float(score[~mask[name]].max()) for name, score in scores.items() if not mask[name].all())
     assert lowest >= highest, "a weight of lower score is kept in place of a higher one"
@@ -88,13 +89,15 @@ def test_a_round_by_itself_keeps_among_the_living(preset: Method, allocation: st
     one = few_rounds(preset, allocation=allocation)
     model = nets.net("batch_norm")
     alive = {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in one.targets(model).items()}
+    before = 0.0
     for step, ratio in enumerate((0.3, 0.5, 0.52, 0.75)):
+        wanted = kept_after(one.counts, size(alive), ratio, kept(alive), before)
         after = one.prune(model, nets.batches(), ratio, generator(step), alive)
         revived = [name for name in after if (after[name] & ~alive[name]).any()]
         assert not revived, f"round {step} revives weights of {revived}"
         if allocation != "smart_ratio":
-            assert kept(after) == round((1 - ratio) * size(after)), f"round {step} keeps {kept(after)}"
-        alive = after
+            assert kept(after) == wanted, f"round {step} keeps {kept(after)}, not {wanted}"
+        alive, before = after, 1 - kept(after) / size(after)
 
 
 def test_a_later_round_scores_the_network_without_what_is_pruned(preset: Method) -> None:

@@ -49,6 +49,7 @@ INITS = Registry(
         "grasp": "sanity.models.init:GraSP",
         "su2020_vgg": "sanity.models.init:Su2020VGG",
         "frankle2021": "sanity.models.init:Frankle2021",
+        "openlth": "sanity.models.init:OpenLTH",
         AS_BUILT: "sanity.models.init:AsBuilt",
     },
 )

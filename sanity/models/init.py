@@ -33,6 +33,10 @@ class Init(ABC):
         """The scale (gamma) of a normalisation layer: ones, unless the paper draws it."""
         return torch.ones(*shape)
 
+    def bias(self, shape: Sequence[int], fan_in: int, generator: torch.Generator) -> Tensor:
+        """The bias of a convolution or linear layer whose weight has `fan_in`: zeros, unless the paper draws it."""
+        return torch.zeros(*shape)
+
 
 def fans(shape: Sequence[int]) -> tuple[int, int]:
     """(fan_in, fan_out) of a weight of `shape` (out, in / groups, *kernel); of a bias (out,) both its length, as in
@@ -158,6 +162,13 @@ class Frankle2021(KaimingFanIn):
         return torch.rand(*shape, generator=generator)
 
 
+class OpenLTH(Frankle2021):
+    """The code of Frankle et al. 2021: as `frankle2021`, and biases U(-1/sqrt(fan_in), 1/sqrt(fan_in)), torch's own."""
+
+    def bias(self, shape: Sequence[int], fan_in: int, generator: torch.Generator) -> Tensor:
+        return (2 * torch.rand(*shape, generator=generator) - 1) / sqrt(fan_in)
+
+
 class AsBuilt(Init):
     """What the network's own code draws, seeded by the run's seed, in place of a named distribution."""
 
@@ -230,7 +241,15 @@ def _redraw(module: nn.Module, init: str, kind: Kind, generator: torch.Generator
         if id(parameter) in drawn:  # a tied weight is drawn once, for the layer that comes first
             continue
         drawn.add(id(parameter))
-        parameter.copy_(draw(init, parameter.shape, kind, generator) if name == "weight" else torch.zeros(()))
+        if name == "weight":
+            parameter.copy_(draw(init, parameter.shape, kind, generator))
+        elif kind == "norm":
+            parameter.zero_()
+        else:
+            distribution: Init = INITS.load_subclass(init, Init)()
+            parameter.copy_(
+                distribution.bias(parameter.shape, fans(module.get_parameter("weight").shape)[0], generator)
+            )
     if isinstance(module, _NormBase):
         module.reset_running_stats()
 

@@ -100,6 +100,42 @@ def test_synflow_prunes_as_published_in_100_rounds(golden: dict[str, Tensor], ne
     assert differing == abs(kept(ours) - kept(theirs)) <= 1
 
 
+def test_synflow_counted_as_its_code_counts_is_bit_for_bit_the_published_mask(
+    golden: dict[str, Tensor], net: nn.Module
+) -> None:
+    theirs = {layer: mask.bool() for layer, mask in take(golden, "synflow/mask.100steps@0.95/").items()}
+    ours = methods.get("synflow", "tanaka2020").mask(net, batches(golden, 40), 0.95)
+    assert all(torch.equal(ours[layer], theirs[layer]) for layer in theirs)
+
+
+@pytest.mark.parametrize(("key", "layers"), [("all", "all"), ("ignore_fc", "openlth")])
+def test_iterative_magnitude_prunes_as_openlth(key: str, layers: str) -> None:
+    """Every level ranks the weights that were trained under the mask of the level before; 20 % and one more go."""
+    values = load_file(GOLDEN / "imp.safetensors")
+    names = ("conv1.weight", "conv2.weight", "fc.weight")
+    method = methods.get("partially_trained", "frankle2021", layers=layers)
+    mask = {name: torch.ones_like(values[f"trained.level00.{name}"], dtype=torch.bool) for name in names}
+    for level in range(5):
+        net = small_net(mask)
+        with torch.no_grad():
+            for name in names:
+                net.get_parameter(name).copy_(values[f"trained.level{level:02d}.{name}"])
+        mask = method.prune(net, [], 1 - 0.8 ** (level + 1), torch.Generator(), mask)
+        assert [int(mask[name].sum()) for name in names] == values[f"{key}/kept"][level].tolist()
+        if f"{key}/mask.level{level + 1:02d}.fc.weight" in values:
+            theirs = {name: values[f"{key}/mask.level{level + 1:02d}.{name}"].bool() for name in names}
+            assert all(torch.equal(mask[name], theirs[name]) for name in names)
+
+
+def small_net(shapes: dict[str, Tensor]) -> nn.Module:
+    first, second, last = shapes.values()
+    net = nn.Sequential()
+    net.add_module("conv1", nn.Conv2d(first.shape[1], first.shape[0], 3))
+    net.add_module("conv2", nn.Conv2d(second.shape[1], second.shape[0], 3))
+    net.add_module("fc", nn.Linear(last.shape[1], last.shape[0]))
+    return net.double()
+
+
 def _tables() -> list[tuple[str, list[dict[str, Any]]]]:
     return list(json.loads((GOLDEN / "smart_ratio.json").read_text()).items())
 

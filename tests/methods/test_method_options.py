@@ -1,7 +1,7 @@
 """Every option of every method changes what it says, and nothing else."""
 
 import math
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 import torch
@@ -11,10 +11,9 @@ from torch import Tensor, nn
 
 import methods
 from methods.base import Method
-from methods.random import Random
 from sanity.allocation import SmartRatio
 from sanity.errors import UserError
-from sanity.grid.scoring_batches import scoring_batches
+from sanity.grid.moments import rewinds_to, starts_at
 from sanity.invariants import nets
 from sanity.masks import layers, prunable
 from sanity.recipes import Recipe
@@ -160,57 +159,6 @@ def test_smart_ratios_options_reach_the_mask(name: str, options: dict[str, Any])
     assert wanted != SmartRatio().counts({key: weight.shape for key, weight in prunable(model).items()}, 0.6)
 
 
-RECIPE = Recipe(crop_padding=2, flip=True)
-DATA = nets.dataset(120)
-
-
-def drawn(recipe: Recipe = RECIPE, **options: Any) -> list[tuple[Tensor, Tensor]]:
-    return list(scoring_batches(methods.get("snip", **options), DATA, recipe, generator(0)))
-
-
-def test_examples_per_class_batches_and_split_are_what_is_scored_on() -> None:
-    assert [len(targets) for _, targets in drawn()] == [10 * nets.CLASSES]
-    assert [len(targets) for _, targets in drawn(examples_per_class=3, batches=2, split=3)] == [4, 4, 4] * 2
-    assert drawn(examples_per_class=3)[0][1].bincount().tolist() == [3] * nets.CLASSES
-    assert [len(targets) for _, targets in drawn(examples=7, batches=2)] == [7, 7]
-
-
-def test_unbalanced_examples_come_as_they_are() -> None:
-    counts = drawn(balanced=False)[0][1].bincount(minlength=nets.CLASSES)
-    assert counts.sum() == 10 * nets.CLASSES
-    assert counts.tolist() != [10] * nets.CLASSES
-
-
-def test_sorted_halves_see_different_classes() -> None:
-    first, second = (targets for _, targets in drawn(order="class_sorted", split=2))
-    assert not set(first.tolist()) & set(second.tolist())
-    first, second = (targets for _, targets in drawn(order="mixed", split=2))
-    assert set(first.tolist()) & set(second.tolist())
-
-
-def test_augmentation_is_the_recipes_and_only_where_it_is_wanted() -> None:
-    plain, augmented = drawn()[0], drawn(augment=True)[0]
-    assert torch.equal(plain[1], augmented[1]), "the same examples"
-    assert not torch.equal(plain[0], augmented[0])
-    still = Recipe()
-    assert torch.equal(drawn(still)[0][0], drawn(still, augment=True)[0][0])
-    assert torch.equal(plain[0], drawn(still)[0][0])
-
-
-@pytest.mark.parametrize("name", ["magnitude", "synflow", "random"])
-def test_without_need_of_data_one_example_is_drawn_for_its_shape(name: str) -> None:
-    ((examples, _),) = scoring_batches(methods.get(name), DATA, RECIPE, generator(0))
-    assert examples.shape == (1, *DATA.input_shape)
-
-
-def test_a_method_that_needs_data_must_say_which() -> None:
-    class Hungry(Random):
-        needs_data: ClassVar[bool] = True
-
-    with pytest.raises(UserError, match="GradientMethod"):
-        scoring_batches(Hungry(), DATA, RECIPE, generator(0))
-
-
 def test_a_score_without_a_generator_is_seeded_with_zero() -> None:
     model = nets.net("perceptron")
     one, other = methods.get("random").score(model, []), methods.get("random").score(model, [])
@@ -275,3 +223,40 @@ def test_mistakes_are_one_clear_line(name: str, options: dict[str, Any], message
 def test_a_model_without_weights_to_prune_is_a_mistake() -> None:
     with pytest.raises(UserError, match="BatchNorm2d has no weight of a convolution or linear layer"):
         methods.get("magnitude").mask(nn.BatchNorm2d(3), [], 0.5)
+
+
+def test_grasp_takes_the_gradient_of_one_pass_and_the_hessian_of_the_other() -> None:
+    model, (first, second) = nets.net("convolutional", double=True), nets.batches(double=True)
+    apart = methods.get("grasp", redraw=True)
+    both = apart.score(model, [first, second])
+    same = methods.get("grasp").score(model, [first])
+    assert not nets.changed(apart.score(model, [first, first]), same)
+    assert not nets.changed(apart.score(model, [first]), same), "one batch is both passes"
+    assert len(nets.changed(both, same)) == len(same)
+    per_batch = methods.get("grasp", redraw=True, gradient="per_batch").score(model, [first, second])
+    for name, score in both.items():  # one batch a pass: per batch is the same but for the batch's size
+        torch.testing.assert_close(per_batch[name], len(first[0]) * score)
+
+
+def test_biases_that_are_scored_as_zero_are_all_pruned() -> None:
+    """As the official code since its commit fa49903: nothing is left of them at 95 %."""
+    for variant, left in (("lee2019", True), ("lee2019_zero_biases", False)):
+        mask = methods.get("snip", variant).mask(nets.net("perceptron"), nets.batches(), 0.8, generator(0))
+        assert any(bool(layer.any()) for name, layer in mask.items() if name.endswith("bias")) == left
+
+
+def test_openlth_spares_the_last_layer_of_networks_without_shortcuts() -> None:
+    for name, spared in (("perceptron", True), ("convolutional", True), ("shortcut", False)):
+        model = nets.net(name)
+        mask = methods.get("partially_trained", layers="openlth").mask(model, [], 0.5)
+        assert bool(list(mask.values())[-1].all()) == spared
+        assert sum(int(layer.sum()) for layer in mask.values()) == round(0.5 * sum(map(Tensor.numel, mask.values())))
+
+
+def test_weights_may_be_of_another_moment_than_the_schedule() -> None:
+    method = methods.get("partially_trained", "atanov2021", rewind="weights")
+    assert rewinds_to(method) == 41
+    assert starts_at(method, Recipe(epochs=160)) == 40
+    assert rewinds_to(methods.get("partially_trained", rewind="weights", rewind_epoch=7)) == 7
+    assert rewinds_to(methods.get("partially_trained", "atanov2021")) == 0, "the learning rate is rewound"
+    assert methods.get("magnitude", weights_at="50%").placed(20).weights_at == 10

@@ -6,24 +6,62 @@ import pytest
 
 import methods
 from methods.base import Method
+from sanity.allocation import kept_after
 
-GRASP = {"augment": True, "order": "class_sorted", "split": 2, "reinit_classifier": True, "temperature": 200.0}
+GRASP = {
+    "augment": True,
+    "order": "class_sorted",
+    "split": 2,
+    "reinit_classifier": True,
+    "temperature": 200.0,
+    "batch_norm": "batch",
+    "counts": "one_more_kept",
+}
+LEE = {
+    "batch_norm": "running",
+    "balanced": False,
+    "augment": False,
+    "score_weights": "lee2019",
+    "biases": "pruned",
+    "counts": "rounded",
+}
 SETTINGS: dict[tuple[str, str], dict[str, Any]] = {
-    ("magnitude", "frankle2021"): {"layers": "all", "scored_at": "init", "rounds": 1},
-    ("magnitude", "tanaka2020"): {"layers": "all", "scored_at": "init", "rounds": 1},
-    ("random", "frankle2021"): {"allocation": "global", "rounds": 1},
-    ("random", "tanaka2020"): {"allocation": "global", "rounds": 1},
-    ("snip", "lee2019"): {
-        "batch_norm": "running",
-        "balanced": False,
-        "augment": False,
-        "score_weights": "lee2019",
-        "biases": "pruned",
+    ("magnitude", "frankle2021"): {"layers": "all", "scored_at": "init", "rounds": 1, "counts": "one_more_removed"},
+    ("magnitude", "tanaka2020"): {"layers": "all", "scored_at": "init", "rounds": 1, "counts": "removed_floored"},
+    ("random", "frankle2021"): {"allocation": "global", "rounds": 1, "counts": "one_more_removed"},
+    ("random", "tanaka2020"): {"allocation": "global", "rounds": 1, "counts": "removed_floored"},
+    ("snip", "lee2019"): {**LEE, "score_biases": "drawn"},
+    ("snip", "lee2019_zero_biases"): {**LEE, "score_biases": "zero"},
+    ("snip", "su2020"): {
+        "batch_norm": "batch",
+        "augment": True,
+        "balanced": True,
+        "aggregate": "abs_of_sum",
+        "counts": "kept_floored",
     },
-    ("snip", "su2020"): {"batch_norm": "batch", "augment": True, "balanced": True, "aggregate": "abs_of_sum"},
-    ("snip", "atanov2021"): {"batch_norm": "batch", "augment": True, "examples": 64, "score_weights": "xavier_normal"},
-    ("snip", "frankle2021"): {"batch_norm": "batch", "augment": False, "aggregate": "sum_of_abs"},
-    ("snip", "tanaka2020"): {"augment": True, "balanced": False, "aggregate": "abs_of_sum", "score_weights": "own"},
+    ("snip", "atanov2021"): {
+        "batch_norm": "batch",
+        "augment": True,
+        "examples": 64,
+        "score_weights": "xavier_normal",
+        "counts": "kept_floored",
+    },
+    ("snip", "frankle2021"): {
+        "batch_norm": "batch",
+        "augment": False,
+        "aggregate": "sum_of_abs",
+        "batch_size": 128,
+        "counts": "one_more_removed",
+    },
+    ("snip", "tanaka2020"): {
+        "augment": True,
+        "balanced": False,
+        "aggregate": "abs_of_sum",
+        "score_weights": "own",
+        "batch_norm": "running",
+        "batch_size": 256,
+        "counts": "removed_floored",
+    },
     ("grasp", "wang2020"): GRASP,
     ("grasp", "su2020"): GRASP,
     ("grasp", "atanov2021"): GRASP,
@@ -33,21 +71,62 @@ SETTINGS: dict[tuple[str, str], dict[str, Any]] = {
         "split": 1,
         "reinit_classifier": False,
         "gradient": "per_batch",
+        "batch_size": 128,
+        "counts": "removed_ceiled",
     },
-    ("grasp", "tanaka2020"): {"augment": True, "balanced": False, "split": 1, "reinit_classifier": False},
-    ("synflow", "tanaka2020"): {"linearise": "state", "batch_norm": "running", "rounds": 100},
-    ("synflow", "frankle2021"): {"linearise": "parameters", "batch_norm": "running", "rounds": 100},
+    ("grasp", "tanaka2020"): {
+        "augment": True,
+        "balanced": False,
+        "split": 1,
+        "reinit_classifier": False,
+        "batch_norm": "running",
+        "batch_size": 256,
+        "redraw": True,
+        "counts": "removed_floored",
+    },
+    ("synflow", "tanaka2020"): {
+        "linearise": "state",
+        "batch_norm": "running",
+        "rounds": 100,
+        "counts": "removed_floored",
+    },
+    ("synflow", "frankle2021"): {
+        "linearise": "parameters",
+        "batch_norm": "running",
+        "rounds": 100,
+        "counts": "one_more_removed",
+    },
     ("random_tickets", "su2020"): {
         "allocation": "smart_ratio",
         "smart_layer_count": "counted",
         "smart_linear_keep": 0.3,
     },
-    ("random_tickets", "atanov2021"): {"allocation": "smart_ratio", "smart_layer_count": "nominal"},
+    ("random_tickets", "atanov2021"): {
+        "allocation": "smart_ratio",
+        "smart_layer_count": "nominal",
+        "smart_normaliser": "all",
+    },
     ("partially_trained", "su2020"): {"layers": "convolutions", "rewind": "learning_rate", "rewind_epoch": 0},
-    ("partially_trained", "atanov2021"): {"layers": "all", "rewind_epoch": 40, "retrain_epochs": 160},
-    ("partially_trained", "frankle2021"): {"rewind": "weights", "removed_per_round": 0.2},
+    ("partially_trained", "atanov2021"): {
+        "layers": "all",
+        "rewind_epoch": 40,
+        "weights_at": 41,
+        "retrain_epochs": 160,
+        "counts": "kept_floored",
+    },
+    ("partially_trained", "frankle2021"): {
+        "rewind": "weights",
+        "removed_per_round": 0.2,
+        "layers": "openlth",
+        "counts": "one_more_removed",
+    },
     ("hybrid_tickets", "su2020"): {"allocation": "smart_ratio", "smart_layer_count": "counted", "scored_at": "end"},
-    ("hybrid_tickets", "atanov2021"): {"smart_layer_count": "nominal", "rewind_epoch": 40, "retrain_epochs": 160},
+    ("hybrid_tickets", "atanov2021"): {
+        "smart_layer_count": "nominal",
+        "smart_normaliser": "all",
+        "rewind_epoch": 40,
+        "retrain_epochs": 160,
+    },
 }
 
 
@@ -62,6 +141,7 @@ def test_every_variant_is_listed_here() -> None:
         "tanaka2020",
         "wang2020",
         "lee2019",
+        "lee2019_zero_biases",
     }
 
 
@@ -93,3 +173,34 @@ def test_options_win_over_the_variants() -> None:
 def test_what_is_scored_and_what_is_retrained_by_default(name: str, scored_at: str, rewind: str) -> None:
     method: Method = methods.get(name)
     assert (method.scored_at, method.rewind, method.rewind_epoch) == (scored_at, rewind, 0)
+
+
+RESNET32, VGG19 = 1_855_584, 20_024_000
+
+
+@pytest.mark.parametrize(
+    ("name", "variant", "total", "kept"),
+    [
+        ("snip", "su2020", RESNET32, (185558, 37111, 9277)),
+        ("snip", "su2020", VGG19, (2002399, 400480, 100120)),
+        ("snip", "atanov2021", RESNET32, (185558, 37111, 9277)),
+        ("snip", "frankle2021", RESNET32, (185557, 37110, 9276)),
+        ("grasp", "su2020", RESNET32, (185560, 37113, 9279)),
+        ("grasp", "wang2020", VGG19, (2002401, 400481, 100121)),
+        ("grasp", "frankle2021", RESNET32, (185558, 37111, 9277)),
+        ("magnitude", "frankle2021", RESNET32, (185557, 37110, 9276)),
+        ("synflow", "tanaka2020", RESNET32, (185559, 37112, 9278)),
+        ("synflow", "tanaka2020", VGG19, (2002400, 400480, 100120)),
+        ("synflow", "frankle2021", RESNET32, (185500, 37073, 9249)),
+    ],
+)
+def test_a_variant_keeps_as_many_weights_as_its_papers_code(
+    name: str, variant: str, total: int, kept: tuple[int, ...]
+) -> None:
+    """The numbers of weights that the official codes kept of ResNet-32 and VGG-19 at 90, 98 and 99.5 %."""
+    method: Method = methods.get(name, variant)
+    for ratio, wanted in zip((0.9, 0.98, 0.995), kept, strict=True):
+        left, before = total, 0.0
+        for step in method.ratios(ratio):
+            left, before = kept_after(method.counts, total, step, left, before), step
+        assert left == wanted, f"at {ratio}"

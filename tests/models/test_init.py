@@ -37,6 +37,7 @@ def seeded(seed: int = 0) -> torch.Generator:
         ("grasp", sqrt(2 / 432), 0.01, stats.norm),
         ("su2020_vgg", sqrt(2 / 288), 0.01, stats.norm),
         ("frankle2021", sqrt(2 / 288), sqrt(2 / 400), stats.norm),
+        ("openlth", sqrt(2 / 288), sqrt(2 / 400), stats.norm),
     ],
 )
 def test_distribution(init: str, conv: float, linear: float, law: stats.rv_continuous) -> None:
@@ -55,8 +56,19 @@ def test_every_registered_initialisation_has_its_distribution_tested() -> None:
 
 def test_only_frankle2021_draws_batch_norm_scales() -> None:
     scales = {init: draw(init, (500,), "norm", seeded()) for init in INITS.names()}
-    assert stats.kstest(scales.pop("frankle2021").numpy(), "uniform").pvalue > 1e-3
+    for init in ("frankle2021", "openlth"):
+        assert stats.kstest(scales.pop(init).numpy(), "uniform").pvalue > 1e-3
     assert all(torch.equal(scale, torch.ones(500)) for scale in scales.values())
+
+
+def test_only_openlth_draws_biases_as_torch_does() -> None:
+    zero = build("lenet_300_100", (1, 28, 28), 10, init="frankle2021", generator=seeded())
+    drawn = build("lenet_300_100", (1, 28, 28), 10, init="openlth", generator=seeded())
+    layers = [module for module in drawn.modules() if isinstance(module, nn.Linear)]
+    assert all(not parameter.any() for name, parameter in zero.named_parameters() if name.endswith("bias"))
+    for layer in layers[:2]:
+        bound = layer.in_features**-0.5
+        assert stats.kstest(layer.bias.detach().numpy() / bound, stats.uniform(-1, 2).cdf).pvalue > 1e-3
 
 
 def test_one_generator_gives_one_network_and_spares_the_global_one() -> None:

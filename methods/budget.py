@@ -1,0 +1,31 @@
+"""Holds the masks that methods construct to the budget."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from sanity.allocation import kept_after
+from sanity.masks import Mask, check_mask
+
+if TYPE_CHECKING:
+    from methods.base import Batches, Method
+
+
+def held_to_the_budget(construct: Callable[..., Mask]) -> Callable[..., Mask]:
+    """The `mask` of a subclass, followed by a check of what it returns."""
+
+    @wraps(construct)
+    def checked(
+        self: "Method", model: nn.Module, batches: "Batches", ratio: float, generator: torch.Generator | None = None
+    ) -> Mask:
+        self.check_feasible(model, ratio)
+        mask = construct(self, model, batches, ratio, generator)
+        weights = self.targets(model)
+        total = sum(weight.numel() for weight in weights.values())
+        keep = kept_after(self.counts, total, ratio, total)
+        return check_mask(mask, weights, keep, ratio, self.rule(), self.kept_together(), type(self).__name__)
+
+    return checked
