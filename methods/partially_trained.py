@@ -21,8 +21,9 @@ class PartiallyTrained(Magnitude):
     What the codes do otherwise: Su et al. 2020 rank convolutions alone, keep the classifier whole and retrain from the
     final weights on the full schedule, one or two weights more or fewer than asked; Atanov et al. 2021 retrain 160
     epochs on a schedule that starts at epoch 40, and rewind weights to those after 41; OpenLTH and Renda et al. remove
-    20 % of the remaining weights a round, OpenLTH never those of the last layer of LeNets and VGGs. The one-shot code of
-    Frankle et al. 2021 restarts the schedule at 0 after rewinding unless told otherwise; here it goes on, as in OpenLTH.
+    20 % of the remaining weights a round, OpenLTH never those of the last layer of LeNets and VGGs. The code of Frankle
+    et al. 2021 for one round restarts the schedule at 0 after rewinding unless told otherwise; here it goes on, as in
+    OpenLTH.
     """
 
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {

@@ -50,7 +50,7 @@ def test_a_page_tells_of_an_option_once_and_keeps_the_formula() -> None:
 
 
 def test_a_papers_settings_are_spelled_out() -> None:
-    assert re.search(r"frankle2021 +gradient=per_batch\n", pages.about("grasp"))
+    assert re.search(r"frankle2021 +gradient=per_batch batch_size=128 counts=removed_ceiled\n", pages.about("grasp"))
 
 
 def test_a_check_says_what_it_keeps_and_destroys() -> None:
