@@ -8,11 +8,13 @@ import pandas as pd
 
 from reports import figures, provenance
 from reports.answer import Answer, Value, answer
+from reports.escape import visible
 from reports.overview import legend, meaning, notes, overview
 from reports.records import CONTROL
 from reports.sentences import outlook
 from reports.statistics import VERDICTS, Cell, PaperDelta, Summary
 from reports.text import say
+from reports.validation import cleaned
 from reports.wording import (
     SYMBOLS,
     accuracy,
@@ -64,14 +66,14 @@ def assemble(frame: pd.DataFrame, summary: Summary, command: str = "", title: st
     """The content of the report of a frame of records and their `summary`."""
     present = {cell.comparison.verdict for cell in summary.cells if cell.comparison}
     return Content(
-        title or say("title.report"),
+        visible(title) or say("title.report"),
         overview(summary),
         legend(summary),
         tuple((SYMBOLS[name], name, meaning(name, summary)) for name in VERDICTS if name in present),
         tuple(filter(None, (answer(setting, summary) for setting in summary.names("setting")))),
         tuple(table for table in (_comparisons(summary), _papers(summary)) if table.rows),
         tuple(figures.draw(summary)),
-        tuple(provenance.entries(frame, command)),
+        tuple(provenance.entries(cleaned(frame), command)),
         summary,
     )
 

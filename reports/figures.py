@@ -3,6 +3,7 @@
 Text stays text and takes the page's colour, so that every picture is legible on a light and on a dark ground.
 """
 
+import hashlib
 import io
 import math
 import re
@@ -23,6 +24,7 @@ from reports.wording import method_name, percent, points, share
 
 WIDTH = 3.7  # inches: the width of a phone at which 8 pt are still read
 FEW = 2  # printed numbers of a method
+LONGEST_NAME = 80  # characters of a picture's file name
 PANELS = 24  # of one kind; more would make the page heavier than anyone looks at
 
 STYLE = {
@@ -32,6 +34,7 @@ STYLE = {
     "xtick.color": plots.INK, "ytick.color": plots.INK, "grid.color": plots.INK, "grid.alpha": plots.GRID_ALPHA,
     "axes.facecolor": "none", "figure.facecolor": "none", "savefig.facecolor": "none", "legend.labelcolor": plots.INK,
     "axes.formatter.useoffset": False,
+    "text.parse_math": False,  # a "$" in a name is a dollar
 }  # fmt: skip
 
 
@@ -104,21 +107,42 @@ def _by_ratio(summary: Summary, wanted: Callable[[Cell], bool]) -> list[list[Cel
 
 
 def _section(kind: str, groups: list[list[Cell]], look: plots.Look, summary: Summary) -> Section:
-    pictures = tuple(_picture(kind, cells, look, summary) for cells in groups[:PANELS])
+    drawn = groups[:PANELS]
+    names = _file_names([_label(kind, cells, summary) for cells in drawn])
+    pictures = tuple(_picture(kind, name, cells, look, summary) for name, cells in zip(names, drawn, strict=True))
     omitted = len(groups) - len(pictures)
     note = say(f"picture.{kind}_note") + (" " + say("picture.omitted", count=omitted) if omitted else "")
     return Section(kind, say(f"picture.{kind}"), note, pictures)
 
 
-def _picture(kind: str, cells: list[Cell], look: plots.Look, summary: Summary) -> Picture:
+def _label(kind: str, cells: list[Cell], summary: Summary) -> str:
+    """What tells a picture from all others of a report."""
+    first = cells[0]
+    mixed = len({cell.method for cell in cells}) > 1
+    setting = first.setting if len(summary.names("setting")) > 1 else ()
+    ratio = [str(first.ratio)] if kind == "layers" else []
+    return "-".join([kind, first.model if mixed else first.method, *setting, *ratio])
+
+
+def _file_names(labels: Sequence[str]) -> list[str]:
+    """A name for each label that is fit for a file, short and different from the others: where signs or the end of a
+    label are lost and that matters, with a hash of the label."""
+    slugs = [_slug(label) for label in labels]
+    names = []
+    for label, slug in zip(labels, slugs, strict=True):
+        if len(slug) > LONGEST_NAME or slugs.count(slug) > 1:
+            slug = f"{slug[:LONGEST_NAME].rstrip('-')}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
+        names.append(slug)
+    return names
+
+
+def _picture(kind: str, name: str, cells: list[Cell], look: plots.Look, summary: Summary) -> Picture:
     first = cells[0]
     several = len(summary.names("setting")) > 1
     mixed = len({cell.method for cell in cells}) > 1
     at = f" at {percent(first.ratio)}" if kind == "layers" else ""
     title = f"{first.dataset}, {first.model}" if mixed else method_name(first.method) + at
     where = f" · {first.dataset}, {first.model}" if several and not mixed else ""
-    about = first.model if mixed else first.method
-    name = _slug("-".join([kind, about, *(first.setting if several else ()), *([str(first.ratio)] if at else [])]))
     dense = next((cell.accuracy.mean for cell in summary.select(setting=first.setting, method="dense")), math.nan)
     paint: dict[str, Callable[[Axes], None]] = {
         "accuracy": lambda axes: plots.accuracy(axes, cells, look, dense),
@@ -182,7 +206,7 @@ def _alt(kind: str, title: str, cells: Sequence[Cell]) -> str:
 
     named = dict(zip(map(id, cells), plots.labels(cells), strict=True))
 
-    def told(cell: Cell) -> str:
+    def numbers(cell: Cell) -> str:
         where = named[id(cell)].replace("\n", " ")
         if kind == "overlap":
             return f"{where} {share(cell.overlap)}, by chance {share(cell.expected_overlap)}"
@@ -196,7 +220,7 @@ def _alt(kind: str, title: str, cells: Sequence[Cell]) -> str:
     heads = {"accuracy": "Test accuracy", "paper": "Ours and the paper's accuracy", "layers": "Weights kept per layer",
              "overlap": "Mask overlap"}  # fmt: skip
     more = f"; and {len(cells) - 12} more" if len(cells) > 12 else ""
-    return f"{heads[kind]}, {title}: {'; '.join(map(told, cells[:12]))}{more}."
+    return f"{heads[kind]}, {title}: {'; '.join(map(numbers, cells[:12]))}{more}."
 
 
 def _slug(text: str) -> str:

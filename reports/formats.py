@@ -8,7 +8,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports import figures
+from reports import escape, figures
 from reports.content import Content, Table
 from reports.statistics import Cell
 from reports.text import say
@@ -23,22 +23,23 @@ def markdown(content: Content, directory: Path) -> Path:
     for section in content.sections:
         for picture in section.pictures:
             save(directory / FIGURES / f"{picture.name}.svg", figures.standalone(picture))
-    text = _environment(escape=False).get_template("report.md.j2").render(content=content, folder=FIGURES)
+    text = _environment(autoescape=False).get_template("report.md.j2").render(content=content, folder=FIGURES)
     return save(directory / "report.md", re.sub(r"\n{3,}", "\n\n", text).strip() + "\n")
 
 
 def html(content: Content, directory: Path) -> Path:
     """report.html: one file with its style, script and pictures inside, which loads nothing from anywhere."""
-    environment = _environment(escape=True)
+    environment = _environment(autoescape=True)
     inline = {name: Markup(_source(environment, f"report.{name}")) for name in ("css", "js")}
-    pictures = {one.name: Markup(one.svg) for section in content.sections for one in section.pictures}
+    pictures = {picture.name: Markup(picture.svg) for section in content.sections for picture in section.pictures}
     page = environment.get_template("report.html.j2").render(content=content, pictures=pictures, **inline)
     return save(directory / "report.html", re.sub(r"\n\s*\n+", "\n", page))
 
 
 def csv(content: Content, directory: Path) -> Path:
     """report.csv: a row a cell, with every number of the comparison and of the paper."""
-    frame = pd.DataFrame([flat(cell) for cell in content.summary.cells])
+    rows = [{name: escape.csv(value) for name, value in flat(cell).items()} for cell in content.summary.cells]
+    frame = pd.DataFrame(rows)
     return save(directory / "report.csv", frame.to_csv(index=False, lineterminator="\n"))
 
 
@@ -53,7 +54,7 @@ FORMATS: Mapping[str, Callable[[Content, Path], Path]] = {"md": markdown, "html"
 
 def flat(cell: Cell) -> dict[str, object]:
     """A cell as one row of numbers without formatting; what it does not have stays empty."""
-    one, paper = cell.comparison, cell.paper
+    comparison, paper = cell.comparison, cell.paper
     row: dict[str, object] = {name: getattr(cell, name) for name in ("dataset", "model", "recipe", "method", "check")}
     row |= {"ratio": cell.ratio, "n": cell.accuracy.n, "missing": cell.missing, "failed": sum(cell.failed.values())}
     row |= {"diverged": len(cell.diverged), "collapsed": cell.collapsed_runs}
@@ -61,15 +62,15 @@ def flat(cell: Cell) -> dict[str, object]:
     row |= {name: getattr(cell, name) for name in ("kept", "prunable", "actual_ratio", "effective_density")}
     row |= {"mask_overlap": cell.overlap, "expected_overlap": cell.expected_overlap}
     row |= {
-        "difference": one and one.difference.mean,
-        "difference_std": one and one.difference.std,
-        "difference_half_interval": one and one.difference.half,
-        "pairs": one and one.difference.n,
-        "p_different": one and one.p_different,
-        "p_holm": one and one.p_holm,
-        "p_equivalent": one and one.p_equivalent,
-        "verdict": one and one.verdict,
-        "seeds_needed": one and one.seeds_needed,
+        "difference": comparison and comparison.difference.mean,
+        "difference_std": comparison and comparison.difference.std,
+        "difference_half_interval": comparison and comparison.difference.half,
+        "pairs": comparison and comparison.difference.n,
+        "p_different": comparison and comparison.p_different,
+        "p_holm": comparison and comparison.p_holm,
+        "p_equivalent": comparison and comparison.p_equivalent,
+        "verdict": comparison and comparison.verdict,
+        "seeds_needed": comparison and comparison.seeds_needed,
         "paper_mean": paper and paper.mean,
         "paper_std": paper and paper.std,
         "paper_n": paper and paper.n,
@@ -90,10 +91,10 @@ def save(path: Path, text: str) -> Path:
     return path
 
 
-def _environment(escape: bool) -> Environment:
-    environment = Environment(loader=PackageLoader("reports"), autoescape=escape, undefined=StrictUndefined,
+def _environment(autoescape: bool) -> Environment:
+    environment = Environment(loader=PackageLoader("reports"), autoescape=autoescape, undefined=StrictUndefined,
                               trim_blocks=True, lstrip_blocks=True)  # fmt: skip
-    environment.filters |= {"pipe": _pipe, "row": _row, "check_name": check_name}
+    environment.filters |= {"md": escape.markdown, "row": _row, "check_name": check_name}
     environment.globals |= {"symbols": SYMBOLS, "say": say}
     return environment
 
@@ -103,30 +104,15 @@ def _source(environment: Environment, name: str) -> str:
     return environment.loader.get_source(environment, name)[0]
 
 
-def _pipe(text: str) -> str:
-    """Text that is safe inside a cell of a Markdown table."""
-    return text.replace("|", "\\|").replace("_", "\\_").replace("*", "\\*").replace("\n", " ")
-
-
 def _row(values: Sequence[str]) -> str:
-    return "| " + " | ".join(map(_pipe, values)) + " |"
-
-
-TEX = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-       "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "\N{MINUS SIGN}": "$-$", "≡": r"$\equiv$",
-       "≈": r"$\approx$", "≠": r"$\neq$", "\N{EN DASH}": "--", "✓": r"$\surd$", "✗": r"$\times$", "<": "$<$",
-       "…": r"\dots{}", "[": "{[}", "]": "{]}"}  # fmt: skip
-
-
-def _tex(text: str) -> str:
-    return "".join(TEX.get(character, character) for character in text)
+    return "| " + " | ".join(map(escape.markdown, values)) + " |"
 
 
 def _longtable(table: Table) -> str:
-    rows = "\n".join(" & ".join(_tex(value.full) for value in row) + r" \\" for row in table.rows)
-    heads = " & ".join(map(_tex, table.columns))
+    rows = "\n".join(" & ".join(escape.latex(value.full) for value in row) + r" \\" for row in table.rows)
+    heads = " & ".join(map(escape.latex, table.columns))
     columns = "".join("r" if numeric else "l" for numeric in table.numeric)
     return (
-        f"\\begin{{longtable}}{{{columns}}}\n\\caption{{{_tex(table.caption)}}}\\\\\n"
+        f"\\begin{{longtable}}{{{columns}}}\n\\caption{{{escape.latex(table.caption)}}}\\\\\n"
         f"\\toprule\n{heads} \\\\\n\\midrule\n\\endhead\n{rows}\n\\bottomrule\n\\end{{longtable}}\n"
     )

@@ -87,8 +87,9 @@ def _paper(cell: Cell) -> PaperDelta:
 
 def notes(cell: Cell) -> list[str]:
     """What a reader must know of a cell besides its accuracy, in words; the same in every format."""
-    runs = cell.accuracy.n + cell.missing + sum(cell.failed.values())
+    runs = cell.accuracy.n + cell.missing + sum(cell.failed.values()) + sum(cell.unusable.values())
     texts = [say("note.failed", count=count, runs=runs, reason=reason) for reason, count in cell.failed.items()]
+    texts += [say("note.unusable", count=count, runs=runs, reason=reason) for reason, count in cell.unusable.items()]
     if cell.missing:
         texts.append(say("note.missing", count=cell.missing, runs=runs))
     if cell.diverged:

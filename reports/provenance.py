@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from reports.escape import visible
 from reports.records import ran
 
 Entry = tuple[str, str]
@@ -27,19 +28,23 @@ COLUMNS = {
 
 
 def entries(frame: pd.DataFrame, command: str = "") -> list[Entry]:
-    """(what, value) pairs for "how it was run". Several values are all named, each with its number of runs."""
+    """(label, value) pairs for "how it was run". Several values are all named, each with its number of runs.
+
+    frame: records that `validation.cleaned` has gone through.
+    """
     done = ran(frame)
-    found: list[Entry] = [("command", command)] if command else []
-    found.append(("runs", _runs(frame)))
+    rows: list[Entry] = [("command", visible(command))] if command else []
+    rows.append(("runs", _runs(frame)))
     for column, label in COLUMNS.items():
         if column in done.columns and done[column].notna().any():
-            found.append((label, _values(done[column].dropna())))
-    found += _versions(done, "versions", "versions")
-    found += _versions(done, "item_versions", "versions of methods, checks and tables")
+            rows.append((label, _values(done[column].dropna())))
+    rows += _left_dense(done)
+    rows += _versions(done, "versions", "versions")
+    rows += _versions(done, "item_versions", "versions of methods, checks and tables")
     for column, label in (("wall_s", "training time"), ("search_s", "search time")):
         if column in done.columns and done[column].notna().any():
-            found.append((label, _times(done, column)))
-    return found
+            rows.append((label, _times(done, column)))
+    return rows
 
 
 def _runs(frame: pd.DataFrame) -> str:
@@ -69,7 +74,15 @@ def _versions(done: pd.DataFrame, column: str, label: str) -> list[Entry]:
     for versions in done[column]:
         for name, version in (versions if isinstance(versions, dict) else {}).items():
             seen.setdefault(str(name), {})[str(version)] = None
-    return [(label, ", ".join(f"{name} {' / '.join(found)}" for name, found in seen.items()))] if seen else []
+    return [(label, ", ".join(f"{name} {' / '.join(numbers)}" for name, numbers in seen.items()))] if seen else []
+
+
+def _left_dense(done: pd.DataFrame) -> list[Entry]:
+    """The weights of the networks that no mask covers, however many are said to be removed."""
+    if "left_dense" not in done.columns:
+        return []
+    sizes = {name: size for parameters in done["left_dense"] for name, size in parameters.items()}
+    return [("never pruned", ", ".join(f"{name} ({size:,.0f})" for name, size in sizes.items()))] if sizes else []
 
 
 def _times(done: pd.DataFrame, column: str) -> str:

@@ -4,6 +4,7 @@ import hashlib
 
 import pandas as pd
 
+from reports.validation import cleaned
 from sanity.errors import UserError, unknown
 
 SETTING = ["dataset", "model", "recipe"]
@@ -49,21 +50,23 @@ def prepare(frame: pd.DataFrame) -> pd.DataFrame:
 
     A run that diverged counts with the accuracy that it recorded. Where that is not a number it counts as chance,
     100 / `classes`, or as 0 where the frame does not say how many classes there are: dropping it would flatter.
-    Raises `UserError` for an empty frame, a missing column, or two records of one cell that nothing tells apart.
+    Raises `UserError` for an empty frame, a missing column, a record without names, ratio or seed, or two records of
+    one cell that nothing tells apart.
     """
     if frame.empty:
         raise UserError("records: there are none, so there is nothing to report")
-    absent = [name for name in REQUIRED if name not in frame.columns]
-    if absent:
-        raise UserError(f"records: the columns {', '.join(absent)} are missing")
-    frame = frame[(frame["status"] != "unreadable") | frame["method"].notna()]  # else no table has a place for it
-    frame = frame.copy().reset_index(drop=True)
+    lacking = [name for name in REQUIRED if name not in frame.columns]
+    if lacking:
+        raise UserError(f"records: the columns {', '.join(lacking)} are missing")
+    frame = cleaned(frame)
+    if frame.empty:
+        raise UserError("records: none can be read, so there is nothing to report")
     for name, value in OPTIONAL.items():
         if name not in frame.columns:
             frame[name] = pd.Series([value] * len(frame), index=frame.index, dtype=object if value is None else None)
     for name, column in METRICS.items():
         frame[name] = _accuracy(frame, column)
-    frame["ratio"] = frame["ratio"].astype(float).round(9)
+    frame["ratio"] = frame["ratio"].round(9)
     return _tell_apart(frame)
 
 

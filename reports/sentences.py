@@ -52,6 +52,8 @@ def change(cells: Sequence[Cell]) -> tuple[str, str]:
 def absent(cells: Sequence[Cell]) -> str:
     """Why none of the cells is compared."""
     if not any(cell.accuracy.n for cell in cells):
+        if all(cell.unusable for cell in cells):
+            return say("missing.unusable")
         return say("missing.failed" if all(cell.failed for cell in cells) else "missing.unrun")
     return say("missing.control" if all(cell.accuracy.n for cell in cells) else "missing.pairs")
 
@@ -159,10 +161,10 @@ def _caveat(cells: Sequence[Cell], summary: Summary) -> str:
 def _weaknesses(cell: Cell, summary: Summary) -> dict[str, str]:
     """Each in words: the kind, and how often it occurs."""
     weaknesses: dict[str, str] = {}
-    counted = say(f"weakness.counted_{summary.metric}")
     for name, side in (("check", cell), ("control", control_of(cell, summary))):
         if side is None:
             continue
+        counted = say("weakness.counted_zero" if side.zeroed else f"weakness.counted_{summary.metric}")
         counts = {
             say("weakness.diverged", side=say(f"side.{name}"), counted=counted): len(side.diverged),
             say("weakness.emptied", side=say(f"side.{name}")): side.collapsed_runs,

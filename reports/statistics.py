@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from reports import inference
-from reports.records import CONTROL, GROUP, SETTING, column_of, prepare, ran
+from reports.records import CONTROL, GROUP, METRICS, SETTING, column_of, prepare, ran
+from sanity.errors import UserError
 
 MARGIN = 0.5  # percentage points
 ALPHA = 0.05
@@ -87,6 +88,8 @@ class Cell:
     seeds: tuple[int, ...]  # of runs that took place
     accuracy: Mean
     failed: Mapping[str, int] = field(default_factory=dict)  # why, and how often, a method or a training broke off
+    unusable: Mapping[str, int] = field(default_factory=dict)  # why, and how often, a record could not be counted
+    zeroed: int = 0  # diverged runs without an accuracy that count as 0, since the number of classes is not recorded
     missing: int = 0  # runs that the grid asks for and the store does not have
     asked: int = 0  # how many runs the published table has for the cell, where it has it
     diverged: tuple[int, ...] = ()  # the seeds of these runs; they count
@@ -131,9 +134,11 @@ def summarise(frame: pd.DataFrame, metric: str = "last", margin: float = MARGIN,
     """The statistics of a frame of records. `metric`: "last" or "best" test accuracy, never mixed but where a paper
     reports the other one: its delta is then taken to our accuracy of that kind. `margin` in percentage points.
 
-    Raises `UserError` as `records.prepare` does, and for an unknown metric.
+    Raises `UserError` as `records.prepare` does, and for an unknown metric or a margin out of bounds.
     """
     column_of(metric)
+    if not 0 < margin <= 100:
+        raise UserError(f"margin={margin:g}: should be greater than 0 and at most 100 points")
     frame = prepare(frame)
     controls = dict(iter(frame[frame["check"] == CONTROL].groupby([*SETTING, "method", "ratio"])))
     cells = []
@@ -155,10 +160,9 @@ def _cell(key: tuple, rows: pd.DataFrame, control: pd.DataFrame | None, metric: 
         accuracy=Mean.of(done[metric]),
         missing=_missing(rows),
         asked=int(rows["asked"].fillna(0).max()),
-        failed={
-            str(reason): int(count)
-            for reason, count in rows.loc[rows["status"] == "failed", "reason"].value_counts().items()
-        },
+        failed=_reasons(rows, "failed"),
+        unusable=_reasons(rows, "unreadable"),
+        zeroed=int((done[METRICS[metric]].isna() & done["classes"].isna()).sum()),
         diverged=tuple(int(seed) for seed in done.loc[done["status"] == "diverged", "seed"]),
         collapsed={name: layers.count(name) for name in dict.fromkeys(layers)},
         collapsed_runs=sum(map(bool, emptied)),
@@ -173,6 +177,12 @@ def _cell(key: tuple, rows: pd.DataFrame, control: pd.DataFrame | None, metric: 
         comparison=None if bare else _compare(done, control, metric, margin),
         paper=_paper(rows, done, metric),
     )  # fmt: skip
+
+
+def _reasons(rows: pd.DataFrame, status: str) -> dict[str, int]:
+    """Why, and how often, runs have this status."""
+    counts = rows.loc[rows["status"] == status, "reason"].fillna("").value_counts()
+    return {str(reason): int(count) for reason, count in counts.items()}
 
 
 def _missing(rows: pd.DataFrame) -> int:
@@ -233,18 +243,20 @@ def _rounding(printed: object) -> float:
 
 def _with_verdicts(cells: list[Cell], metric: str, margin: float, alpha: float) -> Summary:
     """Holm's correction over all tests of the table, then the verdicts and, where undecided, the seeds needed."""
-    tested = [cell.comparison for cell in cells if cell.comparison and not math.isnan(cell.comparison.p_different)]
-    p_holm = inference.holm([one.p_different for one in tested])
-    verdicts = inference.decide(p_holm, [one.p_equivalent for one in tested], alpha)
-    decided = {}
-    for one, p, verdict in zip(tested, p_holm, verdicts, strict=True):
-        needed = NAN
+    comparisons = ((place, cell.comparison) for place, cell in enumerate(cells))
+    testable = {place: one for place, one in comparisons if one and not math.isnan(one.p_different)}
+    tested = list(testable.values())
+    p_holm = inference.holm([comparison.p_different for comparison in tested])
+    verdicts = inference.decide(p_holm, [comparison.p_equivalent for comparison in tested], alpha)
+    decided = list(cells)
+    for place, comparison, p, verdict in zip(testable, tested, p_holm, verdicts, strict=True):
+        needed, difference = NAN, comparison.difference
         if verdict == "undecided":
-            needed = inference.seeds_to_decide(one.difference.mean, one.difference.std, margin, alpha, len(tested))
-            needed = max(needed, one.difference.n + 1)
-        decided[id(one)] = replace(one, verdict=str(verdict), p_holm=float(p), seeds_needed=needed)
-    final = (replace(cell, comparison=decided.get(id(cell.comparison), cell.comparison)) for cell in cells)
-    return Summary(tuple(final), metric, margin, alpha, len(tested))
+            needed = inference.seeds_to_decide(difference.mean, difference.std, margin, alpha, len(tested))
+            needed = max(needed, difference.n + 1)
+        final = replace(comparison, verdict=str(verdict), p_holm=float(p), seeds_needed=needed)
+        decided[place] = replace(cells[place], comparison=final)
+    return Summary(tuple(decided), metric, margin, alpha, len(tested))
 
 
 def _ordered(cells: list[Cell]) -> list[Cell]:

@@ -1,12 +1,16 @@
-"""The comparison table in the terminal: narrow enough for 100 columns, the same without colour."""
+"""The comparison table in the terminal: within its width, the same without colour, and in the signs that it has."""
 
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TextIO
 
 from rich import box
 from rich.console import Console, Group, RenderableType
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
+from reports import escape
 from reports.overview import legend, notes, overview
 from reports.sentences import outlook
 from reports.statistics import Cell, Mean, Summary
@@ -25,27 +29,61 @@ from reports.wording import (
 
 STYLES = {"identical": "cyan", "equivalent": "green", "different": "magenta", "undecided": "yellow", "missing": "dim"}
 WIDTH = 100
+NARROWEST = 12  # columns that the names of methods and checks get at least
+GAP = 2  # between two columns
 
 
-def render(summary: Summary) -> Group:
-    """The tables of every setting (dataset, model, recipe), and what must be known beside them."""
-    parts: list[RenderableType] = []
-    for setting in summary.names("setting"):
-        cells = summary.select(setting=setting)
-        parts.append(_comparisons(setting, cells, summary))
-        if any(cell.paper for cell in cells):
-            parts.append(_papers(cells))
-        parts += [Text(f"! {_where(cell)}: {note}", style="yellow") for cell in cells for note in notes(cell)]
-    parts.append(Text(f"{overview(summary)} {legend(summary)}", style="dim"))
-    return Group(*parts)
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    widest: where its text is wrapped; 0 for numbers, which stand on one line, to the right.
+    """
+
+    name: str
+    widest: int = 0
+
+
+COMPARISONS = (Column("accuracy"), Column("difference"), Column("verdict", 16), Column("overlap"), Column("chance"))
+PAPERS = (Column("ours"), Column("paper"), Column("delta"), Column("metric", 10), Column("paper is", 12))
+
+
+@dataclass(frozen=True)
+class Page:
+    """Where the tables are printed: how wide it is, and the encoding, which says what signs it has."""
+
+    width: int
+    encoding: str
+
+    def text(self, text: str, style: str = "") -> Text:
+        """Text without markup: "[option=1]" is no style."""
+        return Text(escape.terminal(text, self.encoding), style=style)
 
 
 def show(summary: Summary, file: TextIO | None = None) -> None:
-    """Print `render(summary)`; plain and 100 columns wide where `file` (default: stdout) is not a terminal."""
+    """Print the tables of every setting (dataset, model, recipe), and what must be known beside them.
+
+    Plain and 100 columns wide where `file` (default: stdout) is not a terminal.
+    """
     console = Console(file=file, highlight=False)
     if not console.is_terminal:
         console = Console(file=file, highlight=False, width=WIDTH)
-    console.print(render(summary))
+    encoding = getattr(file or sys.stdout, "encoding", None) or "utf-8"
+    console.print(_render(summary, Page(console.width, encoding)))
+
+
+def _render(summary: Summary, page: Page) -> Group:
+    parts: list[RenderableType] = []
+    for setting in summary.names("setting"):
+        cells = summary.select(setting=setting)
+        compared = [_comparison(cell, summary, page) for cell in cells]
+        parts.append(_table(" · ".join(setting), COMPARISONS, cells, compared, page))
+        if papers := [cell for cell in cells if cell.paper]:
+            rows = [_paper(cell, page) for cell in papers]
+            parts.append(_table(say("caption.papers_terminal"), PAPERS, papers, rows, page))
+        parts += [page.text(f"! {_where(cell)}: {note}", "yellow") for cell in cells for note in notes(cell)]
+    parts.append(page.text(f"{overview(summary)} {legend(summary)}", "dim"))
+    return Group(*parts)
 
 
 def verdict_text(cell: Cell, summary: Summary) -> str:
@@ -57,59 +95,51 @@ def verdict_text(cell: Cell, summary: Summary) -> str:
     return f"{SYMBOLS[verdict]} {verdict}" + (f" ({needed})" if needed else "")
 
 
-def _comparisons(setting: tuple[str, str, str], cells: list[Cell], summary: Summary) -> Table:
-    table = _table(" · ".join(setting), cells, "accuracy", "difference", "verdict", "overlap", "chance")
-    _as_text(table.columns[3], 17)
-    for heading, group in _grouped(cells):
-        table.add_row(heading, style="bold")
-        for cell in group:
-            verdict = cell.comparison.verdict if cell.comparison else ""
-            difference = cell.comparison.difference if cell.comparison else Mean()
-            table.add_row(
-                Text(f"  {cell.check}"),
-                accuracy(cell) + ("!" if notes(cell) else " "),
-                with_half(difference.mean, difference.half) if difference.n else "",
-                Text(verdict_text(cell, summary), style=STYLES.get(verdict, "")),
-                *(f"{100 * one:.1f}" if one >= 0 else "" for one in (cell.overlap, cell.expected_overlap)),
-            )
+def _comparison(cell: Cell, summary: Summary, page: Page) -> list[Text]:
+    difference = cell.comparison.difference if cell.comparison else Mean()
+    verdict = cell.comparison.verdict if cell.comparison else ""
+    return [
+        page.text(accuracy(cell) + ("!" if notes(cell) else " ")),
+        page.text(with_half(difference.mean, difference.half) if difference.n else ""),
+        page.text(verdict_text(cell, summary), STYLES.get(verdict, "")),
+        *(page.text(f"{100 * share:.1f}" if share >= 0 else "") for share in (cell.overlap, cell.expected_overlap)),
+    ]
+
+
+def _paper(cell: Cell, page: Page) -> list[Text]:
+    assert cell.paper is not None  # by the selection of the caller
+    delta = with_half(cell.paper.delta, cell.paper.half)
+    texts = mean_std(cell.paper.ours), paper_number(cell.paper), delta, metric_text(cell.paper), inside_text(cell.paper)
+    return [page.text(text) for text in texts]
+
+
+def _table(
+    title: str, columns: Sequence[Column], cells: Sequence[Cell], rows: Sequence[Sequence[Text]], page: Page
+) -> Table:
+    """A table whose first column names the method and, indented below it, the checks; it gives way where the numbers
+    need the room."""
+    table = Table(title=page.text(title), title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0), show_edge=False)
+    names = [page.text(f"  {cell.check}") for cell in cells]
+    headings = [page.text(_heading(cell), "bold") for cell in cells]
+    widths = [_width(column, [row[place] for row in rows]) for place, column in enumerate(columns)]
+    room = max(NARROWEST, page.width - sum(widths) - GAP * len(columns))
+    longest = max(text.cell_len for text in (*names, *headings))
+    table.add_column("check", min_width=min(longest, room), max_width=room, overflow="fold")
+    for column, width in zip(columns, widths, strict=True):
+        justify = "left" if column.widest else "right"
+        table.add_column(column.name, justify=justify, no_wrap=not column.widest, min_width=width, max_width=width)  # type: ignore[arg-type]
+    previous = ""
+    for heading, name, row in zip(headings, names, rows, strict=True):
+        if heading.plain != previous:
+            table.add_row(heading)
+        previous = heading.plain
+        table.add_row(name, *row)
     return table
 
 
-def _papers(cells: list[Cell]) -> Table:
-    table = _table(say("caption.papers_terminal"), cells, "ours", "paper", "delta", "metric", "paper is")
-    _as_text(table.columns[4], 10)
-    _as_text(table.columns[5], 12)
-    for heading, group in _grouped([cell for cell in cells if cell.paper]):
-        table.add_row(heading, style="bold")
-        for cell in group:
-            assert cell.paper is not None  # by the selection above
-            table.add_row(
-                Text(f"  {cell.check}"), mean_std(cell.paper.ours), paper_number(cell.paper),
-                with_half(cell.paper.delta, cell.paper.half), metric_text(cell.paper), inside_text(cell.paper),
-            )  # fmt: skip
-    return table
-
-
-def _table(title: str, cells: list[Cell], *columns: str) -> Table:
-    """A table whose first column names the method, and indented below it the checks."""
-    table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0), show_edge=False)
-    longest = max(max(len(_heading(cell)), len(cell.check) + 2) for cell in cells)
-    table.add_column("check", min_width=min(longest, 30), max_width=30, overflow="fold")
-    for name in columns:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
-
-
-def _as_text(column: Column, width: int) -> None:
-    column.justify, column.no_wrap, column.max_width = "left", False, width
-
-
-def _grouped(cells: list[Cell]) -> list[tuple[Text, list[Cell]]]:
-    """The cells of each method and ratio under their heading (`Text`, since "[option=1]" is no markup)."""
-    groups: dict[str, list[Cell]] = {}
-    for cell in cells:
-        groups.setdefault(_heading(cell), []).append(cell)
-    return [(Text(heading), group) for heading, group in groups.items()]
+def _width(column: Column, texts: Sequence[Text]) -> int:
+    longest = max((text.cell_len for text in texts), default=0)
+    return max(len(column.name), min(longest, column.widest) if column.widest else longest)
 
 
 def _heading(cell: Cell) -> str:

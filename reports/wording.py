@@ -100,8 +100,10 @@ def with_half(value: float, half: float, signed: bool = True) -> str:
 
 
 def accuracy(cell: Cell) -> str:
-    """A cell's accuracy as `mean_std` has it; "failed" where all its runs broke off."""
-    return "failed" if cell.failed and not cell.accuracy.n and not cell.missing else mean_std(cell.accuracy)
+    """A cell's accuracy as `mean_std` has it; "failed" or "not counted" where no run gave one."""
+    if cell.accuracy.n or cell.missing or not (cell.failed or cell.unusable):
+        return mean_std(cell.accuracy)
+    return "failed" if cell.failed else "not counted"
 
 
 def mean_std(mean: Mean) -> str:

@@ -1,8 +1,10 @@
 """The terminal table: every cell in it, within 100 columns, without colour where nobody can see it."""
 
 import io
+from collections.abc import Callable
 
 import pandas as pd
+import pytest
 
 import reports
 
@@ -37,3 +39,20 @@ def test_a_grid_without_checks_or_paper_still_prints(frame: pd.DataFrame) -> Non
     text = printed(bare)
     assert "No check is part of these results" in text
     assert "against the paper" not in text
+
+
+@pytest.mark.parametrize("method", ["grasp", "snip[score_init=glorot]", "a_rather_long_name[with=options,and=more]"])
+def test_no_digit_is_dropped_where_rows_are_wide(make_record: Callable[..., dict], method: str) -> None:
+    checks = {"none": 1.0, "random_labels+random_pixels[channels=together]": -30.0}
+    rows = [
+        make_record(method, check, 0.98, seed, 60 + moved * (seed % 3), mask_overlap=1.0, expected_overlap=0.214)
+        for check, moved in checks.items()
+        for seed in range(20)
+    ]
+    text = printed(
+        pd.DataFrame(rows).assign(last_test_accuracy=lambda frame: frame["last_test_accuracy"].clip(lower=0))
+    )
+    assert max(map(len, text.splitlines())) <= 100
+    (line,) = (line for line in text.splitlines() if line.rstrip().endswith("21.4"))
+    assert "100.0" in line
+    assert "(20)" in line
