@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import NoReturn
 
 import reports
-from sanity.cli.output import CannotPrint, printing, use_readable_output
-from sanity.errors import UserError, complain
+from sanity.cli.output import CannotPrint, complain, printing, use_readable_output
+from sanity.errors import UserError
 from sanity.store.files import DiskError
-
 
 FAILED, MISTAKE, INTERRUPTED = 1, 2, 130
 
@@ -23,24 +22,22 @@ class Parser(argparse.ArgumentParser):
 
 def parser() -> Parser:
     """The command line of `python -m reports`."""
-    commands = Parser(prog="python -m reports", description=__doc__)
-    commands.add_argument("results", type=Path, help="the results folder that python -m sanity.run wrote")
-    commands.add_argument(
-        "--format", default="md,html", help=f"any of {','.join(reports.FORMATS)} (default: %(default)s)"
-    )
-    commands.add_argument("--output", type=Path, help="where the report goes (default: the results folder)")
-    commands.add_argument("--reproduction", default="", help="a published table to set the records beside")
-    commands.add_argument(
+    line = Parser(prog="python -m reports", description=__doc__)
+    line.add_argument("results", type=Path, help="the results folder that python -m sanity.run wrote")
+    line.add_argument("--format", default="md,html", help=f"any of {','.join(reports.FORMATS)} (default: %(default)s)")
+    line.add_argument("--output", type=Path, help="where the report goes (default: the results folder)")
+    line.add_argument("--reproduction", default="", help="a published table to set the records beside")
+    line.add_argument(
         "--dataset", help="where it was run on other data, which: as in sanity.run, e.g. cifar10:imagefolder"
     )
-    commands.add_argument("--title", default="", help="the report's heading")
-    commands.add_argument("--metric", default="last", help="last or best test accuracy (default: %(default)s)")
-    commands.add_argument("--margin", type=float, default=0.5, help="points that count as equal (default: %(default)s)")
-    commands.add_argument(
+    line.add_argument("--title", default="", help="the report's heading")
+    line.add_argument("--metric", default="last", help="last or best test accuracy (default: %(default)s)")
+    line.add_argument("--margin", type=float, default=0.5, help="points that count as equal (default: %(default)s)")
+    line.add_argument(
         "--pack", action="store_true", help="keep the records as records.jsonl, without weights: a run there goes on"
     )
-    commands.add_argument("--quiet", action="store_true", help="print the files' names only, not the table")
-    return commands
+    line.add_argument("--quiet", action="store_true", help="print the files' names only, not the table")
+    return line
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -87,7 +87,7 @@ def test_a_terminal_gets_the_signs_that_it_has(frame: pd.DataFrame, encoding: st
     assert "equivalent" in text
     assert max(map(len, text.splitlines())) <= 100
     assert ("~ equivalent" in text) == (encoding != "utf-8")
-    assert ("+-" in text) == (encoding == "ascii")
+    assert (" +- " in text) == (encoding == "ascii")
 
 
 @pytest.mark.parametrize(
