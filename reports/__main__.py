@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NoReturn
 
 import reports
-from sanity.cli.output import CannotPrint, complain, printing, use_readable_output
-from sanity.errors import UserError
+from sanity.cli.output import CannotPrint, printing, use_readable_output
+from sanity.errors import UserError, complain
 from sanity.store.files import DiskError
 
 FAILED, MISTAKE, INTERRUPTED = 1, 2, 130
