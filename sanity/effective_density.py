@@ -51,9 +51,17 @@ def effective_density(model: nn.Module, mask: Mapping[str, Tensor], input_shape:
     return density_of_paths(model, mask, input_shape) if paths_are_known(model, input_shape) else None
 
 
-def density_of_paths(model: nn.Module, mask: Mapping[str, Tensor], input_shape: tuple[int, ...]) -> float:
-    """Returns live weights over prunable weights for a network whose paths are known."""
+def density_of_paths(model: nn.Module, mask: Mapping[str, Tensor], input_shape: tuple[int, ...]) -> float | None:
+    """Returns live weights over prunable weights for a network whose paths are known.
+
+    None if no weight is on a path and yet the input reaches the output, through the statistics of a normalisation layer
+    or of softmax, which are no paths: zero would say that nothing can be learned.
+    """
     live = live_weights(model, mask, input_shape)
+    if not any(layer.any() for layer in live.values()):
+        reached = _reached(model, input_shape, mask)
+        if any((mask[name] & layer).any() for name, layer in reached.items()):
+            return None
     return sum(int(layer.sum()) for layer in live.values()) / sum(layer.numel() for layer in live.values())
 
 
@@ -70,8 +78,11 @@ def paths_are_known(model: nn.Module, input_shape: tuple[int, ...]) -> bool:
     return not any((reached & ~live[name]).any() for name, reached in _reached(model, input_shape).items())
 
 
-def _reached(model: nn.Module, input_shape: tuple[int, ...]) -> Mask:
-    """Returns the weights of the network as it is that have a gradient, for some examples and a sum of its outputs."""
+def _reached(model: nn.Module, input_shape: tuple[int, ...], mask: Mapping[str, Tensor] | None = None) -> Mask:
+    """Returns the weights that have a gradient, for some examples and a weighted sum of the network's outputs.
+
+    mask: prunes the network and takes its biases away, which would feed units that no input reaches.
+    """
     net = copy.deepcopy(model).double().train(False)
     weights = {name: weight.requires_grad_(True) for name, weight in prunable(net).items()}
     device = next(iter(weights.values())).device
@@ -80,6 +91,12 @@ def _reached(model: nn.Module, input_shape: tuple[int, ...]) -> Mask:
         for name, parameter in net.named_parameters():
             if not (name.endswith("bias") or parameter.any()):  # a layer that starts at zero lets no gradient through
                 parameter.copy_(torch.randn(parameter.shape, generator=source) / 10)
+        if mask is not None:
+            for name, parameter in net.named_parameters():
+                if name in weights:
+                    parameter.mul_(mask[name])
+                elif name.endswith("bias"):
+                    parameter.zero_()
     examples = torch.rand(2, *input_shape, generator=source, dtype=torch.float64).to(device)
     with torch.autocast(device.type, enabled=False), torch.enable_grad():
         with InDouble():

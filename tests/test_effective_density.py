@@ -265,6 +265,17 @@ def test_paths_through_an_operator_without_a_rule_are_not_known() -> None:
     assert effective_density(model, dense(model), (1, 2, 2)) is None
 
 
+def test_no_path_beside_a_network_that_learns_is_not_known() -> None:
+    """The second unit's weight is kept; by the layer's mean it still sees the first unit, which alone has inputs."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(2, 2), nn.LayerNorm(2), nn.Linear(2, 1))
+    mask = {"1.weight": torch.tensor([[1, 1], [0, 0]]) > 0, "3.weight": torch.tensor([[0, 1]]) > 0}
+    assert paths_are_known(model, (1, 1, 2))
+    assert not kept(live_weights(model, mask, (1, 1, 2)))
+    assert effective_density(model, mask, (1, 1, 2)) is None
+    nothing = {**mask, "3.weight": torch.zeros(1, 2, dtype=torch.bool)}
+    assert effective_density(model, nothing, (1, 1, 2)) == 0
+
+
 def test_a_network_that_fails_on_signals_is_not_known() -> None:
     def refuse(x: Tensor) -> Tensor:
         if x.amax() == x.amin():

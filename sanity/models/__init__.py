@@ -60,7 +60,7 @@ _VERSION = "2"
 
 
 def fingerprint(name: str, init: str = "") -> str:
-    """A hash of the code of a model and of the initialisation given for it, where these are not ours."""
+    """Returns a hash of the code of a model and of its initialisation, empty where both are ours."""
     code = REGISTRY.fingerprint(name)
     return (f"{code}/{_VERSION}" if code else "") + (INITS.fingerprint(init) if init else "")
 
@@ -74,10 +74,19 @@ def build(
     generator: "torch.Generator | None" = None,
     **options: Any,
 ) -> "nn.Module":
-    """The network `name` for inputs of `input_shape` (C, H, W), with weights drawn by `init` from `generator`.
+    """Builds a network by name and draws its weights.
 
-    `init=None` takes the model's own `default_init`; `generator=None` seeds one from torch's global generator.
-    Raises `UserError` for an unknown name, option or initialisation and for an input that is too small.
+    Args:
+        name: a registered model, or `module:Class`.
+        input_shape: (C, H, W) of one example.
+        classes: the number of logits, at least 2.
+        init: the initialisation's name; None takes the model's own `default_init`.
+        generator: a CPU generator; None seeds one from torch's global generator.
+        options: the model's options, typed or as text.
+
+    Raises:
+        UserError: for an unknown name, option or initialisation, an input that is too small, and a network of one's own
+            that cannot be built.
     """
     from sanity.models.base import build_by_name
 

@@ -23,14 +23,14 @@ InputShape = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Model(ABC):
-    """A family's member with its options; the first line of the subclass's docstring is its line in the help."""
+    """A network by its options; the first line of the subclass's docstring is its line in the help."""
 
     default_init: ClassVar[str] = "kaiming_fan_in"
     smallest_side: ClassVar[int] = 1
 
     @abstractmethod
     def build(self, input_shape: InputShape, classes: int) -> nn.Module:
-        """The network from (N, *input_shape) to logits (N, classes).
+        """Returns the network, from (N, *input_shape) to logits (N, classes).
 
         Its weights are redrawn afterwards, as far as there is a rule for them; others stay as they are built. What is
         drawn here, from torch's, numpy's or Python's global generator, is seeded by the run's seed.
@@ -46,7 +46,7 @@ def build_by_name(
     generator: torch.Generator | None,
     **options: Any,
 ) -> nn.Module:
-    """See `sanity.models.build`. With a `generator`, torch's global generator is left as it was."""
+    """Builds a network; see `sanity.models.build`. With a `generator`, global generators are left as they were."""
     model: Model = fill(REGISTRY.load_subclass(name, Model), options, f"model {name}")
     shape = _checked(name, model, input_shape, classes)
     if generator is None:
@@ -70,7 +70,7 @@ def names_the_model(name: str) -> Iterator[None]:
 
 
 def _built(name: str, model: Model, shape: InputShape, classes: int) -> nn.Module:
-    """What `model.build` returns, its lazy layers made; in one line what goes wrong there."""
+    """Returns the network with its lazy layers made. Raises `UserError` naming what goes wrong in its own code."""
     asked = f"model {name}: build(input_shape={tuple(shape)}, classes={classes})"
     try:
         network = model.build(shape, classes)
@@ -89,7 +89,7 @@ def _built(name: str, model: Model, shape: InputShape, classes: int) -> nn.Modul
 
 
 def _next_seed(generator: torch.Generator) -> int:
-    """A seed that depends on the state of `generator`, which is left as it is."""
+    """Returns a seed that depends on the state of `generator`, which is left as it is."""
     twin = torch.Generator()
     twin.set_state(generator.get_state())
     return int(torch.randint(2**62, (), generator=twin))
@@ -97,7 +97,7 @@ def _next_seed(generator: torch.Generator) -> int:
 
 @contextmanager
 def _global_generators_seeded(seed: int) -> Iterator[None]:
-    """Seeds the CPU's global generators of torch, numpy and Python; on exit they are as they were."""
+    """Context manager that seeds the global CPU generators of torch, numpy and Python; on exit they are as before."""
     numbers, arrays = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
