@@ -135,7 +135,7 @@ def _rehearse(experiment: "Experiment", cells: "Sequence[Cell]") -> None:
     from sanity.training.loop import check_batches
 
     train = experiment.train
-    rehearsed = experiment.build(generator(cells[0].seed, "init"))
+    rehearsed = experiment.build(generator(cells[0].seed, "init")).to(experiment.device)
     check_model(experiment.config.model, rehearsed, train.input_shape, train.classes)
     net = experiment.initial(cells[0].seed)
     check_batches(net, experiment.train, experiment.recipe)

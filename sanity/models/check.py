@@ -15,7 +15,7 @@ def check_model(name: str, network: nn.Module, input_shape: Sequence[int], class
 
     Args:
         name: the model's, for messages.
-        network: changed by this, if it has batch statistics.
+        network: on the run's device; changed by this, if it has batch statistics.
         input_shape: (C, H, W) of one example.
         classes: the number of logits that are needed.
 
@@ -47,8 +47,9 @@ def _check_state(name: str, network: nn.Module) -> None:
 
 
 def _run(network: nn.Module, shape: tuple[int, ...]) -> object:
-    examples = torch.rand(shape, generator=torch.Generator().manual_seed(0))
-    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+    device = next(network.parameters()).device
+    examples = torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(device)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), torch.enable_grad():
         logits: object = network(examples)
     return logits
 
