@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import reports
 from sanity.cli.output import CannotPrint, printing, use_readable_output
+from sanity.cli.shadows import refuse_shadows
 from sanity.errors import UserError, complain
 from sanity.store.files import DiskError
 
@@ -48,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     use_readable_output()
     try:
+        refuse_shadows()
         _report(parser().parse_args(words), shlex.join(["python", "-m", "reports", *words]))
     except (UserError, DiskError) as error:
         complain(f"error: {error}")

@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import reproductions
 from sanity.cli.output import CannotPrint, printing, use_readable_output
 from sanity.cli.request import Request, requested
+from sanity.cli.shadows import refuse_shadows
 from sanity.config import RunConfig, pairs
 from sanity.errors import UserError, complain
 from sanity.store.files import DiskError
@@ -175,9 +175,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     use_readable_output()
     try:
+        refuse_shadows()
         if any(word in ("-h", "--help", "help") for word in words):
             return _help([word for word in words if word not in ("-h", "--help", "help")])
         if "reproductions=list" in words:
+            import reproductions
+
             with printing():
                 print(reproductions.listing())
             return 0
