@@ -7,6 +7,7 @@ from functools import lru_cache
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from sanity.data.dataset import Dataset, load
 
@@ -62,3 +63,48 @@ def half_mask(model: nn.Module, seed: int = 0, density: float = 0.5) -> dict[str
 def equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
     """Whether two state dicts agree bit for bit."""
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+class Mean(nn.Module):
+    """Subtracts the mean over the batch: the examples of a batch are mixed, and no layer's type says so."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return inputs - inputs.mean(0)
+
+
+class Noise(nn.Module):
+    """Dropout that is no module of torch's."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return F.dropout(inputs, 0.2, self.training)
+
+
+class Rows(nn.Module):
+    """Takes an image as a sequence of its rows: linear layers on (B, T, C)."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        self.token = _seeded(lambda: nn.Linear(8, 6), seed)
+        self.classifier = _seeded(lambda: nn.Linear(48, 10), seed)
+
+    def forward(self, images: Tensor) -> Tensor:
+        outputs: Tensor = self.classifier(self.token(images.squeeze(1)).relu().flatten(1))
+        return outputs
+
+
+class Watched(nn.Module):
+    """A small network that calls `PASSES[seed]` on each pass of a training step."""
+
+    def __init__(self, seed: int, *further: nn.Module) -> None:
+        super().__init__()
+        self.seed, self.net = seed, nn.Sequential(tiny_conv(seed), *further)
+
+    def forward(self, images: Tensor) -> Tensor:
+        if self.training and len(images) > 2:  # two examples are a rehearsal
+            PASSES.get(self.seed, lambda: None)()
+        outputs: Tensor = self.net(images)
+        return outputs
+
+
+PASSES: dict[int, Callable[[], object]] = {}
+"""What networks do on a pass of a training step, by their seed; copies of a network have it in common."""

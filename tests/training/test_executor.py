@@ -2,8 +2,8 @@
 
 import dataclasses
 import threading
-import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +14,35 @@ from torch import nn
 from sanity.recipes import Recipe
 from sanity.training import cpu_threads
 from sanity.training.loop import Interrupted, TrainingResult, TrainingSpec, train
-from sanity.training.trainer import Trainer
-from tests.training.nets import digits, equal, half_mask, tiny_conv
+from tests.training.nets import PASSES, Noise, Watched, digits, equal, half_mask, tiny_conv
 
 RECIPE = Recipe(epochs=2, batch_size=16)
+PATIENCE = 20.0  # seconds that a thread waits for another; only a failing test waits so long
 
 pytestmark = pytest.mark.usefixtures("two_threads")
 
 
-class Noisy(nn.Module):
-    """Draws without any module of torch's that is known for it."""
+@pytest.fixture
+def threads() -> Iterator[Counter[str]]:
+    """How many steps each thread takes."""
+    seen: Counter[str] = Counter()
+    PASSES.update({seed: lambda: seen.update([threading.current_thread().name]) for seed in range(3)})
+    yield seen
+    PASSES.clear()
 
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        return nn.functional.dropout(inputs, 0.2, self.training)
+
+def meet(seeds: tuple[int, int]) -> None:
+    """Has each training pass of these networks wait for one of the other; `threads` puts it back."""
+    barrier = threading.Barrier(2, timeout=PATIENCE)
+    for seed in seeds:
+        count = PASSES[seed]
+
+        def passes(count: Callable[[], object] = count) -> None:
+            assert torch.get_num_threads() == 1
+            count()
+            barrier.wait()
+
+        PASSES[seed] = passes
 
 
 def fit(
@@ -36,55 +52,34 @@ def fit(
     return train(jobs, *digits(), recipe, **{"device": "cpu", "precision": "fp32", **options})
 
 
-def most_at_a_time(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The number of trainers within a step, each time that one began; a step waits for company, but not for ever."""
-    inside, seen, company = [0], [0], threading.Condition()
-    step = Trainer.take_step
-
-    def watched(self: Trainer) -> None:
-        with company:
-            inside[0] += 1
-            seen.append(inside[0])
-            company.notify_all()
-            company.wait_for(lambda: max(seen) > 1, timeout=0.05)
-        assert torch.get_num_threads() == 1
-        step(self)
-        with company:
-            inside[0] -= 1
-
-    monkeypatch.setattr(Trainer, "take_step", watched)
-    return seen
+def no_worker_is_left() -> bool:
+    return not [thread for thread in threading.enumerate() if thread.name.startswith("trainer")]
 
 
-def test_small_networks_use_every_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    alone = fit(1)[0]
-    seen = most_at_a_time(monkeypatch)
-    together = fit(3)
-    assert max(seen) == 2
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_small_networks_use_every_thread(threads: Counter[str], deterministic: bool) -> None:
+    alone = fit(2, Watched, deterministic=deterministic, runs_per_device=1)
+    assert set(threads) == {threading.main_thread().name}
+    threads.clear()
+    meet((0, 1))
+    together = fit(2, Watched, deterministic=deterministic)
+    assert len(threads) == 2
     assert torch.get_num_threads() == 2
-    assert equal(alone.weights, together[0].weights)
-    assert alone.curve == together[0].curve
-
-
-def test_deterministic_ones_too_for_each_is_alone_in_its_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = [one.weights for one in fit(2, deterministic=True, runs_per_device=1)]
-    seen = most_at_a_time(monkeypatch)
-    assert all(map(equal, [one.weights for one in fit(2, deterministic=True)], expected))
-    assert max(seen) == 2
-
-
-def test_dropout_draws_from_one_source_so_its_networks_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = most_at_a_time(monkeypatch)
-    fit(2, lambda seed: nn.Sequential(tiny_conv(seed), nn.Dropout(0.1)))
-    assert max(seen) == 1
+    assert no_worker_is_left()
+    for one, other in zip(alone, together, strict=True):
+        assert equal(one.weights, other.weights)
+        assert one.curve == other.curve
 
 
 @pytest.mark.parametrize("width", [None, 2])
-def test_networks_that_draw_repeat_to_the_bit(width: int | None) -> None:
-    one, other = (
-        fit(2, lambda seed: nn.Sequential(tiny_conv(seed), Noisy()), deterministic=True, runs_per_device=width)
-        for _ in range(2)
-    )
+def test_networks_that_draw_wait_for_each_other_and_repeat_to_the_bit(threads: Counter[str], width: int | None) -> None:
+    """They share torch's global generator."""
+
+    def noisy(seed: int) -> nn.Module:
+        return Watched(seed, Noise())
+
+    one, other = (fit(2, noisy, deterministic=True, runs_per_device=width) for _ in range(2))
+    assert set(threads) == {threading.main_thread().name}
     assert all(equal(a.weights, b.weights) for a, b in zip(one, other, strict=True))
 
 
@@ -109,44 +104,52 @@ def test_what_is_through_is_said_while_others_go_on() -> None:
     assert said == [0]
 
 
-def test_lanes_stopped_at_different_steps_go_on_as_if_never_stopped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_trainers_stopped_at_different_steps_go_on_as_if_never_stopped(tmp_path: Path, threads: Counter[str]) -> None:
     def jobs(folder: Path | None) -> list[TrainingSpec]:
-        return [TrainingSpec(tiny_conv(seed), None, seed, directory=folder and folder / str(seed)) for seed in range(2)]
+        return [TrainingSpec(Watched(seed), None, seed, directory=folder and folder / str(seed)) for seed in range(2)]
 
-    expected = train(jobs(None), *digits(), RECIPE, device="cpu", precision="fp32")
-    step, taken = Trainer.take_step, {0: 0, 1: 0}
+    def run(folder: Path | None, **options: Any) -> list[TrainingResult]:
+        return train(jobs(folder), *digits(), RECIPE, device="cpu", precision="fp32", **options)
 
-    def counted(self: Trainer) -> None:
-        step(self)
-        taken[self.jobs[0].seed] += 1
-        time.sleep(0.05 * self.jobs[0].seed)  # the second falls behind
+    expected = run(None)
+    threads.clear()
+    ahead, behind = iter(range(100)), iter(range(100))
+    second_step, fifth_step, counts = threading.Event(), threading.Event(), dict(PASSES)
 
-    monkeypatch.setattr(Trainer, "take_step", counted)
+    def first_network() -> None:
+        if next(ahead) == 4:
+            assert second_step.wait(PATIENCE)
+            fifth_step.set()
+
+    def second_network() -> None:
+        if next(behind) == 1:
+            second_step.set()
+            assert fifth_step.wait(PATIENCE)
+
+    PASSES.update({0: first_network, 1: second_network})
     with pytest.raises(Interrupted):
-        train(jobs(tmp_path), *digits(), RECIPE, device="cpu", precision="fp32", stop=lambda: taken[0] >= 4)
-    assert taken[0] > taken[1]
-    results = train(jobs(tmp_path), *digits(), RECIPE, device="cpu", precision="fp32")
+        run(tmp_path, stop=fifth_step.is_set)
+    assert next(ahead) == 5
+    assert next(behind) == 2
+    PASSES.update(counts)
+    results = run(tmp_path)
+    assert sum(threads.values()) == 2 * 14 - 5 - 2, "steps that were taken are not taken again"
     assert all(equal(one.weights, other.weights) for one, other in zip(results, expected, strict=True))
 
 
-def test_an_error_in_one_lane_ends_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    step = Trainer.take_step
+def test_an_error_in_one_trainer_ends_all(threads: Counter[str]) -> None:
+    def fails() -> None:
+        raise ZeroDivisionError
 
-    def failing(self: Trainer) -> None:
-        if self.jobs[0].seed == 1 and self.taken == 2:
-            raise ZeroDivisionError
-        step(self)
-
-    monkeypatch.setattr(Trainer, "take_step", failing)
+    count = PASSES[1]
+    PASSES[1] = lambda: fails() if sum(threads.values()) > 2 else count()
     with pytest.raises(ZeroDivisionError):
-        fit(2)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("trainer")]
+        fit(2, Watched, dataclasses.replace(RECIPE, epochs=1000))
+    assert no_worker_is_left()
 
 
 def test_a_stop_reaches_every_thread() -> None:
     asked = iter(range(1000))
     with pytest.raises(Interrupted):
         fit(2, stop=lambda: next(asked) == 3)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("trainer")]
+    assert no_worker_is_left()

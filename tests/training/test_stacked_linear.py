@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from sanity.training.stacked_linear import StackedLinear, stack, why_not_stacked
-from tests.training.nets import digits, equal, tiny_conv, tiny_mlp
+from tests.training.nets import Mean, Rows, digits, equal, tiny_conv, tiny_mlp
 
 
 @pytest.mark.parametrize("sparse", [False, True])
@@ -60,25 +60,6 @@ def test_a_linear_layer_on_sequences_is_stacked_too(density: float) -> None:
     outputs = StackedLinear(layers, keeps)(inputs)
     expected = torch.cat([layer(part) for layer, part in zip(layers, inputs.chunk(2), strict=True)])
     torch.testing.assert_close(outputs, expected)
-
-
-class Mean(nn.Module):
-    """Subtracts the mean over the batch."""
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        return inputs - inputs.mean(0)
-
-
-class Rows(nn.Module):
-    """Takes an image as a sequence of its rows."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.token, self.classifier = nn.Linear(8, 6), nn.Linear(48, 10)
-
-    def forward(self, images: Tensor) -> Tensor:
-        outputs: Tensor = self.classifier(self.token(images.squeeze(1)).relu().flatten(1))
-        return outputs
 
 
 class KnowsItsBatch(nn.Module):
