@@ -15,7 +15,6 @@ REQUIRES = [
     "scikit-learn",  # its digits are the data set that needs no download
     "safetensors",  # masks and weights on disk, never pickle
     "pydantic>=2.7",  # typed keys with bounds, for the command line and for every option
-    "filelock",  # one run at a time in a results directory
     "jinja2",
     "rich",
 ]

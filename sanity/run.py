@@ -5,7 +5,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
     from sanity.grid.experiment import Experiment
 
 MISTAKE, FAILED, INTERRUPTED = 2, 1, 130
-_SORTED = 3
-"""Trainings that wait for each that is in a stack: with the dense one of every seed beside two tickets, three make all
-stacks alike."""
 
 
 def run(config: RunConfig | Mapping[str, Any], stop: Callable[[], bool] = lambda: False) -> "pd.DataFrame":
@@ -57,94 +53,19 @@ def _run_grid(config: RunConfig, together: Sequence[RunConfig], stop: Callable[[
     from sanity.grid.runner import Runner
 
     experiment, cells = prepare(config, together)
-    with experiment.store.locked(), reporter(plan(cells, experiment).epochs, config.log) as reports_to:
+    experiment.store.open()
+    with reporter(round(plan(cells, experiment).epochs), config.log) as reports_to:
         return pd.DataFrame(Runner(experiment, reports_to, stop).run(cells))
 
 
 def prepare(config: RunConfig, together: Sequence[RunConfig] = ()) -> "tuple[Experiment, list[Cell]]":
-    """Everything that can be wrong with a configuration is found here, before anything is trained.
+    """The experiment and the cells of a run, see `sanity.grid.preparation`. Raises `UserError` for all mistakes in it.
 
     together: the runs of one request, so that a dense network which several of them start from is trained once.
     """
-    from sanity import recipes
-    from sanity.data.dataset import load as load_dataset
-    from sanity.grid.cells import DENSE, cells
-    from sanity.grid.experiment import Experiment
-    from sanity.grid.ticket_search import snapshots
-    from sanity.store.records import Store
-    from sanity.training.batches import normalisation
-    from sanity.training.precision import resolve, resolve_device
+    from sanity.grid import preparation
 
-    asked = cells(config)
-    recipe = recipes.get(config.recipe, config.model, config.dataset, **config.section("recipe"))
-    device = resolve_device(config.device)
-    train, test = load_dataset(config.dataset, config.data_dir, **config.section("dataset"))
-    mean, std = normalisation(train, recipe.normalise)
-    train, test = replace(train, mean=mean, std=std), replace(test, mean=mean, std=std)
-    sharing = [one for one in together if _networks(one) == _networks(config)]
-    specs = {(cell.method, cell.check): cell for one in [config, *sharing] for cell in cells(one)}
-    methods = [
-        cell.check.build().alter(cell.method.build().placed(recipe.epochs)).placed(recipe.epochs)
-        for cell in specs.values()
-        if cell.method.name != DENSE
-    ]
-    experiment = Experiment(
-        config=config,
-        train=train.to(device),
-        test=test.to(device),
-        recipe=recipe,
-        store=Store(config.results_dir),
-        device=device,
-        precision=resolve(config.precision, device),
-        snapshots=snapshots(methods),
-    )
-    _rehearse(experiment, asked)
-    side_by_side, ahead = _side_by_side(experiment)
-    return replace(experiment, side_by_side=side_by_side, ahead=ahead), asked
-
-
-def _networks(config: RunConfig) -> tuple[str, ...]:
-    """What two runs of one request must have in common for their dense networks to be the same."""
-    return config.dataset, config.model, config.recipe, config.overrides()
-
-
-def _side_by_side(experiment: "Experiment") -> tuple[int, int]:
-    """How many trainings are worth starting at once, and how many worth having ready: more where stacks are to be
-    alike."""
-    from sanity.training.concurrency import choose
-
-    config = experiment.config
-    concurrency = choose(
-        experiment.initial(config.seeds[0]),
-        experiment.train,
-        experiment.recipe,
-        experiment.device,
-        deterministic=config.deterministic,
-        runs_per_device=None if config.runs_per_device == "auto" else config.runs_per_device,
-    )
-    return concurrency.trainings, concurrency.trainings * (_SORTED if concurrency.stack > 1 else 1)
-
-
-def _rehearse(experiment: "Experiment", cells: "Sequence[Cell]") -> None:
-    """Builds what the first seed needs, so that a mistake shows before a grid has run for hours."""
-    from sanity.grid.cells import DENSE
-    from sanity.grid.moments import check_against
-    from sanity.grid.scoring_batches import scoring_batches
-    from sanity.models.check import check_model
-    from sanity.seeds import generator
-    from sanity.training.loop import check_batches
-
-    train = experiment.train
-    rehearsed = experiment.build(generator(cells[0].seed, "init")).to(experiment.device)
-    check_model(experiment.config.model, rehearsed, train.input_shape, train.classes)
-    net = experiment.initial(cells[0].seed)
-    check_batches(net, experiment.train, experiment.recipe)
-    searches = {(experiment.altered(cell), cell.ratio): cell for cell in cells if cell.method.name != DENSE}
-    for (method, _), cell in searches.items():
-        check_against(method, cell.method.label, experiment.recipe)
-        method.check_feasible(net, cell.ratio)
-        batches = scoring_batches(method, experiment.train, experiment.running, generator(cell.seed, "batches"))
-        method.rehearse(net, batches)
+    return preparation.prepare(config, together)
 
 
 @contextmanager
@@ -216,13 +137,13 @@ def _execute(request: Request, words: Sequence[str]) -> int:
     if request.configs[0].dry_run:
         from sanity.grid.plan import plan, text
 
-        networks: frozenset[str] = frozenset()
+        before: frozenset[object] = frozenset()
         for config in request.configs:
             experiment, cells = prepare(config, request.configs)
-            made = plan(cells, experiment, networks)
-            networks |= made.networks
+            planned = plan(cells, experiment, before)
+            before |= planned.names
             with printing():
-                print(text(cells, made, experiment))
+                print(text(cells, planned, experiment))
         return 0
     if request.configs[0].report_dir:
         _writable("report_dir", Path(request.configs[0].report_dir))

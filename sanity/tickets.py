@@ -14,7 +14,7 @@ class Ticket:
 
     weights: the whole state dict, buffers included, pruned weights at any value (training starts them at zero).
     mask: parameter name -> boolean tensor of the weight's shape, true where the weight is kept.
-    start_epoch: position on the recipe's schedule where retraining begins.
+    start_epoch: the moment of the recipe's schedule where retraining begins: an epoch, or an iteration (`1000it`).
     epochs: how long it retrains; None trains to the end of the schedule.
     fresh: draws the whole network anew from the distribution of its initialisation (the `reinit` check needs it).
     tied: further name -> first name of a tensor that stands under several in the state dict; `mask` knows the first
@@ -24,7 +24,7 @@ class Ticket:
 
     weights: Mapping[str, Tensor]
     mask: Mapping[str, Tensor]
-    start_epoch: int = 0
+    start_epoch: int | str = 0
     epochs: int | None = None
     fresh: Callable[[torch.Generator], Mapping[str, Tensor]] | None = None
     tied: Mapping[str, str] = field(default_factory=dict)

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from filelock import FileLock
 
 from sanity.run import main
 
@@ -110,12 +109,6 @@ def test_kills_change_nothing_on_a_gpu(tmp_path: Path) -> None:
     began = time.monotonic()
     assert os.waitpid(spawn(tmp_path / "uninterrupted"), 0)[1] == 0
     strike(spawn, tmp_path / "killed", outcome(tmp_path / "uninterrupted"), 2 * (time.monotonic() - began), kills=4)
-
-
-def test_a_second_run_on_the_same_directory_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with FileLock(tmp_path / ".lock"):
-        assert main([*GRID, f"results_dir={tmp_path}"]) == 2
-    assert "another run is writing there" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists() or os.geteuid() != 0, reason="needs root, to mount a small disk")

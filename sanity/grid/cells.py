@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 DENSE = "dense"
 CONTROL = "none"
+_DIGITS = 9  # to which reports tell ratios apart
 Options = tuple[tuple[str, Any], ...]
 
 
@@ -130,6 +131,7 @@ def cells(config: RunConfig) -> list[Cell]:
     method_specs = _method_specs(config)
     check_specs = _check_specs(config)
     _check_sections(config, method_specs, check_specs)
+    _check_ratios(config.ratio)
     found = []
     for seed, spec in product(config.seeds, method_specs):
         if spec.name == DENSE:
@@ -193,6 +195,14 @@ def _distinct(key: str, labels: Sequence[str]) -> None:
     repeated = sorted({label for label in labels if labels.count(label) > 1})
     if repeated:
         raise UserError(f"{key}: {', '.join(repeated)} would run twice")
+
+
+def _check_ratios(ratios: Sequence[float]) -> None:
+    """Raises `UserError` for ratios that a report would show as one."""
+    for number, ratio in enumerate(ratios):
+        for earlier in ratios[:number]:
+            if round(ratio, _DIGITS) == round(earlier, _DIGITS):
+                raise UserError(f"ratio: {earlier!r} and {ratio!r} are the same to {_DIGITS} digits; name one of them")
 
 
 def _check_sections(config: RunConfig, method_specs: list[MethodSpec], check_specs: list[CheckSpec]) -> None:

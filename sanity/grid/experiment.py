@@ -1,10 +1,9 @@
-"""What all cells of a run share: data, network, recipe, store; and what names a training."""
+"""Holds what all cells of a run share: data, network, recipe and store."""
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import torch
@@ -15,52 +14,28 @@ from sanity import masks, models
 from sanity.config import RunConfig
 from sanity.data.dataset import Dataset
 from sanity.effective_density import paths_are_known
-from sanity.errors import UserError
 from sanity.grid import keys
-from sanity.grid.cells import NO_CHECK, Cell, CheckSpec
-from sanity.recipes import Recipe, describe
+from sanity.grid.cells import Cell, CheckSpec
+from sanity.recipes import Recipe
 from sanity.seeds import generator
-from sanity.store.identity import differing, identity
+from sanity.store.environment import Machine
+from sanity.store.identity import differing
 from sanity.store.records import Store
 from sanity.tickets import Ticket
 from sanity.training.epochs import steps_per_epoch
-from sanity.training.job import TrainingSpec
-from sanity.training.stacked_linear import is_sparse
 
 T = TypeVar("T")
 State = dict[str, Tensor]
-_KEPT = 4  # networks, and corrupted data sets, that a run holds at once
-
-
-@dataclass(frozen=True)
-class Training:
-    """A training that a cell waits for, named by what determines it.
-
-    ticket: makes the ticket anew when the training starts, so that those that wait hold no weights.
-    sparse: whether its weights are held as the kept ones alone where it is stacked with others that are.
-    seen_by: the cell whose corrupted data it trains on; None for the clean data. seen_as: a name for those data.
-    epochs, start_epoch: its length, and its place on the schedule. snapshots: epochs after which weights are kept.
-    """
-
-    key: str
-    cell: Cell
-    seen_as: str
-    description: Mapping[str, Any]
-    ticket: Callable[[], Ticket]
-    seen_by: Cell | None
-    start_epoch: int
-    epochs: int
-    sparse: bool
-    snapshots: frozenset[int] = frozenset()
+_CACHED = 4  # networks, and corrupted data sets, that a run holds at once
 
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
     """What all cells of a run share.
 
-    snapshots: the epochs of dense training that some method scores or rewinds to, of this run or of another of the same
-        request whose dense networks are the same.
-    side_by_side: how many trainings may run at once on the device. ahead: how many may wait for it, to be sorted.
+    requested: the cells of the run, and those of other runs of the same request whose dense networks are the same.
+    machine: what it runs on. side_by_side: how many trainings may run at once on the device. ahead: how many may wait
+        for it, so that like ones can be put together.
     """
 
     config: RunConfig
@@ -70,25 +45,19 @@ class Experiment:
     store: Store
     device: torch.device
     precision: str
-    snapshots: frozenset[int]
+    machine: Machine
+    requested: tuple[Cell, ...] = ()
     side_by_side: int = 1
     ahead: int = 1
-
-    @cached_property
-    def running(self) -> Recipe:
-        """The recipe as the loop takes it: `train` and `test` already carry the statistics that it normalises with,
-        so that a corrupted copy is shown on the scale of the clean data."""
-        return replace(self.recipe, normalise="dataset")
+    _made: dict[object, Any] = field(default_factory=dict, repr=False)
 
     def once(self, key: object, make: Callable[[], T]) -> T:
-        """What `make` makes, made once for each `key`."""
+        """The value that `make` returns, made once for each `key`."""
         if key not in self._made:
             self._made[key] = make()
         return cast(T, self._made[key])
 
-    @cached_property
-    def _made(self) -> dict[object, Any]:
-        return {}
+    # -- methods -------------------------------------------------------------------------------------------------
 
     def method(self, cell: Cell) -> Method:
         """The method of a cell, shares of the schedule in epochs of the recipe."""
@@ -101,37 +70,36 @@ class Experiment:
     def _altered(self, cell: Cell) -> Method:
         return cell.check.build().alter(self.method(cell)).placed(self.recipe.epochs)
 
-    @cached_property
-    def encoded_network(self) -> dict[str, str]:
-        """`setting` as JSON."""
-        return {name: keys.encode(value) for name, value in self.setting.items()}
+    def part(self, cell: Cell, *hooks: str) -> CheckSpec:
+        """The parts of a cell's check that override any of these hooks."""
+        return self.once(("part", cell.check, hooks), lambda: cell.check.part_with(*hooks))
+
+    # -- data ----------------------------------------------------------------------------------------------------
 
     @cached_property
-    def encoded_setting(self) -> dict[str, str]:
-        """As JSON, what determines all records of the run alike."""
-        fields = {
-            "test": self.test.digest,
-            "recipe": differing(self.recipe),
-            "precision": self.precision,
-            "device": self.device.type,
-            "deterministic": self.config.deterministic,
-        }
-        return {**self.encoded_network, **{name: keys.encode(value) for name, value in fields.items()}}
+    def recipe_for_loop(self) -> Recipe:
+        """The recipe as the training loop takes it: `train` and `test` already carry the statistics that it normalises
+        with, so that a corrupted copy is shown on the scale of the clean data."""
+        return replace(self.recipe, normalise="dataset")
 
-    def dense_digest(self, seed: int) -> str:
-        """The digest of the unpruned network of a seed at its initialisation."""
-        return self.once(("digest", seed), lambda: Ticket(self.state(seed), masks.dense(self.initial(seed))).digest())
+    def seen(self, data: CheckSpec, seed: int) -> Dataset:
+        """The training set that the checks `data` leave, on the run's device."""
+        return self.train if data.is_control else self._corrupted(data, seed)
 
     @cached_property
-    def setting(self) -> dict[str, Any]:
-        """What every result of the run depends on."""
-        return {
-            "data_digest": self.train.digest,
-            "model": self.config.model,
-            "model_options": {name: str(value) for name, value in self.config.section("model").items()},
-            "init": self.config.init,
-            "code": models.fingerprint(self.config.model, self.config.init),
-        }
+    def _corrupted(self) -> Callable[[CheckSpec, int], Dataset]:
+        """The checks of a grid take turns, so those of a seed are cached, as long as the experiment lives."""
+        return lru_cache(maxsize=_CACHED)(lambda data, seed: data.build().corrupt(self.train, generator(seed, "check")))
+
+    def steps(self, data: CheckSpec, seed: int) -> int:
+        """How many iterations an epoch of training takes on what the checks `data` leave."""
+
+        def count() -> int:
+            return steps_per_epoch(len(self.seen(data, seed)), self.recipe)
+
+        return self.once(("steps", data, 0 if data.is_control else seed), count)
+
+    # -- network -------------------------------------------------------------------------------------------------
 
     def build(self, source: torch.Generator) -> nn.Module:
         """The network with weights drawn from `source`, on the CPU."""
@@ -150,16 +118,7 @@ class Experiment:
 
     @cached_property
     def _initials(self) -> Callable[[int], nn.Module]:
-        return lru_cache(maxsize=_KEPT)(lambda seed: self.build(generator(seed, "init")))
-
-    def seen(self, cell: Cell) -> Dataset:
-        """The training set that the search of `cell` sees, on the run's device."""
-        return self._corrupted(cell.check.data_part(), cell.seed)
-
-    @cached_property
-    def _corrupted(self) -> Callable[[CheckSpec, int], Dataset]:
-        """The checks of a grid take turns, so that those of a seed are kept; not beyond the experiment."""
-        return lru_cache(maxsize=_KEPT)(lambda check, seed: check.build().corrupt(self.train, generator(seed, "check")))
+        return lru_cache(maxsize=_CACHED)(lambda seed: self.build(generator(seed, "init")))
 
     @cached_property
     def paths_are_known(self) -> bool:
@@ -180,79 +139,36 @@ class Experiment:
         net.load_state_dict(dict(state))
         return net
 
-    def training(
-        self, cell: Cell, ticket: Ticket, make: Callable[[], Ticket], on_seen: bool = False, dense: bool = False
-    ) -> Training:
-        """The training of `ticket`, made again by `make`; on the data of the search where `on_seen`, else clean."""
-        data = cell.check.data_part() if on_seen else NO_CHECK
-        check = data.data_label()
-        what = {
-            **self.setting,
-            "ticket": ticket.digest(),
-            "trained_on": [self.train.digest, self.test.digest, check, *filter(None, [data.fingerprint()])],
+    def dense_digest(self, seed: int) -> str:
+        """The digest of the unpruned network of a seed at its initialisation."""
+        return self.once(("digest", seed), lambda: Ticket(self.state(seed), masks.dense(self.initial(seed))).digest())
+
+    # -- what determines results ---------------------------------------------------------------------------------
+
+    @cached_property
+    def setting(self) -> dict[str, Any]:
+        """What every result of the run depends on."""
+        return {
+            "data_digest": self.train.digest,
+            "model": self.config.model,
+            "model_options": {name: str(value) for name, value in self.config.section("model").items()},
+            "init": self.config.init,
+            "code": models.fingerprint(self.config.model, self.config.init),
+        }
+
+    @cached_property
+    def encoded_network(self) -> dict[str, str]:
+        """`setting` as JSON."""
+        return {name: keys.encode(value) for name, value in self.setting.items()}
+
+    @cached_property
+    def encoded_setting(self) -> dict[str, str]:
+        """As JSON, what determines all records of the run alike."""
+        fields = {
+            "test": self.test.digest,
             "recipe": differing(self.recipe),
             "precision": self.precision,
-            "seed": cell.seed,
             "device": self.device.type,
             "deterministic": self.config.deterministic,
         }
-        epochs = self.recipe.epochs - ticket.start_epoch if ticket.epochs is None else ticket.epochs
-        kept = frozenset(k for k in self.snapshots if k < epochs) if dense else frozenset()
-        return Training(
-            key=identity({**what, "snapshots": sorted(kept)}),
-            cell=cell,
-            seen_as=f"{check} seed {cell.seed}" if check else "",
-            description={**what, "recipe_in_full": describe(self.recipe)},
-            ticket=make,
-            seen_by=cell if check else None,
-            start_epoch=ticket.start_epoch,
-            epochs=epochs,
-            sparse=is_sparse(ticket.mask),
-            snapshots=kept,
-        )
-
-    def folder(self, training: Training) -> Path:
-        """Where the files of `training` are."""
-        return self.store.folder("trainings", training.key)
-
-    def is_done(self, training: Training) -> bool:
-        """Whether its record is there with all that belongs to it, snapshots that this run needs included."""
-        folder = self.folder(training)
-        record = self.store.record(training.key, {name: training.description[name] for name in ("ticket", "seed")})
-        if record is None:
-            return False
-        kept = [] if record["status"] == "diverged" else [f"epoch_{k}" for k in training.snapshots]
-        return all(self.store.is_whole(folder / f"{name}.safetensors") for name in ["mask", "weights", *kept])
-
-    def steps(self, training: Training) -> int:
-        """How many iterations an epoch of `training` takes on its data, which a check may have made fewer."""
-        data = self.train if training.seen_by is None else self.seen(training.seen_by)
-        return steps_per_epoch(len(data), self.recipe)
-
-    def job(self, training: Training) -> TrainingSpec:
-        """What the training loop needs to know."""
-        ticket = training.ticket()
-        return TrainingSpec.from_epochs(
-            model=self.loaded(ticket.start()),
-            mask=None if all(layer.all() for layer in ticket.mask.values()) else ticket.mask,
-            seed=training.cell.seed,
-            steps=self.steps(training),
-            start=ticket.start_epoch,
-            length=training.epochs,
-            directory=self.folder(training),
-            snapshots=training.snapshots,
-        )
-
-    def weights(self, training: Training, after: int) -> State:
-        """The weights of a finished training after so many epochs. Raises `UserError` where it diverged, so that there
-        are none to score, and where they are damaged."""
-        record = self.store.read(self.folder(training) / "record.json") or {}
-        if record.get("status") == "diverged":
-            raise UserError(f"the training that it starts from diverged in epoch {record['diverged_epoch']}")
-        name = "weights" if after == training.epochs else f"epoch_{after}"
-        path = self.folder(training) / f"{name}.safetensors"
-        found = self.store.load(path)
-        if found is None:
-            path.unlink(missing_ok=True)  # else the next run would take the training for done
-            raise UserError(f"{path}: damaged; start again to have it trained anew")
-        return found
+        return {**self.encoded_network, **{name: keys.encode(value) for name, value in fields.items()}}

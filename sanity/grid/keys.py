@@ -49,7 +49,7 @@ def _of_both(cell: Cell, experiment: "Experiment") -> dict[str, Any]:
     }
     if cell.method.name != DENSE and type(experiment.altered(cell)) is not type(experiment.method(cell)):
         fields["altered"] = experiment.altered(cell).key()
-    seen = cell.check.data_part()
+    seen = experiment.part(cell, "corrupt")
     if any("+" in part for part in seen.labels) and not seen.is_control:
         fields["seen"] = seen.labels
     return fields
@@ -71,13 +71,13 @@ def mask(cell: Cell, experiment: "Experiment", ratio: float, number: int) -> str
 def _of_search(cell: Cell, method: "Method", experiment: "Experiment") -> dict[str, Any]:
     recipe = experiment.recipe
     looks = method.needs_data or scores_trained(method)
-    seen = cell.check.data_part()
+    seen = experiment.part(cell, "corrupt")
     fields: dict[str, Any] = {
         "method": method.key(),
         "data_check": [cell.check.data_label(), seen.fingerprint()] if looks else "",
     }
     is_another = type(method) is not type(experiment.method(cell))
-    altering = cell.check.part_with("alter")
+    altering = experiment.part(cell, "alter")
     if altering.fingerprint() or (is_another and not altering.is_control):
         fields["altered_by"] = [altering.labels, altering.fingerprint()]
     if scores_trained(method):

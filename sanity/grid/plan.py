@@ -1,15 +1,13 @@
-"""What a run would do, before it does it: cells, what they share, what is stored, how much work is left."""
+"""Says what a run would do, before it does it: the tasks of its cells whose results are not in the store."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sanity.grid import keys
 from sanity.grid.cells import DENSE, Cell
 from sanity.grid.experiment import Experiment
-from sanity.grid.moments import needs_dense, scores_trained
-from sanity.grid.ticket_search import dense_training, ticket_epochs
-from sanity.store.identity import is_key
+from sanity.grid.tasks import DenseTraining, MaskSearch, Task, TicketTraining, Training, requested_moments, tasks
+from sanity.grid.training_batch import TO_THE_END, epochs
 from sanity.store.records import has_ended, rows
 from sanity.training.cpu_threads import forward_operations
 
@@ -21,14 +19,14 @@ class Plan:
     """The state of every cell (`stored`, `trains`, or whose training it shares), and the work ahead.
 
     dense: dense networks that searches train beside the cells' own. rounds: of training and pruning. epochs: of all.
-    networks: the keys of all dense networks that will be there.
+    names: of all tasks ahead, and of those of the runs before.
     """
 
     states: dict[Cell, str]
     dense: int
     rounds: int
-    epochs: int
-    networks: frozenset[str]
+    epochs: float
+    names: frozenset[object]
 
     @property
     def trainings(self) -> int:
@@ -36,54 +34,45 @@ class Plan:
         return sum(state == TRAINS for state in self.states.values()) + self.dense + self.rounds
 
 
-def plan(cells: Sequence[Cell], experiment: Experiment, networks: frozenset[str] = frozenset()) -> Plan:
-    """What running `cells` would take. Two cells share a training where the check cannot change the ticket.
-
-    networks: the keys of dense networks that runs before this one train.
-    """
-    first: dict[tuple[object, ...], Cell] = {}
-    dense: dict[str, int] = {}
-    states, rounds, epochs = {}, 0, 0
+def plan(cells: Sequence[Cell], experiment: Experiment, before: frozenset[object] = frozenset()) -> Plan:
+    """What running `cells` would take. before: the names of the tasks of runs that come before this one."""
+    own = {tasks(cell, experiment)[1].name for cell in cells if cell.method.name == DENSE}
+    states: dict[Cell, str] = {}
+    first: dict[object, Cell] = {}
+    ahead: dict[object, Task] = {}
     for cell in cells:
-        shared = _sharing(cell, experiment)
-        stored = rows(experiment.store.root, [keys.cell(cell, experiment)])
-        if stored and has_ended(stored[0]):
+        needed, last = tasks(cell, experiment)
+        row = rows(experiment.store.root, [keys.cell(cell, experiment)])
+        if row and has_ended(row[0]):
             states[cell] = STORED
-        elif shared in first:
-            states[cell] = f"shares the training of: {first[shared].title}"
+            if not last.is_done(experiment):  # only its record is there
+                continue
+        elif last.name in first:
+            states[cell] = f"shares the training of: {first[last.name].title}"
+        elif last.is_done(experiment):
+            states[cell] = STORED
         else:
             states[cell] = TRAINS
-            if cell.method.name == DENSE:
-                epochs += experiment.recipe.epochs
-            else:
-                method = experiment.altered(cell)
-                further = len(method.ratios(cell.ratio)) - 1 if scores_trained(method) else 0
-                rounds += further
-                epochs += (further + 1) * ticket_epochs(method, experiment.recipe)
-                if needs_dense(method):
-                    training = dense_training(cell, experiment, method)
-                    if not experiment.is_done(training):
-                        dense[training.key] = training.epochs
-        if states[cell] != STORED or _has_weights(experiment, stored[0]):
-            first.setdefault(shared, cell)
-    own = {dense_training(cell, experiment).key for cell in cells if cell.method.name == DENSE}
-    beside = {key: length for key, length in dense.items() if key not in own | networks}
-    return Plan(states, len(beside), rounds, epochs + sum(beside.values()), frozenset({*networks, *own, *dense}))
+            ahead |= {task.name: task for task in [*needed, last] if not task.is_done(experiment)}
+        first.setdefault(last.name, cell)
+    trainings = [task for name, task in ahead.items() if not isinstance(task, MaskSearch) and name not in before]
+    return Plan(
+        states=states,
+        dense=sum(isinstance(task, DenseTraining) and task.name not in own for task in trainings),
+        rounds=sum(isinstance(task, TicketTraining) and task.name not in first for task in trainings),
+        epochs=sum(_epochs(task, experiment) for task in trainings),
+        names=before | ahead.keys(),
+    )
 
 
-def _has_weights(experiment: Experiment, row: Mapping[str, Any]) -> bool:
-    """Whether a stored cell's training is on disk, not only its record."""
-    key = str(row.get("training"))
-    return is_key(key) and (experiment.store.folder("trainings", key) / "record.json").exists()
-
-
-def _sharing(cell: Cell, experiment: Experiment) -> tuple[object, ...]:
-    """What two cells must have in common for their tickets to be the same."""
-    if cell.method.name == DENSE:
-        return cell.method.label, cell.seed
-    method = experiment.altered(cell)
-    seen = cell.check.data_label() if method.needs_data or scores_trained(method) else ""
-    return cell.method.label, cell.ratio, cell.seed, seen, cell.check.part_with("alter", "perturb")
+def _epochs(training: Training, experiment: Experiment) -> float:
+    """For how many epochs a task trains."""
+    if isinstance(training, DenseTraining):
+        moments = training.moments | requested_moments(experiment).get(training.key, frozenset())
+        part = epochs(training.source, training.data, training.missing(experiment, moments), experiment)
+    else:
+        part = epochs(training.source, training.data, TO_THE_END, experiment)
+    return part.length / part.steps
 
 
 def operations(experiment: Experiment) -> float:
@@ -92,16 +81,16 @@ def operations(experiment: Experiment) -> float:
     return 3.0 * forward_operations(net, experiment.train.input_shape) * len(experiment.train)
 
 
-def text(cells: Sequence[Cell], made: Plan, experiment: Experiment) -> str:
+def text(cells: Sequence[Cell], plan: Plan, experiment: Experiment) -> str:
     """The plan as lines."""
     config = experiment.config
     lines = [f"{len(cells)} cells of {config.dataset}, {config.model}, recipe {config.recipe}:"]
-    lines += [f"  {cell.title}: {made.states[cell]}" for cell in cells]
-    beside = f", {made.dense} of them dense networks that searches start from" if made.dense else ""
-    rounds = f", {made.rounds} of them rounds of training and pruning" if made.rounds else ""
-    work = operations(experiment) * made.epochs
-    lines.append(f"{made.trainings} trainings ahead{beside}{rounds}.")
+    lines += [f"  {cell.title}: {plan.states[cell]}" for cell in cells]
+    beside = f", {plan.dense} of them dense networks that searches start from" if plan.dense else ""
+    rounds = f", {plan.rounds} of them rounds of training and pruning" if plan.rounds else ""
+    work = operations(experiment) * plan.epochs
+    lines.append(f"{plan.trainings} trainings ahead{beside}{rounds}.")
     lines.append(
-        f"About {made.epochs} epochs of {len(experiment.train)} examples, {work / 1e12:.3g} TFLOP. Nothing was run."
+        f"About {plan.epochs:g} epochs of {len(experiment.train)} examples, {work / 1e12:.3g} TFLOP. Nothing was run."
     )
     return "\n".join(lines)

@@ -34,6 +34,11 @@ class Reporter:
         """What runs at the moment."""
         self._show(text)
 
+    def waits(self, text: str) -> None:
+        """Nothing runs here at the moment."""
+        self._show(text)
+        log.info("%s", text)
+
     def epoch(self, title: str, row: dict[str, Any], of: int) -> None:
         """An epoch of the training `title` has ended."""
         self.done += 1

@@ -1,25 +1,37 @@
-"""Drives the cells of a grid: what several wait for is trained once, what exists is not trained again."""
+"""Runs the grid: each task of a cell whose result is not in the store, trainings side by side.
+
+A result that another process is making is waited for, and other work is done meanwhile.
+"""
 
 import logging
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from sanity.grid import keys
 from sanity.grid.cells import Cell
-from sanity.grid.experiment import Experiment, Training
-from sanity.grid.pipeline import Steps, named, steps
+from sanity.grid.experiment import Experiment
 from sanity.grid.progress import Reporter
-from sanity.store import environment, tensor_files
+from sanity.grid.record import place, record
+from sanity.grid.tasks import MaskSearch, Training, tasks
+from sanity.grid.ticket_search import find_mask
+from sanity.grid.training_batch import PlannedTraining, planned, train_batch
+from sanity.store.claims import Claims
 from sanity.store.files import DiskError
 from sanity.store.records import has_ended, rows
-from sanity.training.job import TrainingResult, curve_table
-from sanity.training.loop import Interrupted, train
+from sanity.training.loop import Interrupted
 
 log = logging.getLogger("sanity")
 FAILED = "failed"
+_LOOK_AGAIN_S = 0.5
+_SAY_EVERY_S = 30.0
+
+
+class _MadeElsewhere(Exception):  # noqa: N818 (no error)
+    """Another process makes the result that a cell needs next."""
 
 
 class Runner:
@@ -27,160 +39,176 @@ class Runner:
 
     def __init__(self, experiment: Experiment, reporter: Reporter, stop: Callable[[], bool]) -> None:
         self.experiment, self.reporter, self.stop = experiment, reporter, stop
-        self.failed: set[Cell] = set()
+        self.claims = Claims(experiment.store.root)
+        self.waiting: dict[str, tuple[PlannedTraining, Training, list[Cell]]] = {}
+        """Trainings that can start, by key, each with the cells that need it."""
+        self.elsewhere: list[Cell] = []
+        """Cells that need what another process makes."""
+        self.errors: dict[object, BaseException] = {}
+        """Why a task failed, by its name: it is not tried again for other cells."""
+        self.records: dict[Cell, dict[str, Any]] = {}
+        """Of the cells whose training waits."""
+        self._tell_at = 0.0
 
     def run(self, cells: Sequence[Cell]) -> list[dict[str, Any]]:
         """The records of `cells`, in their order; a cell that failed has status `failed` and its reason.
 
-        Cells advance in order until `ahead` of them wait, so that those further on hold no memory.
+        Cells advance in order until `ahead` trainings wait, so that those further on hold no memory.
         Raises `Interrupted` where `stop` said so; everything finished is in the store then.
         """
-        ready = deque((cell, steps(cell, self.experiment)) for cell in cells if not self._is_known(cell))
-        waiting: dict[str, tuple[Training, list[tuple[Cell, Steps]]]] = {}
-        while ready or waiting:
-            while ready and len(waiting) < self.experiment.ahead:
-                cell, progress = ready.popleft()
-                training = self._advance(cell, progress)
-                if training is not None:
-                    waiting.setdefault(training.key, (training, []))[1].append((cell, progress))
-            if waiting:
-                batch = self._batch([training for training, _ in waiting.values()])
-                self._try(batch, {key: [cell for cell, _ in those] for key, (_, those) in waiting.items()})
-                for training in reversed(batch):
-                    ready.extendleft(reversed(waiting.pop(training.key)[1]))
+        ready = deque(cell for cell in cells if not self._has_ended(cell))
+        while ready or self.waiting or self.elsewhere:
+            while ready and len(self.waiting) < self.experiment.ahead:
+                self._advance(ready.popleft())
+            advanced = self._train_next() if self.waiting else []
+            nothing_else = not (ready or self.waiting or advanced)
+            if nothing_else and self.elsewhere:
+                self._pause()
+            if nothing_else or advanced:
+                ready.extendleft(reversed([*advanced, *self.elsewhere]))
+                self.elsewhere.clear()
         return [self._row(cell) for cell in cells]
 
-    def _try(self, batch: list[Training], cells: Mapping[str, list[Cell]]) -> None:
+    def _advance(self, cell: Cell) -> None:
+        """Runs the searches of a cell up to a training that is not there yet, or to its record."""
+        if self.stop():
+            raise Interrupted
+        name: object = None
+        try:
+            needed, final = tasks(cell, self.experiment)
+            for task in [*needed, final]:
+                name = task.name
+                if task.is_done(self.experiment):
+                    continue
+                if name in self.errors:
+                    raise self.errors[name]
+                if isinstance(task, MaskSearch):
+                    self.reporter.now(f"{cell.title}: searching")
+                    self._search(task)
+                else:
+                    if task is final:  # what can be said of a ticket is found out before it is trained
+                        self._record(cell)
+                    self._queue(cell, task)
+                    return
+            name = None
+            self._write(cell, self._record(cell))
+        except (Interrupted, DiskError):
+            raise
+        except _MadeElsewhere:
+            self.elsewhere.append(cell)
+        except (Exception, SystemExit) as error:  # a method may fail in any way, and may even call sys.exit
+            if name is not None:
+                self.errors[name] = error
+            self._fail(cell, error)
+
+    def _search(self, search: MaskSearch) -> None:
+        claim = self.claims.take("tickets", search.key)
+        if claim is None:
+            raise _MadeElsewhere
+        with claim:
+            if not search.is_done(self.experiment):
+                find_mask(search, self.experiment)
+
+    def _queue(self, cell: Cell, training: Training) -> None:
+        """Has the training wait for others like it."""
+        plan = planned(training, cell.title, self.experiment)
+        self.waiting.setdefault(plan.key, (plan, training, []))[2].append(cell)
+
+    def _record(self, cell: Cell) -> dict[str, Any]:
+        if cell not in self.records:
+            self.records[cell] = record(cell, self.experiment)
+        return self.records[cell]
+
+    # -- trainings -----------------------------------------------------------------------------------------------
+
+    def _train_next(self) -> list[Cell]:
+        """Trains the next batch; the cells that may go on then."""
+        with ExitStack() as claims:
+            batch = self._claimed(claims)
+            todo = [self._again(plan) for plan in batch if not self._is_done(plan)]
+            if todo:
+                self._try(todo)
+        return [cell for plan in batch for cell in self.waiting.pop(plan.key)[2]]
+
+    def _is_done(self, plan: PlannedTraining) -> bool:
+        return self.waiting[plan.key][1].is_done(self.experiment)
+
+    def _again(self, plan: PlannedTraining) -> PlannedTraining:
+        """The training as it is now that it is claimed: another process may have trained a part of it meanwhile."""
+        return planned(self.waiting[plan.key][1], plan.title, self.experiment)
+
+    def _claimed(self, claims: ExitStack) -> list[PlannedTraining]:
+        """As many trainings as may run side by side: those that see the same data as the first, its like before others.
+
+        The cells of those that another process has claimed are put aside.
+        """
+        batch: list[PlannedTraining] = []
+        for plan in self._in_order():
+            claim = self.claims.take("trainings", plan.key)
+            if claim is None:
+                self.elsewhere += self.waiting.pop(plan.key)[2]
+                continue
+            claims.enter_context(claim)
+            batch.append(plan)
+            if len(batch) == self.experiment.side_by_side:
+                break
+        return batch
+
+    def _in_order(self) -> list[PlannedTraining]:
+        plans = [plan for plan, _, _ in self.waiting.values()]
+        same = [plan for plan in plans if plan.sees == plans[0].sees]
+        return sorted(same, key=lambda plan: plan.sparse != plans[0].sparse)
+
+    def _try(self, batch: list[PlannedTraining]) -> None:
         try:
             self.train(batch)
         except (Interrupted, DiskError):
             raise
-        except Exception as error:
-            left = [training for training in batch if not self.experiment.is_done(training)]
-            for training in left if len(batch) > 1 else []:  # which of them it was shows when each is alone
-                self._try([training], cells)
-            for cell in cells[left[0].key] if len(batch) == 1 and left else []:
-                self._fail(cell, error)
+        except (Exception, SystemExit) as error:
+            left = [plan for plan in batch if not self._is_done(plan)]
+            if not left:  # no training's own: it was recorded, and then something else broke
+                log.error("after the training of %s: %r", ", ".join(plan.title for plan in batch), error)
+                raise
+            if len(batch) == 1:
+                self.errors[self.waiting[batch[0].key][1].name] = error
+                return
+            log.debug("%s", "".join(traceback.format_exception(error)))
+            for plan in left:  # which of them it was shows when each is alone
+                self._try([plan])
 
-    def _fail(self, cell: Cell, error: Exception) -> None:
-        """One method's defect must not end a grid of hours: the cell is shown as failed and the grid goes on."""
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        self.failed.add(cell)
-        self._write(cell, {**named(cell, self.experiment), "status": FAILED, "reason": reason})
+    def train(self, batch: Sequence[PlannedTraining]) -> None:
+        """Trains these side by side and records them."""
+        train_batch(batch, self.experiment, self.reporter, self.stop)
+
+    def _pause(self) -> None:
+        """Waits a moment for what other processes make."""
+        if self.stop():
+            raise Interrupted
+        if time.monotonic() > self._tell_at:
+            self._tell_at = time.monotonic() + _SAY_EVERY_S
+            titles = ", ".join(cell.title for cell in self.elsewhere[:3])
+            self.reporter.waits(f"waiting for another run, which makes what these need: {titles}")
+        time.sleep(_LOOK_AGAIN_S)
+
+    # -- records -------------------------------------------------------------------------------------------------
+
+    def _fail(self, cell: Cell, error: BaseException) -> None:
+        """Shows the cell as failed; the grid goes on, since one method's defect must not end a grid of hours."""
+        told = f"sys.exit({error.code!r})" if isinstance(error, SystemExit) else str(error)
+        reason = f"{type(error).__name__}: {told}".splitlines()[0]
+        self._write(cell, {**place(cell, self.experiment), "status": FAILED, "reason": reason})
         log.error("%s failed: %s", cell.title, reason)
         log.debug("%s", "".join(traceback.format_exception(error)))
 
-    def _batch(self, trainings: list[Training]) -> list[Training]:
-        """Those that train on the same data as the first, its like before others, as many as train side by side."""
-        first = trainings[0]
-        same = [training for training in trainings if training.seen_as == first.seen_as]
-        return sorted(same, key=lambda training: training.sparse != first.sparse)[: self.experiment.side_by_side]
-
-    def _advance(self, cell: Cell, progress: Steps) -> Training | None:
-        """Runs a cell up to a training that is not there yet; None where the cell has ended."""
-        if self.stop():
-            raise Interrupted
-        if cell in self.failed:
-            return None
-        self.reporter.now(f"{cell.title}: searching")
-        try:
-            while True:
-                training = next(progress)
-                if not self.experiment.is_done(training):
-                    return training
-        except StopIteration as end:
-            self._write(cell, end.value)
-        except (Interrupted, DiskError):
-            raise
-        except Exception as error:
-            self._fail(cell, error)
-        return None
-
-    def _write(self, cell: Cell, record: dict[str, Any]) -> None:
+    def _write(self, cell: Cell, content: dict[str, Any]) -> None:
+        self.records.pop(cell, None)
         path = self.experiment.store.root / "cells" / f"{keys.cell(cell, self.experiment)}.json"
-        self.experiment.store.write(path, record)
+        self.experiment.store.write(path, content)
 
-    def train(self, batch: list[Training]) -> None:
-        """Trains these side by side and records them."""
-        experiment = self.experiment
-        clean = batch[0].seen_by is None
-        began = time.time()
-
-        def progress(number: int, row: dict[str, Any]) -> None:
-            self.reporter.epoch(batch[number].cell.title, row, batch[number].epochs)
-
-        train(
-            [experiment.job(training) for training in batch],
-            experiment.train if clean else experiment.seen(batch[0].cell),
-            experiment.test,
-            experiment.running,
-            device=experiment.device,
-            precision=experiment.precision,
-            deterministic=experiment.config.deterministic,
-            progress=progress,
-            finished=lambda number, trained: self._record(batch[number], trained, began),
-            checkpoint_minutes=experiment.config.checkpoint_minutes,
-            stop=self.stop,
-            runs_per_device=None if experiment.config.runs_per_device == "auto" else experiment.config.runs_per_device,
-        )
-
-    def _record(self, training: Training, trained: TrainingResult, began: float) -> None:
-        experiment, folder = self.experiment, self.experiment.folder(training)
-        store = experiment.store
-        ticket = training.ticket()
-        store.save(folder / "mask.safetensors", ticket.mask)
-        for iteration, weights in trained.snapshots.items():
-            store.save(folder / f"epoch_{iteration // experiment.steps(training)}.safetensors", weights)
-        store.save(folder / "weights.safetensors", trained.weights)
-        record = {
-            **training.description,
-            **summary(trained),
-            "epochs": training.epochs,
-            "start_epoch": training.start_epoch,
-            "deterministic": experiment.config.deterministic,
-            "digest": tensor_files.digest(trained.weights),
-            "versions": environment.versions(),
-            "commit": environment.commit(),
-            "device": environment.describe(experiment.device),
-            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
-        }
-        store.write_text(folder / "curve.csv", curve_table(trained.curve))
-        store.write(folder / "record.json", record)
-        for leftover in [folder / "checkpoint.safetensors", *folder.glob("snapshot-*.safetensors")]:
-            leftover.unlink(missing_ok=True)
-        self.reporter.expect(-(trained.resumed_from or 0))
-        self.reporter.finished(
-            f"{training.cell.title}: last {_percent(record['last_test_accuracy'])}, {trained.wall_s:.1f} s"
-        )
-
-    def _is_known(self, cell: Cell) -> bool:
-        found = rows(self.experiment.store.root, [keys.cell(cell, self.experiment)])
-        return bool(found) and has_ended(found[0])
+    def _has_ended(self, cell: Cell) -> bool:
+        row = rows(self.experiment.store.root, [keys.cell(cell, self.experiment)])
+        return bool(row) and has_ended(row[0])
 
     def _row(self, cell: Cell) -> dict[str, Any]:
-        (found,) = rows(self.experiment.store.root, [keys.cell(cell, self.experiment)])
-        return {**found, **named(cell, self.experiment)}  # under the names of this run, whoever computed it
-
-
-def _percent(accuracy: float | None) -> str:
-    return "none" if accuracy is None else f"{accuracy:.2f} %"
-
-
-def summary(trained: TrainingResult) -> dict[str, Any]:
-    """The record's account of a training: curve, last and best test accuracy apart, whether and when it diverged.
-
-    What diverged has no last accuracy: its weights are not numbers.
-    """
-    best = max(trained.curve, key=lambda row: row["test_accuracy"], default=None)
-    last = trained.curve[-1] if trained.curve else None
-    return {
-        "status": "done" if trained.diverged_epoch is None else "diverged",
-        "diverged_epoch": trained.diverged_epoch,
-        "last_test_accuracy": last["test_accuracy"] if last and trained.diverged_epoch is None else None,
-        "best_test_accuracy": best["test_accuracy"] if best else None,
-        "best_epoch": best["epoch"] if best else None,
-        "curve": trained.curve,
-        "wall_s": trained.wall_s,
-        "resumed_from": trained.resumed_from,
-        "precision": trained.precision,
-    }
+        (row,) = rows(self.experiment.store.root, [keys.cell(cell, self.experiment)])
+        return {**row, **place(cell, self.experiment)}  # under the names of this run, whoever computed it

@@ -1,7 +1,9 @@
 """Where and with what a result was made: device, versions, commit."""
 
+import os
 import platform
 import subprocess
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,9 +15,27 @@ from sanity import __version__
 _PACKAGES = ("torch", "torchvision", "numpy")
 
 
-@lru_cache
+@dataclass(frozen=True)
+class Machine:
+    """What a run computes on, told once before it changes how many threads it uses.
+
+    device: by its maker's name, for people. cores: that the process may use. threads: that one operation may use.
+    """
+
+    device: str
+    cores: int
+    threads: int
+
+
+def machine(chosen: torch.device) -> Machine:
+    """The machine as it is now."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return Machine(describe(chosen), cores, torch.get_num_threads())
+
+
 def describe(chosen: torch.device) -> str:
-    """The device by its maker's name, with the number of cores that a CPU run may use."""
+    """The device by its maker's name, with the number of threads that a CPU run may use now."""
     if chosen.type == "cuda":
         return torch.cuda.get_device_name(chosen)
     names = [line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]

@@ -1,7 +1,7 @@
 """Results on disk, content-addressed: what exists is not computed again. Reading records needs no torch.
 
     RESULTS/tickets/KEY/    ticket.json, mask.safetensors: what a search found
-    RESULTS/trainings/KEY/  record.json, curve.csv, mask.safetensors, weights.safetensors, epoch_K.safetensors
+    RESULTS/trainings/KEY/  record.json, curve.csv, mask.safetensors, weights.safetensors, at_Nit.safetensors
     RESULTS/cells/KEY.json  one cell of a grid: its ticket measured, and the training that it led to
     RESULTS/records.jsonl   what `pack` kept of another results directory: records without weights, which count as run
 
@@ -11,16 +11,15 @@ A file whose name ends in .json is written last: where it is, everything beside 
 import json
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-
 from sanity.errors import UserError
 from sanity.store import json_files
+from sanity.store.claims import Claims
 from sanity.store.files import CannotRead, set_aside, sweep, write_atomically
 from sanity.store.identity import is_key, plain
 from sanity.store.json_files import DamagedFileError
@@ -135,25 +134,20 @@ class Store:
         except OSError as error:
             raise CannotRead(f"{folder}: {error.strerror or error}") from error
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Holds the directory for one run. Raises `UserError` where it cannot be written or another run holds it."""
+    def open(self) -> None:
+        """Makes the directory and removes what killed processes left half-written; other runs may be at work there.
+
+        Raises `UserError` where it cannot be written.
+        """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.root / ".lock")
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise UserError(
-                f"results_dir={self.root}: another run is writing there; wait for it or choose another results_dir"
-            ) from None
+            with tempfile.TemporaryFile(dir=self.root):
+                pass
         except OSError as error:
             raise UserError(f"results_dir={self.root}: cannot be written ({error.strerror or error})") from None
-        try:
-            for kind in ("trainings", "tickets", "cells"):
-                sweep(self.root / kind)
-            yield
-        finally:
-            lock.release()
+        for kind in ("trainings", "tickets", "cells"):
+            sweep(self.root / kind)
+        Claims(self.root).sweep()
 
 
 @cache

@@ -105,7 +105,7 @@ def test_an_options_value_may_hold_a_plus(sigma: str, tmp_path: Any) -> None:
     given = {**TINY, "methods": "snip", "checks": part, f"{part}.sigma": sigma, "results_dir": str(tmp_path)}
     experiment, cells = prepare(from_mapping(given))
     assert cells[1].check.data_part() == cells[1].check
-    assert not torch.equal(experiment.seen(cells[1]).targets, experiment.train.targets)
+    assert not torch.equal(experiment.seen(cells[1].check, 0).targets, experiment.train.targets)
     assert not run(given).set_index("check").loc[cells[1].check.label, "identical_to_none"]
 
 

@@ -40,12 +40,12 @@ def test_runs_of_one_request_start_from_the_same_dense_networks(tmp_path: Path) 
     here = {**KEYS, "results_dir": str(tmp_path / "results")}
     elsewhere = {**here, **rewound, "recipe.lr": 0.05}
     configs = [from_mapping(one) for one in (here, {**here, **rewound}, elsewhere)]
-    networks: frozenset[str] = frozenset()
+    before: frozenset[object] = frozenset()
     ahead = []
     for config in configs:
         experiment, cells = prepare(config, configs)
-        made = plan(cells, experiment, networks)
-        networks |= made.networks
+        made = plan(cells, experiment, before)
+        before |= made.names
         ahead.append((made.dense, made.trainings))
     # a clean and a corrupted dense network, and a ticket from each; the second run trains its tickets alone
     assert ahead == [(2, 4), (0, 2), (2, 4)]
@@ -65,7 +65,7 @@ def test_a_new_snapshot_is_a_new_training_not_another_under_an_old_name(tmp_path
 def test_the_data_of_a_run_end_with_it(tmp_path: Path) -> None:
     config = from_mapping({**KEYS, "results_dir": str(tmp_path)})
     experiment, cells = prepare(config)
-    (corrupted,) = {id(seen): seen for _ in range(2) for seen in [experiment.seen(cells[1])]}.values()
+    (corrupted,) = {id(seen): seen for _ in range(2) for seen in [experiment.seen(cells[1].check, 0)]}.values()
     held = [weakref.ref(experiment.train), weakref.ref(corrupted)]
     del experiment, corrupted
     gc.collect()

@@ -16,7 +16,7 @@ from sanity.source_hash import code_key
 
 RUN: dict[str, Any] = {
     "methods": "snip,magnitude", "checks": "layerwise_rearrange,random_labels", "ratio": 0.9, "seeds": 0,
-    "model": "lenet_300_100", "dataset.limit": 100, "dataset.test_limit": 50, "device": "cpu",
+    "model": "lenet_300_100", "dataset.limit": 400, "dataset.test_limit": 50, "device": "cpu",
 }  # fmt: skip
 
 

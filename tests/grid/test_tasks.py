@@ -13,18 +13,21 @@ from methods.base import Batches, Method
 from reports.statistics import summarise
 from sanity.config import from_mapping
 from sanity.data.dataset import Dataset
+from sanity.grid import stored
 from sanity.grid.cells import Cell
-from sanity.grid.experiment import Experiment, Training
-from sanity.grid.pipeline import steps
+from sanity.grid.experiment import Experiment
 from sanity.grid.plan import plan
 from sanity.grid.progress import Reporter
 from sanity.grid.runner import Runner
 from sanity.grid.scoring_batches import scoring_batches
+from sanity.grid.tasks import DenseTraining, MaskSearch, Training, tasks
+from sanity.grid.training_batch import TO_THE_END, PlannedTraining, epochs
 from sanity.recipes import Recipe
 from sanity.run import prepare, run
 from sanity.store.records import load_records
 from sanity.tickets import Ticket
 from sanity.training.batches import train_indices
+from sanity.training.epochs import Epochs
 
 EPOCHS = 4
 Keys = dict[str, Any]
@@ -44,22 +47,33 @@ def keys(tmp_path: Path) -> Keys:
     }
 
 
-def asked_for(cell: Cell, experiment: Experiment) -> list[Training]:
-    """The trainings of one cell, each done before the next is asked for."""
-    seen = []
-    runner = Runner(experiment, Reporter(0, None, None), lambda: False)
-    for training in steps(cell, experiment):
-        seen.append(training)
-        if not experiment.is_done(training):
-            runner.train([training])
-    return seen
+def trained(cell: Cell, experiment: Experiment) -> list[Training]:
+    """The trainings that one cell needs, all done."""
+    Runner(experiment, Reporter(0, None, None), lambda: False).run([cell])
+    needed, last = tasks(cell, experiment)
+    return [task for task in [*needed, last] if not isinstance(task, MaskSearch)]
 
 
 def final(keys: Keys, **more: Any) -> tuple[Experiment, list[Training]]:
     """The trainings of the only cell that these keys ask for, beside its control."""
     experiment, cells = prepare(from_mapping({**keys, "checks": "none", **more}))
     (cell,) = cells
-    return experiment, asked_for(cell, experiment)
+    return experiment, trained(cell, experiment)
+
+
+def part(training: Training, experiment: Experiment) -> Epochs:
+    moments = training.moments if isinstance(training, DenseTraining) else TO_THE_END
+    return epochs(training.source, training.data, moments, experiment)
+
+
+def key(training: Training, experiment: Experiment) -> str:
+    return training.key if isinstance(training, DenseTraining) else training.key_in(experiment)
+
+
+def weights_after(epochs: int, training: Training, experiment: Experiment) -> Any:
+    """The weights of a training after so many epochs; those of its end after all."""
+    at = None if epochs == EPOCHS else epochs * experiment.steps(training.data, training.seed)
+    return stored.weights(experiment, key(training, experiment), at)
 
 
 def same(one: Any, other: Any) -> bool:
@@ -74,8 +88,8 @@ def test_stacks_are_made_of_trainings_that_are_alike(keys: Keys, monkeypatch: py
     batches: list[list[str]] = []
     original = Runner.train
 
-    def noted(self: Runner, batch: list[Training]) -> None:
-        batches.append([training.cell.title for training in batch])
+    def noted(self: Runner, batch: Sequence[PlannedTraining]) -> None:
+        batches.append([plan.title for plan in batch])
         original(self, batch)
 
     monkeypatch.setattr(Runner, "train", noted)
@@ -107,11 +121,11 @@ def test_each_rewinding_retrains_from_where_its_paper_says(
     experiment, (dense, retrained) = final(
         keys, methods="partially_trained", **named, **{"recipe.schedule": "constant"}
     )
-    ticket = retrained.ticket()
-    assert (retrained.start_epoch, retrained.epochs) == (start, epochs)
-    weights = experiment.state(0) if source == "init" else experiment.weights(dense, int(source))
+    ticket, steps = retrained.source.load(experiment), experiment.steps(retrained.data, 0)
+    assert part(retrained, experiment) == Epochs(start * steps, epochs * steps, steps)
+    weights = experiment.state(0) if source == "init" else weights_after(int(source), dense, experiment)
     assert same(ticket.start(), masked(weights, ticket))
-    scored = experiment.weights(dense, options.get("scored_at", EPOCHS))
+    scored = weights_after(options.get("scored_at", EPOCHS), dense, experiment)
     assert smallest_kept(scored, ticket) >= largest_pruned(scored, ticket)
 
 
@@ -124,16 +138,18 @@ def largest_pruned(weights: Any, ticket: Ticket) -> float:
 
 
 def test_a_network_scored_early_is_not_trained_to_the_end(keys: Keys) -> None:
-    _, (dense, _) = final(keys, methods="magnitude", **{"magnitude.scored_at": 2})
-    assert dense.epochs == 2
+    experiment, (dense, _) = final(keys, methods="magnitude", **{"magnitude.scored_at": 2})
+    assert part(dense, experiment).count == 2
+    assert experiment.store.record(key(dense, experiment)) is None
 
 
 def test_a_share_of_the_schedule_is_the_same_training_as_its_epoch(keys: Keys) -> None:
     moments = ((2, 1), ("50%", "25%"))
     options = [{"rewind": "weights", "scored_at": scored, "rewind_epoch": back} for scored, back in moments]
     named = [{f"magnitude.{name}": value for name, value in one.items()} for one in options]
-    by_epoch, by_share = (final(keys, methods="magnitude", **one)[1] for one in named)
-    assert [training.key for training in by_epoch] == [training.key for training in by_share]
+    found = [final(keys, methods="magnitude", **one) for one in named]
+    by_epoch, by_share = ([key(training, experiment) for training in trainings] for experiment, trainings in found)
+    assert by_epoch == by_share
 
 
 def test_iterative_pruning_trains_prunes_and_rewinds_each_round(keys: Keys) -> None:
@@ -141,13 +157,14 @@ def test_iterative_pruning_trains_prunes_and_rewinds_each_round(keys: Keys) -> N
     named = {f"partially_trained.{name}": value for name, value in options.items()}
     experiment, trainings = final(keys, methods="partially_trained", ratio=1 - 0.8**3, **named)
     assert len(trainings) == 4
-    early = experiment.weights(trainings[0], 1)
-    masks = [training.ticket().mask for training in trainings]
-    for number, (training, mask) in enumerate(zip(trainings, masks, strict=True)):
+    early = weights_after(1, trainings[0], experiment)
+    tickets = [training.source.load(experiment) for training in trainings]
+    masks = [ticket.mask for ticket in tickets]
+    for number, (ticket, mask) in enumerate(zip(tickets, masks, strict=True)):
         size = sum(layer.numel() for layer in mask.values())
         assert sum(int(layer.sum()) for layer in mask.values()) == round(0.8**number * size)
         if number:
-            assert same(training.ticket().start(), masked(early, training.ticket()))
+            assert same(ticket.start(), masked(early, ticket))
             assert not any((mask[name] & ~masks[number - 1][name]).any() for name in mask)
 
 
@@ -183,15 +200,14 @@ def test_runs_of_different_settings_in_one_folder_are_told_apart(keys: Keys) -> 
 
 def tickets(keys: Keys, methods: str, checks: Sequence[str]) -> dict[str, tuple[Experiment, list[Training]]]:
     experiment, cells = prepare(from_mapping({**keys, "methods": methods, "checks": list(checks)}))
-    return {cell.check.label: (experiment, asked_for(cell, experiment)) for cell in cells}
+    return {cell.check.label: (experiment, trained(cell, experiment)) for cell in cells}
 
 
 def test_checks_leave_everything_else_paired(keys: Keys) -> None:
     found = tickets(keys, "snip", ["random_labels", "layerwise_rearrange", "layerwise_shuffle", "reinit", "invert"])
-    made = {check: trainings[-1].ticket() for check, (_, trainings) in found.items()}
-    jobs = {check: experiment.job(trainings[-1]) for check, (experiment, trainings) in found.items()}
+    made = {check: trainings[-1].source.load(experiment) for check, (experiment, trainings) in found.items()}
     control = made["none"]
-    assert len({job.seed for job in jobs.values()}) == 1
+    assert len({trainings[-1].seed for _, trainings in found.values()}) == 1
     for check in ("random_labels", "layerwise_rearrange", "invert"):
         assert same(made[check].weights, control.weights)
         assert not same(made[check].mask, control.mask)
@@ -202,7 +218,7 @@ def test_checks_leave_everything_else_paired(keys: Keys) -> None:
 
 def test_a_composed_check_does_what_its_parts_do_alone(keys: Keys) -> None:
     found = tickets(keys, "snip", ["layerwise_rearrange", "reinit", "layerwise_rearrange+reinit"])
-    made = {check: trainings[-1].ticket() for check, (_, trainings) in found.items()}
+    made = {check: trainings[-1].source.load(experiment) for check, (experiment, trainings) in found.items()}
     both = made["layerwise_rearrange+reinit"]
     assert same(both.mask, made["layerwise_rearrange"].mask)
     assert same(both.weights, made["reinit"].weights)
@@ -214,19 +230,19 @@ def test_a_composed_check_does_what_its_parts_do_alone(keys: Keys) -> None:
 )
 def test_only_the_search_sees_corrupted_data(keys: Keys, method: str, corrupted: list[bool]) -> None:
     experiment, trainings = tickets(keys, method, ["random_labels+random_pixels"])["random_labels+random_pixels"]
-    assert [training.seen_by is not None for training in trainings] == corrupted
+    assert [not training.data.is_control for training in trainings] == corrupted
     if corrupted[0]:
-        seen = experiment.seen(trainings[0].cell)
+        seen = experiment.seen(trainings[0].data, trainings[0].seed)
         assert not torch.equal(seen.targets, experiment.train.targets)
         assert not torch.equal(seen.pixels, experiment.train.pixels)
 
 
 def test_corrupted_images_are_shown_on_the_scale_of_the_clean_ones(keys: Keys) -> None:
     experiment, cells = prepare(from_mapping({**keys, "checks": "random_pixels", "recipe.normalise": "per_image_std"}))
-    clean, seen = experiment.train, experiment.seen(cells[1])
+    clean, seen = experiment.train, experiment.seen(cells[1].check, 0)
     assert not torch.equal(seen.pixels, clean.pixels)
     assert (seen.mean, seen.std) == (clean.mean, clean.std)
-    assert experiment.running.normalise == "dataset"
+    assert experiment.recipe_for_loop.normalise == "dataset"
 
 
 def test_what_is_held_out_is_not_scored_on(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,9 +293,9 @@ def test_replicates_differ_and_repeats_do_not(keys: Keys, tmp_path: Path) -> Non
     ],
 )
 def test_what_determines_a_training_is_in_its_name(keys: Keys, change: Keys) -> None:
-    _, (one,) = final(keys, methods="random")
-    _, (other,) = final({**keys, "methods": "random", **change})
-    assert one.key != other.key
+    experiment, (one,) = final(keys, methods="random")
+    changed, (other,) = final({**keys, "methods": "random", **change})
+    assert key(one, experiment) != key(other, changed)
 
 
 def test_what_breaks_in_training_fails_alone(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:

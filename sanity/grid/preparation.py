@@ -1,0 +1,148 @@
+"""Turns a configuration into an experiment and its cells; all that can be wrong with it is found here, before training.
+
+parse -> load -> check -> size
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from sanity import recipes
+from sanity.config import RunConfig
+from sanity.data.dataset import load as load_dataset
+from sanity.errors import UserError
+from sanity.grid.cells import DENSE, Cell, cells
+from sanity.grid.experiment import Experiment
+from sanity.grid.moments import check_against
+from sanity.grid.scoring_batches import scoring_batches
+from sanity.grid.ticket_search import examples_for_scoring
+from sanity.models.check import check_model
+from sanity.recipes import Recipe
+from sanity.seeds import generator
+from sanity.store.environment import machine
+from sanity.store.records import Store
+from sanity.training.batches import normalisation
+from sanity.training.concurrency import choose
+from sanity.training.loop import check_batches
+from sanity.training.lr_schedule import rate
+from sanity.training.precision import resolve, resolve_device
+
+_READY_FOR_EACH = 3
+"""Trainings that wait for each that is in a stack: with the dense one of every seed beside two tickets, three make all
+stacks alike."""
+
+
+def prepare(config: RunConfig, together: Sequence[RunConfig] = ()) -> tuple[Experiment, list[Cell]]:
+    """The experiment and the cells that `config` asks for.
+
+    together: the runs of one request, so that a dense network which several of them start from is trained once.
+    Raises `UserError` for everything that can be known to be wrong before anything is trained.
+    """
+    asked = cells(config)
+    recipe = recipes.get(config.recipe, config.model, config.dataset, **config.section("recipe"))
+    sharing = [other for other in together if other is not config and _networks(other) == _networks(config)]
+    requested = tuple(dict.fromkeys([*asked, *(cell for other in sharing for cell in cells(other))]))
+    experiment = _load(config, recipe, requested)
+    _check(experiment, asked)
+    return _size(experiment), asked
+
+
+def _networks(config: RunConfig) -> tuple[str, ...]:
+    """What two runs of one request must have in common for their dense networks to be the same."""
+    return config.dataset, config.model, config.recipe, config.overrides()
+
+
+def _load(config: RunConfig, recipe: Recipe, requested: tuple[Cell, ...]) -> Experiment:
+    device = resolve_device(config.device)
+    train, test = load_dataset(config.dataset, config.data_dir, **config.section("dataset"))
+    for split, part in (("training", train), ("test", test)):
+        if not len(part):
+            raise UserError(f"dataset={config.dataset}: its {split} split holds no examples")
+    mean, std = normalisation(train, recipe.normalise)
+    train, test = replace(train, mean=mean, std=std), replace(test, mean=mean, std=std)
+    return Experiment(
+        config=config,
+        train=train.to(device),
+        test=test.to(device),
+        recipe=recipe,
+        store=Store(config.results_dir),
+        device=device,
+        precision=resolve(config.precision, device),
+        machine=machine(device),
+        requested=requested,
+    )
+
+
+def _check(experiment: Experiment, cells: Sequence[Cell]) -> None:
+    """Rehearses what the cells need, so that a mistake shows before a grid has run for hours."""
+    recipe, train = experiment.recipe, experiment.train
+    rehearsed = experiment.build(generator(cells[0].seed, "init")).to(experiment.device)
+    check_model(experiment.config.model, rehearsed, train.input_shape, train.classes)
+    net = experiment.initial(cells[0].seed)
+    check_batches(net, train, recipe)
+    _check_learning_rates(recipe)
+    steps = experiment.steps(cells[0].check, cells[0].seed)
+    searches = {(cell.method, cell.check, cell.ratio): cell for cell in cells if cell.method.name != DENSE}
+    for cell in searches.values():
+        method = experiment.altered(cell)
+        check_against(method, cell.method.label, recipe, steps)
+        method.check_feasible(net, cell.ratio)
+    _check_examples(experiment, cells)
+
+
+def _check_learning_rates(recipe: Recipe) -> None:
+    if recipe.schedule == "plateau":
+        return
+    try:
+        for epoch in range(recipe.epochs):
+            rate(recipe, float(epoch), [])
+    except (ArithmeticError, ValueError) as error:
+        raise UserError(f"recipe: its schedule {recipe.schedule} gives no learning rate ({error})") from None
+
+
+def _check_examples(experiment: Experiment, cells: Sequence[Cell]) -> None:
+    """Draws the examples that each method scores on from what its data check and the hold-out leave, for every seed."""
+    enough: dict[str, list[tuple[int, int]]] = {}
+    for cell in _drawing(experiment, cells):
+        method = experiment.altered(cell)
+        examples = examples_for_scoring(cell, method, experiment)
+        counts = torch.bincount(examples.targets.cpu(), minlength=examples.classes)
+        least, total = int(counts.min()), len(examples)
+        passed = enough.setdefault(str(method.key()), [])
+        if any(least >= fewest and total >= fewer for fewest, fewer in passed):
+            continue
+        try:
+            batches = scoring_batches(method, examples, experiment.recipe_for_loop, generator(cell.seed, "batches"))
+        except UserError as error:
+            left = "" if cell.check.data_part().is_control else f" (of what {cell.check.data_label()} leaves)"
+            raise UserError(f"{cell.title}: {error}{left}") from None
+        if not passed:
+            method.rehearse(experiment.initial(cell.seed), batches)
+        passed.append((least, total))
+
+
+def _drawing(experiment: Experiment, cells: Sequence[Cell]) -> list[Cell]:
+    """A cell for each set of examples that a search draws."""
+    drawing: dict[object, Cell] = {}
+    for cell in cells:
+        if cell.method.name != DENSE:
+            seed = cell.seed if experiment.altered(cell).needs_data else None
+            drawing.setdefault((cell.method, experiment.part(cell, "corrupt", "alter"), seed), cell)
+    return list(drawing.values())
+
+
+def _size(experiment: Experiment) -> Experiment:
+    """The experiment with how many trainings are worth starting at once, and how many worth having ready: more where
+    stacks are to be alike."""
+    config = experiment.config
+    concurrency = choose(
+        experiment.initial(config.seeds[0]),
+        experiment.train,
+        experiment.recipe,
+        experiment.device,
+        deterministic=config.deterministic,
+        runs_per_device=None if config.runs_per_device == "auto" else config.runs_per_device,
+    )
+    count = concurrency.trainings
+    return replace(experiment, side_by_side=count, ahead=count * (_READY_FOR_EACH if concurrency.stack > 1 else 1))

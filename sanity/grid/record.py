@@ -1,0 +1,85 @@
+"""Makes the record of a cell: where it belongs in the tables, and what its ticket tells before it is trained."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from sanity import masks
+from sanity.effective_density import density_of_paths
+from sanity.grid import stored
+from sanity.grid.cells import DENSE, Cell
+from sanity.grid.experiment import Experiment
+from sanity.grid.tasks import DenseTraining, control_ticket, own_searches, tasks
+from sanity.grid.ticket_source import TicketSource
+from sanity.grid.versions import versions
+from sanity.models.prunable import prunable, unpruned
+
+log = logging.getLogger("sanity")
+
+
+def record(cell: Cell, experiment: Experiment) -> dict[str, Any]:
+    """All of a cell's record but what its training says. All searches of the cell must have ended."""
+    _, training = tasks(cell, experiment)
+    source = training.source
+    key = training.key if isinstance(training, DenseTraining) else training.key_in(experiment)
+    mask = source.load(experiment).mask
+    about = {**place(cell, experiment), **_measured(mask, cell, experiment), "ticket": source.digest(experiment)}
+    about |= {"mask_overlap": None, "expected_overlap": None, "identical_to_none": False, "search_s": 0.0}
+    if cell.method.name != DENSE and not cell.check.is_control:
+        about |= _compared(source, mask, control_ticket(cell, experiment), experiment)
+        if about["identical_to_none"] and not experiment.part(cell, "perturb").is_control:
+            log.warning("%s: the check changed nothing of the ticket", cell.title)
+    searches = [stored.search_record(experiment, search.key) for search in own_searches(cell, experiment)]
+    seconds = sum((float(search["seconds"]) for search in searches if search), 0.0)
+    made_by = {"item_versions": versions(cell, experiment.config.reproduction)}
+    return {**about, **made_by, "search_s": seconds, "training": key}
+
+
+def place(cell: Cell, experiment: Experiment) -> dict[str, Any]:
+    """Where in the tables the cell belongs."""
+    config = experiment.config
+    return {
+        "dataset": config.dataset,
+        "model": config.model,
+        "recipe": config.recipe,
+        "overrides": config.overrides(),
+        "method": cell.method.label,
+        "check": cell.check.label,
+        "ratio": cell.ratio,
+        "seed": cell.seed,
+        "classes": experiment.train.classes,
+        "train_examples": len(experiment.train),
+        "test_examples": len(experiment.test),
+    }
+
+
+def _measured(mask: Mapping[str, Tensor], cell: Cell, experiment: Experiment) -> dict[str, Any]:
+    """What can be said of a mask."""
+    kept, size = masks.kept(mask), masks.size(mask)
+    net = experiment.initial(cell.seed)
+    weights_only = {name: mask[name] for name in prunable(net)}
+    return {
+        "kept": kept,
+        "prunable": size,
+        "actual_ratio": 1 - kept / size,
+        "left_dense": unpruned(net),
+        "effective_density": density_of_paths(net, weights_only, experiment.train.input_shape)
+        if experiment.paths_are_known
+        else None,
+        "collapsed": masks.collapsed(weights_only),
+        "layers": masks.layers(mask),
+    }
+
+
+def _compared(
+    source: TicketSource, mask: Mapping[str, Tensor], control: TicketSource, experiment: Experiment
+) -> dict[str, Any]:
+    """How much of the control's ticket the perturbed one still is."""
+    unperturbed = control.load(experiment).mask
+    return {
+        "mask_overlap": masks.overlap(mask, unperturbed),
+        "expected_overlap": masks.expected_overlap(mask, unperturbed),
+        "identical_to_none": source.digest(experiment) == control.digest(experiment),
+    }

@@ -1,0 +1,131 @@
+"""Says where a ticket comes from, as data: its weights, its mask, its checks, its place on the schedule.
+
+Tickets that wait for their training are held as their source, which takes no memory; `load` makes the ticket.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sanity import masks
+from sanity.grid import stored
+from sanity.grid.cells import NO_CHECK, CheckSpec
+from sanity.grid.experiment import Experiment, State
+from sanity.seeds import generator
+from sanity.tickets import Ticket, tied_names
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Where weights come from: the initialisation of a seed, or a moment of a training.
+
+    training: the key of a dense training, or the source of the ticket whose training it is; None: the initialisation.
+    data: the checks whose data that training sees. at: how many iterations of it lie before; None: all.
+    """
+
+    seed: int
+    training: "str | TicketSource | None" = None
+    data: CheckSpec = NO_CHECK
+    at: int | None = None
+
+    def __str__(self) -> str:
+        if self.training is None:
+            return f"init({self.seed})"
+        moment = "end" if self.at is None else f"{self.at}it"
+        return f"training({self.training}, {moment})"
+
+    def load(self, experiment: Experiment) -> State:
+        """The state dict. Raises `UserError` where the training diverged, or its weights are damaged."""
+        if self.training is None:
+            return experiment.state(self.seed)
+        key = self.training
+        if isinstance(key, TicketSource):
+            key = key.training_key(self.data, experiment)
+        return stored.weights(experiment, key, self.at)
+
+
+@dataclass(frozen=True)
+class TicketSource:
+    """A ticket as data. Sources that are equal make the same ticket.
+
+    mask: the key of the mask; empty: nothing is pruned. perturbed_by: the checks that perturb the ticket.
+    start: the moment of the schedule at which its training starts. epochs: for how long; None: to the schedule's end.
+    pattern: which weights the method keeps together, see `sanity.patterns`.
+    """
+
+    seed: int
+    weights: Weights
+    mask: str = ""
+    perturbed_by: CheckSpec = NO_CHECK
+    start: int | str = 0
+    epochs: int | None = None
+    pattern: str = "unstructured"
+
+    def __str__(self) -> str:
+        parts = [str(self.weights), f"mask {self.mask}" if self.mask else "dense"]
+        parts += [] if self.perturbed_by.is_control else [self.perturbed_by.label]
+        parts += [f"from {self.start}"] if self.start else []
+        parts += [] if self.epochs is None else [f"{self.epochs} epochs"]
+        return f"ticket({', '.join(parts)})"
+
+    def load(self, experiment: Experiment) -> Ticket:
+        """The ticket itself. Raises `UserError` where what it is made of is not in the store."""
+        net = experiment.initial(self.seed)
+        mask = stored.mask(experiment, self.mask) if self.mask else masks.dense(net)
+        ticket = Ticket(
+            self.weights.load(experiment),
+            mask,
+            self.start,
+            self.epochs,
+            experiment.fresh,
+            tied_names(net),
+            self.pattern,
+        )
+        if self.perturbed_by.is_control:
+            return ticket
+        return self.perturbed_by.build().perturb(ticket, generator(self.seed, "check"))
+
+    def digest(self, experiment: Experiment) -> str:
+        """The digest of the ticket."""
+        return experiment.once(("digest", self), lambda: self.load(experiment).digest())
+
+    def training_key(self, data: CheckSpec, experiment: Experiment) -> str:
+        """The key of the ticket's training on what the checks `data` leave."""
+        from sanity.grid import keys
+
+        return keys.ticket(self.digest(experiment), self.seed, data, experiment)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The source as JSON holds it; `from_dict` reads it."""
+        training = self.weights.training
+        return {
+            "seed": self.seed,
+            "weights": {
+                "seed": self.weights.seed,
+                "training": training.as_dict() if isinstance(training, TicketSource) else training,
+                "data": _parts(self.weights.data),
+                "at": self.weights.at,
+            },
+            "mask": self.mask,
+            "perturbed_by": _parts(self.perturbed_by),
+            "start": self.start,
+            "epochs": self.epochs,
+            "pattern": self.pattern,
+        }
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> "TicketSource":
+        """The source that `as_dict` wrote."""
+        of = fields["weights"]
+        training = cls.from_dict(of["training"]) if isinstance(of["training"], Mapping) else of["training"]
+        weights = Weights(of["seed"], training, _spec(of["data"]), of["at"])
+        plain = {name: fields[name] for name in ("seed", "mask", "start", "epochs", "pattern")}
+        return cls(weights=weights, perturbed_by=_spec(fields["perturbed_by"]), **plain)
+
+
+def _parts(spec: CheckSpec) -> list[list[Any]]:
+    return [[name, [list(option) for option in options]] for name, options in spec.parts]
+
+
+def _spec(parts: list[list[Any]]) -> CheckSpec:
+    return CheckSpec(tuple((name, tuple((key, value) for key, value in options)) for name, options in parts))

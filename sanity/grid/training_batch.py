@@ -1,0 +1,190 @@
+"""Trains a batch of tickets side by side and puts what comes of each into the store."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sanity.grid import keys, stored
+from sanity.grid.cells import CheckSpec
+from sanity.grid.experiment import Experiment
+from sanity.grid.progress import Reporter
+from sanity.grid.tasks import DenseTraining, Moments, Training, requested_moments
+from sanity.grid.ticket_source import TicketSource
+from sanity.moment import iterations
+from sanity.recipes import describe
+from sanity.store import environment, tensor_files
+from sanity.training.epochs import Epochs
+from sanity.training.job import TrainingResult, TrainingSpec, curve_table
+from sanity.training.loop import train
+from sanity.training.stacked_linear import is_sparse
+
+TO_THE_END: Moments = frozenset([None])
+
+
+@dataclass(frozen=True)
+class PlannedTraining:
+    """A training that can start: all but its weights, so that those that wait hold no memory.
+
+    title: for progress. sparse: whether its weights are held as the kept ones alone in a stack of sparse ones.
+    data: the checks whose data it sees. moments: those to keep its weights at; its end, None, is among them unless it
+        trains only so far.
+    """
+
+    key: str
+    title: str
+    seed: int
+    source: TicketSource
+    data: CheckSpec
+    moments: Moments
+    sparse: bool
+
+    @property
+    def sees(self) -> tuple[CheckSpec, int]:
+        """The data that it sees; trainings side by side see the same."""
+        return self.data, 0 if self.data.is_control else self.seed
+
+
+def planned(training: Training, title: str, experiment: Experiment) -> PlannedTraining:
+    """The training with what its ticket tells. Raises `UserError` where the ticket's parts are damaged."""
+    seed, data = training.seed, training.data
+    if isinstance(training, DenseTraining):
+        moments = training.moments | requested_moments(experiment).get(training.key, frozenset())
+        missing = training.missing(experiment, moments)
+        return PlannedTraining(training.key, title, seed, training.source, data, missing, sparse=False)
+    ticket = training.source.load(experiment)
+    key = training.key_in(experiment)
+    return PlannedTraining(key, title, seed, training.source, data, TO_THE_END, is_sparse(ticket.mask))
+
+
+def epochs(source: TicketSource, data: CheckSpec, moments: Moments, experiment: Experiment) -> Epochs:
+    """The part of the schedule that the training of a ticket takes up to these moments.
+
+    One that goes only so far trains to the end of an epoch, from whose checkpoint a longer one can go on.
+    """
+    recipe, steps = experiment.recipe, experiment.steps(data, source.seed)
+    start = iterations(source.start, recipe.epochs, steps)
+    length = recipe.epochs * steps - start if source.epochs is None else source.epochs * steps
+    if None not in moments:
+        length = -(-max(_kept(moments)) // steps) * steps
+    return Epochs(start, length, steps)
+
+
+def _kept(moments: Moments) -> frozenset[int]:
+    return frozenset(at for at in moments if at is not None)
+
+
+def train_batch(
+    batch: Sequence[PlannedTraining], experiment: Experiment, reporter: Reporter, stop: Callable[[], bool]
+) -> None:
+    """Trains these side by side and records each as soon as it has ended. Raises `Interrupted` where `stop` says so."""
+    began = time.time()
+    parts = [epochs(plan.source, plan.data, plan.moments, experiment) for plan in batch]
+    config = experiment.config
+
+    def progress(number: int, row: dict[str, Any]) -> None:
+        reporter.epoch(batch[number].title, row, parts[number].count)
+
+    def finished(number: int, result: TrainingResult) -> None:
+        _record(batch[number], result, experiment, began, len(batch))
+        reporter.expect(-(result.resumed_from or 0))
+        last = result.curve[-1]["test_accuracy"] if result.curve and result.diverged_epoch is None else None
+        accuracy = "none" if last is None else f"{last:.2f} %"
+        reporter.finished(f"{batch[number].title}: last {accuracy}, {result.wall_s:.1f} s")
+
+    train(
+        [_job(plan, experiment) for plan in batch],
+        experiment.seen(batch[0].data, batch[0].seed),
+        experiment.test,
+        experiment.recipe_for_loop,
+        device=experiment.device,
+        precision=experiment.precision,
+        deterministic=config.deterministic,
+        progress=progress,
+        finished=finished,
+        checkpoint_minutes=config.checkpoint_minutes,
+        stop=stop,
+        runs_per_device=None if config.runs_per_device == "auto" else config.runs_per_device,
+    )
+
+
+def _job(planned: PlannedTraining, experiment: Experiment) -> TrainingSpec:
+    """What the training loop needs to know."""
+    ticket = planned.source.load(experiment)
+    part = epochs(planned.source, planned.data, planned.moments, experiment)
+    goes_on = frozenset() if None in planned.moments else frozenset([part.length])
+    return TrainingSpec(
+        model=experiment.loaded(ticket.start()),
+        mask=None if all(layer.all() for layer in ticket.mask.values()) else ticket.mask,
+        seed=planned.seed,
+        start=part.start,
+        length=part.length,
+        directory=stored.training_folder(experiment, planned.key),
+        snapshots=_kept(planned.moments) | goes_on,
+    )
+
+
+def _record(
+    planned: PlannedTraining, result: TrainingResult, experiment: Experiment, began: float, side_by_side: int
+) -> None:
+    folder, store = stored.training_folder(experiment, planned.key), experiment.store
+    for at, weights in result.snapshots.items():
+        store.save(folder / stored.moment_file(at), weights)
+    went_to_end = None in planned.moments or result.diverged_epoch is not None
+    if went_to_end:
+        store.save(folder / "mask.safetensors", planned.source.load(experiment).mask)
+        store.save(folder / "weights.safetensors", result.weights)
+        store.write_text(folder / "curve.csv", curve_table(result.curve))
+        store.write(folder / "record.json", _about(planned, result, experiment, began, side_by_side))
+    for snapshot in folder.glob("snapshot-*.safetensors"):
+        snapshot.unlink(missing_ok=True)
+    if experiment.store.record(planned.key) is not None:  # otherwise a longer training goes on from it
+        (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+
+
+def _about(
+    planned: PlannedTraining, result: TrainingResult, experiment: Experiment, began: float, side_by_side: int
+) -> dict[str, Any]:
+    """The record of a training."""
+    part = epochs(planned.source, planned.data, TO_THE_END, experiment)
+    digest = planned.source.digest(experiment)
+    return {
+        **keys.training_fields(digest, planned.seed, planned.data, experiment),
+        "recipe_in_full": describe(experiment.recipe),
+        **summary(result),
+        "epochs": _in_epochs(part.length, part.steps),
+        "start_epoch": _in_epochs(part.start, part.steps),
+        "deterministic": experiment.config.deterministic,
+        "digest": tensor_files.digest(result.weights),
+        "versions": environment.versions(),
+        "commit": environment.commit(),
+        "device": experiment.machine.device,
+        "cores": experiment.machine.cores,
+        "threads": experiment.machine.threads,
+        "side_by_side": side_by_side,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
+    }
+
+
+def _in_epochs(count: int, steps: int) -> int | float:
+    return count / steps if count % steps else count // steps
+
+
+def summary(result: TrainingResult) -> dict[str, Any]:
+    """The record's account of a training: curve, last and best test accuracy apart, whether and when it diverged.
+
+    A training that diverged has no last accuracy: its weights are not numbers.
+    """
+    best = max(result.curve, key=lambda row: row["test_accuracy"], default=None)
+    last = result.curve[-1] if result.curve else None
+    return {
+        "status": "done" if result.diverged_epoch is None else "diverged",
+        "diverged_epoch": result.diverged_epoch,
+        "last_test_accuracy": last["test_accuracy"] if last and result.diverged_epoch is None else None,
+        "best_test_accuracy": best["test_accuracy"] if best else None,
+        "best_epoch": best["epoch"] if best else None,
+        "curve": result.curve,
+        "wall_s": result.wall_s,
+        "resumed_from": result.resumed_from,
+        "precision": result.precision,
+    }

@@ -1,0 +1,77 @@
+"""Several runs at once in one results directory: each result is made once, and what a killed run held is taken over."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from sanity.run import main
+from tests.test_interruption import outcome
+
+COMMON = [
+    "model=lenet_300_100", "dataset.limit=400", "dataset.test_limit=100", "deterministic=true", "checkpoint_minutes=0",
+    "device=cpu", "ratio=0.9", "checks=layerwise_rearrange",
+]  # fmt: skip
+FIRST = [*COMMON, "methods=dense,snip,partially_trained", "seeds=0,1", "recipe.epochs=10"]
+SECOND = [*COMMON, "methods=partially_trained,magnitude,snip", "seeds=1,2", "recipe.epochs=10"]
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(os, "fork") or torch.cuda.is_available(), reason="needs fork, which CUDA's threads do not survive"
+)
+
+
+def fork(words: list[str], root: Path, log: Path) -> int:
+    """A run in a child of this process; the child's number."""
+    child = os.fork()
+    if child == 0:
+        silence = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silence, 1)
+        os.dup2(silence, 2)
+        os._exit(main([*words, f"results_dir={root}", f"log={log}"]))
+    return child
+
+
+def ended_well(*children: int) -> bool:
+    return all(os.waitpid(child, 0)[1] == 0 for child in children)
+
+
+def trainings_in(*logs: Path) -> int:
+    """How many trainings ended, by the lines that tell of them."""
+    return sum(": last " in line for log in logs for line in log.read_text().splitlines())
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_two_runs_at_once_make_each_result_once(tmp_path: Path) -> None:
+    alone, shared, logs = tmp_path / "alone", tmp_path / "shared", [tmp_path / "first.log", tmp_path / "second.log"]
+    assert ended_well(fork(FIRST, alone, tmp_path / "alone.log"))
+    assert ended_well(fork(SECOND, alone, tmp_path / "alone.log"))
+    assert ended_well(*[fork(words, shared, log) for words, log in zip((FIRST, SECOND), logs, strict=True)])
+    assert outcome(shared) == outcome(alone)
+    assert trainings_in(*logs) == len(outcome(shared))
+    assert all(trainings_in(log) for log in logs)
+    assert not list(shared.glob("claims/*"))
+
+
+def test_a_killed_run_is_taken_over_by_one_that_waits(tmp_path: Path) -> None:
+    words, alone, shared = [*COMMON, "methods=snip", "seeds=0", "recipe.epochs=40"], tmp_path / "alone", tmp_path / "it"
+    assert ended_well(fork(words, alone, tmp_path / "alone.log"))
+    killed = fork(words, shared, tmp_path / "killed.log")
+    wait_for(lambda: list(shared.glob("trainings/*/checkpoint.safetensors")))
+    os.kill(killed, signal.SIGSTOP)  # so that it does not end before the other has come to wait
+    waiting = fork(words, shared, tmp_path / "waiting.log")
+    log = tmp_path / "waiting.log"
+    wait_for(lambda: log.exists() and "waiting for another run" in log.read_text())
+    os.kill(killed, signal.SIGKILL)
+    os.waitpid(killed, 0)
+    assert ended_well(waiting)
+    assert outcome(shared) == outcome(alone)
