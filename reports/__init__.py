@@ -48,6 +48,6 @@ def show(
     frame: pd.DataFrame, file: TextIO | None = None, *, metric: str = "last", margin: float = 0.5, alpha: float = 0.05
 ) -> None:
     """Print the comparison table of a frame of records to `file` (default: stdout). Raises `UserError` as `write`."""
-    from reports import statistics, terminal
+    from reports import overview, statistics, terminal
 
-    terminal.show(statistics.summarise(frame, metric, margin, alpha), file)
+    terminal.show(statistics.summarise(frame, metric, margin, alpha), file, overview.remarks(frame))

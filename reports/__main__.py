@@ -5,13 +5,16 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import reports
 from sanity.cli.output import CannotPrint, printing, use_readable_output
 from sanity.cli.shadows import refuse_shadows
 from sanity.errors import UserError, complain
 from sanity.store.files import DiskError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FAILED, MISTAKE, INTERRUPTED = 1, 2, 130
 
@@ -37,6 +40,10 @@ def parser() -> Parser:
     line.add_argument(
         "--pack", action="store_true", help="keep the records as records.jsonl, without weights: a run there goes on"
     )
+    line.add_argument(
+        "--verify", type=int, default=0, metavar="N", help="train N of the recorded runs again and compare; needs torch"
+    )
+    line.add_argument("--data-dir", default="data", help="where data sets are, for --verify (default: %(default)s)")
     line.add_argument("--quiet", action="store_true", help="print the files' names only, not the table")
     return line
 
@@ -44,13 +51,14 @@ def parser() -> Parser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the table, writes the files, names them.
 
-    Returns 0; 1 where standard output cannot be written; 2, with one line, for a mistake; 130 where it was stopped.
+    Returns 0; 1 where a run that was trained again does not agree, or standard output cannot be written; 2, with one
+    line, for a mistake; 130 where it was stopped.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     use_readable_output()
     try:
         refuse_shadows()
-        _report(parser().parse_args(words), shlex.join(["python", "-m", "reports", *words]))
+        agree = _report(parser().parse_args(words), shlex.join(["python", "-m", "reports", *words]))
     except (UserError, DiskError) as error:
         complain(f"error: {error}")
         return MISTAKE
@@ -60,11 +68,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         complain("stopped")
         return INTERRUPTED
-    return 0
+    return 0 if agree else FAILED
 
 
-def _report(options: argparse.Namespace, command: str) -> None:
-    """Writes the report that the options ask for, prints its table and names the files."""
+def _report(options: argparse.Namespace, command: str) -> bool:
+    """Writes the report that the options ask for, prints its table and names the files.
+
+    Returns whether the runs that were trained again agree with their records.
+    """
     from sanity.store.records import load_records
 
     _check(options)
@@ -87,12 +98,29 @@ def _report(options: argparse.Namespace, command: str) -> None:
             reports.show(frame, metric=metric, margin=margin)
         for path in files.values():
             print(path)
+    return _verified(frame, options)
+
+
+def _verified(frame: "pd.DataFrame", options: argparse.Namespace) -> bool:
+    """Trains as many runs again as `--verify` says, prints how each compares, and returns whether all agree."""
+    if not options.verify:
+        return True
+    from reports.verify import choose, train_again
+
+    verifications = []
+    for record in choose(frame, options.verify):
+        verifications.append(train_again(record, options.metric, options.data_dir))
+        with printing():
+            print(verifications[-1].text(options.margin))
+    return all(verification.agrees(options.margin) for verification in verifications)
 
 
 def _check(options: argparse.Namespace) -> None:
     """Raises `UserError` for options that cannot be meant."""
     if not 0 < options.margin <= 100:
         raise UserError(f"--margin={options.margin:g}: should be greater than 0 and at most 100 points")
+    if options.verify < 0:
+        raise UserError(f"--verify={options.verify}: should be a number of runs")
     if options.dataset and not options.reproduction:
         raise UserError(f"--dataset={options.dataset}: stands for the data set of a table; add --reproduction")
     try:

@@ -9,7 +9,7 @@ import pandas as pd
 from reports import figures, provenance
 from reports.answer import Answer, Value, answer
 from reports.escape import visible
-from reports.overview import legend, meaning, notes, overview
+from reports.overview import legend, meaning, notes, overview, remarks
 from reports.records import CONTROL
 from reports.sentences import outlook
 from reports.statistics import VERDICTS, Cell, PaperDelta, Summary
@@ -67,7 +67,7 @@ def assemble(frame: pd.DataFrame, summary: Summary, command: str = "", title: st
     present = {cell.comparison.verdict for cell in summary.cells if cell.comparison}
     return Content(
         visible(title) or say("title.report"),
-        overview(summary),
+        " ".join([overview(summary), *remarks(frame)]),
         legend(summary),
         tuple((SYMBOLS[name], name, meaning(name, summary)) for name in VERDICTS if name in present),
         tuple(filter(None, (answer(setting, summary) for setting in summary.names("setting")))),

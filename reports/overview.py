@@ -3,6 +3,9 @@
 import math
 from collections.abc import Sequence
 
+import pandas as pd
+
+from reports.escape import visible
 from reports.records import CONTROL
 from reports.sentences import control_of
 from reports.statistics import VERDICTS, Cell, PaperDelta, Summary
@@ -112,6 +115,20 @@ def flaws(cell: Cell, summary: Summary) -> list[str]:
     """What weakens a comparison: the notes on its cell and on the control's."""
     control = control_of(cell, summary)
     return notes(cell) + (notes(control) if control else [])
+
+
+def remarks(frame: pd.DataFrame) -> list[str]:
+    """What a reader must know of the records as a whole: which were not trained here, and which cannot be read."""
+    texts = []
+    packed = int((frame["origin"] == "packed").sum()) if "origin" in frame.columns else 0
+    if packed:
+        texts.append(say("remark.packed", runs=counted(packed, "run")))
+    damaged = frame[(frame["status"] == "unreadable") & frame["method"].isna()] if "method" in frame.columns else frame
+    if len(damaged):
+        are = say("remark.one" if len(damaged) == 1 else "remark.many")
+        reason = visible(str(damaged["reason"].iloc[0])) if "reason" in damaged.columns else ""
+        texts.append(say("remark.unreadable", cells=counted(len(damaged), "cell"), are=are, reason=reason))
+    return texts
 
 
 def meaning(verdict: str, summary: Summary) -> str:

@@ -4,6 +4,7 @@ import hashlib
 
 import pandas as pd
 
+from reports.escape import visible
 from reports.validation import cleaned
 from sanity.errors import UserError, unknown
 
@@ -55,12 +56,12 @@ def prepare(frame: pd.DataFrame) -> pd.DataFrame:
     """
     if frame.empty:
         raise UserError("records: there are none, so there is nothing to report")
+    if "status" in frame.columns and (frame["status"] == "unreadable").all():
+        raise UserError(f"records: none can be read{_first_reason(frame)}")
     lacking = [name for name in REQUIRED if name not in frame.columns]
     if lacking:
         raise UserError(f"records: the columns {', '.join(lacking)} are missing")
     frame = cleaned(frame)
-    if frame.empty:
-        raise UserError("records: none can be read, so there is nothing to report")
     for name, value in OPTIONAL.items():
         if name not in frame.columns:
             frame[name] = pd.Series([value] * len(frame), index=frame.index, dtype=object if value is None else None)
@@ -68,6 +69,12 @@ def prepare(frame: pd.DataFrame) -> pd.DataFrame:
         frame[name] = _accuracy(frame, column)
     frame["ratio"] = frame["ratio"].round(9)
     return _tell_apart(frame)
+
+
+def _first_reason(frame: pd.DataFrame) -> str:
+    """Why the first record cannot be read, as the end of a sentence."""
+    reasons = frame["reason"].dropna() if "reason" in frame.columns else pd.Series(dtype=object)
+    return f": {visible(str(reasons.iloc[0]))}" if len(reasons) else ""
 
 
 def ran(frame: pd.DataFrame) -> pd.DataFrame:

@@ -60,19 +60,20 @@ class Page:
         return Text(escape.terminal(text, self.encoding), style=style)
 
 
-def show(summary: Summary, file: TextIO | None = None) -> None:
+def show(summary: Summary, file: TextIO | None = None, remarks: Sequence[str] = ()) -> None:
     """Print the tables of every setting (dataset, model, recipe), and what must be known beside them.
 
+    remarks: on the records as a whole.
     Plain and 100 columns wide where `file` (default: stdout) is not a terminal.
     """
     console = Console(file=file, highlight=False)
     if not console.is_terminal:
         console = Console(file=file, highlight=False, width=WIDTH)
     encoding = getattr(file or sys.stdout, "encoding", None) or "utf-8"
-    console.print(_render(summary, Page(console.width, encoding)))
+    console.print(_render(summary, remarks, Page(console.width, encoding)))
 
 
-def _render(summary: Summary, page: Page) -> Group:
+def _render(summary: Summary, remarks: Sequence[str], page: Page) -> Group:
     parts: list[RenderableType] = []
     for setting in summary.names("setting"):
         cells = summary.select(setting=setting)
@@ -82,6 +83,7 @@ def _render(summary: Summary, page: Page) -> Group:
             rows = [_paper(cell, page) for cell in papers]
             parts.append(_table(say("caption.papers_terminal"), PAPERS, papers, rows, page))
         parts += [page.text(f"! {_where(cell)}: {note}", "yellow") for cell in cells for note in notes(cell)]
+    parts += [page.text(f"! {remark}", "yellow") for remark in remarks]
     parts.append(page.text(f"{overview(summary)} {legend(summary)}", "dim"))
     return Group(*parts)
 

@@ -235,5 +235,7 @@ def load_records(root: Path | str) -> "pd.DataFrame":
 
     found = sorted(rows(root), key=_place)
     if not found:
+        if any((Path(root) / kind).is_dir() for kind in ("tickets", "trainings")):
+            raise UserError(f"results_dir={root}: no cell has finished yet; start the same command again to go on")
         raise UserError(f"results_dir={root}: holds no records; run `python -m sanity.run` first")
     return pd.DataFrame(found)

@@ -12,10 +12,12 @@ import pytest
 import reports
 from reports import figures, text
 from reports.answer import answer
-from reports.overview import flaws, legend, meaning, overview
+from reports.overview import flaws, legend, meaning, overview, remarks
 from reports.phrases import phrase
 from reports.sentences import outlook
 from reports.statistics import VERDICTS, summarise
+from reports.text import say
+from reports.verify import Verification
 
 Record = Callable[..., dict]
 
@@ -133,6 +135,12 @@ def test_every_template_is_said_and_filled(
     for records in frames(make_record):
         for metric in ("last", "best"):
             assert not re.findall(r"\{\w*\}", sentences(records, metric))
+    for damaged in (1, 2):
+        unreadable = pd.DataFrame([{"status": "unreadable", "reason": "it is damaged"}] * damaged)
+        assert remarks(pd.concat([frame.assign(origin="packed"), unreadable], ignore_index=True))
+    say("verify.run", method="snip", ratio="90 %", check="none", seed=0)
+    for again in (90.0, 90.2, 93.0):
+        assert not re.findall(r"\{\w*\}", Verification("a run", 90.0, again).text(margin=0.5))
     monkeypatch.setattr(figures, "PANELS", 1)
     other = frame[frame["check"] == "none"].assign(check="invert", ratio=0.9).drop_duplicates(["method", "seed"])
     reports.write(pd.concat([frame, other]), tmp_path, formats=["html"])
