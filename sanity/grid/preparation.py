@@ -11,6 +11,7 @@ import torch
 from sanity import recipes
 from sanity.config import RunConfig
 from sanity.data.dataset import load as load_dataset
+from sanity.data.examples import View
 from sanity.errors import UserError
 from sanity.grid.cells import DENSE, Cell, cells
 from sanity.grid.experiment import Experiment
@@ -104,9 +105,11 @@ def _check_learning_rates(recipe: Recipe) -> None:
 def _check_examples(experiment: Experiment, cells: Sequence[Cell]) -> None:
     """Draws the examples that each method scores on from what its data check and the hold-out leave, for every seed."""
     enough: dict[str, list[tuple[int, int]]] = {}
+    fetching = replace(experiment, train=replace(experiment.train, examples=View(experiment.train.examples)))
     for cell in _drawing(experiment, cells):
         method = experiment.altered(cell)
-        examples = examples_for_scoring(cell, method, experiment)
+        # our own checks change pixels that are fetched only when they are fetched; here it is the labels that count
+        examples = examples_for_scoring(cell, method, experiment if cell.check.fingerprint() else fetching)
         counts = torch.bincount(examples.targets.cpu(), minlength=examples.classes)
         least, total = int(counts.min()), len(examples)
         passed = enough.setdefault(str(method.key()), [])
