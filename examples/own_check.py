@@ -1,7 +1,7 @@
 """A check of one's own: it destroys one thing about the ticket and leaves the rest as it was.
 
 python -m sanity.run methods=snip ratio=0.9 checks=own_check:RandomSigns
-pytest --pyargs sanity.invariants --check own_check:RandomSigns
+pytest --pyargs sanity.invariants --sanity-check own_check:RandomSigns
 """
 
 from dataclasses import dataclass, replace

@@ -1,7 +1,7 @@
 """A pruning method of one's own: one class that gives every weight a score; the highest are kept.
 
 python -m sanity.run methods=own_method:Scaled,magnitude checks=layerwise_rearrange,invert
-pytest --pyargs sanity.invariants --method own_method:Scaled
+pytest --pyargs sanity.invariants --sanity-method own_method:Scaled
 """
 
 from dataclasses import dataclass

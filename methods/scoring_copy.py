@@ -87,8 +87,9 @@ def remember(net: nn.Module, weights: Mapping[str, nn.Parameter]) -> None:
 
 
 def original_weights(net: nn.Module) -> dict[str, Tensor]:
-    """The scored weights of the copy `net` as they were before any was pruned; for methods that revive."""
-    values: dict[str, Tensor] = net.__dict__[_UNPRUNED]
+    """The weights of the copy `net` as they were before any was pruned; for methods that revive."""
+    present = {name: parameter.detach() for name, parameter in net.named_parameters()}
+    values: dict[str, Tensor] = net.__dict__.get(_UNPRUNED, present)
     return values
 
 

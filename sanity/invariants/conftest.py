@@ -9,6 +9,7 @@ import torch
 
 import checks
 import methods
+from sanity.invariants.proofs import skipped_without_a_score
 
 if TYPE_CHECKING:
     from checks.base import Check
@@ -28,7 +29,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def _asked(config: pytest.Config, kind: str) -> list[str]:
-    return list(config.getoption(f"--{kind}", default=None) or [])
+    return list(config.getoption(f"--sanity-{kind}", default=None) or [])
 
 
 def _variants(name: str) -> list[str]:
@@ -63,6 +64,13 @@ def _about(item: pytest.Item, wanted: set[str]) -> bool:
     names = set(getattr(item, "fixturenames", ()))
     subjects = {kind for kind, fixtures in (("method", {"method", "preset"}), ("check", {"check"})) if names & fixtures}
     return bool(subjects & wanted)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call() -> Iterator[None]:
+    """Skips what is proven of scores for a method that constructs its mask."""
+    with skipped_without_a_score():
+        return (yield)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pytest
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 PLUGIN = "sanity.invariants.plugin"
+PLUGIN_WORDS = [] if any(point.value == PLUGIN for point in entry_points(group="pytest11")) else ["-p", PLUGIN]
 METHODS = {
     "Mutating": ("are_left_as_they_were", "score changed the model: ['value of"),
     "Unsettling": ("are_left_as_they_were", "score changed the model: ['mode of"),
@@ -42,10 +43,8 @@ CHECKS = {
 
 def prove(report: Path, *arguments: str) -> tuple[int, list[tuple[str, str]]]:
     """Exit code, and per test its name and what it failed with ("" where it passed), of a run from this folder."""
-    installed = any(point.value == PLUGIN for point in entry_points(group="pytest11"))
     options = ["-q", "-p", "no:cacheprovider", "--rootdir", str(HERE), f"--junit-xml={report}"]
-    plugin = [] if installed else ["-p", PLUGIN]
-    command = [sys.executable, "-m", "pytest", *options, *plugin, "--pyargs", "sanity.invariants", *arguments]
+    command = [sys.executable, "-m", "pytest", *options, *PLUGIN_WORDS, "--pyargs", "sanity.invariants", *arguments]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=HERE, env=environment, capture_output=True, text=True)
     assert report.exists(), done.stdout + done.stderr

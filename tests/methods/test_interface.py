@@ -119,9 +119,9 @@ class Force(GradientMethod):
 
     def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
         weights = self.targets(net)
-        ((examples, targets),) = batches
-        slope = gradient(F.cross_entropy(net(examples), targets), weights)
-        return {name: (original_weights(net)[name] * slope[name]).abs() for name in weights}
+        parts = [part for batch in batches for part in self.parts(net, batch)]
+        slopes = [gradient(share * F.cross_entropy(net(x), y), weights) for x, y, share in parts]
+        return {name: (original_weights(net)[name] * sum(slope[name] for slope in slopes)).abs() for name in weights}
 
 
 @pytest.fixture(scope="module")
