@@ -45,7 +45,7 @@ class RunConfig:
     device: auto, cpu, cuda or cuda:N
     precision: of training and testing; scores never in bf16
     deterministic: bit-equal repeats on one machine
-    runs_per_device: trainings at a time; auto: as many as pay off
+    runs_per_device: trainings at a time; auto: as many as pay off. Networks with dropout train one at a time
     results_dir: where results go and what exists is found
     report_dir: where the report goes; empty: a folder of its own in results_dir
     metric: the test accuracy that verdicts are about: of the last or best epoch

@@ -1,1 +1,1 @@
-"""Benchmarks: our training loop beside a plain one, and the search for a mask beside its bare passes."""
+"""Measures our training loop beside a plain one, and the search for a mask beside its bare passes."""

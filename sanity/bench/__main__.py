@@ -1,6 +1,6 @@
-"""`python -m sanity.bench`: our training loop beside a plain one, for one network, batch and device, in one process.
+"""Runs `python -m sanity.bench`: measures our training loop beside a plain one in one process.
 
-The contenders take turns, so that a machine that others use too slows all of them alike; medians over the turns.
+The loops take turns, so that a machine that others use too slows all of them alike; figures are medians over the turns.
 """
 
 import json
@@ -26,7 +26,7 @@ from sanity.training.precision import numerics, resolve, resolve_device
 
 @dataclass(frozen=True)
 class Figures:
-    """What was measured of one contender."""
+    """Holds what was measured of one contender."""
 
     name: str
     precision: str
@@ -57,7 +57,7 @@ def main(words: Sequence[str]) -> int:
         return 2
     Console().print(_table(bench, figures))
     if bench.json:
-        content = {**_circumstances(bench), "figures": [asdict(one) for one in figures]}
+        content = {**_circumstances(bench), "figures": [asdict(row) for row in figures]}
         Path(bench.json).write_text(json.dumps(content, indent=1) + "\n")
     return 0
 
@@ -70,7 +70,7 @@ def _help() -> str:
 
 
 def measure(bench: Bench) -> list[Figures]:
-    """The figures of all contenders. Raises `UserError` for a network or device that there is not."""
+    """Measures all contenders. Raises `UserError` for a network or device that there is not."""
     device = resolve_device(bench.device)
     precision = resolve(bench.precision, device)
     loops = list(contenders(bench, device, precision))
@@ -100,7 +100,7 @@ def measure(bench: Bench) -> list[Figures]:
 
 
 def _turn(contender: Contender, seconds: float, device: torch.device) -> tuple[float, float | None]:
-    """Seconds a step, over about `seconds` and two steps at least, and the peak of memory in MB."""
+    """Measures seconds a step, over about `seconds` and two steps at least, and the peak of memory in MB."""
     _reset_peak()
     with numerics(device, contender.precision, deterministic=False):
         contender.step()
@@ -142,23 +142,25 @@ def _table(bench: Bench, figures: Sequence[Figures]) -> Table:
         table.add_column(heading, no_wrap=True)
     for heading in ("tickets", "images/s", "ms/step", "x reference", "x one ticket", "overhead", "peak MB"):
         table.add_column(heading, justify="right")
-    for one in figures:
+    reference = next((row for row in figures if row.name == REFERENCE), None)
+    alone = {row.precision: row for row in figures if (row.name, row.tickets) == (OURS, 1)}
+    for row in figures:
         table.add_row(
-            one.name,
-            one.precision,
-            str(one.tickets),
-            f"{one.images_per_s:.0f}",
-            f"{one.ms_per_step:.2f}",
-            _ratio(one, next((other for other in figures if other.name == REFERENCE), None)),
-            _ratio(one, next(o for o in figures if (o.name, o.precision, o.tickets) == (OURS, one.precision, 1))),
-            "" if one.overhead is None else f"{100 * one.overhead:.0f} %",
-            "" if one.peak_mb is None else f"{one.peak_mb:.0f}",
+            row.name,
+            row.precision,
+            str(row.tickets),
+            f"{row.images_per_s:.0f}",
+            f"{row.ms_per_step:.2f}",
+            _ratio(row, reference),
+            _ratio(row, alone[row.precision]),
+            "" if row.overhead is None else f"{100 * row.overhead:.0f} %",
+            "" if row.peak_mb is None else f"{row.peak_mb:.0f}",
         )
     return table
 
 
-def _ratio(one: Figures, other: Figures | None) -> str:
-    return "" if other is None else f"{one.images_per_s / other.images_per_s:.2f}"
+def _ratio(row: Figures, base: Figures | None) -> str:
+    return "" if base is None else f"{row.images_per_s / base.images_per_s:.2f}"
 
 
 def _machine(device: torch.device) -> str:

@@ -1,4 +1,4 @@
-"""The loops that `sanity.bench` lets run against each other: the plain one, ours, and ours without all but the step."""
+"""Makes the loops that `sanity.bench` compares: the plain one, ours, and ours reduced to the bare step."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ class Bench:
 
 @dataclass
 class Contender:
-    """One loop: `step` takes a step of all its `tickets`; the host may run ahead of the device."""
+    """Holds one loop: `step` takes a step of all its `tickets`; the host may run ahead of the device."""
 
     name: str
     step: Callable[[], object]
@@ -74,7 +74,7 @@ class Contender:
 
 
 class BareTrainer(Trainer):
-    """Forward, backward and optimizer on one batch that stays: the floor of what a step can cost.
+    """Takes forward, backward and optimizer step on one batch that stays: the floor of what a step can cost.
 
     What an epoch's beginning costs, its order above all, is in it too.
     """
@@ -93,7 +93,7 @@ class BareTrainer(Trainer):
 
 
 def contenders(bench: Bench, device: torch.device, precision: str) -> Iterator[Contender]:
-    """All loops of the benchmark, ready to step."""
+    """Makes all loops of the benchmark, ready to step."""
     data = _random_images(bench).to(device)
     recipe = recipes.get(
         "su2020", batch_size=bench.batch, crop_padding=4 * bench.augment, flip=bench.augment, normalise="dataset"
@@ -131,7 +131,7 @@ def _job(bench: Bench, seed: int) -> TrainingSpec:
 
 
 def _trainers(jobs: Sequence[TrainingSpec], setting: Setting, trainer_type: type[Trainer]) -> list[Trainer]:
-    """One stack where the network allows it, else a trainer each; on a GPU with captured steps."""
+    """Makes one stack where the network allows it, else a trainer each; on a GPU with captured steps."""
     images, _ = setting.batches[0].test(slice(64))
     groups = [[job] for job in jobs] if why_not_stacked(jobs[0].model, images) else [jobs]
     trainers = [trainer_type(group, setting, [""] * len(group), [Checkpoint()] * len(group)) for group in groups]
@@ -144,7 +144,7 @@ def _trainers(jobs: Sequence[TrainingSpec], setting: Setting, trainer_type: type
 
 
 def _in_turn(trainers: Sequence[Trainer]) -> Callable[[], None]:
-    """A step of each trainer, epoch after epoch."""
+    """Makes a function that takes a step of each trainer, epoch after epoch."""
 
     def step() -> None:
         for trainer in trainers:

@@ -1,4 +1,4 @@
-"""A plain training loop written the way the published code does it: what `sanity.bench` measures ours against.
+"""Trains in a plain loop, written the way published code is: `sanity.bench` measures ours against it.
 
 Images through PIL one at a time in a DataLoader, single precision, the mask of every layer rebuilt from the weights and
 multiplied at every step, and the host waiting for the device several times a step.
@@ -23,7 +23,7 @@ from sanity.training.lr_schedule import rate
 
 
 class Images(torch.utils.data.Dataset[tuple[Tensor, int]]):
-    """Examples as torchvision's data sets serve them: an array, made a PIL image, then transformed."""
+    """Serves examples as torchvision's data sets do: an array, made a PIL image, then transformed."""
 
     def __init__(self, data: Dataset, transform: transforms.Compose) -> None:
         self.arrays = data.pixels.cpu().permute(0, 2, 3, 1).squeeze(3).contiguous().numpy()
@@ -103,7 +103,7 @@ class ReferenceLoop:
 
     @torch.no_grad()
     def accuracy(self, test: Dataset) -> float:
-        """Percent of `test` (normalised as the training set's statistics say) that the model gets right."""
+        """Returns the percentage of `test`, normalised by the training set's statistics, that the model gets right."""
         self.model.eval()
         normalise = self.loader.dataset.transform.transforms[-1]  # type: ignore[attr-defined]
         hits = 0

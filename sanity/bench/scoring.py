@@ -1,4 +1,4 @@
-"""`python -m sanity.scoring_cost`: what finding a mask costs, beside the passes that its formula cannot do without.
+"""Runs `python -m sanity.scoring_cost`: times the search for a mask beside the bare passes of its formula.
 
 `--help` lists the keys. The reference of a method is the time of
 the bare forward and backward passes of its formula, on the same data and in the same precision and process: SNIP one of
@@ -92,8 +92,8 @@ def measure(setting: Setting) -> Table:
     examples = torch.randn(setting.examples, *shape, generator=source).to(device)
     targets = torch.randint(setting.classes, (setting.examples,), generator=source).to(device)
     batches = [(examples, targets)]
-    what = f"{setting.model} {setting.shape}, {setting.examples} examples, ratio {setting.ratio}"
-    title = f"{what}; {describe(device)}, shortest of {setting.repeats}"
+    setup = f"{setting.model} {setting.shape}, {setting.examples} examples, ratio {setting.ratio}"
+    title = f"{setup}; {describe(device)}, shortest of {setting.repeats}"
     table = Table("method", "mask, s", "bare passes, s", "times", "peak memory, MB", title=title)
     for name in setting.methods.split(","):
         method = methods.get(name)

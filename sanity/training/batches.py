@@ -1,4 +1,4 @@
-"""Batches from uint8 images on the device: order, zero-padded crop, flip and normalisation, all of them batched.
+"""Builds batches from uint8 images on the device: draws the order, crops, flips and normalises whole batches.
 
 The draws of an epoch are made on the CPU and moved once, so a CPU and a GPU see the same batches.
 """
@@ -26,7 +26,7 @@ _CONSTANTS = {
 
 @dataclass(frozen=True)
 class EpochOrder:
-    """One epoch's draws for one or several tickets, a row each."""
+    """Holds the random draws of one epoch for one or several tickets, a row each."""
 
     order: Tensor
     """int64 (tickets, n): which example comes when."""
@@ -45,14 +45,14 @@ class EpochOrder:
         return self.order.cpu()
 
     def copy_(self, other: "EpochOrder") -> None:
-        """Takes over the draws of `other`, in place: a captured step keeps reading the same memory."""
+        """Copies the draws of `other` in place: a CUDA graph reads the same memory at every replay."""
         for mine, new in zip((self.order, self.shift, self.flip), (other.order, other.shift, other.flip), strict=True):
             mine.copy_(new)
         self.__dict__.pop("order_on_cpu", None)
 
 
 def train_indices(seed: int, examples: int, recipe: Recipe) -> Tensor:
-    """The indices (sorted, int64) of the examples that the run with this seed trains on: all but the hold-out."""
+    """Returns the sorted indices, int64, of the examples that a run with this seed trains on: all but the hold-out."""
     if recipe.holdout == 0:
         return torch.arange(examples)
     order = torch.randperm(examples, generator=seeds.generator(seed, "holdout"))
@@ -60,7 +60,7 @@ def train_indices(seed: int, examples: int, recipe: Recipe) -> Tensor:
 
 
 def draw_epoch(seed: int, epoch: int, indices: Tensor, recipe: Recipe) -> EpochOrder:
-    """The draws of one epoch (counted from the start of the recipe) for one ticket, over the examples `indices`."""
+    """Draws order, shifts and flips of one epoch of the recipe for one ticket, over the examples `indices`."""
     generator = seeds.generator(seed, "train", epoch)
     count = len(indices)
     order = indices[torch.randperm(count, generator=generator)]
@@ -73,7 +73,7 @@ def draw_epoch(seed: int, epoch: int, indices: Tensor, recipe: Recipe) -> EpochO
 
 
 def stack_orders(plans: list[EpochOrder]) -> EpochOrder:
-    """The plans of several tickets as one, a row each."""
+    """Stacks the draws of several tickets, a row each."""
     return EpochOrder(*(torch.cat([getattr(plan, name) for plan in plans]) for name in ("order", "shift", "flip")))
 
 
@@ -107,7 +107,7 @@ def _mean_of_stds(train: Dataset) -> tuple[float, ...]:
 
 
 class BatchBuilder:
-    """Turns rows of a plan into normalised images and their targets."""
+    """Turns columns of an epoch's order into normalised images and their targets."""
 
     def __init__(self, dataset: Dataset, recipe: Recipe, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
         self.dataset = replace(dataset, mean=mean, std=std)

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Checkpoint:
-    """How far a training has come: its state, and the tensors of its network and optimizer."""
+    """Holds how far a training has come: its state, and the tensors of its network and optimizer."""
 
     epoch: int = 0
     """How many of its epochs are trained, tested and on the curve."""
@@ -34,7 +34,7 @@ class Checkpoint:
 
 
 def identity(job: TrainingSpec, epochs: Epochs, data: Dataset, recipe: Recipe, *circumstances: object) -> str:
-    """A hash of all that determines the steps of `job`: a checkpoint with another one is not continued.
+    """Hashes all that determines the steps of `job`: a checkpoint with another hash is not continued.
 
     An end between epochs is not in it, so that a checkpoint can be continued for longer. An end within an epoch is: the
     row of that part of an epoch has no place in a longer training's curve.
@@ -48,7 +48,7 @@ def identity(job: TrainingSpec, epochs: Epochs, data: Dataset, recipe: Recipe, *
 
 
 def find(job: TrainingSpec, epochs: Epochs, identity: str) -> Checkpoint:
-    """The checkpoint from which `job` goes on; the start where there is none, or none that is whole and its own."""
+    """Returns the checkpoint from which `job` goes on: the start where there is none that is whole and its own."""
     if job.directory is None or (saved := tensor_files.read(job.directory / "checkpoint.safetensors")) is None:
         return Checkpoint()
     tensors, facts = saved
@@ -78,7 +78,7 @@ def save_snapshot(directory: Path, identity: str, iteration: int, weights: dict[
 
 
 def _keep(path: Path, content: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-    """Where it cannot be written there is a line in the log: what was there stays, and training goes on."""
+    """Writes the file; where it cannot, a line in the log says so, an older file stays, and training goes on."""
     try:
         tensor_files.write(path, content, facts)
     except CannotWrite as error:

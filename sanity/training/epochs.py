@@ -1,4 +1,4 @@
-"""Divides the iterations of a training into epochs of its recipe's schedule, of which it tests and logs each."""
+"""Divides the iterations of a training into epochs of its recipe's schedule; the network is tested after each."""
 
 from dataclasses import dataclass
 
@@ -6,14 +6,14 @@ from sanity.recipes import Recipe
 
 
 def steps_per_epoch(examples: int, recipe: Recipe) -> int:
-    """How many iterations an epoch over a training set of so many examples takes, once the hold-out is taken off."""
+    """Counts the iterations of an epoch over a training set of so many examples, less the hold-out."""
     count = examples - int(recipe.holdout * examples)
     return count // recipe.batch_size if recipe.drop_last else -(-count // recipe.batch_size)
 
 
 @dataclass(frozen=True)
 class Epochs:
-    """The epochs of a training, numbered from 0; its first and last may be a part of an epoch of the schedule.
+    """Numbers the epochs of a training from 0; its first and last may be parts of an epoch of the schedule.
 
     start: iterations of the schedule before the training. length: iterations of the training. steps: iterations an
     epoch.

@@ -16,7 +16,7 @@ FIELDS = ("epoch", "learning_rate", "train_loss", "train_accuracy", "test_loss",
 
 @dataclass(frozen=True)
 class TrainingSpec:
-    """One training: all that determines it besides the data and the recipe.
+    """Describes one training: all that determines it besides the data and the recipe.
 
     Moments and lengths are iterations (optimizer steps), so that a training may start and end within an epoch;
     `from_epochs` takes whole epochs.
@@ -51,19 +51,19 @@ class TrainingSpec:
         directory: Path | None = None,
         snapshots: frozenset[int] = frozenset(),
     ) -> "TrainingSpec":
-        """A training whose start, length and snapshots are counted in epochs of `steps` iterations each."""
+        """Describes a training whose start, length and snapshots are counted in epochs of `steps` iterations each."""
         whole = None if length is None else length * steps
         return cls(model, mask, seed, start * steps, whole, directory, frozenset(epoch * steps for epoch in snapshots))
 
     def epochs(self, recipe: Recipe, steps: int) -> Epochs:
-        """The epochs of this training, where one of `recipe` has so many steps."""
+        """Divides the training into epochs, where one of `recipe` has so many steps."""
         length = max(recipe.epochs * steps - self.start, 0) if self.length is None else self.length
         return Epochs(self.start, length, steps)
 
 
 @dataclass
 class TrainingResult:
-    """What a training resulted in."""
+    """Holds what a training resulted in."""
 
     curve: list[dict[str, Any]]
     """A row (see `FIELDS`) an epoch: learning_rate is that of its last step, accuracies are in percent. `epoch` counts
@@ -83,6 +83,6 @@ class TrainingResult:
 
 
 def curve_table(curve: list[dict[str, Any]]) -> str:
-    """The curve as CSV: a line of names, then a line an epoch. A curve read from a checkpoint gives the same text."""
+    """Formats the curve as CSV: a line of names, then a line an epoch, whatever the order of a row's keys."""
     lines = [list(FIELDS), *([row[name] for name in FIELDS] for row in curve)] if curve else []
     return "".join(",".join(map(str, line)) + "\n" for line in lines)

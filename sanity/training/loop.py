@@ -80,14 +80,19 @@ def train(
 ) -> list[TrainingResult]:
     """Trains every job (all of one architecture) on `train` by `recipe` and tests it after each epoch on `test`.
 
-    Jobs with a directory go on from the checkpoint there. `progress(job, row)` is called at each epoch's end with the
-    job's index and its curve's new row; `stop()` is asked between steps (on a CPU by several threads): where it says
-    so, checkpoints are written and `Interrupted` is raised. With `deterministic`, a repeat on this machine is
-    bit-equal, however often interrupted. `finished(job, result)` is called as soon as a job is through. A checkpoint is
-    written at least `checkpoint_minutes` after the last (0: at every epoch's end) and with a snapshot between epochs.
-    `runs_per_device` is how many trainings, or stacks of fully connected ones, go on at a time; None: on a GPU what
-    memory and a measurement say (one with `deterministic`), on a CPU one, or one a thread where layers are small.
-    Networks with dropout train one at a time: they draw from one generator.
+    Jobs with a directory go on from the checkpoint there. The results are in the order of the jobs.
+
+    device, precision: by name, or auto. precision is that of training and testing.
+    deterministic: a repeat on this machine is bit-equal, however often interrupted and in whatever company.
+    progress: called with a job's index and its curve's new row at the end of each of its epochs.
+    finished: called with a job's index and its result as soon as it is through.
+    checkpoint_minutes: between checkpoints; 0: one at every epoch's end. A snapshot between epochs brings one too.
+    stop: asked between steps, on a CPU by several threads; once it says so, checkpoints are written and `Interrupted`
+        is raised.
+    runs_per_device: how many trainings, or stacks of fully connected ones, go on at a time; None: on a GPU what memory
+        and a measurement say (one with `deterministic`), on a CPU one, or one a thread where layers are small. Networks
+        with dropout train one at a time, since they draw from one generator.
+
     Raises `UserError` for an unknown device or precision, and for a recipe that does not fit the data.
     """
     where = resolve_device(device)

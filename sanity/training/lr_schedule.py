@@ -1,4 +1,4 @@
-"""The learning rate as a function of the position in the run: no state to save, so a resumed run gets it right."""
+"""Computes the learning rate from the position on the schedule: it has no state, so a resumed run gets it right."""
 
 from collections.abc import Mapping, Sequence
 from math import cos, pi
@@ -10,7 +10,7 @@ _START, _END = 1 / 25, 1 / 25e4
 
 
 def rate(recipe: Recipe, position: float, curve: Sequence[Mapping[str, float]] = ()) -> float:
-    """The learning rate `position` epochs into the recipe (a fraction within an epoch: per step, not per epoch).
+    """Returns the learning rate `position` epochs into the recipe, a fraction within an epoch.
 
     `curve` holds the epochs of this run so far, for plateau, which looks at their "train_loss".
     Past the recipe's end the last value holds.
@@ -44,7 +44,7 @@ def _one_cycle(here: float, peak: float, end: float) -> float:
 
 
 def _plateaus(losses: Sequence[float], patience: int, threshold: float = 1e-4) -> int:
-    """How often the loss failed, for more than `patience` epochs on end, to fall by the relative `threshold`."""
+    """Counts how often the loss did not fall by the relative `threshold` for more than `patience` epochs on end."""
     best, bad, drops = float("inf"), 0, 0
     for loss in losses:
         best, bad = (loss, 0) if loss < best * (1 - threshold) else (best, bad + 1)

@@ -1,4 +1,4 @@
-"""The recipe's optimizer in its fastest form, which touches every tensor in one fused pass."""
+"""Builds the recipe's optimizer in its fastest form, which updates all tensors in one fused kernel."""
 
 from collections.abc import Collection
 
@@ -13,7 +13,7 @@ NORMS = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm,
 def make_optimizer(
     recipe: Recipe, module: nn.Module, device: torch.device, norms: Collection[str] = ()
 ) -> torch.optim.Optimizer:
-    """The optimizer of `recipe` for `module`; `norms` names the scales and shifts of its normalisation layers.
+    """Builds the optimizer of `recipe` for `module`; `norms` names the scales and shifts of its normalisation layers.
 
     On CUDA the learning rate is a tensor, so that a captured step can read it.
     """
@@ -32,7 +32,7 @@ def make_optimizer(
 
 
 def norm_parameters(model: nn.Module) -> set[str]:
-    """The names of the scales and shifts of all normalisation layers."""
+    """Names the scales and shifts of all normalisation layers."""
     return {
         f"{name}.{part}".lstrip(".")
         for name, module in model.named_modules()
@@ -42,7 +42,7 @@ def norm_parameters(model: nn.Module) -> set[str]:
 
 
 def _groups(recipe: Recipe, module: nn.Module, spared: Collection[str]) -> list[dict[str, object]]:
-    """Trainable parameters with and without weight decay."""
+    """Groups the trainable parameters into those with and those without weight decay."""
     trainable = {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
     groups = (
         ([parameter for name, parameter in trainable.items() if name not in spared], recipe.weight_decay),
@@ -52,7 +52,7 @@ def _groups(recipe: Recipe, module: nn.Module, spared: Collection[str]) -> list[
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float | Tensor) -> None:
-    """The learning rate of the next step; a tensor is copied on the device."""
+    """Sets the learning rate of the next step; a tensor is copied on the device, without waiting for it."""
     for group in optimizer.param_groups:
         if isinstance(group["lr"], Tensor):
             group["lr"].copy_(lr) if isinstance(lr, Tensor) else group["lr"].fill_(lr)
@@ -61,7 +61,7 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float | Tensor) -> N
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer, module: nn.Module) -> dict[str, Tensor]:
-    """The optimizer's tensors, by `key/parameter name`; empty before the first step."""
+    """Returns the optimizer's tensors by `key/parameter name`; they are the optimizer's own, and none before a step."""
     return {
         f"{key}/{name}": value
         for name, parameter in module.named_parameters()

@@ -12,7 +12,7 @@ Precision = Literal["auto", "fp32", "bf16"]
 
 
 def resolve(precision: str, device: torch.device) -> str:
-    """ "fp32" or "bf16" for `precision`; auto takes bf16 where the device computes in it.
+    """Returns "fp32" or "bf16" for `precision`; auto is bf16 where the device computes in it.
 
     Measured on two Zen 5 cores (AVX512-BF16), bf16 is faster for convolutional and for fully connected networks.
     """
@@ -29,23 +29,26 @@ def resolve(precision: str, device: torch.device) -> str:
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
-    """The device by name; auto is the GPU where there is one. Raises `UserError` for one that is not there."""
+    """Returns the device of that name; auto is the GPU where there is one.
+
+    Raises `UserError` for a device that this machine does not have.
+    """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        found = torch.device(device)
+        resolved = torch.device(device)
     except RuntimeError:
         raise UserError(f"device={device}: no such device; use auto, cpu, cuda or cuda:N") from None
-    if found.type not in ("cpu", "cuda") or (found.type == "cpu" and found.index):
+    if resolved.type not in ("cpu", "cuda") or (resolved.type == "cpu" and resolved.index):
         raise UserError(f"device={device}: not supported; use auto, cpu, cuda or cuda:N")
-    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
+    if resolved.type == "cuda" and (resolved.index or 0) >= torch.cuda.device_count():
         raise UserError(f"device={device}: this machine has {torch.cuda.device_count()} CUDA devices; use device=cpu")
-    return found
+    return resolved
 
 
 @contextmanager
 def numerics(device: torch.device, precision: str, deterministic: bool) -> Iterator[None]:
-    """Sets torch's switches for a training and puts them, and the global generators, back as they were.
+    """Context manager; sets torch's switches for a training, and restores them and the global generators on exit.
 
     float32 products are computed in float32 whatever the calling process allowed; with bf16, convolutions may use TF32.
     """

@@ -15,7 +15,7 @@ _SPARSE = 0.25
 
 
 def why_not_stacked(model: nn.Module, images: Tensor) -> str:
-    """Why networks like `model` cannot be trained as one stack; empty where they can.
+    """Says why networks like `model` cannot be trained as one stack; empty where they can.
 
     All that a network learns or remembers must sit in plain linear layers, each used in one place. Whether its forward
     treats examples one by one is told by trying: two unequal tickets are passed, forward and backward, through a stack
@@ -64,7 +64,9 @@ def is_sparse(mask: Mapping[str, Tensor] | None) -> bool:
 
 
 def stack(models: Sequence[nn.Module], masks: Sequence[Mapping[str, Tensor]]) -> nn.Module:
-    """One network for all `models` of one architecture (see `why_not_stacked`), with a mask or an empty mapping each.
+    """Builds one network for all `models` of one architecture, which have a mask or an empty mapping each.
+
+    Only for networks to which `why_not_stacked` has no objection.
 
     Its input is (tickets * b, ...), the first ticket's batch first, its output likewise; its parameters are named as a
     single network's and have the shape (tickets, ...), but for the weights of layers that are sparse.
@@ -84,7 +86,7 @@ def stack(models: Sequence[nn.Module], masks: Sequence[Mapping[str, Tensor]]) ->
 
 
 class StackedLinear(nn.Module):
-    """Linear layers side by side: weight (tickets, out, in), bias (tickets, out).
+    """Holds linear layers side by side: weight (tickets, out, in), bias (tickets, out).
 
     Where few weights are kept, `weight` holds those alone, (kept,), one ticket's after the other: what is pruned is not
     there, and gradient, momentum, decay and the conversion to bf16 touch a twentieth of the memory.
@@ -130,7 +132,7 @@ class StackedLinear(nn.Module):
 
 
 class _StackedLinear(torch.autograd.Function):
-    """The product with its own backward: autograd's would form the weights' gradient transposed and copy it."""
+    """Computes the product; its own backward avoids autograd's transposed copy of the weights' gradient."""
 
     @staticmethod
     def forward(

@@ -15,7 +15,7 @@ from sanity.training.ticket_share import Shares, Single, Stacked
 
 
 class StackedModel:
-    """One network on the device for one or several tickets; with several, its tensors hold all of theirs."""
+    """Holds one network on the device; for several tickets, each of its tensors holds those of all."""
 
     def __init__(
         self,

@@ -28,7 +28,7 @@ _TEST_BATCH = 500
 
 @dataclass(frozen=True)
 class Setting:
-    """What all jobs of one call of `train` share."""
+    """Holds what all jobs of one call of `train` share: data, recipe, device, precision, layout."""
 
     train: Dataset
     test: Dataset
@@ -39,12 +39,12 @@ class Setting:
     """Of images and of convolutions' weights in memory (see `memory_format`)."""
 
     def epochs(self, job: TrainingSpec) -> Epochs:
-        """The epochs of `job` on these data."""
+        """Divides `job` into epochs on these data."""
         return job.epochs(self.recipe, steps_per_epoch(len(self.train), self.recipe))
 
     @cached_property
     def batches(self) -> tuple[BatchBuilder, BatchBuilder]:
-        """The batches of both splits, normalised alike."""
+        """Builders of training and test batches, which normalise alike."""
         mean, std = normalisation(self.train, self.recipe.normalise)
         return BatchBuilder(self.train, self.recipe, mean, std), BatchBuilder(self.test, self.recipe, mean, std)
 
@@ -60,7 +60,7 @@ class Step(Protocol):
 
 
 class Trainer:
-    """Tickets of one architecture, at the same position of the same schedule.
+    """Trains tickets of one architecture that are at the same position of the same schedule.
 
     On CUDA it has a stream of its own, so that the small kernels of several trainers run at the same time.
 
@@ -133,7 +133,7 @@ class Trainer:
         self._keep_snapshots()
 
     def step(self, columns: slice | Tensor) -> None:
-        """Forward, backward and optimizer step on the batch in the epoch order's `columns`."""
+        """Takes one optimizer step on the batch in the `columns` of the epoch's order."""
         images, targets = self.batches.train(self.plan, columns)
         logits = self._forward(images)
         losses = F.cross_entropy(logits, targets, reduction="none").view(len(self.jobs), -1)
@@ -151,7 +151,7 @@ class Trainer:
 
     @torch.no_grad()
     def _count(self, logits: Tensor, targets: Tensor, losses: Tensor) -> Tensor:
-        """Sums of losses and of hits over the batch: (2, tickets), float64."""
+        """Sums losses and hits over the batch: (2, tickets), float64, on the device."""
         hits = (logits.argmax(1) == targets).view(len(self.jobs), -1)
         return torch.stack([losses.sum(1, dtype=torch.float64), hits.sum(1, dtype=torch.float64)])
 
@@ -206,7 +206,7 @@ class Trainer:
 
     @torch.no_grad()
     def _test(self) -> Tensor:
-        """Sums of loss and hits over the test set: (2, tickets), on the device."""
+        """Sums losses and hits over the test set: (2, tickets), float64, on the device."""
         sums, tickets = torch.zeros_like(self.sums), len(self.jobs)
         self.stacked_model.network.eval()
         for start in range(0, len(self.setting.test), _TEST_BATCH):
