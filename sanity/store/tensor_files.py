@@ -3,7 +3,8 @@
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
     """
     try:
         require_file(path)
-        with safe_open(path, framework="pt") as file:
+        with _readable(path) as name, safe_open(name, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
         text = metadata.get("facts", "{}")
@@ -73,7 +74,7 @@ def header(path: Path) -> dict[str, Any] | None:
     """
     try:
         require_file(path)
-        with safe_open(path, framework="pt") as file:
+        with _readable(path) as name, safe_open(name, framework="pt") as file:
             facts: dict[str, Any] = json.loads((file.metadata() or {}).get("facts", "{}"))
             return facts
     except (SafetensorError, ValueError, OSError) as error:
@@ -84,6 +85,18 @@ def header(path: Path) -> dict[str, Any] | None:
 def is_whole(path: Path) -> bool:
     """Whether the file at `path` is there in its full length. Raises `CannotRead` as `read`."""
     return header(path) is not None
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[Path]:
+    """A name for the file that is text, which safetensors needs: where its own is not, that of its open descriptor."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        with path.open("rb") as file:
+            yield Path(f"/proc/self/fd/{file.fileno()}")
+    else:
+        yield path
 
 
 def _explain(path: Path, error: Exception) -> None:
