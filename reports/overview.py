@@ -131,6 +131,20 @@ def remarks(frame: pd.DataFrame) -> list[str]:
     return texts
 
 
+def share(cells: Sequence[Cell]) -> str:
+    """What the ratios of some cells of one network are shares of, and what is never pruned; empty if not recorded."""
+    counts = sorted({cell.prunable for cell in cells if not math.isnan(cell.prunable)})
+    if not counts:
+        return ""
+    weights = " to ".join(f"{count:,.0f}" for count in dict.fromkeys((counts[0], counts[-1])))
+    dense = {name: size for cell in cells for name, size in cell.left_dense.items()}
+    if not dense:
+        return say("share.pruned", weights=weights)
+    names, rest = ", ".join(list(dense)[:LISTED]), len(dense) - LISTED
+    named = say("share.many", names=names, rest=rest) if rest > 0 else names
+    return say("share.left", weights=weights, count=f"{sum(dense.values()):,.0f}", names=named)
+
+
 def meaning(verdict: str, summary: Summary) -> str:
     """What a verdict means, for the key of a report."""
     interval = percent(1 - 2 * summary.alpha)

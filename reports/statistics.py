@@ -97,6 +97,7 @@ class Cell:
     collapsed_runs: int = 0
     kept: float = NAN
     prunable: float = NAN
+    left_dense: dict[str, float] = field(default_factory=dict)  # parameter that no mask covers -> its size
     actual_ratio: float = NAN
     effective_density: float = NAN
     overlap: float = NAN
@@ -168,6 +169,7 @@ def _cell(key: tuple, rows: pd.DataFrame, control: pd.DataFrame | None, metric: 
         collapsed_runs=sum(map(bool, emptied)),
         kept=_average(done["kept"]),
         prunable=_average(done["prunable"]),
+        left_dense={name: size for sizes in done.get("left_dense", []) for name, size in sizes.items()},
         actual_ratio=_average(done["actual_ratio"]),
         effective_density=_average(done["effective_density"]),
         overlap=NAN if bare else _average(done["mask_overlap"]),

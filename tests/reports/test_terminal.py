@@ -1,6 +1,7 @@
 """The terminal table: every cell in it, within 100 columns, without colour where nobody can see it."""
 
 import io
+import re
 from collections.abc import Callable
 
 import pandas as pd
@@ -56,3 +57,13 @@ def test_no_digit_is_dropped_where_rows_are_wide(make_record: Callable[..., dict
     (line,) = (line for line in text.splitlines() if line.rstrip().endswith("21.4"))
     assert "100.0" in line
     assert "(20)" in line
+
+
+def test_what_the_ratios_are_shares_of_is_said_and_what_is_never_pruned(make_record: Callable[..., dict]) -> None:
+    sizes = [{}, {"lstm.weight_ih_l0": 1024, "lstm.weight_hh_l0": 1024}, {f"table.{k}": 10 for k in range(9)}]
+    rows = [{**make_record("snip", "none", 0.9, seed, 60.0), "prunable": 1520} for seed in range(2)]
+    texts = [" ".join(printed(pd.DataFrame([{**row, "left_dense": left} for row in rows])).split()) for left in sizes]
+    assert "Ratios are shares of 1,520 prunable weights. " in texts[0]
+    expected = "of 1,520 prunable weights; 2,048 more are never pruned: lstm.weight_ih_l0, lstm.weight_hh_l0. "
+    assert expected in texts[1]
+    assert re.search(r"90 more are never pruned: table\.0, .* and \d others\. ", texts[2])

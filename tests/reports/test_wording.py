@@ -12,7 +12,7 @@ import pytest
 import reports
 from reports import figures, text
 from reports.answer import answer
-from reports.overview import flaws, legend, meaning, overview, remarks
+from reports.overview import flaws, legend, meaning, overview, remarks, share
 from reports.phrases import phrase
 from reports.sentences import outlook
 from reports.statistics import VERDICTS, summarise
@@ -112,7 +112,10 @@ def frames(make: Record) -> Iterator[pd.DataFrame]:
     three = beside_paper(make, near, [85.0, 95.0, 96.0])
     yield lost(three, three["ratio"] > 0.5)
     yield beside_paper(make, near[:1], [85.0])
-    yield pair(make, [90.0, 90.0], [80.0, 99.0])
+    last = pair(make, [90.0, 90.0], [80.0, 99.0])
+    yield last
+    for parameters in (1, 9):
+        yield last.assign(left_dense=[{f"table.{place}": 10 for place in range(parameters)}] * len(last))
 
 
 def sentences(records: pd.DataFrame, metric: str) -> str:
@@ -120,7 +123,10 @@ def sentences(records: pd.DataFrame, metric: str) -> str:
     summary = summarise(records, metric)
     answers = [answer(setting, summary) for setting in summary.names("setting")]
     aside = [[outlook(cell, summary), *flaws(cell, summary)] for cell in summary.cells]
-    return f"{overview(summary)} {legend(summary)} {answers} {aside} {[meaning(name, summary) for name in VERDICTS]}"
+    of = share(summary.cells)
+    return (
+        f"{overview(summary)} {legend(summary)} {of} {answers} {aside} {[meaning(name, summary) for name in VERDICTS]}"
+    )
 
 
 def test_every_template_is_said_and_filled(
