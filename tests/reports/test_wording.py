@@ -115,7 +115,8 @@ def frames(make: Record) -> Iterator[pd.DataFrame]:
     last = pair(make, [90.0, 90.0], [80.0, 99.0])
     yield last
     for parameters in (1, 9):
-        yield last.assign(left_dense=[{f"table.{place}": 10 for place in range(parameters)}] * len(last))
+        sizes = {f"table.{place}": 10 for place in range(parameters)}
+        yield last.assign(left_dense=pd.Series([sizes] * len(last), index=last.index, dtype=object))
 
 
 def sentences(records: pd.DataFrame, metric: str) -> str:
