@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,14 @@ class MethodSpec:
     variant: str = ""
     options: Options = ()
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """Kept: a grid looks up what it knows of a method a hundred thousand times."""
+        return hash((self.name, self.variant, self.options))
+
     @property
     def label(self) -> str:
         """E.g. `snip@lee2019[biases=never]`."""
@@ -52,6 +60,13 @@ class CheckSpec:
     """A check as the grid names it: its parts, each with options of its own."""
 
     parts: tuple[tuple[str, Options], ...]
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self.parts)
 
     @property
     def labels(self) -> list[str]:

@@ -57,6 +57,11 @@ class Experiment:
             self._made[key] = make()
         return cast(T, self._made[key])
 
+    @cached_property
+    def root(self) -> str:
+        """The results directory."""
+        return str(self.store.root)
+
     # -- methods -------------------------------------------------------------------------------------------------
 
     def method(self, cell: Cell) -> Method:

@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sanity.grid.cells import DENSE, Cell, CheckSpec
@@ -31,7 +32,8 @@ def cell(cell: Cell, experiment: "Experiment") -> str:
             **experiment.once(cell.method, lambda: _encoded(_of_method(cell, experiment))),
             **experiment.once(cell.check, lambda: _encoded({"check": asdict(cell.check)})),
             **experiment.once((cell.method, cell.check), lambda: _encoded(_of_both(cell, experiment))),
-            **_encoded({"ratio": cell.ratio, "seed": cell.seed}),
+            "ratio": _encoded_number(cell.ratio),
+            "seed": _encoded_number(cell.seed),
         }
     )
 
@@ -64,8 +66,10 @@ def mask(cell: Cell, experiment: "Experiment", ratio: float, number: int) -> str
     of_search = experiment.once(
         ("mask", cell.method, cell.check), lambda: _encoded(_of_search(cell, method, experiment))
     )
-    fields = {"ratio": ratio, "seed": cell.seed, **({"round": number} if scores_trained(method) else {})}
-    return _hash({**experiment.encoded_network, **of_search, **_encoded(fields)})
+    own = {"ratio": _encoded_number(ratio), "seed": _encoded_number(cell.seed)}
+    if scores_trained(method):
+        own["round"] = _encoded_number(number)
+    return _hash({**experiment.encoded_network, **of_search, **own})
 
 
 def _of_search(cell: Cell, method: "Method", experiment: "Experiment") -> dict[str, Any]:
@@ -127,6 +131,11 @@ def training_fields(digest: str, seed: int, data: CheckSpec, experiment: "Experi
 def encode(value: Any) -> str:
     """A value as the JSON that is hashed."""
     return json.dumps(plain(value), sort_keys=True, allow_nan=False, default=str)
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _encoded_number(value: float) -> str:
+    return encode(value)
 
 
 def _encoded(fields: Mapping[str, Any]) -> dict[str, str]:

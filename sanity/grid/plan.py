@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sanity.grid import keys
+from sanity.grid import keys, stored
 from sanity.grid.cells import DENSE, Cell
 from sanity.grid.experiment import Experiment
 from sanity.grid.tasks import DenseTraining, MaskSearch, Task, TicketTraining, Training, requested_moments, tasks
 from sanity.grid.training_batch import TO_THE_END, epochs
-from sanity.store.records import has_ended, rows
 from sanity.training.cpu_threads import forward_operations
 
 STORED, TRAINS = "stored", "trains"
@@ -42,8 +41,7 @@ def plan(cells: Sequence[Cell], experiment: Experiment, before: frozenset[object
     ahead: dict[object, Task] = {}
     for cell in cells:
         needed, last = tasks(cell, experiment)
-        row = rows(experiment.store.root, [keys.cell(cell, experiment)])
-        if row and has_ended(row[0]):
+        if stored.has_ended(experiment, keys.cell(cell, experiment)):
             states[cell] = STORED
             if not last.is_done(experiment):  # only its record is there
                 continue

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from sanity.grid import keys
+from sanity.grid import keys, stored
 from sanity.grid.cells import Cell
 from sanity.grid.experiment import Experiment
 from sanity.grid.progress import Reporter
@@ -21,7 +21,6 @@ from sanity.grid.ticket_search import find_mask
 from sanity.grid.training_batch import PlannedTraining, planned, train_batch
 from sanity.store.claims import Claims
 from sanity.store.files import DiskError
-from sanity.store.records import has_ended, rows
 from sanity.training.loop import Interrupted
 
 log = logging.getLogger("sanity")
@@ -206,9 +205,9 @@ class Runner:
         self.experiment.store.write(path, content)
 
     def _has_ended(self, cell: Cell) -> bool:
-        row = rows(self.experiment.store.root, [keys.cell(cell, self.experiment)])
-        return bool(row) and has_ended(row[0])
+        return stored.has_ended(self.experiment, keys.cell(cell, self.experiment))
 
     def _row(self, cell: Cell) -> dict[str, Any]:
-        (row,) = rows(self.experiment.store.root, [keys.cell(cell, self.experiment)])
+        row = stored.row(self.experiment, keys.cell(cell, self.experiment))
+        assert row is not None  # it was written, or found
         return {**row, **place(cell, self.experiment)}  # under the names of this run, whoever computed it

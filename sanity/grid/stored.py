@@ -5,12 +5,16 @@ trainings/KEY/  record.json, curve.csv, mask.safetensors, weights.safetensors: o
                 at_Nit.safetensors: its weights after N iterations, also where it went no further yet
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sanity.errors import UserError
 from sanity.masks import Mask
+from sanity.store import records
+from sanity.store.packed import PACKED
+from sanity.store.records import rows
 
 if TYPE_CHECKING:
     from sanity.grid.cells import CheckSpec
@@ -34,6 +38,8 @@ def mask_folder(experiment: "Experiment", key: str) -> Path:
 
 def search_record(experiment: "Experiment", key: str) -> Mapping[str, Any] | None:
     """What is known of a search that has ended: its `seconds`, the counts of its `layers`; None where it has not."""
+    if not _exists(experiment, "tickets", key):
+        return None
     record = experiment.store.read(mask_folder(experiment, key) / "ticket.json")
     if record is None or "seconds" not in record or "layers" not in record:
         return None
@@ -55,6 +61,8 @@ def training_record(experiment: "Experiment", key: str, digest: str, seed: int) 
 
     digest, seed: of the ticket that it must be of.
     """
+    if not _exists(experiment, "trainings", key):
+        return None
     record = experiment.store.record(key, {"ticket": digest, "seed": seed})
     if record is None:
         return None
@@ -67,6 +75,8 @@ def has_weights(experiment: "Experiment", key: str, at: int | None, data: "Check
 
     at: in iterations of the training; None: its end. data, seed: what the training sees.
     """
+    if not _exists(experiment, "trainings", key):
+        return False
     if at is not None and experiment.store.is_whole(_moment(experiment, key, at)):
         return True
     record = training_record(experiment, key, experiment.dense_digest(seed), seed)
@@ -86,6 +96,24 @@ def weights(experiment: "Experiment", key: str, at: int | None) -> "State":
         path.unlink(missing_ok=True)  # else the next run would take the training for done
         raise UserError(f"{path}: damaged; start again to have it trained anew")
     return state
+
+
+def row(experiment: "Experiment", key: str) -> Mapping[str, Any] | None:
+    """The record of a cell joined with that of its training; None where there is none."""
+    joined = rows(experiment.store.root, [key])
+    return joined[0] if joined else None
+
+
+def has_ended(experiment: "Experiment", key: str) -> bool:
+    """Whether there is the record of a cell, packed or not, whose training ended, if only to diverge."""
+    is_there = _exists(experiment, "cells", f"{key}.json") or _exists(experiment, PACKED)
+    record = row(experiment, key) if is_there else None
+    return record is not None and records.has_ended(record)
+
+
+def _exists(experiment: "Experiment", *names: str) -> bool:
+    """Whether there may be something to read; much quicker than to try, which counts where a plan has 100,000 cells."""
+    return os.path.lexists(os.path.join(experiment.root, *names))
 
 
 def _moment(experiment: "Experiment", key: str, at: int) -> Path:

@@ -154,16 +154,18 @@ def requested_moments(experiment: Experiment) -> Mapping[str, Moments]:
 def _requested_moments(cells: Iterable[Cell], experiment: Experiment) -> Mapping[str, Moments]:
     moments: dict[str, Moments] = {}
     for cell in cells:
+        if not _starts_from_dense(cell, experiment) or stored.has_ended(experiment, keys.cell(cell, experiment)):
+            continue
         if cell.method.name == DENSE:
             training = dense_training(cell.seed, NO_CHECK, frozenset([None]), experiment)
         else:
-            method = experiment.altered(cell)
-            needed = dense_moments(method)
-            if not needed:
-                continue
-            training = _start(cell, method, experiment)
+            training = _start(cell, experiment.altered(cell), experiment)
         moments[training.key] = moments.get(training.key, frozenset()) | training.moments
     return moments
+
+
+def _starts_from_dense(cell: Cell, experiment: Experiment) -> bool:
+    return cell.method.name == DENSE or bool(dense_moments(experiment.altered(cell)))
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,15 @@ class _Search:
 
 
 def _search(cell: Cell, experiment: Experiment) -> _Search:
+    """The search of a cell, made once for cells whose checks perturb nothing but the ticket."""
+    searching = experiment.part(cell, "corrupt", "alter")
+    return experiment.once(
+        ("search", cell.method, searching, cell.ratio, cell.seed),
+        lambda: _new_search(replace(cell, check=searching), experiment),
+    )
+
+
+def _new_search(cell: Cell, experiment: Experiment) -> _Search:
     method = experiment.altered(cell)
     data = experiment.part(cell, "corrupt")
     found: list[Task] = []
