@@ -19,8 +19,14 @@ REGISTRY = Registry(
         "random_tickets": "methods.random_tickets:RandomTickets",
         "partially_trained": "methods.partially_trained:PartiallyTrained",
         "hybrid_tickets": "methods.hybrid_tickets:HybridTickets",
+        "imported": "methods.imported:Imported",
     },
 )
+
+
+def searching() -> list[str]:
+    """Lists the methods that find a mask in any network; those that read it from a file are left out."""
+    return [name for name in REGISTRY.names() if not getattr(REGISTRY.load(name), "reads_files", False)]
 
 
 def get(name: str, variant: str = "", **options: Any) -> "Method":

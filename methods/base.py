@@ -43,6 +43,7 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
     double: whether it scores in float64.
     revive: whether a later round may keep a weight that an earlier one pruned. It then has its old value again, which
         `methods.scoring_copy.original_weights` tells while it is pruned.
+    exact_counts: whether a constructed mask must keep the budget's count. reads_files: whether it comes from files.
 
     allocation: how many weights each layer keeps: global | uniform | erk | smart_ratio.
     smart_decay: of smart_ratio: a layer's share by its place l of L: quadratic (L-l+1)^2 + (L-l+1), linear L-l+1, cubic
@@ -80,6 +81,8 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
     needs_data: ClassVar[bool] = False
     double: ClassVar[bool] = False
     revive: ClassVar[bool] = False
+    exact_counts: ClassVar[bool] = True
+    reads_files: ClassVar[bool] = False
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     allocation: Literal["global", "uniform", "erk", "smart_ratio"] = "global"
@@ -241,6 +244,18 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
         one key give one mask for the same network and data.
         """
         return [REGISTRY.name_of(type(self)), differing(self), code_key(type(self))]
+
+    def at(self, ratio: float, seed: int) -> Self:
+        """The method of one ratio and seed, e.g. with the file that holds its mask."""
+        return self
+
+    def inputs(self) -> str:
+        """Names what the mask depends on beside options, network and data, e.g. by the digest of a file."""
+        return ""
+
+    def why_no_data_checks(self) -> str:
+        """The reason why checks of the data can say nothing of this method; empty where they can."""
+        return ""
 
     def rule(self) -> str | Allocation:
         """The allocation with this method's options."""

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from sanity.allocation import kept_after
-from sanity.masks import Mask, check_mask
+from sanity.masks import Mask, check_mask, kept
 
 if TYPE_CHECKING:
     from methods.base import Batches, Method
@@ -25,7 +25,7 @@ def held_to_the_budget(construct: Callable[..., Mask]) -> Callable[..., Mask]:
         mask = construct(self, model, batches, ratio, generator)
         weights = self.targets(model)
         total = sum(weight.numel() for weight in weights.values())
-        keep = kept_after(self.counts, total, ratio, total)
+        keep = kept_after(self.counts, total, ratio, total) if self.exact_counts else kept(mask)
         return check_mask(mask, weights, keep, ratio, self.rule(), self.kept_together(), type(self).__name__)
 
     return checked

@@ -39,7 +39,7 @@ class RunConfig:
     dataset: data set
     data_dir: where data sets are, or are downloaded to
     model: network
-    init: initialisation; empty: the network's own
+    init: initialisation; empty: the network's own; file:PATH takes weights from a file, NAME+file:PATH redraws by NAME
     recipe: training settings; every field can be overridden: recipe.epochs=10; recipe.for=cifar10: as for CIFAR-10
     variant: the paper whose settings the methods take, where its code has them
     device: auto, cpu, cuda or cuda:N

@@ -6,6 +6,7 @@ What an option means stands in the docstring of its class, as a line `name: text
 
 import dataclasses
 import inspect
+import keyword
 import re
 from collections.abc import Hashable, Mapping
 from functools import cache
@@ -26,7 +27,18 @@ LARGEST = 2**63 - 1
 
 def names(cls: type) -> list[str]:
     """Lists the options that `cls` takes; none where it is no dataclass."""
-    return [field.name for field in dataclasses.fields(cls) if field.init] if dataclasses.is_dataclass(cls) else []
+    return (
+        [key_of(field.name) for field in dataclasses.fields(cls) if field.init] if dataclasses.is_dataclass(cls) else []
+    )
+
+
+def key_of(field: str) -> str:
+    """The option that a field of a dataclass holds: its name; `from` for a field `from_`, as Python has it."""
+    return field[:-1] if keyword.iskeyword(field[:-1]) else field
+
+
+def _field_of(option: str) -> str:
+    return f"{option}_" if keyword.iskeyword(option) else option
 
 
 def texts(cls: type) -> dict[str, str]:
@@ -57,10 +69,10 @@ def fill(cls: type[T], values: Mapping[str, Any], owner: str) -> T:
     for name, value in values.items():
         key = f"{owner}.{name}" if owner else name
         try:
-            typed[name] = _validator(cast(Hashable, cls), name).validate_python(_plain(value))
+            typed[_field_of(name)] = _validator(cast(Hashable, cls), _field_of(name)).validate_python(_plain(value))
         except ValidationError as error:
             raise UserError(_one_line(key, value, error)) from None
-        if _is_beyond(typed[name]):
+        if _is_beyond(typed[_field_of(name)]):
             raise UserError(f"{key}={_shortened(value)}: should be at most {LARGEST:.1e}")
     hints(cls)  # the options that keep their defaults must make sense too
     for name in _required(cls):

@@ -149,9 +149,10 @@ def _options(owner: str, of: Any) -> list[str]:
         default = _default(fields[name]) if isinstance(of, type) else getattr(of, name)
         required = "; required" * (default is dataclasses.MISSING)
         value = "" if required else _shown(default)
-        lines.append(f"  {owner}.{name}={value}  ({config.type_name(hints[name])}{required})")
-        if name in texts:
-            lines.append(textwrap.fill(texts[name], 112, initial_indent=" " * 6, subsequent_indent=" " * 6))
+        key = options.key_of(name)
+        lines.append(f"  {owner}.{key}={value}  ({config.type_name(hints[name])}{required})")
+        if key in texts:
+            lines.append(textwrap.fill(texts[key], 112, initial_indent=" " * 6, subsequent_indent=" " * 6))
     return lines
 
 

@@ -61,9 +61,20 @@ def requested(keys: Mapping[str, Any] | RunConfig) -> Request:
         )
     if isinstance(keys, RunConfig) or not keys.get("reproduction"):
         config = from_mapping(vars(keys) if isinstance(keys, RunConfig) else keys)
+        if config.methods == ("imported",) and not isinstance(keys, RunConfig) and "ratio" not in keys:
+            config = replace(config, ratio=(_ratio_of_files(config),))
         title = f"{config.model} on {config.dataset}, recipe {config.recipe}"
         return Request((config,), f"{config.dataset}-{config.model}", title)
     return _of_table(keys)
+
+
+def _ratio_of_files(config: RunConfig) -> float:
+    """The ratio of the masks that are to be imported, where none is asked for."""
+    from methods.imported import Imported
+    from sanity.grid.cells import cells
+
+    methods = [cell.method.build() for cell in cells(config)]
+    return Imported.common_ratio([method for method in methods if isinstance(method, Imported)], config.seeds)
 
 
 def _of_table(keys: Mapping[str, Any]) -> Request:

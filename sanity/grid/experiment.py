@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import torch
@@ -15,12 +16,15 @@ from sanity.config import RunConfig
 from sanity.data.dataset import Dataset
 from sanity.effective_density import paths_are_known
 from sanity.grid import keys
-from sanity.grid.cells import Cell, CheckSpec
+from sanity.grid.cells import DENSE, Cell, CheckSpec
 from sanity.recipes import Recipe
 from sanity.seeds import generator
 from sanity.store.environment import Machine
 from sanity.store.identity import differing
 from sanity.store.records import Store
+from sanity.ticket_files import formats
+from sanity.ticket_files.imports import load_weights, show_match, split_init
+from sanity.ticket_files.paths import fill_in, find
 from sanity.tickets import Ticket
 from sanity.training.epochs import steps_per_epoch
 
@@ -70,7 +74,8 @@ class Experiment:
 
     def altered(self, cell: Cell) -> Method:
         """The method of a cell as its check alters it."""
-        return self.once(("altered", cell.method, cell.check), lambda: self._altered(cell))
+        altered = self.once(("altered", cell.method, cell.check), lambda: self._altered(cell))
+        return altered.at(cell.ratio, cell.seed)
 
     def _altered(self, cell: Cell) -> Method:
         return cell.check.build().alter(self.method(cell)).placed(self.recipe.epochs)
@@ -112,7 +117,7 @@ class Experiment:
             self.config.model,
             self.train.input_shape,
             self.train.classes,
-            init=self.config.init or None,
+            init=split_init(self.config.init)[0] or None,
             generator=source,
             **self.config.section("model"),
         )
@@ -123,7 +128,24 @@ class Experiment:
 
     @cached_property
     def _initials(self) -> Callable[[int], nn.Module]:
-        return lru_cache(maxsize=_CACHED)(lambda seed: self.build(generator(seed, "init")))
+        return lru_cache(maxsize=_CACHED)(self._initial)
+
+    def _initial(self, seed: int) -> nn.Module:
+        net = self.build(generator(seed, "init"))
+        if file := self._init_file(seed):
+            show_match(f"init=file:{file}", load_weights(net, file))
+        return net
+
+    def _init_file(self, seed: int) -> Path | None:
+        """The file that holds the initial weights of a seed, where `init=file:` names one."""
+        path = split_init(self.config.init)[1]
+        return find(fill_in(path, "init=file:", seed=seed), "init=file:", seed=seed) if path else None
+
+    def inputs(self, cell: Cell) -> dict[str, str]:
+        """The digests of the files that a cell's mask and initial weights come from; empty without any."""
+        mask = "" if cell.method.name == DENSE else self.altered(cell).inputs()
+        file = self._init_file(cell.seed)
+        return {**({"mask_file": mask} if mask else {}), **({"init_file": formats.digest(file)} if file else {})}
 
     @cached_property
     def paths_are_known(self) -> bool:
@@ -152,13 +174,14 @@ class Experiment:
 
     @cached_property
     def setting(self) -> dict[str, Any]:
-        """What every result of the run depends on."""
+        """What every result of the run depends on. A file of initial weights counts by its digest, see `inputs`."""
+        drawn, file = split_init(self.config.init)
         return {
             "data_digest": self.train.digest,
             "model": self.config.model,
             "model_options": {name: str(value) for name, value in self.config.section("model").items()},
-            "init": self.config.init,
-            "code": models.fingerprint(self.config.model, self.config.init),
+            "init": drawn + ("+file" if file else ""),
+            "code": models.fingerprint(self.config.model, drawn),
         }
 
     @cached_property

@@ -34,6 +34,7 @@ def cell(cell: Cell, experiment: "Experiment") -> str:
             **experiment.once((cell.method, cell.check), lambda: _encoded(_of_both(cell, experiment))),
             "ratio": _encoded_number(cell.ratio),
             "seed": _encoded_number(cell.seed),
+            **_encoded(experiment.inputs(cell)),
         }
     )
 
@@ -69,7 +70,7 @@ def mask(cell: Cell, experiment: "Experiment", ratio: float, number: int) -> str
     own = {"ratio": _encoded_number(ratio), "seed": _encoded_number(cell.seed)}
     if scores_trained(method):
         own["round"] = _encoded_number(number)
-    return _hash({**experiment.encoded_network, **of_search, **own})
+    return _hash({**experiment.encoded_network, **of_search, **own, **_encoded(experiment.inputs(cell))})
 
 
 def _of_search(cell: Cell, method: "Method", experiment: "Experiment") -> dict[str, Any]:

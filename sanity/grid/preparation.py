@@ -84,11 +84,14 @@ def _check(experiment: Experiment, cells: Sequence[Cell]) -> None:
     check_batches(net, train, recipe)
     _check_learning_rates(recipe)
     steps = experiment.steps(cells[0].check, cells[0].seed)
-    searches = {(cell.method, cell.check, cell.ratio): cell for cell in cells if cell.method.name != DENSE}
+    files = {cell: str(experiment.inputs(cell)) for cell in cells}
+    searches = {(cell.method, cell.check, cell.ratio, files[cell]): cell for cell in cells if cell.method.name != DENSE}
     for cell in searches.values():
         method = experiment.altered(cell)
+        if not cell.check.data_part().is_control and (reason := method.why_no_data_checks()):
+            raise UserError(f"{cell.method.label} {cell.check.data_label()}: {reason}")
         check_against(method, cell.method.label, recipe, steps)
-        method.check_feasible(net, cell.ratio)
+        method.check_feasible(experiment.initial(cell.seed), cell.ratio)
     _check_examples(experiment, cells)
 
 

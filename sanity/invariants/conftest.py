@@ -41,7 +41,7 @@ def _variants(name: str) -> list[str]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test per method (`method`), per method and variant (`preset`) and per check (`check`)."""
-    names = _asked(metafunc.config, "method") or methods.REGISTRY.names()
+    names = _asked(metafunc.config, "method") or methods.searching()
     if "method" in metafunc.fixturenames:
         metafunc.parametrize("method", names, indirect=True)
     if "preset" in metafunc.fixturenames:

@@ -133,7 +133,7 @@ def test_in_company_it_does_what_it_does_alone(check: Check, check_name: str) ->
 def test_a_method_that_needs_no_data_finds_the_same_mask(check: Check) -> None:
     data = nets.dataset()
     seen = check.corrupt(data, generator(0))
-    for name in methods.REGISTRY.names():
+    for name in methods.searching():
         method = methods.get(name, allocation="global", rounds=1)
         if method.needs_data:
             continue
@@ -145,7 +145,7 @@ def test_a_method_that_needs_no_data_finds_the_same_mask(check: Check) -> None:
 
 def test_every_method_still_works_under_it(check: Check) -> None:
     seen = check.corrupt(nets.dataset(), generator(0))
-    for name in methods.REGISTRY.names():
+    for name in methods.searching():
         method = check.alter(methods.get(name, allocation="global", rounds=1))
         mask = method.mask(nets.net("batch_norm"), nets.batches(seen, size=8), 0.8, generator(0))
         assert kept(mask) == round(0.2 * sum(layer.numel() for layer in mask.values()))

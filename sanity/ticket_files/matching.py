@@ -134,7 +134,7 @@ def _kind(name: str, tensor: Tensor) -> tuple[str, ...]:
 
 def _unmatched(name: str, own: Mapping[str, Tensor], theirs: Mapping[str, Tensor], where: str) -> UserError:
     return UserError(
-        f"{where}: has no layer for '{name}' {_shape(own[name])} of the network, which has {len(own)} of them; "
+        f"{where}: has no layer for '{name}' {_shape(own[name])} (the network has {len(own)} layers); "
         f"it holds {len(theirs)}: {_listed(theirs)}"
     )
 

@@ -19,7 +19,7 @@ def fill_in(pattern: str, key: str, *, seed: int | None = None, ratio: float | N
 
     def value(field: re.Match[str]) -> str:
         if field[1] not in fields:
-            raise UserError(f"{key}={pattern}: {field[0]} is no field of a path; allowed: {{seed}}, {{ratio}}")
+            raise UserError(f"{_given(key, pattern)}: {field[0]} is no field of a path; allowed: {{seed}}, {{ratio}}")
         return fields[field[1]] or field[0]
 
     return _FIELD.sub(value, pattern)
@@ -37,12 +37,12 @@ def find(text: str, key: str, *, seed: int | None = None) -> Path:
         UserError: where there is no such file, or the folder does not tell which.
     """
     if not text:
-        raise UserError(f"{key}=: give the path of a file, a folder, or a pattern with {{seed}} and {{ratio}}")
+        raise UserError(f"{_given(key, '')}: give a file, a folder, or a pattern with {{seed}} and {{ratio}}")
     path = expanded(text, key)
     if path.is_file():
         return path
     if not path.is_dir():
-        raise UserError(f"{key}={text}: there is no such file")
+        raise UserError(f"{_given(key, text)}: there is no such file")
     files = sorted(entry for entry in path.iterdir() if entry.suffix in SUFFIXES and entry.is_file())
     masks = [file for file in files if file.stem in ("mask", "masks")]
     of_seed = [file for file in files if re.search(rf"seed[ _=-]?{seed}(?!\d)", file.stem)]
@@ -50,6 +50,12 @@ def find(text: str, key: str, *, seed: int | None = None) -> Path:
         if len(candidates) == 1:
             return candidates[0]
     if not files:
-        raise UserError(f"{key}={text}: the folder has no file that ends in {', '.join(SUFFIXES)}")
+        raise UserError(f"{_given(key, text)}: the folder has no file that ends in {', '.join(SUFFIXES)}")
     names = ", ".join(file.name for file in files[:4]) + ", ..." * (len(files) > 4)
-    raise UserError(f"{key}={text}: the folder has {len(files)} files ({names}); name one, or a pattern with {{seed}}")
+    given = _given(key, text)
+    raise UserError(f"{given}: the folder has {len(files)} files ({names}); name one, or a pattern with {{seed}}")
+
+
+def _given(key: str, value: str) -> str:
+    """As the user wrote it."""
+    return f"{key}{value}" if key.endswith(":") else f"{key}={value}"

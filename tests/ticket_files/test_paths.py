@@ -30,7 +30,7 @@ def test_a_folder_tells_its_file(tmp_path: Path, files: list[str], chosen: str) 
 
 
 def test_a_path_that_tells_no_file_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="give the path"):
+    with pytest.raises(UserError, match="give a file, a folder"):
         find("", "key")
     with pytest.raises(UserError, match="no such file"):
         find(str(tmp_path / "a.pt"), "key")

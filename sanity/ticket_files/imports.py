@@ -1,0 +1,121 @@
+"""Reads the masks of a file for a network, the ratio that a file has, and initial weights from a file."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from sanity.allocation import budget
+from sanity.errors import UserError
+from sanity.masks import Mask, kept, size
+from sanity.ticket_files.contents import FileMasks, masks_of, weights_of
+from sanity.ticket_files.formats import TensorFile, read
+from sanity.ticket_files.matching import Match, match
+
+log = logging.getLogger("sanity")
+_FILE = "file:"
+_SHARE = 0.01
+"""Of the kept weights by which a file may miss the budget: smart ratios and other layer counts round layer by layer."""
+
+
+@dataclass(frozen=True)
+class ImportedMask:
+    """The mask of a file under the names of a network, in the order of its modules.
+
+    match: which name of the file stands for which of the network. notes: what was left out or added.
+    """
+
+    mask: Mask
+    match: Match
+    notes: tuple[str, ...]
+
+
+def read_mask(path: Path, targets: Mapping[str, Tensor], source: str = "masks") -> ImportedMask:
+    """Reads a file's mask for the prunable weights `targets` of a network.
+
+    source: `masks`, or `weights` to take their zeros for it.
+    Raises `UserError` where the file has none, or does not fit the network.
+    """
+    file = read(path)
+    return _fitted(file, masks_of(file, source), targets)
+
+
+def _fitted(file: TensorFile, found: FileMasks, targets: Mapping[str, Tensor]) -> ImportedMask:
+    full = {name for name, layer in found.layers.items() if layer.all()}
+    matched = match(found.layers, targets, str(file.path), file.ordered, full.__contains__)
+    mask = {name: found.layers[theirs] for name, theirs in matched.names.items()}
+    return ImportedMask(mask, matched, found.notes)
+
+
+def off_budget(mask: Mapping[str, Tensor], ratio: float, where: str) -> int:
+    """Counts by how many weights a mask misses round((1 - ratio) * N); negative where it keeps fewer.
+
+    Raises `UserError`, with the ratio that fits, where it misses by more than rounding explains.
+    """
+    total = size(mask)
+    off = kept(mask) - budget(total, ratio)
+    if abs(off) > max(len(mask), int(_SHARE * kept(mask))):
+        says = f"ratio={ratio:g} is {budget(total, ratio)}"
+        raise UserError(
+            f"{where}: keeps {kept(mask)} of {total} weights, but {says}; say ratio={plain_ratio([mask]):g}"
+        )
+    return off
+
+
+def plain_ratio(masks: Iterable[Mapping[str, Tensor]]) -> float:
+    """Returns the ratio of the fewest digits that all masks have, but for a weight a layer.
+
+    Raises `UserError` where they have none in common, or one keeps everything or nothing.
+    """
+    masks = list(masks)
+    for digits in range(1, 10):
+        ratio = round(1 - kept(masks[0]) / size(masks[0]), digits)
+        if 0 < ratio < 1 and all(abs(kept(mask) - round((1 - ratio) * size(mask))) <= len(mask) for mask in masks):
+            return ratio
+    counts = ", ".join(f"{kept(mask)} of {size(mask)}" for mask in masks[:4])
+    raise UserError(f"ratio: the masks keep {counts} weights, which is no one ratio; run them one by one")
+
+
+def split_init(init: str) -> tuple[str, str]:
+    """Splits `file:PATH` or `NAME+file:PATH` into the initialisation to draw from and the path, empty without one."""
+    drawn, marker, path = init.partition(_FILE)
+    return (drawn.removesuffix("+"), path) if marker else (init, "")
+
+
+def load_weights(net: nn.Module, path: Path) -> Match:
+    """Puts the weights of a file into a network, in place.
+
+    Returns how they were matched. Raises `UserError` where a parameter has no counterpart, or a value is not finite.
+    Running statistics of batch norm that the file lacks stay as they are.
+    """
+    file = read(path)
+    theirs = {name: value for name, value in weights_of(file).items() if value.is_floating_point()}
+    own = {name: value for name, value in net.state_dict().items() if value.is_floating_point()}
+    if not any(name.endswith("running_mean") for name in theirs):
+        parameters = dict(net.named_parameters(remove_duplicate=False))
+        own = {name: value for name, value in own.items() if name in parameters}
+    matched = match(theirs, own, str(path), file.ordered)
+    for other in matched.names.values():
+        if not theirs[other].isfinite().all():
+            raise UserError(f"{path}: '{other}' holds values that are not finite")
+    with torch.no_grad():
+        net.load_state_dict({name: theirs[other].to(own[name]) for name, other in matched.names.items()}, strict=False)
+    return matched
+
+
+_shown: set[str] = set()
+
+
+def show_match(where: str, matched: Match, notes: Iterable[str] = ()) -> None:
+    """Says in the log, once for each file, how layers were matched where names do not tell, and what was changed."""
+    lines = list(notes)
+    if matched.how != "by name":
+        pairs = ", ".join(f"{own} <- {theirs}" for own, theirs in matched.names.items() if own != theirs)
+        lines.insert(0, f"layers matched {matched.how}: {pairs}")
+    for line in lines:
+        if (text := f"{where}: {line}") not in _shown:
+            _shown.add(text)
+            log.warning("%s", text)
