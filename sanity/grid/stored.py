@@ -113,7 +113,7 @@ def has_ended(experiment: "Experiment", key: str) -> bool:
 
 def _exists(experiment: "Experiment", *names: str) -> bool:
     """Whether there may be something to read; much quicker than to try, which counts where a plan has 100,000 cells."""
-    return os.path.lexists(os.path.join(experiment.root, *names))
+    return os.path.lexists("/".join((experiment.root, *names)))
 
 
 def _moment(experiment: "Experiment", key: str, at: int) -> Path:

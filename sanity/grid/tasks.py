@@ -123,15 +123,16 @@ def tasks(cell: Cell, experiment: Experiment) -> tuple[list[Task], Training]:
     """The tasks that a cell needs, in order, and then the training that its record tells of."""
     if cell.method.name == DENSE:
         return [], dense_training(cell.seed, NO_CHECK, frozenset([None]), experiment)
-    search = _search(cell, experiment)
-    final = TicketTraining(replace(search.ticket, perturbed_by=experiment.part(cell, "perturb")))
-    control = [] if cell.check.is_control else _search(replace(cell, check=NO_CHECK), experiment).tasks
+    search, perturbing = _search(cell, experiment), experiment.part(cell, "perturb")
+    perturbed = search.ticket if perturbing.is_control else replace(search.ticket, perturbed_by=perturbing)
+    final = TicketTraining(perturbed)
+    control = [] if cell.check.is_control else _control_search(cell, experiment).tasks
     return list({task.name: task for task in [*search.tasks, *control]}.values()), final
 
 
 def control_ticket(cell: Cell, experiment: Experiment) -> TicketSource:
     """The ticket of the cell without its check."""
-    return _search(replace(cell, check=NO_CHECK), experiment).ticket
+    return _control_search(cell, experiment).ticket
 
 
 def own_searches(cell: Cell, experiment: Experiment) -> list[MaskSearch]:
@@ -178,7 +179,14 @@ class _Search:
 
 def _search(cell: Cell, experiment: Experiment) -> _Search:
     """The search of a cell, made once for cells whose checks perturb nothing but the ticket."""
-    searching = experiment.part(cell, "corrupt", "alter")
+    return _search_under(experiment.part(cell, "corrupt", "alter"), cell, experiment)
+
+
+def _control_search(cell: Cell, experiment: Experiment) -> _Search:
+    return _search_under(NO_CHECK, cell, experiment)
+
+
+def _search_under(searching: CheckSpec, cell: Cell, experiment: Experiment) -> _Search:
     return experiment.once(
         ("search", cell.method, searching, cell.ratio, cell.seed),
         lambda: _new_search(replace(cell, check=searching), experiment),

@@ -5,6 +5,7 @@ Tickets that wait for their training are held as their source, which takes no me
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sanity import masks
@@ -60,6 +61,14 @@ class TicketSource:
     start: int | str = 0
     epochs: int | None = None
     pattern: str = "unstructured"
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """Kept, since a source of many rounds holds those of all rounds before."""
+        return hash((self.seed, self.weights, self.mask, self.perturbed_by, self.start, self.epochs, self.pattern))
 
     def __str__(self) -> str:
         parts = [str(self.weights), f"mask {self.mask}" if self.mask else "dense"]
