@@ -40,10 +40,11 @@ def read_mask(path: Path, targets: Mapping[str, Tensor], source: str = "masks") 
     Raises `UserError` where the file has none, or does not fit the network.
     """
     file = read(path)
-    return _fitted(file, masks_of(file, source), targets)
+    return fitted(file, masks_of(file, source), targets)
 
 
-def _fitted(file: TensorFile, found: FileMasks, targets: Mapping[str, Tensor]) -> ImportedMask:
+def fitted(file: TensorFile, found: FileMasks, targets: Mapping[str, Tensor]) -> ImportedMask:
+    """Puts the masks of a file under the names of a network's prunable weights `targets`; raises as `read_mask`."""
     full = {name for name, layer in found.layers.items() if layer.all()}
     matched = match(found.layers, targets, str(file.path), file.ordered, full.__contains__)
     mask = {name: found.layers[theirs] for name, theirs in matched.names.items()}

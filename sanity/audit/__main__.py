@@ -1,0 +1,84 @@
+"""Runs `python -m sanity.audit PATH [key=value ...]`: audits a ticket from a file, in seconds, without training."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sanity import options
+from sanity.audit.report import audit, text, write_page
+from sanity.audit.subject import AuditConfig
+from sanity.cli.output import CannotPrint, printing, use_readable_output
+from sanity.config import nested, pairs
+from sanity.errors import UserError, complain
+from sanity.paths import expanded
+from sanity.store.files import CannotWrite
+from sanity.ticket_files.formats import SUFFIXES
+from sanity.ticket_files.paths import find
+
+MISTAKE, FAILED = 2, 1
+
+
+def main(words: Sequence[str]) -> int:
+    """Audits the files that the words name. Returns 2, with one line, for a mistake; 1 where output fails."""
+    use_readable_output()
+    try:
+        if any(word in ("-h", "--help", "help") for word in words):
+            with printing():
+                print(_help())
+            return 0
+        config, paths = _parse(words)
+        for path in paths:
+            _audit(path, config)
+        return 0
+    except UserError as error:
+        complain(f"error: {error}")
+        return MISTAKE
+    except (CannotWrite, CannotPrint) as error:
+        complain(f"error: {error}")
+        return FAILED
+
+
+def _parse(words: Sequence[str]) -> tuple[AuditConfig, list[Path]]:
+    named = [word for word in words if "=" not in word or Path(word).exists()]
+    if not named:
+        raise UserError("which file? python -m sanity.audit PATH [key=value ...]; see --help")
+    keys = nested(pairs([word for word in words if word not in named]))
+    config = options.fill(AuditConfig, keys, "")
+    paths = [file for word in named for file in _files(word)]
+    if len(paths) > 1 and config.html:
+        raise UserError(
+            f"html={config.html}: {len(paths)} files are audited, each with a page of its own; leave it out"
+        )
+    return config, paths
+
+
+def _files(word: str) -> list[Path]:
+    path = expanded(word, "PATH")
+    if not path.is_dir():
+        return [find(word, "PATH")]
+    files = sorted(entry for entry in path.iterdir() if entry.suffix in SUFFIXES and entry.is_file())
+    return files or [find(word, "PATH")]
+
+
+def _audit(path: Path, config: AuditConfig) -> None:
+    result = audit(path, config)
+    page = expanded(config.html, "html") if config.html else Path(f"audit-{path.stem}.html")
+    write_page(result, page)
+    with printing():
+        print(f"{text(result)}\n{page}\n")
+
+
+def _help() -> str:
+    texts = options.texts(AuditConfig)
+    lines = [
+        "python -m sanity.audit PATH [key=value ...]",
+        "",
+        "What can be said of a ticket before any training: counts, dead parts, likeness to known methods. PATH is a",
+        "file or a folder of files. Options of the network and the data set go by a dot: model.width=32.",
+        "",
+    ]
+    return "\n".join(lines + [f"  {key}=  {texts[key]}" for key in options.names(AuditConfig) if key in texts])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
