@@ -175,12 +175,12 @@ class Experiment:
     @cached_property
     def setting(self) -> dict[str, Any]:
         """What every result of the run depends on. A file of initial weights counts by its digest, see `inputs`."""
-        drawn, file = split_init(self.config.init)
+        drawn = split_init(self.config.init)[0]
         return {
             "data_digest": self.train.digest,
             "model": self.config.model,
             "model_options": {name: str(value) for name, value in self.config.section("model").items()},
-            "init": drawn + ("+file" if file else ""),
+            "init": drawn,
             "code": models.fingerprint(self.config.model, drawn),
         }
 

@@ -14,6 +14,7 @@ from sanity.masks import Mask, kept, size
 from sanity.ticket_files.contents import FileMasks, masks_of, weights_of
 from sanity.ticket_files.formats import TensorFile, read
 from sanity.ticket_files.matching import Match, match
+from sanity.tickets import tied_names
 
 log = logging.getLogger("sanity")
 _FILE = "file:"
@@ -93,17 +94,21 @@ def load_weights(net: nn.Module, path: Path) -> Match:
     Running statistics of batch norm that the file lacks stay as they are.
     """
     file = read(path)
-    theirs = {name: value for name, value in weights_of(file).items() if value.is_floating_point()}
-    own = {name: value for name, value in net.state_dict().items() if value.is_floating_point()}
+    weights, state, tied = weights_of(file), net.state_dict(), tied_names(net)
+    theirs = {name: value for name, value in weights.items() if value.is_floating_point()}
+    own = {name: value for name, value in state.items() if value.is_floating_point() and name not in tied}
     if not any(name.endswith("running_mean") for name in theirs):
         parameters = dict(net.named_parameters(remove_duplicate=False))
         own = {name: value for name, value in own.items() if name in parameters}
-    matched = match(theirs, own, str(path), file.ordered)
+    matched = match(theirs, own, str(path), file.ordered, tied.__contains__)
     for other in matched.names.values():
         if not theirs[other].isfinite().all():
             raise UserError(f"{path}: '{other}' holds values that are not finite")
     with torch.no_grad():
         net.load_state_dict({name: theirs[other].to(own[name]) for name, other in matched.names.items()}, strict=False)
+        for name, value in state.items():  # counters of batch norm
+            if not value.is_floating_point() and name in weights and weights[name].shape == value.shape:
+                value.copy_(weights[name])
     return matched
 
 

@@ -41,6 +41,8 @@ def find(text: str, key: str, *, seed: int | None = None) -> Path:
     path = expanded(text, key)
     if path.is_file():
         return path
+    if (left := _FIELD.search(text)) and not path.is_dir():
+        raise UserError(f"{_given(key, text)}: there is no value here for {left[0]}")
     if not path.is_dir():
         raise UserError(f"{_given(key, text)}: there is no such file")
     files = sorted(entry for entry in path.iterdir() if entry.suffix in SUFFIXES and entry.is_file())

@@ -147,6 +147,7 @@ def test_another_file_of_initial_weights_is_another_cell(tmp_path: Path, ran: Ca
         ({"imported.masks": "none.pt"}, "imported.masks=none.pt: there is no such file"),
         ({"imported.masks": "{seeds}.pt"}, "{seeds} is no field of a path"),
         ({"imported.from": "scores"}, "imported.from=scores"),
+        ({"init": "file:{ratio}.pt"}, "init=file:{ratio}.pt: there is no value here for {ratio}"),
         ({"init": "file:none.pt"}, "init=file:none.pt: there is no such file"),
     ],
 )

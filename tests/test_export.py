@@ -1,0 +1,88 @@
+"""What is exported and imported again is the same ticket."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils import prune
+
+from sanity import models
+from sanity.export import main
+from sanity.run import run
+from sanity.seeds import generator
+from sanity.ticket_files.contents import masks_of
+from sanity.ticket_files.formats import read
+
+SMALL: dict[str, Any] = {
+    "recipe.epochs": 1,
+    "dataset.limit": 200,
+    "dataset.test_limit": 100,
+    "precision": "fp32",
+    "device": "cpu",
+    "methods": "magnitude",
+    "checks": "layerwise_rearrange",
+    "seeds": "0,1",
+    "ratio": 0.9,
+}
+NETWORKS = {"lenet_300_100": {}, "resnet8": {"model.width": 4}}
+
+
+def _keys(folder: Path, model: str) -> dict[str, Any]:
+    return {**SMALL, "model": model, **NETWORKS[model], "results_dir": str(folder / "results")}
+
+
+def _words(keys: dict[str, Any], *further: str) -> list[str]:
+    return [*further, *(f"{key}={value}" for key, value in keys.items())]
+
+
+@pytest.mark.parametrize("form", ["safetensors", "torch", "npz"])
+@pytest.mark.parametrize("model", NETWORKS)
+def test_a_ticket_comes_back_with_its_digest(tmp_path: Path, form: str, model: str) -> None:
+    keys = _keys(tmp_path, model)
+    records = run(keys)
+    assert main(_words(keys, f"to={tmp_path / 'tickets'}", f"format={form}")) == 0
+    suffix = {"torch": "pt"}.get(form, form)
+    for check in ("none", "layerwise_rearrange"):
+        name = "magnitude" if check == "none" else f"magnitude+{check}"
+        file = tmp_path / "tickets" / f"{name}_{{ratio}}_seed{{seed}}.{suffix}"
+        init = str(file).replace("{ratio}", "0.9")
+        again = run({**keys, "methods": "imported", "checks": "none", "imported.masks": file, "init": f"file:{init}"})
+        before = records[records["check"] == check]
+        assert list(again["ticket"]) == list(before["ticket"])
+        assert list(again["training"]) == list(before["training"])
+
+
+def test_the_state_dict_loads_into_a_network_that_torch_prunes(tmp_path: Path) -> None:
+    keys = {**_keys(tmp_path, "lenet_300_100"), "checks": "none", "seeds": 0}
+    run(keys)
+    assert main(_words(keys, f"to={tmp_path}", "format=torch")) == 0
+    path = tmp_path / "magnitude_0.9_seed0.pt"
+    network = models.build("lenet_300_100", (1, 8, 8), 10, generator=generator(5, "init"))
+    for layer in network:
+        if isinstance(layer, nn.Linear):
+            prune.identity(layer, "weight")
+    network.load_state_dict(torch.load(path, weights_only=True))
+    masks = masks_of(read(path)).layers
+    assert all(torch.equal(network.state_dict()[f"{name}_mask"] != 0, layer) for name, layer in masks.items())
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ([], "to=: name the folder"),
+        (["format=zip"], "unknown format 'zip'"),
+        (["methods=dense"], "none of them has a mask"),
+        (["methods=random"], "run it first"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], complaint: str
+) -> None:
+    keys = {**_keys(tmp_path, "lenet_300_100"), **dict(word.split("=") for word in words)}
+    to = [f"to={tmp_path}"] if words else []
+    assert main(_words(keys, *to)) == 2
+    error = capsys.readouterr().err
+    assert complaint in error
+    assert error.count("\n") == 1
