@@ -60,7 +60,7 @@ def test_the_state_dict_loads_into_a_network_that_torch_prunes(tmp_path: Path) -
     assert main(_words(keys, f"to={tmp_path}", "format=torch")) == 0
     path = tmp_path / "magnitude_0.9_seed0.pt"
     network = models.build("lenet_300_100", (1, 8, 8), 10, generator=generator(5, "init"))
-    for layer in network:
+    for layer in network.children():
         if isinstance(layer, nn.Linear):
             prune.identity(layer, "weight")
     network.load_state_dict(torch.load(path, weights_only=True))
