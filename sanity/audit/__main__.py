@@ -27,9 +27,10 @@ def main(words: Sequence[str]) -> int:
                 print(_help())
             return 0
         config, paths = _parse(words)
-        for path in paths:
-            _audit(path, config)
-        return 0
+        if len(paths) == 1:
+            _audit(paths[0], config)
+            return 0
+        return _audit_all(paths, config)
     except UserError as error:
         complain(f"error: {error}")
         return MISTAKE
@@ -58,6 +59,18 @@ def _files(word: str) -> list[Path]:
         return [find(word, "PATH")]
     files = sorted(entry for entry in path.iterdir() if entry.suffix in SUFFIXES and entry.is_file())
     return files or [find(word, "PATH")]
+
+
+def _audit_all(paths: Sequence[Path], config: AuditConfig) -> int:
+    """Audits one file after the other; one that is no ticket is a line. Returns 2 where none is a ticket."""
+    failed = 0
+    for path in paths:
+        try:
+            _audit(path, config)
+        except UserError as error:
+            failed += 1
+            complain(f"left out: {error}")
+    return MISTAKE if failed == len(paths) else 0
 
 
 def _audit(path: Path, config: AuditConfig) -> None:

@@ -27,7 +27,8 @@ class Overlap:
 
     counts: `total` for a method's own mask with as many weights, `layers` for its best weights in every layer.
     common: weights that both keep. chance: expected where positions within the layers are random; spread: its standard
-    deviation. ties: how many weights the method kept by position alone. reason: why it was not compared, else empty.
+    deviation. ties: how many weights the method kept by position alone. same_counts: whether each layer keeps as
+    many weights in both. reason: why it was not compared, else empty.
     """
 
     method: str
@@ -37,6 +38,7 @@ class Overlap:
     chance: float = 0.0
     spread: float = 0.0
     ties: int = 0
+    same_counts: bool = False
     reason: str = ""
 
     @property
@@ -108,8 +110,9 @@ def _overlap(name: str, counts: str, mask: Mask, other: Mapping[str, Tensor]) ->
         chance += first * second / total
         if total > 1:
             variance += first * second * (total - first) * (total - second) / (total**2 * (total - 1))
+    same = all(int(own.sum()) == int(other[layer].sum()) for layer, own in mask.items())
     common = sum(int((own & other[layer]).sum()) for layer, own in mask.items())
-    return Overlap(name, counts, kept(mask), common, chance, sqrt(variance), masks.ties(other) or 0)
+    return Overlap(name, counts, kept(mask), common, chance, sqrt(variance), masks.ties(other) or 0, same)
 
 
 def verdict(found: list[Overlap]) -> str:
@@ -122,7 +125,9 @@ def verdict(found: list[Overlap]) -> str:
             return f"is exactly the {overlap.method} mask of these initial weights"
     nearest = max(compared, key=lambda overlap: overlap.excess)
     if nearest.excess < _SIGNIFICANT:
-        return "has no more in common with any of the compared methods than chance gives"
+        counts = [overlap.method for overlap in compared if overlap.counts == "total" and overlap.same_counts]
+        rearranged = f", but each layer keeps exactly as many weights as under {' and '.join(counts)}" if counts else ""
+        return f"has no more in common with any of the compared methods than chance gives{rearranged}"
     where = "" if nearest.counts == "total" else " within the layers' counts"
     return (
         f"resembles {nearest.method}{where} most: {100 * nearest.share:.1f} % of its weights, "

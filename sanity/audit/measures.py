@@ -116,7 +116,7 @@ def trained(initial: Mapping[str, Tensor], final: Mapping[str, Tensor], mask: Ma
     same = float((before == after).double().mean()) if len(before) else 1.0
     if same == 1:
         return "the kept weights of the file are the initial ones"
-    correlation = float(torch.corrcoef(torch.stack([before, after]))[0, 1])
+    correlation = round(float(torch.corrcoef(torch.stack([before, after]))[0, 1]), 2) + 0.0
     return (
         f"the kept weights of the file are not the initial ones ({100 * same:.1f} % equal, correlation "
         f"{correlation:.2f}): the ticket is the mask with the initial weights"

@@ -64,6 +64,29 @@ def test_the_mask_of_other_weights_and_random_positions_resemble_nothing(written
         }
 
 
+def test_a_rearranged_mask_is_told_by_its_counts(written: WRITTEN) -> None:
+    init = written(_network().state_dict(), "init.pt")
+    source = generator(3, "test")
+    mask = {
+        name: layer.flatten()[torch.randperm(layer.numel(), generator=source)].view_as(layer)
+        for name, layer in _mask().items()
+    }
+    result = _audited(written(mask), init=str(init))
+    assert _says(result, "than chance gives, but each layer keeps exactly as many weights as under magnitude")
+
+
+def test_files_of_a_folder_that_are_no_tickets_are_left_out(
+    written: WRITTEN, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    written(_network().state_dict(), "init.pt")
+    written(_mask())
+    assert main(["."]) == 0
+    printed = capsys.readouterr()
+    assert "left out: init.pt: has no masks" in printed.err
+    assert "5.weight" in printed.out
+
+
 def test_methods_that_need_data_are_compared_where_there_are_some(written: WRITTEN) -> None:
     init = written(_network().state_dict(), "init.pt")
     result = _audited(written(_mask()), init=str(init), dataset="digits", options={"dataset": {"limit": 200}})
