@@ -62,12 +62,11 @@ class Composed(Check):
         return ticket
 
     def alter(self, method: M) -> M:
-        from methods.base import Method
-
         for name, part in self.parts.items():
             with of_ones_own(f"check {name}: alter"):
                 altered = part.alter(method)
-            _expect(Method, altered, name, "alter")
+            if not hasattr(altered, "saliency"):
+                raise UserError(f"check {name}: alter returned {type(altered).__name__}, not a Method")
             method = altered
         return method
 

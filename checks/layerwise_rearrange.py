@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 
 from checks.base import Check
-from sanity import patterns
+from sanity.masks import patterns
 from sanity.seeds import derive
 from sanity.tickets import Ticket
 

@@ -15,15 +15,14 @@ from methods.budget import held_to_the_budget
 from methods.data import ScoringData
 from methods.rounds import MOST_ROUNDS, ladder
 from methods.scoring_copy import remember, restore, scoring_copy, statistics_needed, zero
-from sanity import patterns
-from sanity.allocation import Allocation, Counts, SmartRatio, kept_after
 from sanity.errors import UserError, of_ones_own
-from sanity.masks import Mask, RankedMask, Scores, Survivors, check_feasible, check_finite, kept, prunable
+from sanity.masks import Mask, RankedMask, Scores, Survivors, check_feasible, check_finite, kept, patterns, prunable
+from sanity.masks.allocation import Allocation, Counts, SmartRatio, kept_after
+from sanity.masks.patterns import Pattern, PatternName
 from sanity.moment import END, INIT, Moment, is_share, placed
-from sanity.patterns import Pattern, PatternName
+from sanity.registry.source_hash import code_key
 from sanity.seeds import derive
 from sanity.seeds import generator as seeded
-from sanity.source_hash import code_key
 from sanity.store.identity import differing
 
 log = logging.getLogger("sanity")
@@ -50,7 +49,7 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
         (L-l+1)^3, ascending l^2 + l, or one density for all (balanced).
     smart_linear_keep: of smart_ratio: the share of the classifier that is kept.
     smart_layer_count: of smart_ratio: whether L counts every layer (Su et al. 2020) or the nominal depth (Atanov et al.
-        2021), see `sanity.allocation.SmartRatio`.
+        2021), see `sanity.masks.allocation.SmartRatio`.
     smart_normaliser: of smart_ratio: whether the shares are normalised over the `convolutions` (Su et al.) or `all`
         layers (Atanov et al.).
     invert: keep the lowest scores instead (the inversion ablation of Frankle et al. 2021).

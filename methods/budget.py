@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from sanity.allocation import kept_after
 from sanity.masks import Mask, check_mask, kept
+from sanity.masks.allocation import kept_after
 
 if TYPE_CHECKING:
     from methods.base import Batches, Method

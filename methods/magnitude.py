@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.base import Batches, Method
-from sanity.allocation import is_chain
+from sanity.masks.allocation import is_chain
 
 
 @dataclass(frozen=True, kw_only=True)

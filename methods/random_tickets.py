@@ -11,7 +11,7 @@ from methods.random import Random
 class RandomTickets(Random):
     """Smart-ratio random tickets: uniform noise within each layer, layer counts from a fixed rule.
 
-    Su et al. 2020; see `sanity.allocation.SmartRatio` for the rule. Their code permutes exactly the
+    Su et al. 2020; see `sanity.masks.allocation.SmartRatio` for the rule. Their code permutes exactly the
     counted number of ones in every layer; ranking noise within the layer draws from the same distribution. Atanov et
     al. 2021 count the layers differently (`smart_layer_count=nominal`) and normalise over all (`smart_normaliser=all`).
     """

@@ -3,8 +3,8 @@
 from math import ceil, log1p
 from typing import Literal
 
-from sanity.allocation import check_ratio
 from sanity.errors import UserError
+from sanity.masks.allocation import check_ratio
 
 MOST_ROUNDS = 10_000
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import reports
-from sanity.cli.output import CannotPrint, printing, use_readable_output
-from sanity.cli.shadows import refuse_shadows
+from sanity.console.output import CannotPrint, printing, use_readable_output
+from sanity.console.shadows import refuse_shadows
 from sanity.errors import UserError, complain
 from sanity.store.files import DiskError
 

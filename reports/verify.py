@@ -57,7 +57,7 @@ def train_again(record: Mapping[str, Any], metric: str, data_dir: str) -> Verifi
 
     Raises `UserError` where the record does not name settings that can be run.
     """
-    from sanity.run import run
+    from sanity.grid.execution import run_keys
 
     method, check = str(record["method"]), str(record["check"])
     name = say(
@@ -65,7 +65,7 @@ def train_again(record: Mapping[str, Any], metric: str, data_dir: str) -> Verifi
     )
     with tempfile.TemporaryDirectory() as folder:
         keys = {**settings(record), "data_dir": data_dir, "results_dir": folder}
-        frame = run(keys)
+        frame = run_keys(keys)
     match = frame[(frame["method"] == method) & (frame["check"] == check) & (frame["status"] == "done")]
     if match.empty:
         raise UserError(f"{name}: trained again it did not end as recorded")

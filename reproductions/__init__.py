@@ -40,6 +40,11 @@ def declaration(name: str) -> dict[str, Any]:
     return tomllib.loads((HERE / f"{name}.toml").read_text(encoding="utf-8"))
 
 
+def version(name: str) -> int:
+    """The version of the table `name`, raised where its grid or numbers change. Raises `UserError` as `declaration`."""
+    return int(declaration(name).get("version", 1))
+
+
 def load(name: str) -> "Reproduction":
     """The table `name`. Raises `UserError` for an unknown name."""
     from reproductions.table import from_declaration

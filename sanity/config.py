@@ -16,7 +16,7 @@ from pydantic import Field
 
 from sanity import options
 from sanity.errors import UserError, unknown
-from sanity.paths import expanded
+from sanity.options import expanded
 
 Names = tuple[str, ...]
 Removed = Annotated[float, Field(gt=0, lt=1)]
@@ -25,6 +25,10 @@ Seed = Annotated[int, Field(ge=0)]
 SECTIONS = ("dataset", "model", "recipe")
 PATHS = ("data_dir", "results_dir", "report_dir", "log")
 LONGEST_RANGE = 10_000  # seeds; a range of more is a slip of the finger
+
+
+NOT_KEYS = ("options", "table_version")
+"""Fields of a run that no key of that name sets: dotted keys fill the options, `reproduction` the version."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +83,7 @@ class RunConfig:
     log: str = ""
     dry_run: bool = False
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    table_version: int = 0
 
     def overrides(self) -> str:
         """What was asked for of data set, network and recipe beside their names, as keys."""
@@ -96,7 +101,7 @@ def table() -> list[tuple[str, str, str, str]]:
     hints, texts = options.hints(RunConfig), options.texts(RunConfig)
     rows = []
     for spec in dataclasses.fields(RunConfig):
-        if spec.name != "options":
+        if spec.name not in NOT_KEYS:
             shown = ",".join(map(str, spec.default)) if isinstance(spec.default, tuple) else str(spec.default)
             rows.append((spec.name, type_name(hints[spec.name]), shown, texts[spec.name]))
     return rows
@@ -184,7 +189,7 @@ def from_mapping(keys: Mapping[str, Any]) -> RunConfig:
     plain = nested({key: str(value) if isinstance(value, Path) else value for key, value in keys.items()})
     sections = plain.pop("options")
     plain = {key: _as_list(key, value) for key, value in plain.items()}
-    known = [name for name in options.names(RunConfig) if name != "options"]
+    known = [name for name in options.names(RunConfig) if name not in NOT_KEYS]
     for key in plain:
         if key not in known:
             raise unknown("key", key, known)

@@ -8,11 +8,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sanity.cli.output import CannotPrint, printing, use_readable_output
 from sanity.cli.request import requested
 from sanity.config import RunConfig, pairs
+from sanity.console.output import CannotPrint, printing, use_readable_output
 from sanity.errors import UserError, complain, unknown
-from sanity.paths import expanded
+from sanity.options import expanded
 from sanity.store.files import DiskError
 from sanity.ticket_files.writing import WRITERS, write
 

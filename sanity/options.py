@@ -10,6 +10,7 @@ import keyword
 import re
 from collections.abc import Hashable, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar, cast, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -146,3 +147,11 @@ def _one_line(key: str, value: Any, error: ValidationError) -> str:
 def _shortened(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 60 else f"{text[:50]}... ({len(text)} characters)"
+
+
+def expanded(path: Path | str, key: str) -> Path:
+    """`path` with a leading `~` or `~user` replaced. Raises `UserError` naming `key` where there is no such home."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise UserError(f"{key}={path}: there is no home directory for {Path(path).parts[0]}; give a path") from None

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sanity.cli.output import CannotPrint, printing, use_readable_output
 from sanity.cli.request import Request, requested
-from sanity.cli.shadows import refuse_shadows
 from sanity.config import RunConfig, pairs
+from sanity.console.output import CannotPrint, printing, use_readable_output
+from sanity.console.shadows import refuse_shadows
 from sanity.errors import UserError, complain
 from sanity.store.files import DiskError
 
@@ -33,29 +33,10 @@ def run(config: RunConfig | Mapping[str, Any], stop: Callable[[], bool] = lambda
 
     Raises `UserError` for a mistake in the configuration, before anything is trained.
     """
+    from sanity.grid.execution import run_grids
+
     request = requested(config)
-    return request.report(_run(request.configs, stop))
-
-
-def _run(configs: Sequence[RunConfig], stop: Callable[[], bool]) -> "pd.DataFrame":
-    import pandas as pd
-
-    for later in configs[1:]:
-        prepare(later, configs)
-    return pd.concat([_run_grid(config, configs, stop) for config in configs], ignore_index=True)
-
-
-def _run_grid(config: RunConfig, together: Sequence[RunConfig], stop: Callable[[], bool]) -> "pd.DataFrame":
-    import pandas as pd
-
-    from sanity.grid.plan import plan
-    from sanity.grid.progress import reporter
-    from sanity.grid.runner import Runner
-
-    experiment, cells = prepare(config, together)
-    experiment.store.open()
-    with reporter(round(plan(cells, experiment).epochs), config.log) as reports_to:
-        return pd.DataFrame(Runner(experiment, reports_to, stop).run(cells))
+    return request.report(run_grids(request.configs, stop))
 
 
 def prepare(config: RunConfig, together: Sequence[RunConfig] = ()) -> "tuple[Experiment, list[Cell]]":
@@ -130,6 +111,7 @@ def _help(names: Sequence[str]) -> int:
 
 
 def _execute(request: Request, words: Sequence[str]) -> int:
+    from sanity.grid.execution import run_grids
     from sanity.training.allocator import keep_memory
     from sanity.training.loop import Interrupted
 
@@ -149,7 +131,7 @@ def _execute(request: Request, words: Sequence[str]) -> int:
         _writable("report_dir", Path(request.configs[0].report_dir))
     try:
         with stopping() as stop:
-            frame = _run(request.configs, stop)
+            frame = run_grids(request.configs, stop)
     except Interrupted:
         raise KeyboardInterrupt from None
     return _report(request, frame, shlex.join(["python", "-m", "sanity.run", *words]))

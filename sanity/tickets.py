@@ -19,7 +19,7 @@ class Ticket:
     fresh: draws the whole network anew from the distribution of its initialisation (the `reinit` check needs it).
     tied: further name -> first name of a tensor that stands under several in the state dict; `mask` knows the first
         alone, and what a check does to that holds for all of them.
-    pattern: which weights are kept together (see `sanity.patterns`); a rearranged mask has the same pattern.
+    pattern: which weights are kept together (see `sanity.masks.patterns`); a rearranged mask has the same pattern.
     """
 
     weights: Mapping[str, Tensor]

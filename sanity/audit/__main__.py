@@ -7,10 +7,10 @@ from pathlib import Path
 from sanity import options
 from sanity.audit.report import audit, text, write_page
 from sanity.audit.subject import AuditConfig
-from sanity.cli.output import CannotPrint, printing, use_readable_output
 from sanity.config import nested, pairs
+from sanity.console.output import CannotPrint, printing, use_readable_output
 from sanity.errors import UserError, complain
-from sanity.paths import expanded
+from sanity.options import expanded
 from sanity.store.files import CannotWrite
 from sanity.ticket_files.formats import SUFFIXES
 from sanity.ticket_files.paths import find

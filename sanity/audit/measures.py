@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sanity.allocation import ERK, SmartRatio, Uniform, budget
 from sanity.audit.subject import Subject
 from sanity.effective_density import live_weights, paths_are_known
 from sanity.errors import UserError
 from sanity.masks import Mask, kept, size
+from sanity.masks.allocation import ERK, SmartRatio, Uniform, budget
 from sanity.ticket_files.imports import plain_ratio
 
 

@@ -78,7 +78,7 @@ def _ratio_of_files(config: RunConfig) -> float:
 
 
 def _of_table(keys: Mapping[str, Any]) -> Request:
-    from reproductions import load
+    from reproductions import load, version
     from reproductions.catalog import on_data
     from reproductions.panels import override, parts_of
 
@@ -99,7 +99,9 @@ def _of_table(keys: Mapping[str, Any]) -> Request:
         whole = whole.trained_by(settings["recipe"])
     title = whole.title + (f" (not as published: {', '.join(departures)})" if departures else "")
     title += " (no printed number was seen)" * whole.numbers.empty
-    configs = tuple(replace(from_mapping(panel), reproduction=name) for panel in part.configs())
+    configs = tuple(
+        replace(from_mapping(panel), reproduction=name, table_version=version(name)) for panel in part.configs()
+    )
     return Request(configs, name, title, whole, part)
 
 

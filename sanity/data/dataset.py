@@ -16,8 +16,7 @@ from sanity.data.examples import Examples, chunks, fetch, remembered, select
 from sanity.data.source import Source, Split, first_of_each
 from sanity.data.validation import validated
 from sanity.errors import UserError
-from sanity.options import fill
-from sanity.paths import expanded
+from sanity.options import expanded, fill
 
 DEFAULT_DIR = Path("data")
 Batch = tuple[Tensor, Tensor]

@@ -33,7 +33,7 @@ def record(cell: Cell, experiment: Experiment) -> dict[str, Any]:
             log.warning("%s: the check changed nothing of the ticket", cell.title)
     searches = [stored.search_record(experiment, search.key) for search in own_searches(cell, experiment)]
     seconds = sum((float(search["seconds"]) for search in searches if search), 0.0)
-    made_by = {"item_versions": versions(cell, experiment.config.reproduction)}
+    made_by = {"item_versions": versions(cell, experiment.config)}
     return {**about, **made_by, "search_s": seconds, "training": key}
 
 

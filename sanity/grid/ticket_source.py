@@ -51,7 +51,7 @@ class TicketSource:
 
     mask: the key of the mask; empty: nothing is pruned. perturbed_by: the checks that perturb the ticket.
     start: the moment of the schedule at which its training starts. epochs: for how long; None: to the schedule's end.
-    pattern: which weights the method keeps together, see `sanity.patterns`.
+    pattern: which weights the method keeps together, see `sanity.masks.patterns`.
     """
 
     seed: int

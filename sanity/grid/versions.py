@@ -2,17 +2,14 @@
 
 import checks
 import methods
-import reproductions
+from sanity.config import RunConfig
 from sanity.grid.cells import CONTROL, DENSE, Cell
-from sanity.source_hash import version
+from sanity.registry.source_hash import version
 
 
-def versions(cell: Cell, table: str = "") -> dict[str, int]:
-    """Name -> version of the parts of `cell`.
-
-    table: the published table that the cell was run for; empty where none.
-    """
+def versions(cell: Cell, config: RunConfig) -> dict[str, int]:
+    """Name -> version of the parts of `cell`, and of the published table that it was run for."""
     listed = {} if cell.method.name == DENSE else {cell.method.name: version(methods.REGISTRY.load(cell.method.name))}
     parts = [name for name, _ in cell.check.parts if name != CONTROL]
     listed |= {name: version(checks.REGISTRY.load(name)) for name in parts}
-    return listed | ({table: int(reproductions.declaration(table).get("version", 1))} if table else {})
+    return listed | ({config.reproduction: config.table_version} if config.reproduction else {})

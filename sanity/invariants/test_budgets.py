@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from methods.base import Batches, Method
-from sanity.allocation import SmartRatio, kept_after
 from sanity.errors import UserError
 from sanity.invariants import nets
 from sanity.invariants.test_scores import few_rounds, rebuilt
 from sanity.masks import allocate, kept, layers, size
+from sanity.masks.allocation import SmartRatio, kept_after
 from sanity.seeds import generator
 
 RATIOS = (0.013, 0.25, 0.5, 0.9, 0.97)

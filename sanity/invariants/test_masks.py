@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from sanity.allocation import ERK, Allocation, SmartRatio, Uniform
 from sanity.errors import UserError
 from sanity.masks import (
     allocate,
@@ -22,6 +21,7 @@ from sanity.masks import (
     permute,
     size,
 )
+from sanity.masks.allocation import ERK, Allocation, SmartRatio, Uniform
 from sanity.seeds import generator
 
 SHAPES = st.lists(

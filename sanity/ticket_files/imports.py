@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from sanity.allocation import budget
 from sanity.errors import UserError
 from sanity.masks import Mask, kept, size
+from sanity.masks.allocation import budget
 from sanity.ticket_files.contents import FileMasks, masks_of, weights_of
 from sanity.ticket_files.formats import TensorFile, read
 from sanity.ticket_files.matching import Match, match

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from sanity.errors import UserError
-from sanity.paths import expanded
+from sanity.options import expanded
 from sanity.ticket_files.formats import SUFFIXES
 
 _FIELD = re.compile(r"\{(\w*)\}")

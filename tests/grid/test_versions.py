@@ -1,5 +1,6 @@
 """A raised version of a method or check names other results; those of everything else stay valid."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,12 +8,13 @@ import pytest
 from checks.layerwise_rearrange import LayerwiseRearrange
 from checks.random_labels import RandomLabels
 from methods.snip import SNIP
+from sanity.cli.request import requested
 from sanity.config import from_mapping
 from sanity.grid import keys
 from sanity.grid.cells import Cell, cells
 from sanity.grid.versions import versions
+from sanity.registry.source_hash import code_key
 from sanity.run import prepare
-from sanity.source_hash import code_key
 
 RUN: dict[str, Any] = {
     "methods": "snip,magnitude", "checks": "layerwise_rearrange,random_labels", "ratio": 0.9, "seeds": 0,
@@ -59,9 +61,13 @@ def test_a_first_version_is_not_named() -> None:
 
 def test_the_parts_of_a_cell_and_its_table_have_versions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RandomLabels, "version", 4)
-    asked = {cell.title: cell for cell in cells(from_mapping({**RUN, "methods": "dense,snip"}))}
-    assert versions(asked["dense seed 0"]) == {}
-    assert versions(asked["snip 90 % none seed 0"]) == {"snip": 1}
-    both = versions(asked["snip 90 % random_labels seed 0"], "lee2019_table1")
-    assert both == {"snip": 1, "random_labels": 4, "lee2019_table1": 1}
+    config = from_mapping({**RUN, "methods": "dense,snip"})
+    asked = {cell.title: cell for cell in cells(config)}
+    assert versions(asked["dense seed 0"], config) == {}
+    assert versions(asked["snip 90 % none seed 0"], config) == {"snip": 1}
+    reproduced = replace(config, reproduction="lee2019_table1", table_version=2)
+    made_by = versions(asked["snip 90 % random_labels seed 0"], reproduced)
+    assert made_by == {"snip": 1, "random_labels": 4, "lee2019_table1": 2}
+    (part,) = requested({"reproduction": "lee2019_table1", "model": "lenet5"}).configs
+    assert (part.reproduction, part.table_version) == ("lee2019_table1", 1)
     assert isinstance(asked["dense seed 0"], Cell)

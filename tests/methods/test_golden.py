@@ -10,8 +10,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 import methods
-from sanity.allocation import SmartRatio
 from sanity.masks import allocate, kept, size
+from sanity.masks.allocation import SmartRatio
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 import methods
 from methods.base import Method
-from sanity.allocation import SmartRatio
 from sanity.errors import UserError
 from sanity.grid.moments import rewinds_to, starts_at
 from sanity.invariants import nets
 from sanity.masks import layers, prunable
+from sanity.masks.allocation import SmartRatio
 from sanity.recipes import Recipe
 from sanity.seeds import generator
 

@@ -6,7 +6,7 @@ import pytest
 
 import methods
 from methods.base import Method
-from sanity.allocation import kept_after
+from sanity.masks.allocation import kept_after
 
 GRASP = {
     "augment": True,

@@ -5,8 +5,8 @@ from math import prod
 
 import pytest
 
-from sanity.allocation import ERK, Counts, SmartRatio, Uniform, get, kept_after
 from sanity.errors import UserError
+from sanity.masks.allocation import ERK, Counts, SmartRatio, Uniform, get, kept_after
 
 # Two convolutions of 100 weights each and a classifier of 100.
 THREE = {"conv1": (10, 10, 1, 1), "conv2": (10, 10, 1, 1), "fc": (10, 10)}

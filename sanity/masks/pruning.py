@@ -5,13 +5,13 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from sanity.allocation import Allocation, budget
-from sanity.allocation import get as get_allocation
 from sanity.errors import UserError
+from sanity.masks.allocation import Allocation, budget
+from sanity.masks.allocation import get as get_allocation
+from sanity.masks.patterns import UNSTRUCTURED, Pattern
+from sanity.masks.ranking import check_finite as check_finite
+from sanity.masks.ranking import keep_best as keep_best
 from sanity.models.prunable import prunable as prunable
-from sanity.patterns import UNSTRUCTURED, Pattern
-from sanity.ranking import check_finite as check_finite
-from sanity.ranking import keep_best as keep_best
 
 Scores = Mapping[str, Tensor]
 Mask = dict[str, Tensor]
@@ -35,7 +35,7 @@ def allocate(
     ratio: fraction removed, in (0, 1); exactly round((1 - ratio) * N) are kept (smart_ratio: its published counts).
     allocation: global (all layers ranked together), uniform, erk, smart_ratio, or an `Allocation`.
     alive: weights that may be kept. One that an earlier round pruned is never revived.
-    pattern: which weights are kept or removed together; see `sanity.patterns`.
+    pattern: which weights are kept or removed together; see `sanity.masks.patterns`.
 
     Raises `UserError` for a ratio outside (0, 1) or one that leaves nothing, and for scores that are not finite.
     """

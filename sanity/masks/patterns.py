@@ -16,9 +16,9 @@ from pydantic import Field, PlainValidator
 from pydantic_core import PydanticCustomError
 from torch import Tensor
 
-from sanity.allocation import Allocation, Shapes, budget
 from sanity.errors import UserError
-from sanity.ranking import joined, ranked
+from sanity.masks.allocation import Allocation, Shapes, budget
+from sanity.masks.ranking import joined, ranked
 
 Shape = Sequence[int]
 _LARGEST = 1024

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from sanity.effective_density.algebra import InDouble, mark_as_weight
+from sanity.effective_density.signals import AllPaths
 from sanity.masks import Mask, dense, prunable
-from sanity.signals import AllPaths
-from sanity.signals.algebra import InDouble, mark_as_weight
 
 _REACHED = 1e-12
 """Gradients below this share of the largest are taken for rounding errors (float64)."""
@@ -17,8 +17,8 @@ _REACHED = 1e-12
 def live_weights(model: nn.Module, mask: Mapping[str, Tensor], input_shape: tuple[int, ...]) -> Mask:
     """Returns the weights of `mask` that lie on a path from an input to an output all of whose weights are kept.
 
-    One forward and one backward pass of the network on signals, by the rules of `sanity.signals`. A weight that only
-    ever meets padding counts as dead.
+    One forward and one backward pass of the network on signals, by the rules of
+    `sanity.effective_density.signals`. A weight that only ever meets padding counts as dead.
 
     Args:
         model: left as it was.
@@ -68,8 +68,8 @@ def density_of_paths(model: nn.Module, mask: Mapping[str, Tensor], input_shape: 
 def paths_are_known(model: nn.Module, input_shape: tuple[int, ...]) -> bool:
     """Returns whether the paths of the unpruned network include every weight that a real gradient reaches.
 
-    They may miss some where the network computes with operators that `sanity.signals` has no rule for. Then nothing can
-    be said of paths under any mask. Costs some passes over two examples; once per network is enough.
+    They may miss some where `sanity.effective_density.signals` has no rule for an operator of the network. Then nothing
+    can be said of paths under any mask. Costs some passes over two examples; once per network is enough.
     """
     try:
         live = live_weights(model, dense(model), input_shape)

@@ -8,10 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from sanity import patterns
 from sanity.errors import UserError
-from sanity.masks import allocate, check_feasible, kept, permute, ties
-from sanity.patterns import Pattern, Shape
+from sanity.masks import allocate, check_feasible, kept, patterns, permute, ties
+from sanity.masks.patterns import Pattern, Shape
 from sanity.seeds import generator
 
 

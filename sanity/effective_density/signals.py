@@ -17,9 +17,9 @@ from typing import Any
 
 from torch import Tensor
 
-from sanity.signals.algebra import InDouble, is_signal, is_weight, mark_as_weight, tensors
-from sanity.signals.layers import LAYERS
-from sanity.signals.operators import MAKING_SIGNALS, RULES
+from sanity.effective_density.algebra import InDouble, is_signal, is_weight, mark_as_weight, tensors
+from sanity.effective_density.layers import LAYERS
+from sanity.effective_density.operators import MAKING_SIGNALS, RULES
 
 _RULES = {**RULES, **LAYERS}
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sanity.errors import UserError, unknown
-from sanity.source_hash import code_key, qualified_name
+from sanity.registry.source_hash import code_key, qualified_name
 
 
 class Registry:

@@ -1,0 +1,37 @@
+"""Runs the grids of one request and returns their records."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from sanity.config import RunConfig, from_mapping
+from sanity.grid.plan import plan
+from sanity.grid.preparation import prepare
+from sanity.grid.progress import reporter
+from sanity.grid.runner import Runner
+
+
+def run_grids(configs: Sequence[RunConfig], stop: Callable[[], bool] = lambda: False) -> pd.DataFrame:
+    """Runs every grid and returns one row a cell; what exists in the store is not run again.
+
+    configs: the runs of one request, which train a dense network together where several start from it.
+    stop: asked between steps; once it says so, everything is saved and `sanity.training.loop.Interrupted` is raised.
+
+    Raises `UserError` for a mistake in any of them, before anything is trained.
+    """
+    for later in configs[1:]:
+        prepare(later, configs)
+    return pd.concat([_run_grid(config, configs, stop) for config in configs], ignore_index=True)
+
+
+def run_keys(keys: Mapping[str, Any]) -> pd.DataFrame:
+    """Runs the one grid that plain and dotted keys ask for, as `run_grids` does."""
+    return run_grids([from_mapping(keys)])
+
+
+def _run_grid(config: RunConfig, together: Sequence[RunConfig], stop: Callable[[], bool]) -> pd.DataFrame:
+    experiment, cells = prepare(config, together)
+    experiment.store.open()
+    with reporter(round(plan(cells, experiment).epochs), config.log) as reports_to:
+        return pd.DataFrame(Runner(experiment, reports_to, stop).run(cells))
