@@ -73,6 +73,10 @@ def plain_ratio(masks: Iterable[Mapping[str, Tensor]]) -> float:
     Raises `UserError` where they have none in common, or one keeps everything or nothing.
     """
     masks = list(masks)
+    for mask in masks:
+        if kept(mask) in (0, size(mask)):
+            kind = "nothing" if kept(mask) else "everything"
+            raise UserError(f"ratio: a mask removes {kind} of {size(mask)} weights, so that there is no ticket")
     for digits in range(1, 10):
         ratio = round(1 - kept(masks[0]) / size(masks[0]), digits)
         if 0 < ratio < 1 and all(abs(kept(mask) - round((1 - ratio) * size(mask))) <= len(mask) for mask in masks):

@@ -171,6 +171,13 @@ def test_files_of_several_ratios_need_one_that_is_asked_for(tmp_path: Path) -> N
         run({**SMALL, **_imported(tmp_path / "{ratio}.pt")})
 
 
+@pytest.mark.parametrize(("value", "removed"), [(True, "nothing"), (False, "everything")])
+def test_a_mask_that_removes_nothing_or_everything_is_no_ticket(tmp_path: Path, value: bool, removed: str) -> None:
+    torch.save({name: torch.full_like(layer, value) for name, layer in _mask(0).items()}, tmp_path / "mask.pt")
+    with pytest.raises(UserError, match=f"removes {removed} of 50200 weights"):
+        run({**SMALL, **_imported(tmp_path / "mask.pt")})
+
+
 def test_a_count_that_rounding_explains_is_said_and_run(
     tmp_path: Path, ran: Callable[..., pd.DataFrame], caplog: pytest.LogCaptureFixture
 ) -> None:
