@@ -1,1 +1,1 @@
-"""The grid: its cells, what names their results, the tasks that they need, and the runner of those."""
+"""Defines the cells of a grid, names their results, splits cells into tasks and runs the tasks."""

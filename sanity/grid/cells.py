@@ -1,4 +1,4 @@
-"""The grid: every cell that a run asks for, seed by seed, the control of a method before its checks."""
+"""Lists the cells of a run: seed by seed, and for each method the unperturbed control before its checks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 DENSE = "dense"
 CONTROL = "none"
-_DIGITS = 9  # to which reports tell ratios apart
+_DIGITS = 9  # decimals to which reports round ratios; ratios that agree to them would look the same
 Options = tuple[tuple[str, Any], ...]
 
 
@@ -27,7 +27,7 @@ def _label(name: str, options: Options) -> str:
 
 @dataclass(frozen=True)
 class MethodSpec:
-    """A method as the grid names it: with a paper's settings, and with options of its own."""
+    """Specifies a method by name, the paper whose settings it takes (`variant`) and its options."""
 
     name: str
     variant: str = ""
@@ -38,7 +38,7 @@ class MethodSpec:
 
     @cached_property
     def _hash(self) -> int:
-        """Kept: a grid looks up what it knows of a method a hundred thousand times."""
+        """Cached: the plan of a large grid looks methods up in dictionaries a hundred thousand times."""
         return hash((self.name, self.variant, self.options))
 
     @property
@@ -47,17 +47,17 @@ class MethodSpec:
         return _label(f"{self.name}@{self.variant}" if self.variant else self.name, self.options)
 
     def fingerprint(self) -> str:
-        """A hash of the method's code where it is not ours."""
+        """Returns a hash of the method's source code; empty for methods of this suite."""
         return "" if self.name == DENSE else methods.REGISTRY.fingerprint(self.name)
 
     def build(self) -> "Method":
-        """The method itself. Raises `UserError` for an unknown name, variant, option or value."""
+        """Builds the method. Raises `UserError` for an unknown name, variant, option or value."""
         return methods.get(self.name, self.variant, **dict(self.options))
 
 
 @dataclass(frozen=True)
 class CheckSpec:
-    """A check as the grid names it: its parts, each with options of its own."""
+    """Specifies a check: the names of its parts, composed with +, and the options of each."""
 
     parts: tuple[tuple[str, Options], ...]
 
@@ -70,7 +70,7 @@ class CheckSpec:
 
     @property
     def labels(self) -> list[str]:
-        """The parts, e.g. `random_labels` and `random_pixels[channels=together]`."""
+        """The labels of the parts, e.g. `random_labels` and `random_pixels[channels=together]`."""
         return [_label(name, options) for name, options in self.parts]
 
     @property
@@ -80,17 +80,17 @@ class CheckSpec:
 
     @property
     def is_control(self) -> bool:
-        """Whether nothing is perturbed."""
+        """Whether the check is the control, which perturbs nothing."""
         return all(name == CONTROL for name, _ in self.parts)
 
     def build(self) -> "Check":
-        """The composed check. A part draws the same whether it stands alone or in company."""
+        """Builds the composed check. A part draws the same random numbers alone and composed with others."""
         from checks.base import Composed
 
         return Composed({name: _part(checks.REGISTRY.load(name), name, options) for name, options in self.parts})
 
     def part_with(self, *hooks: str) -> "CheckSpec":
-        """The parts that override any of these hooks, alone; the control where none does."""
+        """Returns the check of only the parts that override any of these hooks; the control if none does."""
         overriding = [
             (name, options)
             for name, options in self.parts
@@ -99,16 +99,16 @@ class CheckSpec:
         return CheckSpec(tuple(overriding)) if overriding else NO_CHECK
 
     def data_part(self) -> "CheckSpec":
-        """The parts that change what the search sees, alone."""
+        """Returns the check of only the parts that corrupt the training data of the search."""
         return self.part_with("corrupt")
 
     def data_label(self) -> str:
-        """The parts that change what the search sees; empty where it sees the clean data."""
+        """Returns the label of the parts that corrupt the data of the search; empty if the data are clean."""
         seen = self.data_part()
         return "" if seen.is_control else seen.label
 
     def fingerprint(self) -> str:
-        """A hash of the code of those parts that are not ours."""
+        """Returns a hash of the source code of the parts; empty for checks of this suite."""
         return "".join(checks.REGISTRY.fingerprint(name) for name, _ in self.parts)
 
 
@@ -121,7 +121,7 @@ def _part(cls: "type[Check]", name: str, options: Options) -> "Check":
 
 @dataclass(frozen=True)
 class Cell:
-    """One point of the grid; dataset, model and recipe are the run's."""
+    """One point of the grid. Data set, model and recipe are the same for all cells of a run."""
 
     method: MethodSpec
     check: CheckSpec
@@ -130,7 +130,7 @@ class Cell:
 
     @property
     def title(self) -> str:
-        """For progress and messages."""
+        """The name of the cell in progress lines and messages."""
         removed = "" if self.method.name == DENSE else f" {100 * self.ratio:g} % {self.check.label}"
         return f"{self.method.label}{removed} seed {self.seed}"
 
@@ -139,21 +139,21 @@ NO_CHECK = CheckSpec(((CONTROL, ()),))
 
 
 def cells(config: RunConfig) -> list[Cell]:
-    """The cells of a run in the order in which they run: a stop leaves whole tables of fewer seeds.
+    """Returns the cells of a run, ordered by seed, so that an interrupted run leaves complete tables of fewer seeds.
 
-    Raises `UserError` for unknown names and options, all before anything is computed.
+    Raises `UserError` for unknown names and options, before anything is computed.
     """
     method_specs = _method_specs(config)
     check_specs = _check_specs(config)
     _check_sections(config, method_specs, check_specs)
     _check_ratios(config.ratio)
-    found = []
+    all_cells = []
     for seed, spec in product(config.seeds, method_specs):
         if spec.name == DENSE:
-            found.append(Cell(spec, NO_CHECK, 0.0, seed))
+            all_cells.append(Cell(spec, NO_CHECK, 0.0, seed))
         else:
-            found += [Cell(spec, check, ratio, seed) for ratio, check in product(config.ratio, check_specs)]
-    return found
+            all_cells += [Cell(spec, check, ratio, seed) for ratio, check in product(config.ratio, check_specs)]
+    return all_cells
 
 
 def _method_specs(config: RunConfig) -> list[MethodSpec]:
@@ -172,14 +172,14 @@ def _method_specs(config: RunConfig) -> list[MethodSpec]:
             spec.build()
             specs.append(spec)
     if config.variant and all(spec.variant != config.variant for spec in specs):
-        given = {name for spec in specs if spec.name != DENSE for name in variants(spec.name)}
-        raise unknown("variant of these methods", config.variant, given)
+        available = {name for spec in specs if spec.name != DENSE for name in variants(spec.name)}
+        raise unknown("variant of these methods", config.variant, available)
     _distinct("methods", [spec.label for spec in specs])
     return specs
 
 
 def variants(name: str) -> list[str]:
-    """The papers whose settings the method has."""
+    """Returns the names of the papers whose settings the method offers."""
     from methods.presets import variants as presets
 
     return list(presets(methods.REGISTRY.load(name), name))
@@ -201,7 +201,7 @@ def _check_specs(config: RunConfig) -> list[CheckSpec]:
 
 
 def combinations(section: Mapping[str, Any]) -> list[Options]:
-    """Options with commas stand for several settings: all combinations of their values."""
+    """Returns all combinations of the option values; a text with commas lists several values of an option."""
     values = [value.split(",") if isinstance(value, str) else [value] for value in section.values()]
     return [tuple(zip(section, chosen, strict=True)) for chosen in product(*values)]
 
@@ -213,7 +213,7 @@ def _distinct(key: str, labels: Sequence[str]) -> None:
 
 
 def _check_ratios(ratios: Sequence[float]) -> None:
-    """Raises `UserError` for ratios that a report would show as one."""
+    """Raises `UserError` for two ratios that a report would round to the same number."""
     for number, ratio in enumerate(ratios):
         for earlier in ratios[:number]:
             if round(ratio, _DIGITS) == round(earlier, _DIGITS):
@@ -222,10 +222,10 @@ def _check_ratios(ratios: Sequence[float]) -> None:
 
 def _check_sections(config: RunConfig, method_specs: list[MethodSpec], check_specs: list[CheckSpec]) -> None:
     in_grid = {spec.name for spec in method_specs} | {name for spec in check_specs for name, _ in spec.parts}
-    for part, given in config.options.items():
+    for part, values in config.options.items():
         if part in SECTIONS or part in in_grid:
             continue
-        option = next(iter(given), "")
+        option = next(iter(values), "")
         registered = [*methods.REGISTRY.names(), *checks.REGISTRY.names()]
         if part in registered:
             raise UserError(f"{part}.{option}: {part} is neither among the methods nor among the checks of this run")

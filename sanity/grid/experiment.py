@@ -30,16 +30,16 @@ from sanity.training.epochs import steps_per_epoch
 
 T = TypeVar("T")
 State = dict[str, Tensor]
-_CACHED = 4  # networks, and corrupted data sets, that a run holds at once
+_CACHED = 4  # how many networks, and how many corrupted data sets, a run keeps in memory
 
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
-    """What all cells of a run share.
+    """Holds what all cells of a run share: data, recipe, store and device.
 
-    requested: the cells of the run, and those of other runs of the same request whose dense networks are the same.
-    machine: what it runs on. side_by_side: how many trainings may run at once on the device. ahead: how many may wait
-        for it, so that like ones can be put together.
+    requested: the cells of the run, and those of other runs of the same request that share its dense networks.
+    machine: the hardware. side_by_side: how many trainings may run at once on the device. ahead: how many may wait
+        in the queue, so that trainings of the same kind can be batched.
     """
 
     config: RunConfig
@@ -53,13 +53,13 @@ class Experiment:
     requested: tuple[Cell, ...] = ()
     side_by_side: int = 1
     ahead: int = 1
-    _made: dict[object, Any] = field(default_factory=dict, repr=False)
+    _values: dict[object, Any] = field(default_factory=dict, repr=False)
 
     def once(self, key: object, make: Callable[[], T]) -> T:
-        """The value that `make` returns, made once for each `key`."""
-        if key not in self._made:
-            self._made[key] = make()
-        return cast(T, self._made[key])
+        """Returns the value of `make()`, called once for each `key` and then cached."""
+        if key not in self._values:
+            self._values[key] = make()
+        return cast(T, self._values[key])
 
     @cached_property
     def root(self) -> str:
@@ -69,11 +69,11 @@ class Experiment:
     # -- methods -------------------------------------------------------------------------------------------------
 
     def method(self, cell: Cell) -> Method:
-        """The method of a cell, shares of the schedule in epochs of the recipe."""
+        """Returns the method of a cell; moments stated as shares of the schedule become epochs of the recipe."""
         return self.once(("method", cell.method), lambda: cell.method.build().placed(self.recipe.epochs))
 
     def altered(self, cell: Cell) -> Method:
-        """The method of a cell as its check alters it."""
+        """Returns the method of a cell after its check has altered it."""
         altered = self.once(("altered", cell.method, cell.check), lambda: self._altered(cell))
         return altered.at(cell.ratio, cell.seed)
 
@@ -81,28 +81,28 @@ class Experiment:
         return cell.check.build().alter(self.method(cell)).placed(self.recipe.epochs)
 
     def part(self, cell: Cell, *hooks: str) -> CheckSpec:
-        """The parts of a cell's check that override any of these hooks."""
+        """Returns the check of only the parts of a cell's check that override any of these hooks."""
         return self.once(("part", cell.check, hooks), lambda: cell.check.part_with(*hooks))
 
     # -- data ----------------------------------------------------------------------------------------------------
 
     @cached_property
     def recipe_for_loop(self) -> Recipe:
-        """The recipe as the training loop takes it: `train` and `test` already carry the statistics that it normalises
-        with, so that a corrupted copy is shown on the scale of the clean data."""
+        """The recipe for the training loop. `train` and `test` already carry the recipe's normalisation statistics,
+        so that a corrupted copy is normalised with the statistics of the clean data."""
         return replace(self.recipe, normalise="dataset")
 
     def seen(self, data: CheckSpec, seed: int) -> Dataset:
-        """The training set that the checks `data` leave, on the run's device."""
+        """Returns the training set after the checks `data` have corrupted it, on the run's device."""
         return self.train if data.is_control else self._corrupted(data, seed)
 
     @cached_property
     def _corrupted(self) -> Callable[[CheckSpec, int], Dataset]:
-        """The checks of a grid take turns, so those of a seed are cached, as long as the experiment lives."""
+        """Caches corrupted training sets: the cells of a seed alternate between the checks of the grid."""
         return lru_cache(maxsize=_CACHED)(lambda data, seed: data.build().corrupt(self.train, generator(seed, "check")))
 
     def steps(self, data: CheckSpec, seed: int) -> int:
-        """How many iterations an epoch of training takes on what the checks `data` leave."""
+        """Returns the number of iterations in an epoch on the training set after the checks `data`."""
 
         def count() -> int:
             return steps_per_epoch(len(self.seen(data, seed)), self.recipe)
@@ -112,7 +112,7 @@ class Experiment:
     # -- network -------------------------------------------------------------------------------------------------
 
     def build(self, source: torch.Generator) -> nn.Module:
-        """The network with weights drawn from `source`, on the CPU."""
+        """Builds the network on the CPU with weights drawn from `source`."""
         return models.build(
             self.config.model,
             self.train.input_shape,
@@ -123,7 +123,7 @@ class Experiment:
         )
 
     def initial(self, seed: int) -> nn.Module:
-        """The network of a seed at its initialisation; not to be changed."""
+        """Returns the network of a seed at initialisation. It is shared: callers must not change it."""
         return self._initials(seed)
 
     @cached_property
@@ -137,12 +137,12 @@ class Experiment:
         return net
 
     def _init_file(self, seed: int) -> Path | None:
-        """The file that holds the initial weights of a seed, where `init=file:` names one."""
+        """Returns the file with the initial weights of a seed; None unless `init=file:` names one."""
         path = split_init(self.config.init)[1]
         return find(fill_in(path, "init=file:", seed=seed), "init=file:", seed=seed) if path else None
 
     def inputs(self, cell: Cell) -> dict[str, str]:
-        """The digests of the files that a cell's mask and initial weights come from; empty without any."""
+        """Returns the digests of the files that hold a cell's mask and initial weights; empty if there are none."""
         mask = "" if cell.method.name == DENSE else self.altered(cell).inputs()
         file = self._init_file(cell.seed)
         return {**({"mask_file": mask} if mask else {}), **({"init_file": formats.digest(file)} if file else {})}
@@ -153,28 +153,28 @@ class Experiment:
         return paths_are_known(self.initial(self.config.seeds[0]), self.train.input_shape)
 
     def state(self, seed: int) -> State:
-        """The weights and buffers of a seed at its initialisation."""
+        """Returns the weights and buffers of a seed at initialisation."""
         return {name: value.detach() for name, value in self.initial(seed).state_dict().items()}
 
     def fresh(self, source: torch.Generator) -> State:
-        """Weights and buffers drawn anew from the same distribution."""
+        """Draws new weights and buffers from the initialisation's distribution."""
         return {name: value.detach() for name, value in self.build(source).state_dict().items()}
 
     def loaded(self, state: Mapping[str, Tensor]) -> nn.Module:
-        """The network with these weights and buffers, on the CPU."""
+        """Builds the network on the CPU and loads these weights and buffers."""
         net = copy.deepcopy(self.initial(self.config.seeds[0]))
         net.load_state_dict(dict(state))
         return net
 
     def dense_digest(self, seed: int) -> str:
-        """The digest of the unpruned network of a seed at its initialisation."""
+        """Returns the digest of the unpruned network of a seed at initialisation."""
         return self.once(("digest", seed), lambda: Ticket(self.state(seed), masks.dense(self.initial(seed))).digest())
 
     # -- what determines results ---------------------------------------------------------------------------------
 
     @cached_property
     def setting(self) -> dict[str, Any]:
-        """What every result of the run depends on. A file of initial weights counts by its digest, see `inputs`."""
+        """The settings that determine all results of a run. `inputs` adds the digest of a file of initial weights."""
         drawn = split_init(self.config.init)[0]
         return {
             "data_digest": self.train.digest,
@@ -191,7 +191,7 @@ class Experiment:
 
     @cached_property
     def encoded_setting(self) -> dict[str, str]:
-        """As JSON, what determines all records of the run alike."""
+        """The settings that determine every record of the run, as JSON."""
         fields = {
             "test": self.test.digest,
             "recipe": differing(self.recipe),

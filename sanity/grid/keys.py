@@ -1,11 +1,11 @@
-"""Names every result: a hash of all that determines it. One function for each kind of result.
+"""Names every result by a hash of all that determines it. One function for each kind of result.
 
     cell      a record: one point of the grid
-    mask      what a search found
-    dense     a training of the unpruned network, whatever its length; the weights at a moment of it are its files
+    mask      the mask that a search computed
+    dense     a training of the unpruned network of any length; its files are the weights at chosen moments
     ticket    a training of a ticket
 
-What is in a key counts with its options and, where it is not ours, with its source.
+Methods, checks and models enter a key with their options; classes from outside this suite also with their source.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def cell(cell: Cell, experiment: "Experiment") -> str:
-    """The name of a cell's record, known before anything is computed."""
+    """Returns the name of a cell's record. It is known before anything is computed."""
     return _hash(
         {
             **experiment.encoded_setting,
@@ -45,8 +45,8 @@ def _of_method(cell: Cell, experiment: "Experiment") -> dict[str, Any]:
 
 
 def _of_both(cell: Cell, experiment: "Experiment") -> dict[str, Any]:
-    """The code of a cell; and what stored records lacked that were made before checks could alter a method's class, or
-    before a data check could have `+` in an option."""
+    """Returns the fields of method and check together. `altered` and `seen` are left out where they add nothing:
+    records of earlier versions lack them, and must keep their keys."""
     fields: dict[str, Any] = {
         "code": [cell.method.fingerprint(), cell.check.fingerprint(), *filter(None, [experiment.setting["code"]])]
     }
@@ -59,9 +59,9 @@ def _of_both(cell: Cell, experiment: "Experiment") -> dict[str, Any]:
 
 
 def mask(cell: Cell, experiment: "Experiment", ratio: float, number: int) -> str:
-    """The name of the mask that the search of `cell` finds in round `number`, in which `ratio` of all weights is gone.
+    """Returns the name of the mask that the search of `cell` computes in round `number`, pruned to `ratio`.
 
-    Data count only where the method looks at them.
+    The data are part of the name only if the method uses them.
     """
     method = experiment.altered(cell)
     of_search = experiment.once(
@@ -94,9 +94,9 @@ def _of_search(cell: Cell, method: "Method", experiment: "Experiment") -> dict[s
 
 
 def dense(seed: int, data: CheckSpec, experiment: "Experiment") -> str:
-    """The name of the training of the unpruned network on the data that the checks `data` leave.
+    """Returns the name of the training of the unpruned network on the data after the checks `data`.
 
-    Neither its length nor the moments of which the weights are kept are in it: a longer training is a continuation.
+    Length and saved moments are not part of the name, since a longer training continues a shorter one.
     """
 
     def make() -> str:
@@ -106,12 +106,12 @@ def dense(seed: int, data: CheckSpec, experiment: "Experiment") -> str:
 
 
 def ticket(digest: str, seed: int, data: CheckSpec, experiment: "Experiment") -> str:
-    """The name of the training of the ticket with this digest, on the data that the checks `data` leave."""
+    """Returns the name of the training of the ticket with this digest on the data after the checks `data`."""
     return _hash({**_encoded(training_fields(digest, seed, data, experiment)), "snapshots": "[]"})
 
 
 def training_fields(digest: str, seed: int, data: CheckSpec, experiment: "Experiment") -> dict[str, Any]:
-    """What determines a training, as its record tells it."""
+    """Returns the fields of a training's record that determine the training."""
     return {
         **experiment.setting,
         "ticket": digest,
@@ -130,7 +130,7 @@ def training_fields(digest: str, seed: int, data: CheckSpec, experiment: "Experi
 
 
 def encode(value: Any) -> str:
-    """A value as the JSON that is hashed."""
+    """Encodes a value as the JSON that is hashed."""
     return json.dumps(plain(value), sort_keys=True, allow_nan=False, default=str)
 
 
@@ -144,7 +144,7 @@ def _encoded(fields: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _hash(encoded: Mapping[str, str]) -> str:
-    """What `sanity.store.identity` gives, from values that are JSON already: many cells share most of them."""
+    """Computes `sanity.store.identity` from encoded values. Cells share most values, so each is encoded only once."""
     named = {"format": str(FORMAT), **encoded}
     text = ", ".join(f'"{name}": {named[name]}' for name in sorted(named))
     return hashlib.sha256(f"{{{text}}}".encode()).hexdigest()[:KEY_LENGTH]

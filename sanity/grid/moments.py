@@ -7,12 +7,12 @@ from sanity.recipes import Recipe
 
 
 def scores_trained(method: Method) -> bool:
-    """Whether the method scores a network that was trained."""
+    """Whether the method scores a trained network rather than the initialisation."""
     return method.scored_at not in ("init", 0, "0it")
 
 
 def rewinds_to(method: Method) -> int | str:
-    """The moment of dense training whose weights are retrained; 0 where those of the initialisation are, or others."""
+    """Returns the moment of dense training whose weights are retrained; 0 if the method does not rewind weights."""
     rewound = method.rewind_epoch if method.weights_at is None else method.weights_at
     moment = rewound if method.rewind == "weights" else 0
     return 0 if moment == "0it" else moment
@@ -24,25 +24,25 @@ def needs_dense(method: Method) -> bool:
 
 
 def dense_moments(method: Method) -> frozenset[int | str]:
-    """The moments of dense training that the method scores or rewinds to."""
+    """Returns the moments of dense training that the method scores or rewinds to."""
     scored = {method.scored_at} if scores_trained(method) else set()
     return frozenset(scored | {rewinds_to(method)} - {0})
 
 
 def starts_at(method: Method, recipe: Recipe) -> int | str:
-    """The moment of the schedule at which a ticket's training starts."""
+    """Returns the moment of the schedule at which a ticket's training starts."""
     if method.rewind == "fine_tune":
         return recipe.epochs
     return method.rewind_epoch if method.rewind in ("weights", "learning_rate") else 0
 
 
 def retrain_epochs(method: Method, recipe: Recipe) -> int | None:
-    """For how many epochs a ticket trains; None: to the end of the schedule."""
+    """Returns the number of epochs for which a ticket trains; None: to the end of the schedule."""
     return method.retrain_epochs or (recipe.epochs if method.rewind == "fine_tune" else None)
 
 
 def check_against(method: Method, label: str, recipe: Recipe, steps: int = 1) -> None:
-    """Raises `UserError` where what the method names does not fit the recipe, whose epochs have so many steps."""
+    """Raises `UserError` if the method's moments do not fit the recipe, whose epochs have `steps` iterations."""
     if method.rewind == "fine_tune" and recipe.schedule in ("cosine", "one_cycle", "plateau"):
         raise UserError(
             f"{label}: fine_tune trains at the last learning rate, and the schedule {recipe.schedule} leaves none to "

@@ -1,4 +1,4 @@
-"""Says what a run would do, before it does it: the tasks of its cells whose results are not in the store."""
+"""Plans a run without executing it: lists the tasks of its cells whose results are not in the store."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ STORED, TRAINS = "stored", "trains"
 
 @dataclass(frozen=True)
 class Plan:
-    """The state of every cell (`stored`, `trains`, or whose training it shares), and the work ahead.
+    """Holds the state of every cell (`stored`, `trains`, or the cell whose training it shares) and the work ahead.
 
-    dense: dense networks that searches train beside the cells' own. rounds: of training and pruning. epochs: of all.
-    names: of all tasks ahead, and of those of the runs before.
+    dense: trainings of dense networks that are no cells of the run. rounds: of training and pruning. epochs: in total.
+    names: the names of all tasks ahead, those of earlier runs of the request included.
     """
 
     states: dict[Cell, str]
@@ -29,12 +29,12 @@ class Plan:
 
     @property
     def trainings(self) -> int:
-        """Trainings ahead."""
+        """The number of trainings ahead."""
         return sum(state == TRAINS for state in self.states.values()) + self.dense + self.rounds
 
 
 def plan(cells: Sequence[Cell], experiment: Experiment, before: frozenset[object] = frozenset()) -> Plan:
-    """What running `cells` would take. before: the names of the tasks of runs that come before this one."""
+    """Plans the run of `cells`. before: the names of tasks that earlier runs of the request will do."""
     own = {tasks(cell, experiment)[1].name for cell in cells if cell.method.name == DENSE}
     states: dict[Cell, str] = {}
     first: dict[object, Cell] = {}
@@ -43,7 +43,7 @@ def plan(cells: Sequence[Cell], experiment: Experiment, before: frozenset[object
         needed, last = tasks(cell, experiment)
         if stored.has_ended(experiment, keys.cell(cell, experiment)):
             states[cell] = STORED
-            if not last.is_done(experiment):  # only its record is there
+            if not last.is_done(experiment):  # the record of the training exists, its weights do not
                 continue
         elif last.name in first:
             states[cell] = f"shares the training of: {first[last.name].title}"
@@ -64,7 +64,7 @@ def plan(cells: Sequence[Cell], experiment: Experiment, before: frozenset[object
 
 
 def _epochs(training: Training, experiment: Experiment) -> float:
-    """For how many epochs a task trains."""
+    """Returns the number of epochs that a task trains."""
     if isinstance(training, DenseTraining):
         moments = training.moments | requested_moments(experiment).get(training.key, frozenset())
         part = epochs(training.source, training.data, training.missing(experiment, moments), experiment)
@@ -74,13 +74,13 @@ def _epochs(training: Training, experiment: Experiment) -> float:
 
 
 def operations(experiment: Experiment) -> float:
-    """Floating-point operations of one dense epoch: forward on every example, twice that backward."""
+    """Counts the floating-point operations of one dense epoch: forward on every example, twice that backward."""
     net = experiment.initial(experiment.config.seeds[0])
     return 3.0 * forward_operations(net, experiment.train.input_shape) * len(experiment.train)
 
 
 def text(cells: Sequence[Cell], plan: Plan, experiment: Experiment) -> str:
-    """The plan as lines."""
+    """Writes the plan as text."""
     config = experiment.config
     lines = [f"{len(cells)} cells of {config.dataset}, {config.model}, recipe {config.recipe}:"]
     lines += [f"  {cell.title}: {plan.states[cell]}" for cell in cells]

@@ -1,4 +1,4 @@
-"""Turns a configuration into an experiment and its cells; all that can be wrong with it is found here, before training.
+"""Turns a configuration into an experiment and its cells, and reports every mistake before anything is trained.
 
 parse -> load -> check -> size
 """
@@ -30,27 +30,27 @@ from sanity.training.lr_schedule import rate
 from sanity.training.precision import resolve, resolve_device
 
 _READY_FOR_EACH = 3
-"""Trainings that wait for each that is in a stack: with the dense one of every seed beside two tickets, three make all
-stacks alike."""
+"""How many trainings wait in the queue for each place in a stack. Stacks hold trainings of the same kind; a grid of one
+dense network and two tickets per seed needs three per place to fill its stacks."""
 
 
 def prepare(config: RunConfig, together: Sequence[RunConfig] = ()) -> tuple[Experiment, list[Cell]]:
-    """The experiment and the cells that `config` asks for.
+    """Prepares the experiment and the cells that `config` asks for.
 
-    together: the runs of one request, so that a dense network which several of them start from is trained once.
-    Raises `UserError` for everything that can be known to be wrong before anything is trained.
+    together: all runs of the request; a dense network that several of them start from is trained once.
+    Raises `UserError` for every mistake that can be noticed before training.
     """
-    asked = cells(config)
+    own_cells = cells(config)
     recipe = recipes.get(config.recipe, config.model, config.dataset, **config.section("recipe"))
-    sharing = [other for other in together if other is not config and _networks(other) == _networks(config)]
-    requested = tuple(dict.fromkeys([*asked, *(cell for other in sharing for cell in cells(other))]))
+    sharing = [run for run in together if run is not config and _networks(run) == _networks(config)]
+    requested = tuple(dict.fromkeys([*own_cells, *(cell for run in sharing for cell in cells(run))]))
     experiment = _load(config, recipe, requested)
-    _check(experiment, asked)
-    return _size(experiment), asked
+    _check(experiment, own_cells)
+    return _size(experiment), own_cells
 
 
 def _networks(config: RunConfig) -> tuple[str, ...]:
-    """What two runs of one request must have in common for their dense networks to be the same."""
+    """Returns the settings in which two runs must agree to share their dense networks."""
     return config.dataset, config.model, config.recipe, config.overrides()
 
 
@@ -76,7 +76,7 @@ def _load(config: RunConfig, recipe: Recipe, requested: tuple[Cell, ...]) -> Exp
 
 
 def _check(experiment: Experiment, cells: Sequence[Cell]) -> None:
-    """Rehearses what the cells need, so that a mistake shows before a grid has run for hours."""
+    """Tries out what the cells need, so that a mistake shows before a grid has run for hours."""
     recipe, train = experiment.recipe, experiment.train
     rehearsed = experiment.build(generator(cells[0].seed, "init")).to(experiment.device)
     check_model(experiment.config.model, rehearsed, train.input_shape, train.classes)
@@ -106,12 +106,12 @@ def _check_learning_rates(recipe: Recipe) -> None:
 
 
 def _check_examples(experiment: Experiment, cells: Sequence[Cell]) -> None:
-    """Draws the examples that each method scores on from what its data check and the hold-out leave, for every seed."""
+    """Draws each method's scoring examples for every seed, from the data after its data check and the hold-out."""
     enough: dict[str, list[tuple[int, int]]] = {}
     fetching = replace(experiment, train=replace(experiment.train, examples=View(experiment.train.examples)))
     for cell in _drawing(experiment, cells):
         method = experiment.altered(cell)
-        # our own checks change pixels that are fetched only when they are fetched; here it is the labels that count
+        # A view postpones our own checks' changes of pixels until they are fetched; only labels are needed here.
         examples = examples_for_scoring(cell, method, experiment if cell.check.fingerprint() else fetching)
         counts = torch.bincount(examples.targets.cpu(), minlength=examples.classes)
         least, total = int(counts.min()), len(examples)
@@ -121,15 +121,15 @@ def _check_examples(experiment: Experiment, cells: Sequence[Cell]) -> None:
         try:
             batches = scoring_batches(method, examples, experiment.recipe_for_loop, generator(cell.seed, "batches"))
         except UserError as error:
-            left = "" if cell.check.data_part().is_control else f" (of what {cell.check.data_label()} leaves)"
-            raise UserError(f"{cell.title}: {error}{left}") from None
+            origin = "" if cell.check.data_part().is_control else f" (of what {cell.check.data_label()} leaves)"
+            raise UserError(f"{cell.title}: {error}{origin}") from None
         if not passed:
             method.rehearse(experiment.initial(cell.seed), batches)
         passed.append((least, total))
 
 
 def _drawing(experiment: Experiment, cells: Sequence[Cell]) -> list[Cell]:
-    """A cell for each set of examples that a search draws."""
+    """Returns one cell for each distinct draw of scoring examples."""
     drawing: dict[object, Cell] = {}
     for cell in cells:
         if cell.method.name != DENSE:
@@ -139,8 +139,7 @@ def _drawing(experiment: Experiment, cells: Sequence[Cell]) -> list[Cell]:
 
 
 def _size(experiment: Experiment) -> Experiment:
-    """The experiment with how many trainings are worth starting at once, and how many worth having ready: more where
-    stacks are to be alike."""
+    """Sets how many trainings run at once and how many wait in the queue; stacks need more, all of one kind."""
     config = experiment.config
     concurrency = choose(
         experiment.initial(config.seeds[0]),

@@ -1,4 +1,4 @@
-"""What a run tells while it works: a bar on a terminal, lines in a log file or a pipe."""
+"""Shows the progress of a run: a bar on a terminal, lines in a log file or a pipe."""
 
 import logging
 import sys
@@ -18,7 +18,7 @@ _EVERY_S = 30.0
 
 
 class Reporter:
-    """Counts epochs against those of the grid. `bar` is None where the output is not a terminal."""
+    """Counts finished epochs against the total of the grid. `bar` is None if the output is not a terminal."""
 
     def __init__(self, epochs: int, bar: Progress | None, task: TaskID | None) -> None:
         self.total, self.done = epochs, 0
@@ -26,21 +26,21 @@ class Reporter:
         self._began = self._spoke = time.monotonic()
 
     def expect(self, epochs: int) -> None:
-        """More epochs than thought (or fewer, where results were found)."""
+        """Adds to the expected number of epochs; negative where results were already stored."""
         self.total += epochs
         self._show(None)
 
     def now(self, text: str) -> None:
-        """What runs at the moment."""
+        """Shows what runs at the moment."""
         self._show(text)
 
     def waits(self, text: str) -> None:
-        """Nothing runs here at the moment."""
+        """Shows and logs that this run waits for another."""
         self._show(text)
         log.info("%s", text)
 
     def epoch(self, title: str, row: dict[str, Any], of: int) -> None:
-        """An epoch of the training `title` has ended."""
+        """Counts an ended epoch of the training `title`, which has `of` epochs."""
         self.done += 1
         text = f"{title}: epoch {row['epoch']} of {of}, test {row['test_accuracy']:.2f} %"
         self._show(text)
@@ -49,7 +49,7 @@ class Reporter:
             log.info("%s; %s", text, self._left())
 
     def finished(self, text: str) -> None:
-        """A training has ended."""
+        """Logs that a training has ended."""
         self._spoke = time.monotonic()
         log.info("%s; %s", text, self._left())
 
@@ -67,7 +67,7 @@ class Reporter:
 
 
 class _LogFile(logging.FileHandler):
-    """The file of `log=`. Where it cannot be written, e.g. on a full disk, there is one warning and the run goes on."""
+    """Writes the file of `log=`. If that fails, e.g. on a full disk, it warns once and the run goes on."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path, encoding="utf-8", errors="backslashreplace")
@@ -83,19 +83,19 @@ class _LogFile(logging.FileHandler):
             complain(f"warning: log={self._path}: cannot be written ({error.strerror or error}); the run goes on")
 
     def close(self) -> None:
-        with suppress(OSError):  # of what could not be written: it was told
+        with suppress(OSError):  # flushes what could not be written; `handleError` has warned already
             super().close()
 
 
 @contextmanager
 def reporter(epochs: int, log_file: str) -> Iterator[Reporter]:
-    """A reporter for a grid of so many epochs. Raises `UserError` where the log file cannot be written."""
+    """Opens a reporter for a grid of `epochs` epochs. Raises `UserError` if the log file cannot be written."""
     handlers: list[logging.Handler] = []
     if log_file:
         try:
             Path(log_file).parent.mkdir(parents=True, exist_ok=True)
             handlers.append(_LogFile(log_file))
-            handlers[0].setLevel(logging.DEBUG)  # with the traceback of a method that fails
+            handlers[0].setLevel(logging.DEBUG)  # the file also gets the traceback of a method that fails
         except OSError as error:
             raise UserError(f"log={log_file}: cannot be written ({error.strerror or error})") from None
     console = Console(file=sys.stderr)

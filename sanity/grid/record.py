@@ -1,4 +1,4 @@
-"""Makes the record of a cell: where it belongs in the tables, and what its ticket tells before it is trained."""
+"""Makes the record of a cell: its place in the tables, and the properties of its ticket before training."""
 
 import logging
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ log = logging.getLogger("sanity")
 
 
 def record(cell: Cell, experiment: Experiment) -> dict[str, Any]:
-    """All of a cell's record but what its training says. All searches of the cell must have ended."""
+    """Returns a cell's record without the results of its training. All searches of the cell must have ended."""
     _, training = tasks(cell, experiment)
     source = training.source
     key = training.key if isinstance(training, DenseTraining) else training.key_in(experiment)
@@ -38,7 +38,7 @@ def record(cell: Cell, experiment: Experiment) -> dict[str, Any]:
 
 
 def place(cell: Cell, experiment: Experiment) -> dict[str, Any]:
-    """Where in the tables the cell belongs."""
+    """Returns the columns that place the cell in the tables."""
     config = experiment.config
     return {
         "dataset": config.dataset,
@@ -56,7 +56,7 @@ def place(cell: Cell, experiment: Experiment) -> dict[str, Any]:
 
 
 def _measured(mask: Mapping[str, Tensor], cell: Cell, experiment: Experiment) -> dict[str, Any]:
-    """What can be said of a mask."""
+    """Measures a mask: size, effective density, collapse and counts per layer."""
     kept, size = masks.kept(mask), masks.size(mask)
     net = experiment.initial(cell.seed)
     weights_only = {name: mask[name] for name in prunable(net)}
@@ -76,7 +76,7 @@ def _measured(mask: Mapping[str, Tensor], cell: Cell, experiment: Experiment) ->
 def _compared(
     source: TicketSource, mask: Mapping[str, Tensor], control: TicketSource, experiment: Experiment
 ) -> dict[str, Any]:
-    """How much of the control's ticket the perturbed one still is."""
+    """Compares the perturbed ticket with the control's: overlap of the masks, and whether both are identical."""
     unperturbed = control.load(experiment).mask
     return {
         "mask_overlap": masks.overlap(mask, unperturbed),

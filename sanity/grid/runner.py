@@ -1,6 +1,6 @@
-"""Runs the grid: each task of a cell whose result is not in the store, trainings side by side.
+"""Runs the grid: every task whose result is not in the store, several trainings at once.
 
-A result that another process is making is waited for, and other work is done meanwhile.
+While another process computes a result that is needed here, the runner does other work, then waits.
 """
 
 import logging
@@ -34,7 +34,7 @@ class _MadeElsewhere(Exception):  # noqa: N818 (no error)
 
 
 class Runner:
-    """One run of a grid. `stop` is asked between the steps of a training and between cells."""
+    """Runs a grid once. It calls `stop` between training steps and between cells, and stops where that returns true."""
 
     def __init__(self, experiment: Experiment, reporter: Reporter, stop: Callable[[], bool]) -> None:
         self.experiment, self.reporter, self.stop = experiment, reporter, stop
@@ -42,18 +42,18 @@ class Runner:
         self.waiting: dict[str, tuple[PlannedTraining, Training, list[Cell]]] = {}
         """Trainings that can start, by key, each with the cells that need it."""
         self.elsewhere: list[Cell] = []
-        """Cells that need what another process makes."""
+        """Cells that need a result which another process computes."""
         self.errors: dict[object, BaseException] = {}
         """Why a task failed, by its name: it is not tried again for other cells."""
         self.records: dict[Cell, dict[str, Any]] = {}
-        """Of the cells whose training waits."""
+        """The records, without results of the training, of the cells whose training waits."""
         self._tell_at = 0.0
 
     def run(self, cells: Sequence[Cell]) -> list[dict[str, Any]]:
-        """The records of `cells`, in their order; a cell that failed has status `failed` and its reason.
+        """Runs `cells` and returns their records in order; a cell that failed has status `failed` and a reason.
 
-        Cells advance in order until `ahead` trainings wait, so that those further on hold no memory.
-        Raises `Interrupted` where `stop` said so; everything finished is in the store then.
+        Cells advance in order until `ahead` trainings wait, so that later cells hold no memory yet.
+        Raises `Interrupted` if `stop` returns true; everything finished is in the store then.
         """
         ready = deque(cell for cell in cells if not self._has_ended(cell))
         while ready or self.waiting or self.elsewhere:
@@ -69,7 +69,7 @@ class Runner:
         return [self._row(cell) for cell in cells]
 
     def _advance(self, cell: Cell) -> None:
-        """Runs the searches of a cell up to a training that is not there yet, or to its record."""
+        """Runs the searches of a cell, then queues its training, or writes its record if the training is stored."""
         if self.stop():
             raise Interrupted
         name: object = None
@@ -85,7 +85,7 @@ class Runner:
                     self.reporter.now(f"{cell.title}: searching")
                     self._search(task)
                 else:
-                    if task is final:  # what can be said of a ticket is found out before it is trained
+                    if task is final:  # the record measures the ticket, so that a failure shows before training
                         self._record(cell)
                     self._queue(cell, task)
                     return
@@ -109,7 +109,7 @@ class Runner:
                 find_mask(search, self.experiment)
 
     def _queue(self, cell: Cell, training: Training) -> None:
-        """Has the training wait for others like it."""
+        """Queues the training until a batch of its kind can start."""
         plan = planned(training, cell.title, self.experiment)
         self.waiting.setdefault(plan.key, (plan, training, []))[2].append(cell)
 
@@ -121,7 +121,7 @@ class Runner:
     # -- trainings -----------------------------------------------------------------------------------------------
 
     def _train_next(self) -> list[Cell]:
-        """Trains the next batch; the cells that may go on then."""
+        """Trains the next batch and returns the cells that can go on."""
         with ExitStack() as claims:
             batch = self._claimed(claims)
             todo = [self._again(plan) for plan in batch if not self._is_done(plan)]
@@ -133,13 +133,13 @@ class Runner:
         return self.waiting[plan.key][1].is_done(self.experiment)
 
     def _again(self, plan: PlannedTraining) -> PlannedTraining:
-        """The training as it is now that it is claimed: another process may have trained a part of it meanwhile."""
+        """Plans the claimed training again, since another process may have trained a part of it meanwhile."""
         return planned(self.waiting[plan.key][1], plan.title, self.experiment)
 
     def _claimed(self, claims: ExitStack) -> list[PlannedTraining]:
-        """As many trainings as may run side by side: those that see the same data as the first, its like before others.
+        """Claims as many queued trainings as may run at once. All see the same data; those of one kind come first.
 
-        The cells of those that another process has claimed are put aside.
+        Cells whose training another process has claimed move to `elsewhere`.
         """
         batch: list[PlannedTraining] = []
         for plan in self._in_order():
@@ -164,23 +164,23 @@ class Runner:
         except (Interrupted, DiskError):
             raise
         except (Exception, SystemExit) as error:
-            left = [plan for plan in batch if not self._is_done(plan)]
-            if not left:  # no training's own: it was recorded, and then something else broke
+            unfinished = [plan for plan in batch if not self._is_done(plan)]
+            if not unfinished:  # all trainings are recorded, so the error is not one of theirs
                 log.error("after the training of %s: %r", ", ".join(plan.title for plan in batch), error)
                 raise
             if len(batch) == 1:
                 self.errors[self.waiting[batch[0].key][1].name] = error
                 return
             log.debug("%s", "".join(traceback.format_exception(error)))
-            for plan in left:  # which of them it was shows when each is alone
+            for plan in unfinished:  # one by one, so that only the training at fault fails
                 self._try([plan])
 
     def train(self, batch: Sequence[PlannedTraining]) -> None:
-        """Trains these side by side and records them."""
+        """Trains a batch of tickets at once and records each."""
         train_batch(batch, self.experiment, self.reporter, self.stop)
 
     def _pause(self) -> None:
-        """Waits a moment for what other processes make."""
+        """Waits a moment for other processes to finish results that are needed here."""
         if self.stop():
             raise Interrupted
         if time.monotonic() > self._tell_at:
@@ -192,9 +192,9 @@ class Runner:
     # -- records -------------------------------------------------------------------------------------------------
 
     def _fail(self, cell: Cell, error: BaseException) -> None:
-        """Shows the cell as failed; the grid goes on, since one method's defect must not end a grid of hours."""
-        told = f"sys.exit({error.code!r})" if isinstance(error, SystemExit) else str(error)
-        reason = f"{type(error).__name__}: {told}".splitlines()[0]
+        """Records the cell as failed; the grid goes on, since one method's defect must not end a grid of hours."""
+        message = f"sys.exit({error.code!r})" if isinstance(error, SystemExit) else str(error)
+        reason = f"{type(error).__name__}: {message}".splitlines()[0]
         self._write(cell, {**place(cell, self.experiment), "status": FAILED, "reason": reason})
         log.error("%s failed: %s", cell.title, reason)
         log.debug("%s", "".join(traceback.format_exception(error)))
@@ -209,5 +209,5 @@ class Runner:
 
     def _row(self, cell: Cell) -> dict[str, Any]:
         row = stored.row(self.experiment, keys.cell(cell, self.experiment))
-        assert row is not None  # it was written, or found
-        return {**row, **place(cell, self.experiment)}  # under the names of this run, whoever computed it
+        assert row is not None  # written by this run or already stored
+        return {**row, **place(cell, self.experiment)}  # another run's record gets this run's labels

@@ -1,4 +1,4 @@
-"""The examples that a method scores on: drawn by its own options, shown as the recipe shows images."""
+"""Draws the examples that a method scores on, by the method's options, and preprocesses them by the recipe."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -16,9 +16,9 @@ from sanity.training.batches import BatchBuilder, EpochOrder, normalisation
 
 
 def scoring_batches(method: Method, dataset: Dataset, recipe: Recipe, generator: torch.Generator) -> Batches:
-    """(examples, targets) for `method`, normalised as the recipe does, cropped and flipped where the method wants it.
+    """Returns (examples, targets) batches for `method`, normalised by the recipe, augmented if the method asks for it.
 
-    A method that needs no data gets one example, for its shape. Raises `UserError` where there are too few examples.
+    A method that needs no data gets one example, for its shape. Raises `UserError` if there are too few examples.
     """
     statistics = normalisation(dataset, recipe.normalise)
     still = replace(recipe, crop_padding=0, flip=False)
@@ -50,7 +50,7 @@ def scoring_batches(method: Method, dataset: Dataset, recipe: Recipe, generator:
 
 
 def _reordered(parts: list[Tensor], generator: torch.Generator) -> list[Tensor]:
-    """The same examples in another order, in batches of the same sizes."""
+    """Shuffles the examples across batches; batch sizes stay the same."""
     index = torch.cat(parts)
     order = torch.randperm(len(index), generator=generator).to(index.device)
     return list(index[order].split([len(part) for part in parts]))
@@ -75,7 +75,7 @@ def scoring_indices(
     examples: int | None = None,
     generator: torch.Generator,
 ) -> list[Tensor]:
-    """The positions, on the data's device, of the examples of `batches` * `split` scoring batches.
+    """Draws the indices, on the data's device, of the examples of `batches` * `split` scoring batches.
 
     Every batch is drawn independently and without replacement within it: `examples_per_class` of every class, or,
     unless `balanced`, examples_per_class * classes examples whatever their class; `examples` asks for exactly that
@@ -103,7 +103,7 @@ def scoring_indices(
 
 
 def _drawn(targets: Tensor, classes: int, size: int, balanced: bool, generator: torch.Generator) -> Tensor:
-    """The positions of `size` examples in random order, `balanced` ones size / classes from every class."""
+    """Draws the indices of `size` examples in random order; if `balanced`, size / classes from every class."""
     if size > len(targets):
         raise UserError(f"{size} examples are asked for scoring, the data set has {len(targets)}")
     shuffled = torch.randperm(len(targets), generator=generator)
@@ -120,6 +120,6 @@ def _drawn(targets: Tensor, classes: int, size: int, balanced: bool, generator: 
 
 
 def _parts(index: Tensor, split: int) -> list[Tensor]:
-    """`split` consecutive parts whose sizes differ by at most one."""
+    """Cuts into `split` consecutive parts whose sizes differ by at most one."""
     bounds = [part * len(index) // split for part in range(split + 1)]
     return [index[start:stop] for start, stop in pairwise(bounds)]

@@ -1,8 +1,8 @@
-"""Reads what is in the store: masks, and the weights of trainings at their moments.
+"""Reads masks, weights and records of trainings from the store.
 
 tickets/KEY/    ticket.json, mask.safetensors
-trainings/KEY/  record.json, curve.csv, mask.safetensors, weights.safetensors: of a training that went to its end
-                at_Nit.safetensors: its weights after N iterations, also where it went no further yet
+trainings/KEY/  record.json, curve.csv, mask.safetensors, weights.safetensors: of a training that has ended
+                at_Nit.safetensors: its weights after N iterations, also of a training that has not ended
 """
 
 import os
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
 
 
 def moment_file(at: int) -> str:
-    """The name of the file of the weights after so many iterations."""
+    """Returns the name of the file with the weights after `at` iterations."""
     return f"at_{at}it.safetensors"
 
 
 def training_folder(experiment: "Experiment", key: str) -> Path:
-    """Where the files of a training are."""
+    """Returns the folder of a training."""
     return experiment.store.folder("trainings", key)
 
 
 def mask_folder(experiment: "Experiment", key: str) -> Path:
-    """Where the files of a mask are."""
+    """Returns the folder of a mask."""
     return experiment.store.folder("tickets", key)
 
 
 def search_record(experiment: "Experiment", key: str) -> Mapping[str, Any] | None:
-    """What is known of a search that has ended: its `seconds`, the counts of its `layers`; None where it has not."""
+    """Returns the record of an ended search (`seconds`, counts of `layers`); None if it has not ended."""
     if not _exists(experiment, "tickets", key):
         return None
     record = experiment.store.read(mask_folder(experiment, key) / "ticket.json")
@@ -47,19 +47,19 @@ def search_record(experiment: "Experiment", key: str) -> Mapping[str, Any] | Non
 
 
 def mask(experiment: "Experiment", key: str) -> Mask:
-    """The mask, its layers in the network's order. Raises `UserError` where it is not there or damaged."""
+    """Reads a mask, layers in the network's order. Raises `UserError` if it is missing or damaged."""
     path = mask_folder(experiment, key) / "mask.safetensors"
     layers, record = experiment.store.load(path), search_record(experiment, key)
     if layers is None or record is None:
-        path.unlink(missing_ok=True)  # else the next run would take it for whole
+        path.unlink(missing_ok=True)  # its length looks complete; without the file the next run searches again
         raise UserError(f"{path}: damaged; start again to have it found anew")
     return {name: layers[name] for name in record["layers"]}
 
 
 def training_record(experiment: "Experiment", key: str, digest: str, seed: int) -> Mapping[str, Any] | None:
-    """The record of a training that has ended, if only to diverge, with all that belongs to it; None otherwise.
+    """Returns the record of a training that has ended or diverged and whose files are complete; else None.
 
-    digest, seed: of the ticket that it must be of.
+    digest, seed: those of the ticket that must have been trained.
     """
     if not _exists(experiment, "trainings", key):
         return None
@@ -71,9 +71,9 @@ def training_record(experiment: "Experiment", key: str, digest: str, seed: int) 
 
 
 def has_weights(experiment: "Experiment", key: str, at: int | None, data: "CheckSpec", seed: int) -> bool:
-    """Whether the weights at a moment of a dense training are there, or never will be since it diverged before.
+    """Whether the weights at a moment of a dense training are stored, or the training diverged before that moment.
 
-    at: in iterations of the training; None: its end. data, seed: what the training sees.
+    at: in iterations of the training; None: its end. data, seed: the checks on its data, and its seed.
     """
     if not _exists(experiment, "trainings", key):
         return False
@@ -86,33 +86,33 @@ def has_weights(experiment: "Experiment", key: str, at: int | None, data: "Check
 
 
 def weights(experiment: "Experiment", key: str, at: int | None) -> "State":
-    """The weights at a moment of a training. Raises `UserError` where it diverged before, or they are damaged."""
+    """Reads the weights at a moment of a training. Raises `UserError` if it diverged before or the file is damaged."""
     path = training_folder(experiment, key) / "weights.safetensors" if at is None else _moment(experiment, key, at)
     record = experiment.store.record(key) or {}
     if record.get("status") == "diverged" and (at is None or not path.exists()):
         raise UserError(f"the training that it starts from diverged in epoch {record['diverged_epoch']}")
     state = experiment.store.load(path)
     if state is None:
-        path.unlink(missing_ok=True)  # else the next run would take the training for done
+        path.unlink(missing_ok=True)  # its length looks complete; without the file the next run trains again
         raise UserError(f"{path}: damaged; start again to have it trained anew")
     return state
 
 
 def row(experiment: "Experiment", key: str) -> Mapping[str, Any] | None:
-    """The record of a cell joined with that of its training; None where there is none."""
+    """Returns the record of a cell joined with that of its training; None if there is none."""
     joined = rows(experiment.store.root, [key])
     return joined[0] if joined else None
 
 
 def has_ended(experiment: "Experiment", key: str) -> bool:
-    """Whether there is the record of a cell, packed or not, whose training ended, if only to diverge."""
+    """Whether the store, packed records included, has the cell's record, and its training ended or diverged."""
     is_there = _exists(experiment, "cells", f"{key}.json") or _exists(experiment, PACKED)
     record = row(experiment, key) if is_there else None
     return record is not None and records.has_ended(record)
 
 
 def _exists(experiment: "Experiment", *names: str) -> bool:
-    """Whether there may be something to read; much quicker than to try, which counts where a plan has 100,000 cells."""
+    """Whether a file exists. Faster than trying to read it, which matters for a plan of 100,000 cells."""
     return os.path.lexists("/".join((experiment.root, *names)))
 
 

@@ -1,6 +1,6 @@
-"""Breaks a cell into tasks: a short list of searches and trainings, each of which needs only those before it.
+"""Breaks a cell into tasks: a list of searches and trainings, each of which needs only earlier ones.
 
-A task is data. Its `name` tells what it makes, so tasks of one name are one task: this is how cells share. Whether it
+A task is data. Its `name` identifies its result; tasks of equal name run once, so cells share work. Whether a task
 is done is read from the store.
 """
 
@@ -22,7 +22,7 @@ Moments = frozenset[int | None]
 
 @dataclass(frozen=True)
 class DenseTraining:
-    """Trains the unpruned network up to the moments that a cell needs; `data`: the checks whose data it sees."""
+    """Trains the unpruned network up to the moments that a cell needs, on the data after the checks `data`."""
 
     key: str
     seed: int
@@ -31,29 +31,29 @@ class DenseTraining:
 
     @property
     def name(self) -> str:
-        """What it makes."""
+        """Identifies the result, which is stored under this key."""
         return self.key
 
     @property
     def source(self) -> TicketSource:
-        """The unpruned network, as the ticket that it is."""
+        """The unpruned network as a ticket source."""
         return TicketSource(self.seed, Weights(self.seed))
 
     def is_done(self, experiment: Experiment) -> bool:
-        """Whether the weights at all its moments are there, or it diverged before."""
+        """Whether the weights at all its moments are stored, or it diverged before them."""
         return not self.missing(experiment, self.moments)
 
     def missing(self, experiment: Experiment, moments: Moments) -> Moments:
-        """Those of the moments whose weights are not there."""
+        """Returns the moments whose weights are not stored."""
         return frozenset(at for at in moments if not stored.has_weights(experiment, self.key, at, self.data, self.seed))
 
 
 @dataclass(frozen=True)
 class MaskSearch:
-    """Finds the mask of a cell, or that of one of its rounds of training and pruning.
+    """Computes the mask of a cell, or of one of its rounds of training and pruning.
 
-    number: of the round. ratio: of all weights that are gone after it. scored: the weights that are scored.
-    alive: the key of the mask of the round before; empty in the first.
+    number: the round. ratio: the fraction of all weights pruned after it. scored: the weights that are scored.
+    alive: the key of the previous round's mask; empty in the first round.
     """
 
     key: str
@@ -65,24 +65,24 @@ class MaskSearch:
 
     @property
     def name(self) -> str:
-        """What it makes."""
+        """Identifies the result, which is stored under this key."""
         return self.key
 
     def is_done(self, experiment: Experiment) -> bool:
-        """Whether the mask is there."""
+        """Whether the mask is stored."""
         return stored.search_record(experiment, self.key) is not None
 
 
 @dataclass(frozen=True)
 class TicketTraining:
-    """Trains a ticket; `data`: the checks whose data it sees."""
+    """Trains a ticket on the data after the checks `data`."""
 
     source: TicketSource
     data: CheckSpec = NO_CHECK
 
     @property
     def name(self) -> "TicketTraining":
-        """What it makes: its key is known once the mask is there."""
+        """Identifies the result. The key cannot: it depends on the mask, which is computed later."""
         return self
 
     @property
@@ -91,11 +91,11 @@ class TicketTraining:
         return self.source.seed
 
     def key_in(self, experiment: Experiment) -> str:
-        """The key of the training. Raises `UserError` where the mask, or the weights to start from, are not there."""
+        """Returns the key of the training. Raises `UserError` if the mask or the initial weights are not stored."""
         return self.source.training_key(self.data, experiment)
 
     def can_start(self, experiment: Experiment) -> bool:
-        """Whether all that the ticket is made of is there."""
+        """Whether the ticket's mask and weights are stored."""
         start = self.source.weights
         if self.source.mask and stored.search_record(experiment, self.source.mask) is None:
             return False
@@ -106,7 +106,7 @@ class TicketTraining:
         )
 
     def is_done(self, experiment: Experiment) -> bool:
-        """Whether its record is there, with all that belongs to it."""
+        """Whether the training's record and files are stored."""
         if not self.can_start(experiment):
             return False
         return self._record(experiment) is not None
@@ -120,7 +120,7 @@ Task = DenseTraining | MaskSearch | TicketTraining
 
 
 def tasks(cell: Cell, experiment: Experiment) -> tuple[list[Task], Training]:
-    """The tasks that a cell needs, in order, and then the training that its record tells of."""
+    """Returns the tasks that a cell needs, in order, and the final training, whose result the cell reports."""
     if cell.method.name == DENSE:
         return [], dense_training(cell.seed, NO_CHECK, frozenset([None]), experiment)
     search, perturbing = _search(cell, experiment), experiment.part(cell, "perturb")
@@ -131,24 +131,24 @@ def tasks(cell: Cell, experiment: Experiment) -> tuple[list[Task], Training]:
 
 
 def control_ticket(cell: Cell, experiment: Experiment) -> TicketSource:
-    """The ticket of the cell without its check."""
+    """Returns the ticket of the cell without its check."""
     return _control_search(cell, experiment).ticket
 
 
 def own_searches(cell: Cell, experiment: Experiment) -> list[MaskSearch]:
-    """The searches of a cell without those of its control."""
+    """Returns the searches of a cell that its control does not share."""
     if cell.method.name == DENSE:
         return []
     return [task for task in _search(cell, experiment).tasks if isinstance(task, MaskSearch)]
 
 
 def dense_training(seed: int, data: CheckSpec, moments: Moments, experiment: Experiment) -> DenseTraining:
-    """The training of the unpruned network up to these moments."""
+    """Returns the training of the unpruned network up to these moments."""
     return DenseTraining(keys.dense(seed, data, experiment), seed, data, moments)
 
 
 def requested_moments(experiment: Experiment) -> Mapping[str, Moments]:
-    """The moments of each dense training that any cell of the request needs, so that one training keeps them all."""
+    """Returns for each dense training the moments that the cells of the request need, so that it saves all of them."""
     return experiment.once("requested moments", lambda: _requested_moments(experiment.requested, experiment))
 
 
@@ -171,14 +171,14 @@ def _starts_from_dense(cell: Cell, experiment: Experiment) -> bool:
 
 @dataclass(frozen=True)
 class _Search:
-    """The tasks that find a ticket, and the ticket before its check perturbs it."""
+    """Holds the tasks that compute a ticket, and the ticket before its check perturbs it."""
 
     tasks: list[Task]
     ticket: TicketSource
 
 
 def _search(cell: Cell, experiment: Experiment) -> _Search:
-    """The search of a cell, made once for cells whose checks perturb nothing but the ticket."""
+    """Returns the search of a cell. Cells whose checks perturb only the ticket share one search."""
     return _search_under(experiment.part(cell, "corrupt", "alter"), cell, experiment)
 
 
@@ -196,11 +196,11 @@ def _search_under(searching: CheckSpec, cell: Cell, experiment: Experiment) -> _
 def _new_search(cell: Cell, experiment: Experiment) -> _Search:
     method = experiment.altered(cell)
     data = experiment.part(cell, "corrupt")
-    found: list[Task] = []
+    needed: list[Task] = []
     dense = None
     if dense_moments(method):
         dense = _start(cell, method, experiment)
-        found.append(dense)
+        needed.append(dense)
     trained = scores_trained(method)
     scored = Weights(cell.seed)
     if trained and dense is not None:
@@ -209,16 +209,16 @@ def _new_search(cell: Cell, experiment: Experiment) -> _Search:
     for number, ratio in enumerate(method.ratios(cell.ratio) if trained else [cell.ratio]):
         if number:
             training = TicketTraining(_ticket(cell, method, mask, dense, scored, data, experiment), data)
-            found.append(training)
+            needed.append(training)
             scored = Weights(cell.seed, training.source, data)
         key = keys.mask(cell, experiment, ratio, number)
-        found.append(MaskSearch(key, cell, number, ratio, scored, mask))
+        needed.append(MaskSearch(key, cell, number, ratio, scored, mask))
         mask = key
-    return _Search(found, _ticket(cell, method, mask, dense, scored, NO_CHECK, experiment))
+    return _Search(needed, _ticket(cell, method, mask, dense, scored, NO_CHECK, experiment))
 
 
 def _start(cell: Cell, method: Method, experiment: Experiment) -> DenseTraining:
-    """The dense training that the search of a cell starts from."""
+    """Returns the dense training that the search of a cell starts from."""
     data, seed = experiment.part(cell, "corrupt"), cell.seed
     moments = frozenset(_iterations(moment, data, seed, experiment) for moment in dense_moments(method))
     return dense_training(seed, data, moments, experiment)
@@ -230,7 +230,7 @@ def _at(dense: DenseTraining, moment: int | str, experiment: Experiment) -> Weig
 
 
 def _iterations(moment: int | str, data: CheckSpec, seed: int, experiment: Experiment) -> int | None:
-    """The moment of a dense training in iterations; None for its end."""
+    """Converts a moment of a dense training to iterations; None for its end."""
     epochs = experiment.recipe.epochs
     if moment in (END, epochs):
         return None
@@ -248,14 +248,14 @@ def _ticket(
     data: CheckSpec,
     experiment: Experiment,
 ) -> TicketSource:
-    """The mask with the weights and the moment of the schedule that the method rewinds to; trained on `data`."""
+    """Returns the ticket: the mask, and the weights and moment of the schedule that the method rewinds to."""
     weights = Weights(cell.seed)
     if dense is not None and rewinds_to(method) != 0:
         weights = _at(dense, rewinds_to(method), experiment)
     elif method.rewind in ("learning_rate", "fine_tune"):
         weights = scored
     start = starts_at(method, experiment.recipe)
-    if not isinstance(start, int):  # a whole epoch is written as one, so that equal tickets have one digest
+    if not isinstance(start, int):  # whole epochs are stated as integers, so that equal tickets have equal digests
         steps = experiment.steps(data, cell.seed)
         at = iterations(start, experiment.recipe.epochs, steps)
         start = f"{at}it" if at % steps else at // steps

@@ -1,4 +1,4 @@
-"""Finds a mask: scores a network on what the check leaves of the data, and prunes it."""
+"""Computes a mask: scores a network on the data after the check, and prunes it."""
 
 import time
 
@@ -20,9 +20,9 @@ from sanity.training.cpu_threads import fitting
 
 
 def find_mask(search: MaskSearch, experiment: Experiment) -> None:
-    """Finds the mask of a search and puts it into the store.
+    """Computes the mask of a search and stores it.
 
-    Raises `UserError` where the method cannot score, e.g. for want of examples or because a score is not finite.
+    Raises `UserError` if the method cannot score, e.g. because examples are too few or a score is not finite.
     """
     began = time.perf_counter()
     mask = _mask(search, experiment.altered(search.cell), experiment)
@@ -34,7 +34,7 @@ def find_mask(search: MaskSearch, experiment: Experiment) -> None:
 
 
 def examples_for_scoring(cell: Cell, method: Method, experiment: Experiment) -> Dataset:
-    """The examples that a search scores on: those that its check leaves, without those that the recipe holds out."""
+    """Returns the training set of a search: after its data check, without the examples that the recipe holds out."""
     looks = method.needs_data or scores_trained(method)
     seen = experiment.seen(experiment.part(cell, "corrupt"), cell.seed) if looks else experiment.train
     if not experiment.recipe.holdout:
@@ -58,7 +58,7 @@ def _mask(search: MaskSearch, method: Method, experiment: Experiment) -> Mask:
 
 
 def _alive(search: MaskSearch, method: Method, experiment: Experiment) -> Mask:
-    """The weights that the rounds before left, on the run's device."""
+    """Returns the mask of the previous round on the run's device; all ones in the first."""
     if search.alive:
         mask = stored.mask(experiment, search.alive)
     else:

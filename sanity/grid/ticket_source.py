@@ -1,6 +1,6 @@
-"""Says where a ticket comes from, as data: its weights, its mask, its checks, its place on the schedule.
+"""Describes a ticket as data: the sources of its weights and mask, its checks, its place on the schedule.
 
-Tickets that wait for their training are held as their source, which takes no memory; `load` makes the ticket.
+Tickets that wait for their training are held as their source, which takes little memory; `load` makes the ticket.
 """
 
 from collections.abc import Mapping
@@ -18,10 +18,10 @@ from sanity.tickets import Ticket, tied_names
 
 @dataclass(frozen=True)
 class Weights:
-    """Where weights come from: the initialisation of a seed, or a moment of a training.
+    """Describes the source of weights: the initialisation of a seed, or a moment of a training.
 
-    training: the key of a dense training, or the source of the ticket whose training it is; None: the initialisation.
-    data: the checks whose data that training sees. at: how many iterations of it lie before; None: all.
+    training: the key of a dense training, or the source of a trained ticket; None: the initialisation.
+    data: the checks that corrupt the data of that training. at: the iteration; None: the end of the training.
     """
 
     seed: int
@@ -36,7 +36,7 @@ class Weights:
         return f"training({self.training}, {moment})"
 
     def load(self, experiment: Experiment) -> State:
-        """The state dict. Raises `UserError` where the training diverged, or its weights are damaged."""
+        """Loads the state dict. Raises `UserError` if the training diverged or its weights are damaged."""
         if self.training is None:
             return experiment.state(self.seed)
         key = self.training
@@ -47,10 +47,10 @@ class Weights:
 
 @dataclass(frozen=True)
 class TicketSource:
-    """A ticket as data. Sources that are equal make the same ticket.
+    """Describes a ticket as data. Equal sources make the same ticket.
 
-    mask: the key of the mask; empty: nothing is pruned. perturbed_by: the checks that perturb the ticket.
-    start: the moment of the schedule at which its training starts. epochs: for how long; None: to the schedule's end.
+    mask: the key of the mask; empty for the dense network. perturbed_by: the checks that perturb the ticket.
+    start: the moment of the schedule at which training starts. epochs: its length; None: to the schedule's end.
     pattern: which weights the method keeps together, see `sanity.masks.patterns`.
     """
 
@@ -67,7 +67,7 @@ class TicketSource:
 
     @cached_property
     def _hash(self) -> int:
-        """Kept, since a source of many rounds holds those of all rounds before."""
+        """Cached: a source of many rounds contains the sources of all earlier rounds."""
         return hash((self.seed, self.weights, self.mask, self.perturbed_by, self.start, self.epochs, self.pattern))
 
     def __str__(self) -> str:
@@ -78,7 +78,7 @@ class TicketSource:
         return f"ticket({', '.join(parts)})"
 
     def load(self, experiment: Experiment) -> Ticket:
-        """The ticket itself. Raises `UserError` where what it is made of is not in the store."""
+        """Makes the ticket. Raises `UserError` if its mask or weights are not in the store."""
         net = experiment.initial(self.seed)
         mask = stored.mask(experiment, self.mask) if self.mask else masks.dense(net)
         ticket = Ticket(
@@ -95,17 +95,17 @@ class TicketSource:
         return self.perturbed_by.build().perturb(ticket, generator(self.seed, "check"))
 
     def digest(self, experiment: Experiment) -> str:
-        """The digest of the ticket."""
+        """Returns the digest of the ticket."""
         return experiment.once(("digest", self), lambda: self.load(experiment).digest())
 
     def training_key(self, data: CheckSpec, experiment: Experiment) -> str:
-        """The key of the ticket's training on what the checks `data` leave."""
+        """Returns the key of the ticket's training on the data after the checks `data`."""
         from sanity.grid import keys
 
         return keys.ticket(self.digest(experiment), self.seed, data, experiment)
 
     def as_dict(self) -> dict[str, Any]:
-        """The source as JSON holds it; `from_dict` reads it."""
+        """Converts the source to JSON types; `from_dict` reads it."""
         training = self.weights.training
         return {
             "seed": self.seed,
@@ -124,7 +124,7 @@ class TicketSource:
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> "TicketSource":
-        """The source that `as_dict` wrote."""
+        """Reads a source that `as_dict` wrote."""
         of = fields["weights"]
         training = cls.from_dict(of["training"]) if isinstance(of["training"], Mapping) else of["training"]
         weights = Weights(of["seed"], training, _spec(of["data"]), of["at"])

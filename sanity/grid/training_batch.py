@@ -1,4 +1,4 @@
-"""Trains a batch of tickets side by side and puts what comes of each into the store."""
+"""Trains a batch of tickets at once and stores the result of each."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -24,11 +24,11 @@ TO_THE_END: Moments = frozenset([None])
 
 @dataclass(frozen=True)
 class PlannedTraining:
-    """A training that can start: all but its weights, so that those that wait hold no memory.
+    """Describes a training that can start. It holds no weights, so that queued trainings take little memory.
 
-    title: for progress. sparse: whether its weights are held as the kept ones alone in a stack of sparse ones.
-    data: the checks whose data it sees. moments: those to keep its weights at; its end, None, is among them unless it
-        trains only so far.
+    title: for progress. sparse: whether it trains in a stack that stores only the surviving weights.
+    data: the checks that corrupt its data. moments: when to save its weights; None, the end, is among them unless it
+        trains only up to the others.
     """
 
     key: str
@@ -41,12 +41,12 @@ class PlannedTraining:
 
     @property
     def sees(self) -> tuple[CheckSpec, int]:
-        """The data that it sees; trainings side by side see the same."""
+        """Identifies its training data; trainings that run at once must share them."""
         return self.data, 0 if self.data.is_control else self.seed
 
 
 def planned(training: Training, title: str, experiment: Experiment) -> PlannedTraining:
-    """The training with what its ticket tells. Raises `UserError` where the ticket's parts are damaged."""
+    """Plans a training from its ticket. Raises `UserError` if the ticket's mask or weights are damaged."""
     seed, data = training.seed, training.data
     if isinstance(training, DenseTraining):
         moments = training.moments | requested_moments(experiment).get(training.key, frozenset())
@@ -58,9 +58,9 @@ def planned(training: Training, title: str, experiment: Experiment) -> PlannedTr
 
 
 def epochs(source: TicketSource, data: CheckSpec, moments: Moments, experiment: Experiment) -> Epochs:
-    """The part of the schedule that the training of a ticket takes up to these moments.
+    """Returns the part of the schedule that a ticket trains up to these moments.
 
-    One that goes only so far trains to the end of an epoch, from whose checkpoint a longer one can go on.
+    A training that is not to reach the end stops at the end of an epoch, where a longer one can continue.
     """
     recipe, steps = experiment.recipe, experiment.steps(data, source.seed)
     start = iterations(source.start, recipe.epochs, steps)
@@ -77,7 +77,7 @@ def _kept(moments: Moments) -> frozenset[int]:
 def train_batch(
     batch: Sequence[PlannedTraining], experiment: Experiment, reporter: Reporter, stop: Callable[[], bool]
 ) -> None:
-    """Trains these side by side and records each as soon as it has ended. Raises `Interrupted` where `stop` says so."""
+    """Trains a batch at once and records each training when it ends. Raises `Interrupted` if `stop` returns true."""
     began = time.time()
     parts = [epochs(plan.source, plan.data, plan.moments, experiment) for plan in batch]
     config = experiment.config
@@ -109,7 +109,7 @@ def train_batch(
 
 
 def _job(planned: PlannedTraining, experiment: Experiment) -> TrainingSpec:
-    """What the training loop needs to know."""
+    """Makes the specification of a training for the training loop."""
     ticket = planned.source.load(experiment)
     part = epochs(planned.source, planned.data, planned.moments, experiment)
     goes_on = frozenset() if None in planned.moments else frozenset([part.length])
@@ -138,14 +138,14 @@ def _record(
         store.write(folder / "record.json", _about(planned, result, experiment, began, side_by_side))
     for snapshot in folder.glob("snapshot-*.safetensors"):
         snapshot.unlink(missing_ok=True)
-    if experiment.store.record(planned.key) is not None:  # otherwise a longer training goes on from it
+    if experiment.store.record(planned.key) is not None:  # otherwise a longer training continues from the checkpoint
         (folder / "checkpoint.safetensors").unlink(missing_ok=True)
 
 
 def _about(
     planned: PlannedTraining, result: TrainingResult, experiment: Experiment, began: float, side_by_side: int
 ) -> dict[str, Any]:
-    """The record of a training."""
+    """Returns the record of a training."""
     part = epochs(planned.source, planned.data, TO_THE_END, experiment)
     digest = planned.source.digest(experiment)
     return {
@@ -171,9 +171,9 @@ def _in_epochs(count: int, steps: int) -> int | float:
 
 
 def summary(result: TrainingResult) -> dict[str, Any]:
-    """The record's account of a training: curve, last and best test accuracy apart, whether and when it diverged.
+    """Summarises a training for its record: last and best test accuracy, curve, whether and when it diverged.
 
-    A training that diverged has no last accuracy: its weights are not numbers.
+    A training that diverged has no last accuracy, since its weights are not finite.
     """
     best = max(result.curve, key=lambda row: row["test_accuracy"], default=None)
     last = result.curve[-1] if result.curve else None

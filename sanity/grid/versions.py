@@ -1,4 +1,4 @@
-"""Lists the versions of what made a record: of its method, its checks and, where it was reproduced, its table."""
+"""Lists the versions of a record's method and checks, and of its table if a published table was run."""
 
 import checks
 import methods
@@ -8,7 +8,7 @@ from sanity.registry.source_hash import version
 
 
 def versions(cell: Cell, config: RunConfig) -> dict[str, int]:
-    """Name -> version of the parts of `cell`, and of the published table that it was run for."""
+    """Returns name -> version of the method and checks of `cell`, and of the published table that it was run for."""
     listed = {} if cell.method.name == DENSE else {cell.method.name: version(methods.REGISTRY.load(cell.method.name))}
     parts = [name for name, _ in cell.check.parts if name != CONTROL]
     listed |= {name: version(checks.REGISTRY.load(name)) for name in parts}
