@@ -20,7 +20,11 @@ log = logging.getLogger("sanity")
 
 
 def record(cell: Cell, experiment: Experiment) -> dict[str, Any]:
-    """Returns a cell's record without the results of its training. All searches of the cell must have ended."""
+    """Returns a cell's record without the results of its training. All searches of the cell must have ended.
+
+    `ties` counts the weights that the method kept by position alone, of the round that had most; None where it is not
+    known: for a dense network, a mask that did not come from scores, or a search of before `ties` was written.
+    """
     _, training = tasks(cell, experiment)
     source = training.source
     key = training.key if isinstance(training, DenseTraining) else training.key_in(experiment)
@@ -31,10 +35,12 @@ def record(cell: Cell, experiment: Experiment) -> dict[str, Any]:
         about |= _compared(source, mask, control_ticket(cell, experiment), experiment)
         if about["identical_to_none"] and not experiment.part(cell, "perturb").is_control:
             log.warning("%s: the check changed nothing of the ticket", cell.title)
-    searches = [stored.search_record(experiment, search.key) for search in own_searches(cell, experiment)]
-    seconds = sum((float(search["seconds"]) for search in searches if search), 0.0)
+    ended = [stored.search_record(experiment, search.key) for search in own_searches(cell, experiment)]
+    searches = [search for search in ended if search]
+    seconds = sum((float(search["seconds"]) for search in searches), 0.0)
+    ties = max((search["ties"] for search in searches if search.get("ties") is not None), default=None)
     made_by = {"item_versions": versions(cell, experiment.config)}
-    return {**about, **made_by, "search_s": seconds, "training": key}
+    return {**about, **made_by, "search_s": seconds, "ties": ties, "training": key}
 
 
 def place(cell: Cell, experiment: Experiment) -> dict[str, Any]:
