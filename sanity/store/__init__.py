@@ -1,4 +1,4 @@
-"""Results on disk: records, masks and weights, each under a name that is a hash of what determines it."""
+"""Stores records, masks and weights on disk, each under a hash of all that determines it."""
 
 from sanity.store.identity import FORMAT, differing, identity
 from sanity.store.packed import PACKED

@@ -1,10 +1,10 @@
-"""Claims say which process works on which result, so that several processes can share one results directory.
+"""Records which process works on which result, so that several processes can share one results directory.
 
-    RESULTS/claims/KIND-KEY/OWNER   an empty file; its name tells the process, its modification time the last heartbeat
+    RESULTS/claims/KIND-KEY/OWNER   an empty file; its name holds the process, its modification time the last heartbeat
 
-Only `rename` must be atomic, which holds on network file systems too; no `flock` is needed. A folder with its file in
-it is renamed into place, which fails where another claim is. A dead claim is taken over by renaming its file: one
-taker succeeds, the others no longer find it.
+Only `rename` must be atomic, which holds on network file systems too; no `flock` is needed. A folder that holds its
+file is renamed into place, which fails if another claim is there. To take over a dead claim a process renames its
+file: one process succeeds, the others no longer find the file.
 """
 
 import errno
@@ -27,10 +27,10 @@ _ATTEMPTS = 100  # each fails only where another process took or released the sa
 
 
 class Claim:
-    """The right to work on one result, until `release`; also a context manager that releases it.
+    """Holds the right to work on one result until `release`; as a context manager it releases on exit.
 
-    lost: whether another process took the claim over, having seen no heartbeat for a minute, e.g. while this one was
-        stopped. Noticed with the next heartbeat; `is_held` looks at once.
+    lost: whether another process took the claim over after a minute without a heartbeat, e.g. while this process was
+        stopped. Updated at each heartbeat; `is_held` looks at once.
     """
 
     def __init__(self, path: Path) -> None:
@@ -39,21 +39,21 @@ class Claim:
         _heart.add(self)
 
     def is_held(self) -> bool:
-        """Whether the claim is still this process's; looks on the disk, and counts as a heartbeat."""
+        """Checks on disk whether this process still holds the claim; also sends a heartbeat."""
         self.beat()
         return not self.lost
 
     def beat(self) -> None:
-        """Tells other processes that this one is alive."""
+        """Sends a heartbeat: sets the modification time of the claim's file to now."""
         try:
             os.utime(self._path)
         except FileNotFoundError:
             self.lost = True
-        except OSError as error:  # e.g. a server that does not answer now; the next heartbeat may reach it
+        except OSError as error:  # e.g. a file server that does not answer; the next heartbeat may succeed
             log.debug("%s: no heartbeat (%s)", self._path, error)
 
     def release(self) -> None:
-        """Gives the claim back. Leaves alone what another process has taken over, and what a parent process holds."""
+        """Releases the claim, unless another process has taken it over or the parent of a forked process holds it."""
         if self._owner != os.getpid():
             return
         _heart.remove(self)
@@ -71,16 +71,16 @@ class Claim:
 
 
 class Claims:
-    """The claims on the results of one directory.
+    """Takes and lists claims on the results of one directory.
 
-    root: the results directory; made where it is not there.
+    root: the results directory; created if it is missing.
     """
 
     def __init__(self, root: Path | str) -> None:
         self.folder = Path(root) / "claims"
 
     def take(self, kind: str, key: str) -> Claim | None:
-        """Claims the result `key` of `kind`; None where a live process, this one included, holds the claim.
+        """Claims the result `key` of `kind`; returns None if a live process, this one included, holds the claim.
 
         A claim of a process that has ended, or whose heartbeat has stopped, is taken over. Raises `CannotWrite`.
         """
@@ -102,9 +102,9 @@ class Claims:
         return None
 
     def holder(self, kind: str, key: str) -> Process | None:
-        """The live process that holds the claim, e.g. to say what one waits for; None where it is free.
+        """Returns the live process that holds the claim, e.g. for messages; None if the claim is free.
 
-        Raises `CannotWrite` where the claims cannot be read.
+        Raises `CannotWrite` if the claims cannot be read.
         """
         place = self._place(kind, key)
         try:
@@ -114,7 +114,7 @@ class Claims:
             raise CannotWrite(f"{self.folder}: {error.strerror or error}") from error
 
     def sweep(self) -> None:
-        """Removes what processes left that were killed while they made a claim."""
+        """Removes unfinished claims of processes that were killed while they made them."""
         for prepared in self.folder.glob(".*"):
             if parse(prepared.name) and self._is_dead(prepared):
                 _discard(prepared)
@@ -123,12 +123,12 @@ class Claims:
         return self.folder / f"{kind}-{key}"
 
     def _create(self, place: Path, mine: str) -> bool:
-        """Puts a claim where none is; False where another process was faster."""
+        """Creates a claim; returns False if another process was faster."""
         prepared = self.folder / f".{mine}"
         try:
             prepared.mkdir(parents=True)
             (prepared / mine).touch()
-            prepared.rename(place)  # replaces an empty folder, and no other
+            prepared.rename(place)  # succeeds only if `place` is missing or an empty folder
         except OSError as error:
             if (place / mine).exists():  # a network file system may report a repeated request as failed
                 return True
@@ -145,7 +145,7 @@ class Claims:
         return True
 
     def _is_dead(self, claim: Path) -> bool:
-        """Whether the owner of a claim has ended. On our machine its process tells; elsewhere its heartbeat does."""
+        """Whether the owner of a claim has ended: by its process on this machine, by its heartbeat on another."""
         owner = parse(claim.name)
         running = owner and owner.is_running()
         if running is not None:
@@ -153,11 +153,11 @@ class Claims:
         try:
             return file_system_time(self.folder) - claim.stat().st_mtime > DEAD_AFTER_S
         except FileNotFoundError:
-            return True  # released or taken over this moment; the next attempt sees by whom
+            return True  # just released or taken over; the next attempt sees the new owner
 
 
 def _owner(place: Path) -> str | None:
-    """The file name of the claim at `place`; None where there is none."""
+    """Returns the file name of the claim at `place`; None if there is none."""
     try:
         names = [name for name in os.listdir(place) if parse(name)]
     except (FileNotFoundError, NotADirectoryError):
@@ -166,9 +166,9 @@ def _owner(place: Path) -> str | None:
 
 
 def _take_over(place: Path, dead: str, mine: str) -> bool:
-    """Makes a dead claim ours; False where another process was faster."""
+    """Takes over a dead claim; returns False if another process was faster."""
     try:
-        os.utime(place / dead)  # before the rename, so that the claim is never ours without a heartbeat
+        os.utime(place / dead)  # before the rename, so that our claim has a fresh heartbeat from the start
         os.rename(place / dead, place / mine)
     except FileNotFoundError:
         return (place / mine).exists()
@@ -177,7 +177,7 @@ def _take_over(place: Path, dead: str, mine: str) -> bool:
 
 
 def _clear(place: Path) -> None:
-    """Removes an abandoned folder, with files in it that are no claims; leaves one that holds a claim."""
+    """Removes an abandoned folder and files in it that are not claims; keeps a folder that holds a claim."""
     with suppress(OSError):
         for name in os.listdir(place):
             if not parse(name):
@@ -193,7 +193,7 @@ def _discard(prepared: Path) -> None:
 
 
 class _Heart:
-    """One thread that sends the heartbeats of all claims of this process; it ends when none is held."""
+    """Sends the heartbeats of all claims of this process from one thread, which ends when no claim is held."""
 
     def __init__(self) -> None:
         self._claims: set[Claim] = set()
@@ -227,7 +227,7 @@ class _Heart:
 
 
 def _forget() -> None:
-    """A forked child holds none of its parent's claims and has no heartbeat thread."""
+    """Resets the heartbeats in a forked child, which holds no claim of its parent and has no heartbeat thread."""
     global _heart
     _heart = _Heart()
 

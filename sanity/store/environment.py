@@ -1,4 +1,4 @@
-"""Where and with what a result was made: device, versions, commit."""
+"""Describes the environment of a result: device, package versions, commit."""
 
 import os
 import platform
@@ -17,9 +17,9 @@ _PACKAGES = ("torch", "torchvision", "numpy")
 
 @dataclass(frozen=True)
 class Machine:
-    """What a run computes on, told once before it changes how many threads it uses.
+    """Describes the hardware of a run, measured once before the run changes its number of threads.
 
-    device: by its maker's name, for people. cores: that the process may use. threads: that one operation may use.
+    device: its product name. cores: the number that the process may use. threads: the number for one operation.
     """
 
     device: str
@@ -28,14 +28,14 @@ class Machine:
 
 
 def machine(chosen: torch.device) -> Machine:
-    """The machine as it is now."""
+    """Describes the machine as it is now."""
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     return Machine(describe(chosen), cores, torch.get_num_threads())
 
 
 def describe(chosen: torch.device) -> str:
-    """The device by its maker's name, with the number of threads that a CPU run may use now."""
+    """Returns the product name of the device; for a CPU also the number of threads that torch may use now."""
     if chosen.type == "cuda":
         return torch.cuda.get_device_name(chosen)
     names = [line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
@@ -53,19 +53,19 @@ def _lines(path: str) -> list[str]:
 
 @lru_cache
 def versions() -> dict[str, str]:
-    """Versions of Python, of this suite and of the packages that results depend on."""
-    found = {"python": platform.python_version(), "sanity": __version__}
+    """Returns the versions of Python, of this suite and of the packages that results depend on."""
+    installed = {"python": platform.python_version(), "sanity": __version__}
     for package in _PACKAGES:
         try:
-            found[package] = version(package)
+            installed[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "absent"
-    return found
+            installed[package] = "absent"
+    return installed
 
 
 @lru_cache
 def commit() -> str:
-    """The commit of the suite's checkout, with a + where files differ from it; empty outside a checkout."""
+    """Returns the commit of the suite's checkout, with a + if files differ from it; empty outside a checkout."""
     root = Path(__file__).parents[2]
 
     def git(*words: str) -> str:

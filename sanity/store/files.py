@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: written beside their place, flushed, then renamed into it."""
+"""Writes files atomically: to a temporary file beside the target, flushed, then renamed over the target."""
 
 import logging
 import os
@@ -13,12 +13,12 @@ from sanity.store.processes import current, file_system_time, parse
 log = logging.getLogger(__name__)
 
 _HALF = ".half"
-_OLD_NAME = re.compile(r"\.[a-z0-9_]{8}\.half$")  # as earlier versions named them, without the process
-_ABANDONED_AFTER_S = 600.0  # no write pauses for so long
+_OLD_NAME = re.compile(r"\.[a-z0-9_]{8}\.half$")  # temporary files of earlier versions, whose names lack the process
+_ABANDONED_AFTER_S = 600.0  # a live process writes more often than this
 
 
 class DiskError(OSError):
-    """A results file could not be read or written. Ends the run with one line; what was there stays."""
+    """A results file could not be read or written. The run ends with one line; existing files stay."""
 
 
 class CannotWrite(DiskError):  # noqa: N818 (said to the user as it is)
@@ -26,13 +26,13 @@ class CannotWrite(DiskError):  # noqa: N818 (said to the user as it is)
 
 
 class CannotRead(DiskError):  # noqa: N818
-    """A results file that may be sound could not be read now, e.g. for want of rights."""
+    """A results file, possibly undamaged, could not be read, e.g. because permission was denied."""
 
 
 def write_atomically(path: Path, data: bytes | str) -> None:
-    """Puts `data` at `path`, creating its folder. After a crash or on a full disk `path` is what it was before.
+    """Writes `data` to `path`, creating its folder. After a crash or on a full disk `path` is unchanged.
 
-    Bytes of file names that are no text are written as escapes. Raises `CannotWrite` where the system does not let it.
+    Undecodable bytes of file names are written as escapes. Raises `CannotWrite` if the system refuses.
     """
     with replacing(path) as temporary:
         temporary.write_bytes(data.encode(errors="backslashreplace") if isinstance(data, str) else data)
@@ -40,7 +40,7 @@ def write_atomically(path: Path, data: bytes | str) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A file beside `path` to be written; what it holds at the end takes the place of `path`. Raises `CannotWrite`."""
+    """Yields a temporary file beside `path` and renames it over `path` on exit. Raises `CannotWrite`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         half = path.with_name(f".{path.name[:40]}.{current().name}.{secrets.token_hex(4)}{_HALF}")
@@ -61,14 +61,14 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def sweep(folder: Path) -> None:
-    """Removes what killed processes left half-written below `folder`; leaves what a live process may be writing."""
+    """Removes temporary files of killed processes below `folder`; keeps those that a live process may be writing."""
     now: float | None = None
     for half in folder.rglob(f".*{_HALF}"):
         process = parse(half.name)
         if process is None and not _OLD_NAME.search(half.name):
             continue  # not written by us
         running = process and process.is_running()
-        with suppress(OSError):  # it only takes room
+        with suppress(OSError):  # a file that cannot be removed only takes space
             if running is None:
                 now = file_system_time(folder) if now is None else now
                 running = now - half.stat().st_mtime < _ABANDONED_AFTER_S
@@ -77,7 +77,7 @@ def sweep(folder: Path) -> None:
 
 
 def set_aside(path: Path) -> Path:
-    """Renames what stands in the place of a result to NAME.damaged-N, so that the result can be made again.
+    """Renames a damaged file to NAME.damaged-N, so that its result can be computed again.
 
     Returns the new path. Raises `CannotWrite`.
     """

@@ -1,4 +1,4 @@
-"""Names results by a hash of what determines them."""
+"""Names results by a hash of all that determines them."""
 
 import dataclasses
 import hashlib
@@ -9,13 +9,13 @@ from typing import Any
 
 KEY_LENGTH = 20
 FORMAT = 2
-"""Raised by hand where all settings come to mean other results; methods and checks have versions of their own.
+"""Increase it by hand when a change alters the results of all settings; methods and checks have their own versions.
 2: SNIP draws the biases that it prunes."""
 
 
 def differing(item: Any) -> dict[str, Any]:
-    """The fields of a dataclass instance that differ from their defaults: a new option with a neutral default leaves
-    every identity as it was."""
+    """Returns the fields of a dataclass instance that differ from their defaults. Only these enter an identity, so that
+    a new option with a neutral default changes no identity."""
     return {
         spec.name: getattr(item, spec.name)
         for spec in dataclasses.fields(item)
@@ -23,19 +23,19 @@ def differing(item: Any) -> dict[str, Any]:
     }
 
 
-def identity(what: Mapping[str, Any]) -> str:
-    """The name of a result: a hash of what determines it."""
-    text = json.dumps(plain({"format": FORMAT, **what}), sort_keys=True, allow_nan=False, default=str)
+def identity(content: Mapping[str, Any]) -> str:
+    """Returns the name of a result: a hash of the mapping that determines it."""
+    text = json.dumps(plain({"format": FORMAT, **content}), sort_keys=True, allow_nan=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
 
 
 def is_key(text: str) -> bool:
-    """Whether `text` is a name that `identity` gives."""
+    """Whether `text` has the form of a name from `identity`."""
     return len(text) == KEY_LENGTH and set(text) <= set("0123456789abcdef")
 
 
 def plain(value: Any) -> Any:
-    """`value` as JSON has it; what is not finite becomes null."""
+    """Converts `value` to JSON types; numbers that are not finite become null."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, Mapping):

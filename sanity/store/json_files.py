@@ -1,4 +1,4 @@
-"""JSON objects in files that tell by a checksum whether they are what was written, and at which place."""
+"""Reads and writes JSON files with a checksum over their content and their place in the results directory."""
 
 import errno
 import hashlib
@@ -16,13 +16,13 @@ NEVER_READABLE = {errno.EIO, errno.EISDIR, errno.ELOOP, errno.ENODEV, errno.ENXI
 
 
 class DamagedFileError(ValueError):
-    """The file at a path is not what was written there; it counts as absent, so that it is made again."""
+    """The file at a path is not what was written there; it counts as absent and its result is computed again."""
 
 
 def write(path: Path, content: Mapping[str, Any], place: str) -> None:
-    """Puts `content` at `path`, with a checksum over it and `place`. Raises `CannotWrite`.
+    """Writes `content` to `path` with a checksum over `content` and `place`. Raises `CannotWrite`.
 
-    place: where in the results directory the file belongs; two files that change places are both found.
+    place: the file's path in the results directory; a file that is moved to another place fails the checksum.
     """
     entries = json.loads(json.dumps(plain(content), allow_nan=False, default=str))
     entries[CHECKSUM] = _checksum(entries, place)
@@ -30,10 +30,10 @@ def write(path: Path, content: Mapping[str, Any], place: str) -> None:
 
 
 def read(path: Path, place: str) -> dict[str, Any]:
-    """What `write` wrote; a file without a checksum, as earlier versions wrote them, is taken as it is.
+    """Reads what `write` wrote. Files of earlier versions have no checksum and are read unchecked.
 
-    Raises `FileNotFoundError`, `DamagedFileError` for what cannot be used, and `CannotRead` for what may be sound but
-    cannot be read now.
+    Raises `FileNotFoundError`, `DamagedFileError` for a damaged file, and `CannotRead` for a file that may be undamaged
+    but cannot be read now.
     """
     try:
         entries = json.loads(read_bytes(path))
@@ -47,7 +47,7 @@ def read(path: Path, place: str) -> dict[str, Any]:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content of a regular file. Raises as `read`."""
+    """Returns the content of a regular file. Raises the same errors as `read`."""
     try:
         require_file(path)
         return path.read_bytes()
@@ -60,7 +60,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def require_file(path: Path) -> None:
-    """Raises `DamagedFileError` for a folder, a device or a pipe, which could be read for ever."""
+    """Raises `DamagedFileError` for a folder, a device or a pipe, since reading a pipe may never end."""
     if not stat.S_ISREG(path.stat().st_mode):
         raise DamagedFileError("is no file")
 

@@ -1,4 +1,4 @@
-"""Reads records.jsonl: rows without weights that `pack` kept of another results directory."""
+"""Reads records.jsonl, the records without weights that `pack` wrote for a results directory."""
 
 import json
 import logging
@@ -16,9 +16,9 @@ ORIGIN = "packed"
 
 
 def unpacked(root: Path) -> dict[str, dict[str, Any]]:
-    """The rows that were packed into `root`, by cell. One whose accuracy contradicts its curve is `unreadable`.
+    """Returns the rows of `root`'s records.jsonl by cell; a row whose accuracy contradicts its curve is `unreadable`.
 
-    Raises `UserError` for a file that is not whole: it was copied or merged by hand, so nobody else can mend it.
+    Raises `UserError` for an incomplete file, since only the user, who copied or merged it, can repair it.
     """
     path = root / PACKED
     try:

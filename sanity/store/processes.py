@@ -1,4 +1,4 @@
-"""Names the process that wrote a file, and tells whether that process still runs."""
+"""Names the process that wrote a file, and checks whether that process still runs."""
 
 import hashlib
 import os
@@ -14,11 +14,11 @@ _NAME = re.compile(r"(?P<host>[\w-]+)\.(?P<machine>[0-9a-f]{8})\.(?P<pid>\d+)\.(
 
 @dataclass(frozen=True)
 class Process:
-    """A process of some machine.
+    """Identifies a process on this or another machine.
 
-    host: the machine's name. machine: a hash of its name, boot and PID namespace; only where it is ours can the PID be
-        looked up. started: when the process began, in clock ticks since boot; tells a PID's owners apart; 0 where the
-        system does not say.
+    host: the machine's name. machine: a hash of its name, boot and PID namespace; the PID can be looked up only if the
+        hash is that of this process. started: the start time in clock ticks since boot, since PIDs are reused; 0 if the
+        system does not report it.
     """
 
     host: str
@@ -28,14 +28,14 @@ class Process:
 
     @property
     def name(self) -> str:
-        """The process as a part of a file name; `parse` reads it."""
+        """The process in the form of file names; `parse` reads it."""
         return f"{self.host}.{self.machine}.{self.pid}.{self.started}"
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}"
 
     def is_running(self) -> bool | None:
-        """Whether it runs; None where that cannot be told: it is another machine's, or was stopped by a signal."""
+        """Whether the process runs; None if unknown: it belongs to another machine, or a signal has stopped it."""
         if self.machine != current().machine:
             return None
         try:
@@ -51,13 +51,13 @@ class Process:
 
 
 def parse(text: str) -> Process | None:
-    """The process whose name stands in the file name `text`; None where there is none."""
+    """Reads the process from the file name `text`; None if it names none."""
     match = _NAME.search(text)
     return match and Process(match["host"], match["machine"], int(match["pid"]), int(match["started"]))
 
 
 def current() -> Process:
-    """This process."""
+    """Returns this process."""
     return _describe(os.getpid())
 
 
@@ -71,7 +71,7 @@ def _describe(pid: int) -> Process:
 
 
 def _status(pid: int) -> tuple[str, int]:
-    """The state of a process (`R`, `S`, `T`, `Z`, ...) and its start, as Linux tells them; empty and 0 elsewhere."""
+    """Returns state (`R`, `S`, `T`, `Z`, ...) and start time of a process on Linux; empty and 0 elsewhere."""
     fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
     return (fields[0], int(fields[19])) if len(fields) > 19 else ("", 0)
 
@@ -84,6 +84,6 @@ def _read(path: str) -> str:
 
 
 def file_system_time(folder: Path) -> float:
-    """The time by the clock that stamps files in `folder`; on a network file system that is the server's clock."""
+    """Returns the time of the clock that stamps files in `folder`: on a network file system, the server's clock."""
     with tempfile.TemporaryFile(dir=folder) as file:
         return os.fstat(file.fileno()).st_mtime

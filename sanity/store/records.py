@@ -1,11 +1,11 @@
-"""Results on disk, content-addressed: what exists is not computed again. Reading records needs no torch.
+"""Stores results on disk by the hash of their inputs, so that none is computed twice. Reading needs no torch.
 
-    RESULTS/tickets/KEY/    ticket.json, mask.safetensors: what a search found
+    RESULTS/tickets/KEY/    ticket.json, mask.safetensors: the mask of a search
     RESULTS/trainings/KEY/  record.json, curve.csv, mask.safetensors, weights.safetensors, at_Nit.safetensors
-    RESULTS/cells/KEY.json  one cell of a grid: its ticket measured, and the training that it led to
-    RESULTS/records.jsonl   what `pack` kept of another results directory: records without weights, which count as run
+    RESULTS/cells/KEY.json  one cell of a grid: properties of its ticket, and the key of its training
+    RESULTS/records.jsonl   written by `pack`: records without weights, which count as finished
 
-A file whose name ends in .json is written last: where it is, everything beside it is whole.
+The .json file of a folder is written last, so its existence means that the other files are complete.
 """
 
 import json
@@ -36,23 +36,23 @@ TRAINED_HERE = "trained here"
 
 
 class Store:
-    """A results directory.
+    """Reads and writes the files of a results directory.
 
-    Every file that it writes bears a digest of its content and of its place, checked on reading. What is damaged counts
-    as absent, with a line in the log, and is made again.
+    Every file holds a digest of its content and its place, which is checked on reading. A damaged file counts as
+    absent, with a line in the log, and its result is computed again.
     """
 
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root)
 
     def folder(self, kind: str, key: str) -> Path:
-        """Where the files of the result `key` are. Raises `ValueError` for what is no key, e.g. a path."""
+        """Returns the folder of the result `key`. Raises `ValueError` for text that is no key, e.g. a path."""
         if not is_key(key):
             raise ValueError(f"'{key}' is no key of a result")
         return self.root / kind / key
 
     def read(self, path: Path) -> dict[str, Any] | None:
-        """The JSON at `path`; None where there is none, or none that is whole. Raises `CannotRead`."""
+        """Reads the JSON at `path`; None if it is missing or damaged. Raises `CannotRead`."""
         try:
             return json_files.read(path, self._place(path))
         except FileNotFoundError:
@@ -62,9 +62,9 @@ class Store:
             return None
 
     def record(self, key: str, expected: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
-        """The record of the training `key`; None where there is none that agrees with its own curve.
+        """Reads the record of the training `key`; None if it is missing or contradicts its own curve.
 
-        expected: the `ticket` and `seed` that it must have. Raises `CannotRead`.
+        expected: the `ticket` and `seed` that the record must have. Raises `CannotRead`.
         """
         if not is_key(key):
             return None
@@ -76,31 +76,31 @@ class Store:
         return record
 
     def write(self, path: Path, content: Mapping[str, Any]) -> None:
-        """Puts `content` at `path` as JSON. Raises `CannotWrite`."""
+        """Writes `content` to `path` as JSON. Raises `CannotWrite`."""
         self._make_way(path)
         json_files.write(path, content, self._place(path))
 
     def write_text(self, path: Path, text: str) -> None:
-        """Puts `text` at `path`. Raises `CannotWrite`."""
+        """Writes `text` to `path`. Raises `CannotWrite`."""
         self._make_way(path)
         write_atomically(path, text)
 
     def save(self, path: Path, tensors: Mapping[str, "Tensor"]) -> None:
-        """Puts named tensors at `path` as safetensors. Raises `CannotWrite`."""
+        """Writes named tensors to `path` as safetensors. Raises `CannotWrite`."""
         from sanity.store.tensor_files import write
 
         self._make_way(path)
         write(path, tensors, {"place": self._place(path)})
 
     def load(self, path: Path) -> dict[str, "Tensor"] | None:
-        """The tensors at `path`; None where there are none, or not those that were saved there. Raises `CannotRead`."""
+        """Reads the tensors at `path`; None if the file is missing or damaged. Raises `CannotRead`."""
         from sanity.store.tensor_files import read
 
         content = read(path)
         return content[0] if content is not None and self._belongs(path, content[1]) else None
 
     def is_whole(self, path: Path) -> bool:
-        """Whether tensors were saved at `path` and are there in full length; reads the header only."""
+        """Whether the tensor file at `path` has its full length; reads only the header."""
         from sanity.store.tensor_files import header
 
         facts = header(path)
@@ -116,7 +116,7 @@ class Store:
         return False
 
     def _make_way(self, path: Path) -> None:
-        """Moves aside what has another kind than `path` needs: a file in place of a folder, a folder for a file."""
+        """Renames files that stand where `path` needs a folder, and a folder that stands where it needs a file."""
         below = [folder for folder in reversed(path.parents) if folder != self.root and self.root in folder.parents]
         for folder in below:
             if os.path.lexists(folder) and not folder.is_dir():
@@ -125,7 +125,7 @@ class Store:
             set_aside(path)
 
     def cells(self) -> list[str]:
-        """The keys of the cells that have a file. Raises `CannotRead`."""
+        """Lists the keys of the cells that have a file. Raises `CannotRead`."""
         folder = self.root / "cells"
         try:
             return [name.removesuffix(".json") for name in os.listdir(folder) if name.endswith(".json")]
@@ -135,9 +135,9 @@ class Store:
             raise CannotRead(f"{folder}: {error.strerror or error}") from error
 
     def open(self) -> None:
-        """Makes the directory and removes what killed processes left half-written; other runs may be at work there.
+        """Creates the directory and removes temporary files of killed processes; other runs may use it meanwhile.
 
-        Raises `UserError` where it cannot be written.
+        Raises `UserError` if the directory cannot be written.
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
@@ -152,18 +152,18 @@ class Store:
 
 @cache
 def _say_once(line: str) -> None:
-    """The same file is read many times in a run."""
+    """Logs a warning once, since a run reads the same file many times."""
     log.warning("%s", line)
 
 
 def rows(root: Path | str, keys: Iterable[str] | None = None) -> list[dict[str, Any]]:
-    """One row a cell: the cell joined with the training that it led to.
+    """Returns one row per cell: its record joined with that of its training.
 
-    keys: the cells to look for; by default all that are there. Of a cell whose file is damaged there are its name, the
-    status `unreadable` and the reason. `origin` tells whether a row was "trained here" or comes "packed", from
+    keys: the cells to read; by default all. The row of a cell whose file is damaged holds only its key, the
+    status `unreadable` and the reason. `origin` is "trained here", or "packed" for rows from
     records.jsonl.
 
-    Raises `UserError` for packed records that are not whole, `CannotRead` where the directory cannot be read.
+    Raises `UserError` for an incomplete records.jsonl, `CannotRead` if the directory cannot be read.
     """
     store, packed = Store(root), unpacked(Path(root))
     names = keys if keys is not None else sorted({*store.cells(), *packed})
@@ -178,7 +178,7 @@ def rows(root: Path | str, keys: Iterable[str] | None = None) -> list[dict[str, 
 
 
 def has_ended(row: Mapping[str, Any]) -> bool:
-    """Whether the run of a row took place to its end, if only to diverge."""
+    """Whether the training of a row ended or diverged."""
     return row["status"] in ("done", "diverged")
 
 
@@ -187,18 +187,18 @@ def _row(store: Store, name: str) -> dict[str, Any] | None:
     cell = store.read(path)
     if cell is None:
         return {"status": "unreadable", "reason": f"{path} is damaged"} if os.path.lexists(path) else None
-    if "status" in cell:  # a cell has a status of its own where it failed
+    if "status" in cell:  # only a failed cell has a status of its own
         return {**cell, "origin": TRAINED_HERE}
     record = store.record(str(cell.get("training")), cell)
     return {**(record or {"status": "missing"}), **cell, "origin": TRAINED_HERE}
 
 
 def pack(root: Path | str, directory: Path | str) -> Path:
-    """Keeps what was measured at `root` as DIRECTORY/records.jsonl, a line a run that ended.
+    """Writes the records of `root` to DIRECTORY/records.jsonl, one line for each run that ended.
 
-    Of a curve the test accuracies are kept. A directory with this file is a results directory: a run there goes on.
-    What the file held before and `root` does not have stays in it. Raises `UserError` where nothing has ended yet and
-    for packed records that are not whole, `CannotWrite` where the file cannot be written.
+    Of each curve only the test accuracies are kept. The directory is then a results directory that runs can continue.
+    Rows that the file held before and `root` lacks stay in it. Raises `UserError` if nothing has ended yet and
+    for an incomplete records.jsonl, `CannotWrite` if the file cannot be written.
     """
     both = {row["cell"]: row for row in [*unpacked(Path(directory)).values(), *rows(root)] if has_ended(row)}
     ended = list(both.values())
@@ -206,7 +206,7 @@ def pack(root: Path | str, directory: Path | str) -> Path:
         raise UserError(f"results_dir={root}: holds no run that has ended")
     ended.sort(key=_place)
     for row in ended:
-        row.pop("origin", None)  # said by where a row is read from
+        row.pop("origin", None)  # depends on the file that a row is read from
     lines = [json.dumps(plain({**row, "curve": _accuracies(row.get("curve"))}), allow_nan=False) for row in ended]
     path = Path(directory) / PACKED
     write_atomically(path, "\n".join(lines) + "\n")
@@ -214,28 +214,28 @@ def pack(root: Path | str, directory: Path | str) -> Path:
 
 
 def _place(row: Mapping[str, Any]) -> list[str]:
-    """What rows are sorted by, so that the same records come in the same order from every folder."""
+    """Returns the sort key of a row, so that the same records have the same order in every folder."""
     order = ("dataset", "model", "recipe", "method", "check", "ratio", "seed", "cell")
     return [str(row.get(key)) for key in order]
 
 
 def _accuracies(curve: Any) -> Any:
-    """The test accuracies of a curve, in percent to six places; a curve that is packed already stays."""
+    """Returns the test accuracies of a curve, in percent to six places; a packed curve is returned as it is."""
     if curve and isinstance(curve[0], Mapping):
         return [round(row["test_accuracy"], 6) for row in curve]
     return curve
 
 
 def load_records(root: Path | str) -> "pd.DataFrame":
-    """Every record of a results directory as a frame, one row a cell, sorted by what the cells are.
+    """Reads every record of a results directory as a data frame, one row per cell, sorted by the cells' settings.
 
-    Raises `UserError` where the directory holds none, and for packed records that are not whole.
+    Raises `UserError` if the directory holds no record, and for an incomplete records.jsonl.
     """
     import pandas as pd
 
-    found = sorted(rows(root), key=_place)
-    if not found:
+    records = sorted(rows(root), key=_place)
+    if not records:
         if any((Path(root) / kind).is_dir() for kind in ("tickets", "trainings")):
             raise UserError(f"results_dir={root}: no cell has finished yet; start the same command again to go on")
         raise UserError(f"results_dir={root}: holds no records; run `python -m sanity.run` first")
-    return pd.DataFrame(found)
+    return pd.DataFrame(records)

@@ -1,4 +1,4 @@
-"""Named tensors in a file that tells by its digest whether it is what was written (safetensors, never pickle)."""
+"""Reads and writes named tensors in safetensors files with a digest of their content; never pickle."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def digest(tensors: Mapping[str, Tensor], *texts: str) -> str:
-    """A hash of names, types, shapes and content, the same on every device and in every memory format."""
+    """Hashes names, types, shapes and content; the hash is the same on every device and in every memory format."""
     total = hashlib.blake2b(digest_size=16)
     for text in texts:
         total.update(text.encode() + b"\0")
@@ -32,7 +32,7 @@ def digest(tensors: Mapping[str, Tensor], *texts: str) -> str:
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any] | None = None) -> None:
-    """Puts tensors and facts (what JSON holds) at `path`, whole or not at all; a folder in its place is moved aside.
+    """Writes tensors and facts (JSON values) to `path` atomically; a folder at `path` is renamed first.
 
     Raises `CannotWrite`.
     """
@@ -43,15 +43,15 @@ def write(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any] | 
     with replacing(path) as temporary:
         try:
             save_file(content, temporary, metadata={"facts": text, "digest": digest(content, text)})
-        except SafetensorError as error:  # a full disk, for one
+        except SafetensorError as error:  # e.g. a full disk
             raise CannotWrite(f"{path}: {error}") from error
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """What `write` wrote; None where there is nothing, and None with a line in the log where it is damaged.
+    """Reads what `write` wrote; None if the file is missing, and None with a line in the log if it is damaged.
 
-    A file without a digest, as earlier versions wrote them, is taken as it is. Raises `CannotRead` where a file that
-    may be sound cannot be read now.
+    Files of earlier versions have no digest and are read unchecked. Raises `CannotRead` if a file that
+    may be undamaged cannot be read now.
     """
     try:
         require_file(path)
@@ -68,9 +68,9 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
 
 
 def header(path: Path) -> dict[str, Any] | None:
-    """The facts of a file that is there in its full length; reads its header only, so that no digest is checked.
+    """Reads the facts in the header of a file of full length; the digest is not checked.
 
-    None where the file is not there or not whole. Raises `CannotRead` as `read`.
+    Returns None if the file is missing or incomplete. Raises `CannotRead` as `read`.
     """
     try:
         require_file(path)
@@ -83,13 +83,13 @@ def header(path: Path) -> dict[str, Any] | None:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether the file at `path` is there in its full length. Raises `CannotRead` as `read`."""
+    """Whether the file at `path` exists in full length. Raises `CannotRead` as `read`."""
     return header(path) is not None
 
 
 @contextmanager
 def _readable(path: Path) -> Iterator[Path]:
-    """A name for the file that is text, which safetensors needs: where its own is not, that of its open descriptor."""
+    """Yields a file name that is valid text, as safetensors needs: the file's own, else that of its open descriptor."""
     try:
         str(path).encode()
     except UnicodeEncodeError:
@@ -100,7 +100,7 @@ def _readable(path: Path) -> Iterator[Path]:
 
 
 def _explain(path: Path, error: Exception) -> None:
-    """Logs why a file is of no use, unless it is not there. Raises `CannotRead` where it may be sound."""
+    """Logs why a file cannot be used, unless it is missing. Raises `CannotRead` if it may be undamaged."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return
     if isinstance(error, OSError) and error.errno not in NEVER_READABLE:

@@ -1,14 +1,13 @@
-"""Checks that a record agrees with itself: its accuracies with its curve, its ticket and seed with its cell."""
+"""Checks a record for contradictions: accuracies against the curve, ticket and seed against the cell."""
 
 from collections.abc import Mapping
 from typing import Any
 
-_ROUNDED = 1e-5  # packed curves keep six places
+_ROUNDED = 1e-5  # packed curves keep six decimals
 
 
 def problem(record: Mapping[str, Any], cell: Mapping[str, Any] | None = None) -> str:
-    """What contradicts itself in the record of a training, or between it and the `cell` that it is said to belong to;
-    empty where nothing does."""
+    """Describes the first contradiction in the record of a training, or between it and its `cell`; empty if none."""
     for name in ("ticket", "seed"):
         if cell is not None and name in record and name in cell and record[name] != cell[name]:
             return f"its {name} is not that of the cell"
