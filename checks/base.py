@@ -6,9 +6,9 @@ from typing import Any, ClassVar, TypeVar
 
 import torch
 
+from sanity.config.options import fill
 from sanity.data.dataset import Dataset
 from sanity.errors import UserError, of_ones_own
-from sanity.options import fill
 from sanity.seeds import derive
 from sanity.tickets import Ticket
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from methods.base import Batches, Method
 from methods.data import ScoringData
-from sanity.behaviour import mixes_examples
+from sanity.models.behaviour import mixes_examples
 
 BatchNorm = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 

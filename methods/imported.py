@@ -10,10 +10,10 @@ from torch import nn
 from methods.base import Batches, Method
 from sanity.errors import UserError
 from sanity.masks import Mask
-from sanity.ticket_files import formats
-from sanity.ticket_files.contents import masks_of
-from sanity.ticket_files.imports import ImportedMask, off_budget, plain_ratio, read_mask, show_match
-from sanity.ticket_files.paths import fill_in, find
+from sanity.masks.files import formats
+from sanity.masks.files.contents import masks_of
+from sanity.masks.files.imports import ImportedMask, off_budget, plain_ratio, read_mask, show_match
+from sanity.masks.files.paths import fill_in, find
 
 _KEY = "imported.masks"
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from methods.base import Method
+from sanity.config.options import fill
 from sanity.errors import UserError, unknown
-from sanity.options import fill
 
 
 def from_class(cls: type[Method], name: str, variant: str, options: Mapping[str, Any]) -> Method:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 from functools import reduce
 
+from reports.labels import Part, parse
 from reports.text import has, say
-from sanity.labels import Part, parse
 
 
 @dataclass(frozen=True)

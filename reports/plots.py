@@ -10,10 +10,10 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator
 
+from reports.labels import parse
 from reports.records import CONTROL
 from reports.statistics import Cell
 from reports.wording import method_name, percent
-from sanity.labels import parse
 
 INK = "#7f7f7e"  # stands for the page's own text colour: figures.py replaces it
 GRID_ALPHA = 0.25

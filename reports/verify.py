@@ -11,12 +11,12 @@ from typing import Any
 
 import pandas as pd
 
+from reports.labels import Part, parse
 from reports.records import METRICS
 from reports.text import say
 from reports.validation import cleaned, number
 from reports.wording import method_name, percent, points
 from sanity.errors import UserError
-from sanity.labels import Part, parse
 
 EQUAL = 1e-4  # percentage points; packed accuracies are rounded, and below one example of any test set
 

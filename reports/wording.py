@@ -3,8 +3,8 @@
 import math
 from collections.abc import Collection
 
+from reports.labels import parse
 from reports.statistics import Cell, Mean, PaperDelta
-from sanity.labels import parse
 
 FOLDED = 4  # more ratios than that of a method are read as a curve, not one by one
 MINUS, EN_DASH = "\N{MINUS SIGN}", "\N{EN DASH}"

@@ -10,9 +10,8 @@ import torch
 
 import methods
 from reports import inference
-from sanity import options
 from sanity.cli.request import requested
-from sanity.config import RunConfig, pairs
+from sanity.config import RunConfig, options, pairs
 from sanity.grid.cells import cells
 from sanity.masks import kept, size
 

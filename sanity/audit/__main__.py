@@ -4,16 +4,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sanity import options
 from sanity.audit.report import audit, text, write_page
 from sanity.audit.subject import AuditConfig
-from sanity.config import nested, pairs
+from sanity.config import nested, options, pairs
+from sanity.config.options import expanded
 from sanity.console.output import CannotPrint, printing, use_readable_output
 from sanity.errors import UserError, complain
-from sanity.options import expanded
+from sanity.masks.files.formats import SUFFIXES
+from sanity.masks.files.paths import find
 from sanity.store.files import CannotWrite
-from sanity.ticket_files.formats import SUFFIXES
-from sanity.ticket_files.paths import find
 
 MISTAKE, FAILED = 2, 1
 

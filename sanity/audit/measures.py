@@ -11,7 +11,7 @@ from sanity.effective_density import live_weights, paths_are_known
 from sanity.errors import UserError
 from sanity.masks import Mask, kept, size
 from sanity.masks.allocation import ERK, SmartRatio, Uniform, budget
-from sanity.ticket_files.imports import plain_ratio
+from sanity.masks.files.imports import plain_ratio
 
 
 @dataclass(frozen=True)

@@ -9,17 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from sanity import models
+from sanity.config.options import fill
 from sanity.data.dataset import Dataset
 from sanity.data.dataset import load as load_dataset
 from sanity.errors import UserError
 from sanity.masks import Mask, prunable
+from sanity.masks.files.contents import FileMasks, masks_of, weights_of
+from sanity.masks.files.formats import TensorFile, read
+from sanity.masks.files.imports import fitted, load_weights
+from sanity.masks.files.matching import match
 from sanity.models.base import Model
-from sanity.options import fill
 from sanity.seeds import generator
-from sanity.ticket_files.contents import FileMasks, masks_of, weights_of
-from sanity.ticket_files.formats import TensorFile, read
-from sanity.ticket_files.imports import fitted, load_weights
-from sanity.ticket_files.matching import match
 
 Shape = tuple[int, int, int]
 _INPUTS: tuple[Shape, ...] = ((1, 28, 28), (3, 32, 32), (1, 8, 8), (3, 64, 64), (3, 224, 224))

@@ -17,8 +17,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from sanity import options
 from sanity.bench.loops import BARE, OURS, REFERENCE, Bench, Contender, contenders
+from sanity.config import options
 from sanity.errors import UserError
 from sanity.training.allocator import keep_memory
 from sanity.training.precision import numerics, resolve, resolve_device

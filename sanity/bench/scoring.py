@@ -23,8 +23,8 @@ from methods.base import Batches, Method
 from methods.scoring_copy import full_precision
 from sanity import models
 from sanity.config import pairs
+from sanity.config.options import fill, texts
 from sanity.errors import UserError
-from sanity.options import fill, texts
 from sanity.seeds import generator
 from sanity.store.environment import describe
 from sanity.training.allocator import keep_memory

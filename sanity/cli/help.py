@@ -14,7 +14,8 @@ from typing import Any
 import checks
 import methods
 import reproductions
-from sanity import config, data, models, options, recipes
+from sanity import config, data, models, recipes
+from sanity.config import options
 from sanity.errors import UserError, unknown
 from sanity.registry import Registry
 

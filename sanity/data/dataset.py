@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sanity.config.options import expanded, fill
 from sanity.data import REGISTRY
 from sanity.data.examples import Examples, chunks, fetch, remembered, select
 from sanity.data.source import Source, Split, first_of_each
 from sanity.data.validation import validated
 from sanity.errors import UserError
-from sanity.options import expanded, fill
 
 DEFAULT_DIR = Path("data")
 Batch = tuple[Tensor, Tensor]

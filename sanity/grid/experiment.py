@@ -17,14 +17,14 @@ from sanity.data.dataset import Dataset
 from sanity.effective_density import paths_are_known
 from sanity.grid import keys
 from sanity.grid.cells import DENSE, Cell, CheckSpec
+from sanity.masks.files import formats
+from sanity.masks.files.imports import load_weights, show_match, split_init
+from sanity.masks.files.paths import fill_in, find
 from sanity.recipes import Recipe
 from sanity.seeds import generator
 from sanity.store.environment import Machine
 from sanity.store.identity import differing
 from sanity.store.records import Store
-from sanity.ticket_files import formats
-from sanity.ticket_files.imports import load_weights, show_match, split_init
-from sanity.ticket_files.paths import fill_in, find
 from sanity.tickets import Ticket
 from sanity.training.epochs import steps_per_epoch
 

@@ -12,11 +12,11 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from sanity.config.options import fill
 from sanity.errors import UserError, reason
 from sanity.models import AS_BUILT, REGISTRY
 from sanity.models.init import initialise
 from sanity.models.prunable import check_weights_are_parameters
-from sanity.options import fill
 
 InputShape = tuple[int, int, int]
 

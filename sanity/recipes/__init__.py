@@ -4,7 +4,8 @@ import inspect
 from dataclasses import asdict
 from typing import Any
 
-from sanity import data, options
+from sanity import data
+from sanity.config import options
 from sanity.errors import unknown
 from sanity.recipes.papers import RECIPES
 from sanity.recipes.recipe import Recipe, describe

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from sanity.behaviour import uses_global_rng
 from sanity.data.dataset import Dataset
+from sanity.models.behaviour import uses_global_rng
 from sanity.recipes import Recipe
 from sanity.training.cpu_threads import is_small
 from sanity.training.stacked_linear import why_not_stacked

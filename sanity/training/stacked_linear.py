@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sanity.behaviour import agree, outputs_and_gradients, uses_global_rng
+from sanity.models.behaviour import agree, outputs_and_gradients, uses_global_rng
 from sanity.training.ticket_share import Shares, SparseStacked, Stacked
 
 _SPARSE = 0.25

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from checks.base import Check
-from sanity import options, recipes
+from sanity import recipes
 from sanity.cli import help as pages
+from sanity.config import options
 from sanity.errors import UserError, unknown
 
 PARTS = [(title, name) for title, registry in pages.REGISTRIES.items() for name in registry.names()]

@@ -10,8 +10,8 @@ import reproductions
 from methods.base import Method
 from reproductions import table
 from reproductions.panels import CELL
-from sanity import models, options, recipes
-from sanity.config import from_mapping
+from sanity import models, recipes
+from sanity.config import from_mapping, options
 from sanity.data import REGISTRY as DATASETS
 from sanity.errors import UserError
 from sanity.grid.cells import cells

@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from sanity.errors import UserError
-from sanity.ticket_files.formats import read
-from tests.ticket_files.files import floats, mask
+from sanity.masks.files.formats import read
+from tests.masks.files.files import floats, mask
 
 
 def _written(folder: Path, suffix: str) -> Path:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sanity.labels import Part, join, parse
+from reports.labels import Part, join, parse
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sanity.errors import UserError
 from sanity.masks import Mask
-from sanity.ticket_files.formats import TensorFile
+from sanity.masks.files.formats import TensorFile
 
 _OPENLTH = re.compile(r"^(?:.*\.)?mask_(.+)$")
 _TORCH_PRUNE = re.compile(r"^(.+)_mask$")

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from sanity.errors import UserError
 from sanity.masks import Mask, prunable
-from sanity.ticket_files.contents import FileMasks, masks_of
-from sanity.ticket_files.formats import read
-from sanity.ticket_files.matching import match
-from tests.ticket_files.files import floats, mask, network, pruned_by_openlth, pruned_by_torch
+from sanity.masks.files.contents import FileMasks, masks_of
+from sanity.masks.files.formats import read
+from sanity.masks.files.matching import match
+from tests.masks.files.files import floats, mask, network, pruned_by_openlth, pruned_by_torch
 
 
 def _found(folder: Path, content: Any, source: str = "masks") -> FileMasks:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sanity.errors import UserError
-from sanity.ticket_files.paths import fill_in, find
+from sanity.masks.files.paths import fill_in, find
 
 
 def test_fields_are_filled_in_as_keys_have_them() -> None:

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from sanity.errors import UserError
 from sanity.masks import Mask, kept, size
 from sanity.masks.allocation import budget
-from sanity.ticket_files.contents import FileMasks, masks_of, weights_of
-from sanity.ticket_files.formats import TensorFile, read
-from sanity.ticket_files.matching import Match, match
+from sanity.masks.files.contents import FileMasks, masks_of, weights_of
+from sanity.masks.files.formats import TensorFile, read
+from sanity.masks.files.matching import Match, match
 from sanity.tickets import tied_names
 
 log = logging.getLogger("sanity")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from sanity.errors import UserError
-from sanity.ticket_files.contents import common_prefix, is_list
+from sanity.masks.files.contents import common_prefix, is_list
 
 _WRAPPERS = ("module.", "_orig_mod.", "model.", "net.", "network.", "state_dict.")
 

@@ -9,11 +9,11 @@ from torch import nn
 from torch.nn.utils import prune
 
 from sanity import models
-from sanity.export import main
+from sanity.cli.export import main
+from sanity.masks.files.contents import masks_of
+from sanity.masks.files.formats import read
 from sanity.run import run
 from sanity.seeds import generator
-from sanity.ticket_files.contents import masks_of
-from sanity.ticket_files.formats import read
 
 SMALL: dict[str, Any] = {
     "recipe.epochs": 1,

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import methods
-from sanity.behaviour import mixes_examples, uses_global_rng
+from sanity.models.behaviour import mixes_examples, uses_global_rng
 from tests.training.nets import digits, equal, tiny_conv, tiny_mlp
 
 

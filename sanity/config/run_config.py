@@ -14,9 +14,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import Field
 
-from sanity import options
+from sanity.config import options
+from sanity.config.options import expanded
 from sanity.errors import UserError, unknown
-from sanity.options import expanded
 
 Names = tuple[str, ...]
 Removed = Annotated[float, Field(gt=0, lt=1)]

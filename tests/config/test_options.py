@@ -10,12 +10,11 @@ from pydantic import Field
 import methods
 from methods.base import Method
 from methods.magnitude import Magnitude
-from sanity import options
 from sanity.bench.loops import Bench
 from sanity.bench.scoring import Setting
 from sanity.bench.scoring import main as scoring_cost
 from sanity.cli import help as pages
-from sanity.config import RunConfig, from_mapping, parse
+from sanity.config import RunConfig, from_mapping, options, parse
 from sanity.errors import UserError
 from sanity.recipes import Recipe
 

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
+from sanity.config.options import expanded
 from sanity.errors import UserError
-from sanity.options import expanded
-from sanity.ticket_files.formats import SUFFIXES
+from sanity.masks.files.formats import SUFFIXES
 
 _FIELD = re.compile(r"\{(\w*)\}")
 

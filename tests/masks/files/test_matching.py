@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from sanity.errors import UserError
-from sanity.ticket_files.matching import Match, match
-from tests.ticket_files.files import network
+from sanity.masks.files.matching import Match, match
+from tests.masks.files.files import network
 
 OWN = {"0.weight": torch.ones(5, 6), "2.weight": torch.ones(5, 5), "4.weight": torch.ones(5, 5)}
 

@@ -1,0 +1,95 @@
+"""Runs `python -m sanity.export to=FOLDER KEY=VALUE ...`: writes the tickets of a run to files that others can read.
+
+The keys are those of `python -m sanity.run`; tickets that the run has found are written, and nothing is computed.
+"""
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sanity.cli.request import requested
+from sanity.config import RunConfig, pairs
+from sanity.config.options import expanded
+from sanity.console.output import CannotPrint, printing, use_readable_output
+from sanity.errors import UserError, complain, unknown
+from sanity.masks.files.writing import WRITERS, write
+from sanity.store.files import DiskError
+
+MISTAKE, FAILED = 2, 1
+_HELP = """\
+python -m sanity.export to=FOLDER [format=safetensors] KEY=VALUE ...
+
+Writes the tickets that a run has found, one file a ticket: METHOD_RATIO_seedSEED, with the check behind the method. The
+keys are those of python -m sanity.run, which must have run. A file holds the weights to start from (weight_orig) and
+the masks (weight_mask), as torch.nn.utils.prune names them; imported.masks= and init=file: read them again.
+
+  to=      folder, made where it is not there
+  format=  safetensors, torch (a state dict, .pt) or npz"""
+
+
+def main(words: Sequence[str]) -> int:
+    """Exports what the words name. Returns 2, with one line, for a mistake; 1 where files cannot be written."""
+    use_readable_output()
+    try:
+        if any(word in ("-h", "--help", "help") for word in words):
+            with printing():
+                print(_HELP)
+            return 0
+        keys = pairs(words)
+        folder, form = keys.pop("to", ""), keys.pop("format", "safetensors")
+        if not folder:
+            raise UserError("to=: name the folder that the tickets go to")
+        if form not in WRITERS:
+            raise unknown("format", form, WRITERS)
+        for config in requested(keys).configs:
+            for path in export(config, expanded(folder, "to"), form):
+                with printing():
+                    print(path)
+        return 0
+    except UserError as error:
+        complain(f"error: {error}")
+        return MISTAKE
+    except (DiskError, CannotPrint) as error:
+        complain(f"error: {error}")
+        return FAILED
+
+
+def export(config: RunConfig, folder: Path, form: str = "safetensors") -> list[Path]:
+    """Writes the tickets of a run.
+
+    Args:
+        config: the run, which has found its tickets.
+        folder: made where it is not there.
+        form: safetensors, torch or npz.
+
+    Returns:
+        The files, one a cell.
+
+    Raises:
+        UserError: if a ticket has not been found yet.
+    """
+    from sanity.grid.cells import DENSE
+    from sanity.grid.preparation import prepare
+    from sanity.grid.tasks import TicketTraining, tasks
+
+    experiment, cells = prepare(config)
+    sources = {}
+    for cell in cells:
+        training = tasks(cell, experiment)[1]
+        if cell.method.name == DENSE or not isinstance(training, TicketTraining):
+            continue
+        if not training.can_start(experiment):
+            raise UserError(f"{cell.title}: has not been found in results_dir={config.results_dir}; run it first")
+        check = "" if cell.check.is_control else f"+{cell.check.label}"
+        name = f"{cell.method.label}{check}_{cell.ratio:g}_seed{cell.seed}"
+        sources[folder / f"{re.sub(r'[^A-Za-z0-9@=+,._-]', '-', name)}{WRITERS[form][0]}"] = training.source
+    if not sources:
+        raise UserError("methods: none of them has a mask to export")
+    for path, source in sources.items():
+        write(source.load(experiment), path, form)
+    return list(sources)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
