@@ -36,8 +36,8 @@ def get(name: str, options: Mapping[str, Mapping[str, Any]] | None = None, **sin
     parts = [part.strip() for part in name.split("+")]
     if len(set(parts)) < len(parts):
         raise UserError(f"check '{name}' names a part twice")
-    given = dict(options or {})
+    options_by_check = dict(options or {})
     if single:
-        given[parts[0]] = {**given.get(parts[0], {}), **single}
-    made = {part: from_class(REGISTRY.load(part), part, given.get(part, {})) for part in parts}
-    return next(iter(made.values())) if len(made) == 1 else Composed(made)
+        options_by_check[parts[0]] = {**options_by_check.get(parts[0], {}), **single}
+    checks = {part: from_class(REGISTRY.load(part), part, options_by_check.get(part, {})) for part in parts}
+    return next(iter(checks.values())) if len(checks) == 1 else Composed(checks)

@@ -303,6 +303,6 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
             if name not in weights:
                 raise UserError(f"{owner} scores '{name}', which is none of the weights: {', '.join(weights)}")
             if score.shape != weights[name].shape or not score.is_floating_point():
-                got, wanted = (f"{value.dtype} {tuple(value.shape)}" for value in (score, weights[name]))
-                raise UserError(f"{owner} scores '{name}' with {got}, but its weight has {wanted}")
+                score_type, weight_type = (f"{value.dtype} {tuple(value.shape)}" for value in (score, weights[name]))
+                raise UserError(f"{owner} scores '{name}' with {score_type}, but its weight has {weight_type}")
         check_finite(scores)

@@ -51,6 +51,6 @@ def load(name: str) -> "Reproduction":
 
     declared = declaration(name)
     table = from_declaration(name, declared, HERE / f"{name}.csv")
-    for other in declared.get("numbers", []):
-        table = table.borrowing(load(other["table"]), other.get("labels", {}))
+    for source in declared.get("numbers", []):
+        table = table.borrowing(load(source["table"]), source.get("labels", {}))
     return table

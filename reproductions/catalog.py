@@ -35,11 +35,11 @@ def about(name: str) -> str:
     return "\n".join([*parts[:2], "", parts[2], "", *parts[3:]])
 
 
-def on_data(table: Reproduction, given: Any) -> tuple[Reproduction, list[str]]:
-    """The table on the data set `given`: one of its own, or one that stands for it (OURS, or TABLE'S:OURS)."""
+def on_data(table: Reproduction, dataset: Any) -> tuple[Reproduction, list[str]]:
+    """The table on the data set `dataset`: one of its own, or one that stands for it (OURS, or TABLE'S:OURS)."""
     own = sorted({panel["dataset"] for panel in table.panels})
-    theirs, colon, ours = str(given).rpartition(":")
-    if given is None or (not colon and ours in own):
+    theirs, colon, ours = str(dataset).rpartition(":")
+    if dataset is None or (not colon and ours in own):
         return table, []
     if ours not in data.REGISTRY.names():
         raise unknown("data set", ours, {*own, *data.REGISTRY.names()})

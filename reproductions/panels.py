@@ -14,9 +14,9 @@ CELL = ["dataset", "model", "method", "check", "ratio"]
 ROUNDING = 0.0005 + 1e-9
 
 
-def nearest(ratio: float, known: Iterable[float]) -> float | None:
-    """The known ratio that `ratio` is a rounding of; None where there is none."""
-    closest = min(known, key=lambda candidate: abs(candidate - ratio), default=None)
+def nearest(ratio: float, candidates: Iterable[float]) -> float | None:
+    """The candidate that `ratio` is a rounding of; None where there is none."""
+    closest = min(candidates, key=lambda candidate: abs(candidate - ratio), default=None)
     return closest if closest is not None and abs(closest - ratio) <= ROUNDING else None
 
 
@@ -78,9 +78,10 @@ def cells_of(panel: Panel) -> list[dict[str, Any]]:
     return cells
 
 
-def choose(panels: Sequence[Panel], key: str, wanted: Sequence[Any]) -> list[Panel]:
-    """The panels with what is `wanted` of their `key` (methods, checks, ratio, dataset or model); without any, they go.
+def choose(panels: Sequence[Panel], key: str, values: Sequence[Any]) -> list[Panel]:
+    """Narrows the panels to the `values` of their `key`, and leaves out the panels that hold none of these.
 
+    key: methods, checks, ratio, dataset or model.
     A method is meant by its name, or by NAME@VARIANT; a ratio by a rounding of it.
     Raises `UserError` where no panel has one of them.
     """
@@ -89,12 +90,12 @@ def choose(panels: Sequence[Panel], key: str, wanted: Sequence[Any]) -> list[Pan
     for panel in panels:
         held = panel[key] if isinstance(panel[key], list) else [panel[key]]
         held = [CONTROL, *held] if key == "checks" and CONTROL not in held else held
-        matches = {value: match for value in wanted if (match := _match(key, value, held)) is not None}
+        matches = {value: match for value in values if (match := _match(key, value, held)) is not None}
         matched |= set(matches)
         kept = [value for value in held if value in matches.values()]
         if kept:
             chosen.append(_without_idle_options({**panel, key: kept if isinstance(panel[key], list) else kept[0]}))
-    for value in wanted:
+    for value in values:
         if value not in matched:
             raise _no_such(key, value, panels)
     return chosen

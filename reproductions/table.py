@@ -53,14 +53,14 @@ class Reproduction:
         ]
         return pd.DataFrame(rows, columns=[*CELL[:2], "recipe", *CELL[2:], "seed", "asked"])
 
-    def narrow(self, **wanted: Any) -> "Reproduction":
+    def narrow(self, **choices: Any) -> "Reproduction":
         """A part of the table: methods, checks, ratio, dataset and model choose among the table's, seeds replaces.
 
         Values are one or several, or text with commas: methods="grasp,snip", ratio=0.977 (also where the table has
         0.97748). Raises `UserError` for a key that is none of these and for what the table does not have.
         """
         panels = list(self.panels)
-        for key, value in wanted.items():
+        for key, value in choices.items():
             if key == "seeds":
                 panels = [{**panel, "seeds": [int(seed) for seed in _several(value)]} for panel in panels]
             elif key in ("methods", "checks", "ratio", "dataset", "model"):
@@ -69,7 +69,7 @@ class Reproduction:
                 raise UserError(f"{key}: a table is narrowed by methods, checks, ratio, seeds, dataset or model")
             if not panels:
                 raise UserError(
-                    f"{self.name}: no cell has {', '.join(f'{name}={one}' for name, one in wanted.items())}"
+                    f"{self.name}: no cell has {', '.join(f'{name}={choice}' for name, choice in choices.items())}"
                 )
         return self._with(panels)
 
@@ -91,12 +91,12 @@ class Reproduction:
         """The table with another recipe in place of its own."""
         return replace(self, panels=tuple({**panel, "recipe": recipe} for panel in self.panels))
 
-    def borrowing(self, other: "Reproduction", labels: Mapping[str, str]) -> "Reproduction":
-        """The table with the numbers of `other` for cells without one, its methods' and checks' `labels` replaced."""
-        theirs = other.numbers.replace({"method": dict(labels), "check": dict(labels)})
-        known = set(self.numbers[CELL].itertuples(index=False, name=None))
-        new = [cell not in known for cell in theirs[CELL].itertuples(index=False, name=None)]
-        return replace(self, numbers=pd.concat([self.numbers, theirs[new]][not known :]))._with(self.panels)
+    def borrowing(self, lender: "Reproduction", labels: Mapping[str, str]) -> "Reproduction":
+        """The table with the numbers of `lender` for cells without one, its methods' and checks' `labels` replaced."""
+        theirs = lender.numbers.replace({"method": dict(labels), "check": dict(labels)})
+        own_cells = set(self.numbers[CELL].itertuples(index=False, name=None))
+        new = [cell not in own_cells for cell in theirs[CELL].itertuples(index=False, name=None)]
+        return replace(self, numbers=pd.concat([self.numbers, theirs[new]][not own_cells :]))._with(self.panels)
 
     def as_measured(self, records: pd.DataFrame, known: Sequence[str] = ()) -> "Reproduction":
         """The table with the one recipe of its cells' records, if so, and a title that says how they depart.
@@ -121,8 +121,8 @@ class Reproduction:
 
     def _ratios(self, records: pd.DataFrame) -> pd.Series:
         """The table's own ratio for each record's, which may be rounded; -1 for one that it does not have."""
-        known = sorted(set(self.cells()["ratio"]))
-        exact = [nearest(ratio, known) for ratio in records["ratio"].astype(float)]
+        own_ratios = sorted(set(self.cells()["ratio"]))
+        exact = [nearest(ratio, own_ratios) for ratio in records["ratio"].astype(float)]
         return pd.Series([-1.0 if ratio is None else ratio for ratio in exact], index=records.index, dtype=float)
 
     def attach(self, records: pd.DataFrame) -> pd.DataFrame:
@@ -140,8 +140,8 @@ class Reproduction:
         printed["paper_source"] = printed["paper_source"].fillna(UNSEEN)
         key = [*CELL[:4], "_ratio"]
         joined = ours.merge(printed.rename(columns={"ratio": "_ratio"}), on=key, how="left", validate="many_to_one")
-        found = set(ours[key].itertuples(index=False, name=None))
-        absent = [cell not in found for cell in cells[CELL].itertuples(index=False, name=None)]
+        recorded = set(ours[key].itertuples(index=False, name=None))
+        absent = [cell not in recorded for cell in cells[CELL].itertuples(index=False, name=None)]
         missing = cells[absent].merge(printed, on=[*CELL, "asked"], validate="one_to_one").assign(status="missing")
         columns = list(dict.fromkeys([*records.columns, *cells.columns, "status", *PAPER]))
         rows = [*joined.drop(columns="_ratio").to_dict("records"), *missing.to_dict("records")]
@@ -170,8 +170,8 @@ def from_declaration(name: str, declared: Mapping[str, Any], numbers: Path) -> R
     texts = (declared["title"], declared["paper"], declared["description"].strip())
     beyond = _read(printed[outside]).assign(why=printed.loc[outside, "beyond"].tolist())
     table = Reproduction(name, *texts, panels, _read(printed[~outside]), beyond, declared.get("version", 1))
-    known = sorted(set(table.cells()["ratio"]))
-    exact = table.numbers["ratio"].map(lambda ratio: nearest(ratio, known))
+    ratios = sorted(set(table.cells()["ratio"]))
+    exact = table.numbers["ratio"].map(lambda ratio: nearest(ratio, ratios))
     return replace(table, numbers=table.numbers.assign(ratio=exact))
 
 

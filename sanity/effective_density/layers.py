@@ -48,8 +48,8 @@ def multi_head(operator: Operator, args: Arguments, kwargs: Options) -> Any:
     split = [part.unflatten(-1, (heads, -1)).movedim(-2, 0).movedim(1, -2) for part in parts]
     scores = _scores(split[0], split[1])
     mixed = _mixed(scores, split[2]).movedim(-2, 1).movedim(0, -2).flatten(-2)
-    wanted = kwargs.get("need_weights", True)
-    return weighted(F.linear, mixed, out_weight), scores.mean(0) if wanted else None
+    needs_weights = kwargs.get("need_weights", True)
+    return weighted(F.linear, mixed, out_weight), scores.mean(0) if needs_weights else None
 
 
 def recurrent(operator: Operator, args: Arguments, kwargs: Options) -> Any:

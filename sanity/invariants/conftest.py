@@ -52,18 +52,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Where methods or checks are named, only what is proven of those stays."""
-    wanted = {kind for kind in ("method", "check") if _asked(config, kind)}
-    if not wanted:
+    kinds = {kind for kind in ("method", "check") if _asked(config, kind)}
+    if not kinds:
         return
-    dropped = [item for item in items if HERE in item.path.parents and not _about(item, wanted)]
+    dropped = [item for item in items if HERE in item.path.parents and not _about(item, kinds)]
     config.hook.pytest_deselected(items=dropped)
     items[:] = [item for item in items if item not in dropped]
 
 
-def _about(item: pytest.Item, wanted: set[str]) -> bool:
+def _about(item: pytest.Item, kinds: set[str]) -> bool:
     names = set(getattr(item, "fixturenames", ()))
     subjects = {kind for kind, fixtures in (("method", {"method", "preset"}), ("check", {"check"})) if names & fixtures}
-    return bool(subjects & wanted)
+    return bool(subjects & kinds)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -53,14 +53,14 @@ def on_meta_device() -> Iterator[None]:
 
 def _apply(module: nn.Module, change: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
     """`module` with every parameter and buffer changed, as `nn.Module.to` does it; shared ones stay shared."""
-    known: dict[int, nn.Parameter] = {}
+    changed_parameters: dict[int, nn.Parameter] = {}
     for part in module.modules() if recurse else [module]:
         for name, parameter in part._parameters.items():
             if parameter is None:
                 continue
-            if id(parameter) not in known:
-                known[id(parameter)] = nn.Parameter(change(parameter.detach()), parameter.requires_grad)
-            part._parameters[name] = known[id(parameter)]
+            if id(parameter) not in changed_parameters:
+                changed_parameters[id(parameter)] = nn.Parameter(change(parameter.detach()), parameter.requires_grad)
+            part._parameters[name] = changed_parameters[id(parameter)]
         for name, buffer in part._buffers.items():
             part._buffers[name] = None if buffer is None else change(buffer)
     return module

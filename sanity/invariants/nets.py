@@ -151,22 +151,22 @@ def ticket(ratio: float = 0.5, seed: int = 0, name: str = "shortcut") -> Ticket:
 
 def snapshot(model: nn.Module) -> dict[str, Any]:
     """Everything about a module that scoring must leave as it found it, copied."""
-    found: dict[str, Any] = {}
+    state: dict[str, Any] = {}
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
-        found[f"value of {name}"] = tensor.detach().clone()
-        found[f"identity of {name}"] = (id(tensor), tensor.data_ptr(), tensor.dtype)
-        found[f"requires_grad of {name}"] = tensor.requires_grad
-        found[f"grad of {name}"] = None if tensor.grad is None else tensor.grad.clone()
+        state[f"value of {name}"] = tensor.detach().clone()
+        state[f"identity of {name}"] = (id(tensor), tensor.data_ptr(), tensor.dtype)
+        state[f"requires_grad of {name}"] = tensor.requires_grad
+        state[f"grad of {name}"] = None if tensor.grad is None else tensor.grad.clone()
     for name, module in model.named_modules():
-        found[f"mode of {name or 'model'}"] = module.training
+        state[f"mode of {name or 'model'}"] = module.training
         hooks = {
             key: [id(hook) for hook in value.values()]
             for key, value in vars(module).items()
             if "_hooks" in key and value
         }
-        found[f"hooks of {name or 'model'}"] = hooks
-        found[f"forward of {name or 'model'}"] = vars(module).get("forward")
-    return found
+        state[f"hooks of {name or 'model'}"] = hooks
+        state[f"forward of {name or 'model'}"] = vars(module).get("forward")
+    return state
 
 
 def random_state() -> dict[str, Any]:
@@ -184,11 +184,11 @@ def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     return [key for key in before.keys() | after.keys() if not same(before.get(key), after.get(key))]
 
 
-def same(one: Any, other: Any) -> bool:
+def same(first: Any, second: Any) -> bool:
     """Equal to the bit and of one type."""
-    if isinstance(one, Tensor) and isinstance(other, Tensor):
-        return one.dtype == other.dtype and one.shape == other.shape and torch.equal(one, other)
-    return bool(type(one) is type(other) and one == other)
+    if isinstance(first, Tensor) and isinstance(second, Tensor):
+        return first.dtype == second.dtype and first.shape == second.shape and torch.equal(first, second)
+    return bool(type(first) is type(second) and first == second)
 
 
 def unusual(model: nn.Module) -> nn.Module:

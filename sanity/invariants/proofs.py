@@ -37,10 +37,10 @@ class Proof:
 class ProofError(AssertionError):
     """Some proof failed. `proofs` holds all of them."""
 
-    def __init__(self, what: str, proofs: list[Proof]) -> None:
+    def __init__(self, subject: str, proofs: list[Proof]) -> None:
         self.proofs = proofs
         failures = [f"{proof.id}: {proof.reason}" for proof in proofs if proof.status == "failed"]
-        super().__init__("\n".join([f"{what} fails {len(failures)} of {len(proofs)} proofs", *failures]))
+        super().__init__("\n".join([f"{subject} fails {len(failures)} of {len(proofs)} proofs", *failures]))
 
 
 def check_method(
@@ -65,7 +65,7 @@ def check_check(check: "Check", expected_failures: Mapping[str, str] | None = No
 
 
 def _prove(
-    what: str, subjects: Mapping[str, object], expected_failures: Mapping[str, str], raises: bool
+    subject: str, subjects: Mapping[str, object], expected_failures: Mapping[str, str], raises: bool
 ) -> list[Proof]:
     cases = dict(_cases(subjects))
     for name in expected_failures:
@@ -73,7 +73,7 @@ def _prove(
             raise unknown("proof", name, cases)
     proofs = [_judged(_run(name, case), expected_failures.get(name)) for name, case in cases.items()]
     if raises and any(proof.status == "failed" for proof in proofs):
-        raise ProofError(what, proofs)
+        raise ProofError(subject, proofs)
     return proofs
 
 

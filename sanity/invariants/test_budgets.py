@@ -39,27 +39,27 @@ def test_smart_ratio_keeps_its_published_counts_in_every_layer(method: Method) -
     for rounds in (1, 3):
         planned = replace(few_rounds(method, allocation="smart_ratio"), rounds=rounds)
         model = nets.net("shortcut")
-        wanted = SmartRatio().counts({name: weight.shape for name, weight in planned.targets(model).items()}, 0.9)
+        published = SmartRatio().counts({name: weight.shape for name, weight in planned.targets(model).items()}, 0.9)
         mask = planned.mask(model, nets.batches(), 0.9)
-        assert {name: layer["kept"] for name, layer in layers(mask).items()} == wanted
+        assert {name: layer["kept"] for name, layer in layers(mask).items()} == published
 
 
 def test_one_round_keeps_the_highest_scores(preset: Method) -> None:
-    one = replace(preset, rounds=1, removed_per_round=None, allocation="global")
+    once = replace(preset, rounds=1, removed_per_round=None, allocation="global")
     model = nets.net("shortcut")
-    mask = one.mask(model, nets.batches(), 0.7, generator(3))
-    scores = one.score(model, nets.batches(), generator(3))
+    mask = once.mask(model, nets.batches(), 0.7, generator(3))
+    scores = once.score(model, nets.batches(), generator(3))
     total = size(mask)
-    assert not nets.changed(mask, allocate(scores, 1 - kept_after(one.counts, total, 0.7, total) / total))
+    assert not nets.changed(mask, allocate(scores, 1 - kept_after(once.counts, total, 0.7, total) / total))
     lowest = min(float(score[mask[name]].min()) for name, score in scores.items() if mask[name].any())
     highest = max(float(score[~mask[name]].max()) for name, score in scores.items() if not mask[name].all())
     assert lowest >= highest, "a weight of lower score is kept in place of a higher one"
 
 
 def test_inverted_it_keeps_the_lowest_scores(preset: Method) -> None:
-    one = replace(preset, rounds=1, removed_per_round=None, allocation="global")
-    scores = one.score(nets.net("convolutional"), nets.batches(), generator(3))
-    mask = replace(one, invert=not one.invert).mask(nets.net("convolutional"), nets.batches(), 0.7, generator(3))
+    once = replace(preset, rounds=1, removed_per_round=None, allocation="global")
+    scores = once.score(nets.net("convolutional"), nets.batches(), generator(3))
+    mask = replace(once, invert=not once.invert).mask(nets.net("convolutional"), nets.batches(), 0.7, generator(3))
     convolutions = {name: score for name, score in scores.items() if score.dim() == 4}
     kept_scores = torch.cat([score[mask[name]].flatten() for name, score in convolutions.items()])
     pruned = torch.cat([score[~mask[name]].flatten() for name, score in convolutions.items()])
@@ -67,9 +67,9 @@ def test_inverted_it_keeps_the_lowest_scores(preset: Method) -> None:
 
 
 def test_one_shot_masks_are_nested_across_ratios(preset: Method) -> None:
-    one = replace(preset, rounds=1, removed_per_round=None, allocation="global")
+    once = replace(preset, rounds=1, removed_per_round=None, allocation="global")
     model = nets.net("batch_norm")
-    masks = [one.mask(model, nets.batches(), ratio, generator(3)) for ratio in RATIOS]
+    masks = [once.mask(model, nets.batches(), ratio, generator(3)) for ratio in RATIOS]
     for denser, sparser in pairwise(masks):
         assert not any((sparser[name] & ~denser[name]).any() for name in sparser), "a sparser mask keeps other weights"
 
@@ -90,17 +90,17 @@ def test_rounds_only_ever_remove(preset: Method) -> None:
 def test_a_round_by_itself_keeps_among_the_living(preset: Method, allocation: str) -> None:
     if preset.revive:
         pytest.skip("the method says that it revives weights")
-    one = few_rounds(preset, allocation=allocation)
+    method = few_rounds(preset, allocation=allocation)
     model = nets.net("batch_norm")
-    alive = {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in one.targets(model).items()}
+    alive = {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in method.targets(model).items()}
     before = 0.0
     for step, ratio in enumerate((0.3, 0.5, 0.52, 0.75)):
-        wanted = kept_after(one.counts, size(alive), ratio, kept(alive), before)
-        after = one.prune(model, nets.batches(), ratio, generator(step), alive)
+        keep = kept_after(method.counts, size(alive), ratio, kept(alive), before)
+        after = method.prune(model, nets.batches(), ratio, generator(step), alive)
         revived = [name for name in after if (after[name] & ~alive[name]).any()]
         assert not revived, f"round {step} revives weights of {revived}"
         if allocation != "smart_ratio":
-            assert kept(after) == wanted, f"round {step} keeps {kept(after)}, not {wanted}"
+            assert kept(after) == keep, f"round {step} keeps {kept(after)}, not {keep}"
         alive, before = after, 1 - kept(after) / size(after)
 
 

@@ -95,9 +95,9 @@ def test_synflow_collapses_no_layer_before_the_critical_compression(name: str, s
     weights = prunable(model)
     total = sum(weight.numel() for weight in weights.values())
     method = methods.get("synflow")
-    for left in (len(weights), 2 * len(weights), 20 * len(weights)):
-        assert collapsed(method.mask(model, nets.batches(), 1 - left / total)) == [], (
-            f"{left} of {total} weights are left"
+    for kept_weights in (len(weights), 2 * len(weights), 20 * len(weights)):
+        assert collapsed(method.mask(model, nets.batches(), 1 - kept_weights / total)) == [], (
+            f"{kept_weights} of {total} weights are left"
         )
 
 

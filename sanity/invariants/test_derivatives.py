@@ -80,8 +80,8 @@ def test_grasp_is_the_weight_times_the_hessian_times_the_gradient(mode: str, tem
     hessian = sum(torch.autograd.functional.hessian(loss, weights, vectorize=True) for loss in each)
     assert isinstance(gradient, Tensor)
     assert isinstance(hessian, Tensor)
-    wanted = weights * (hessian @ gradient)
-    torch.testing.assert_close(scores, wanted, rtol=1e-8, atol=1e-10 * float(wanted.abs().max()))
+    expected = weights * (hessian @ gradient)
+    torch.testing.assert_close(scores, expected, rtol=1e-8, atol=1e-10 * float(expected.abs().max()))
     assert float(scores.sum()) == pytest.approx(float(gradient @ hessian @ weights), rel=1e-8)
     absolute = flat(methods.get("grasp", **options, absolute=True).score(nets.net("batch_norm", double=True), batches))
     assert torch.equal(absolute, scores.abs())
@@ -108,7 +108,7 @@ def test_grasp_is_the_change_of_the_squared_gradient_norm() -> None:
 def test_halves_of_a_batch_are_batches_of_their_own(name: str) -> None:
     """Per batch a mean loss, over batches a sum: one batch given twice doubles SNIP and quadruples GraSP."""
     model, (batch,) = nets.net("batch_norm", double=True), nets.batches(double=True, count=1)
-    once, twice = (flat(methods.get(name).score(model, given)) for given in ([batch], [batch, batch]))
+    once, twice = (flat(methods.get(name).score(model, batches)) for batches in ([batch], [batch, batch]))
     factor = 2 if name == "snip" else 4
     torch.testing.assert_close(twice, factor * once, rtol=1e-10, atol=1e-12 * float(twice.abs().max()))
 

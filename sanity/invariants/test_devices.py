@@ -36,8 +36,8 @@ def test_scores_are_made_on_the_networks_device(preset: Method, name: str) -> No
         there = [(images.to(meta_device.DEVICE), targets.to(meta_device.DEVICE)) for images, targets in batches]
         preset.prepare(model, generator(0, "prepare"))
         scores = preset.saliency(model, there, generator(0))
-    left = [key for key, score in scores.items() if score.device != meta_device.DEVICE]
-    assert not left, f"the scores of {left} are on the CPU, while the network is not"
+    on_cpu = [key for key, score in scores.items() if score.device != meta_device.DEVICE]
+    assert not on_cpu, f"the scores of {on_cpu} are on the CPU, while the network is not"
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -46,9 +46,9 @@ def test_a_gpu_gives_the_scores_and_the_mask_of_the_cpu(preset: Method, name: st
     model, batches = nets.net(name), nets.batches()
     moved = copy.deepcopy(model).to("cuda")
     there = [(images.to("cuda"), targets.to("cuda")) for images, targets in batches]
-    scores, other = preset.score(model, batches), preset.score(moved, there)
+    scores, gpu_scores = preset.score(model, batches), preset.score(moved, there)
     for key, score in scores.items():
-        off = float((other[key].cpu() - score).abs().max())
+        off = float((gpu_scores[key].cpu() - score).abs().max())
         assert off <= 1e-5 * float(score.abs().max()), f"{key}: scores differ by {off:.1e}"
     once = replace(preset, rounds=1, removed_per_round=None, allocation="global")
     mask, again = once.mask(model, batches, 0.5), once.mask(moved, there, 0.5)

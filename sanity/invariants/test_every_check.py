@@ -85,8 +85,10 @@ def test_data_and_ticket_that_it_was_given_stay_as_they_were(check: Check) -> No
     before, held = copied(content(data)), copied(parts(ticket))
     check.corrupt(data, generator(0))
     check.perturb(ticket, generator(0))
-    assert not (left := nets.changed(before, content(data))), f"corrupt changed {left} in place; retraining sees it too"
-    assert not (left := nets.changed(held, parts(ticket))), f"perturb changed {left} in place"
+    assert not (changes := nets.changed(before, content(data))), (
+        f"corrupt changed {changes} in place; retraining sees it too"
+    )
+    assert not (changes := nets.changed(held, parts(ticket))), f"perturb changed {changes} in place"
 
 
 def test_one_generator_gives_one_perturbation_and_another_gives_another(check: Check, check_name: str) -> None:
@@ -98,34 +100,34 @@ def test_one_generator_gives_one_perturbation_and_another_gives_another(check: C
         return {**seen, **parts(check.perturb(ticket, generator(seed % 2, "check")))}
 
     drawn = nets.random_state()
-    first, again, other = run(0), run(2), run(1)
+    first, again, other_seed = run(0), run(2), run(1)
     torch.set_rng_state(drawn["torch"])
-    assert not (left := nets.changed(first, again)), f"{left} depend on more than the generator"
+    assert not (changes := nets.changed(first, again)), f"{changes} depend on more than the generator"
     if check.overrides("corrupt", "perturb"):
-        assert nets.changed(first, other), "every seed must have a perturbation of its own"
+        assert nets.changed(first, other_seed), "every seed must have a perturbation of its own"
 
 
 def test_global_randomness_is_left_as_it_was(check: Check) -> None:
     before = nets.random_state()
     check.corrupt(nets.dataset(), generator(0))
     check.perturb(nets.ticket(), generator(0))
-    assert not (left := nets.changed(before, nets.random_state())), f"it drew from the global generator of {left}"
+    assert not (changes := nets.changed(before, nets.random_state())), f"it drew from the global generator of {changes}"
 
 
 def test_in_company_it_does_what_it_does_alone(check: Check, check_name: str) -> None:
     """Paired randomness: random_labels draws the labels of random_labels+random_pixels."""
     alone = Composed({check_name: check})
-    for other in ("random_labels", "layerwise_rearrange"):
-        if other == check_name:
+    for partner_name in ("random_labels", "layerwise_rearrange"):
+        if partner_name == check_name:
             continue
-        both = Composed({check_name: check, other: checks.get(other)})
-        partner = Composed({other: checks.get(other)})
+        both = Composed({check_name: check, partner_name: checks.get(partner_name)})
+        partner = Composed({partner_name: checks.get(partner_name)})
         step = partner.corrupt(alone.corrupt(nets.dataset(), generator(0)), generator(0))
         assert not nets.changed(content(step), content(both.corrupt(nets.dataset(), generator(0))))
         ticket = partner.perturb(alone.perturb(nets.ticket(), generator(0)), generator(0))
         assert not nets.changed(parts(ticket), parts(both.perturb(nets.ticket(), generator(0))))
         method = methods.get("snip")
-        assert both.alter(method) == checks.get(other).alter(check.alter(method))
+        assert both.alter(method) == checks.get(partner_name).alter(check.alter(method))
         for hooks in [("corrupt",), ("perturb",), ("alter",), HOOKS]:
             assert both.overrides(*hooks) == (check.overrides(*hooks) or partner.overrides(*hooks))
 

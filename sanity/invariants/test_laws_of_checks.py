@@ -58,7 +58,7 @@ def test_random_pixels_keep_labels_and_every_images_multiset(channels: str, perm
     assert torch.equal(multisets(seen.pixels), multisets(data.pixels))
     by_channel = torch.equal(multisets(seen.pixels, True), multisets(data.pixels, True))
     assert by_channel == (channels == "together")
-    assert all(not torch.equal(one, other) for one, other in zip(seen.pixels, data.pixels, strict=True))
+    assert all(not torch.equal(permuted, original) for permuted, original in zip(seen.pixels, data.pixels, strict=True))
 
 
 def places(channels: str, permutation: str, examples: int, side: int = nets.SIDE) -> Tensor:
@@ -115,11 +115,11 @@ def test_half_dataset_takes_every_example_equally_often() -> None:
 def test_rearrange_keeps_counts_and_values_and_destroys_position() -> None:
     ticket = nets.ticket(ratio=0.7)
     tickets = [perturbed("layerwise_rearrange", ticket, seed) for seed in range(60)]
-    assert all(layers(other.mask) == layers(ticket.mask) for other in tickets)
+    assert all(layers(rearranged.mask) == layers(ticket.mask) for rearranged in tickets)
     assert not nets.changed(dict(ticket.weights), dict(tickets[0].weights))
-    found = sum(overlap(ticket.mask, other.mask) for other in tickets) / len(tickets)
-    assert found == pytest.approx(expected_overlap(ticket.mask, ticket.mask), abs=0.02)
-    often = torch.stack([other.mask["3.conv2.weight"].flatten() for other in tickets]).float().mean(0)
+    mean_overlap = sum(overlap(ticket.mask, rearranged.mask) for rearranged in tickets) / len(tickets)
+    assert mean_overlap == pytest.approx(expected_overlap(ticket.mask, ticket.mask), abs=0.02)
+    often = torch.stack([rearranged.mask["3.conv2.weight"].flatten() for rearranged in tickets]).float().mean(0)
     assert often.min() > 0, "some position is never kept"
     assert often.max() < 1, "some position is always kept"
 

@@ -77,19 +77,19 @@ def test_the_highest_are_kept_and_among_equals_the_first(
 ) -> None:
     flat = torch.cat([score.flatten() for score in noise(shapes, seed, levels).values()])
     count = data.draw(st.integers(0, flat.numel()))
-    wanted = sorted(range(flat.numel()), key=lambda i: (-float(flat[i]), i))[:count]
-    assert keep_best(flat, count).nonzero().flatten().tolist() == sorted(wanted)
+    highest = sorted(range(flat.numel()), key=lambda i: (-float(flat[i]), i))[:count]
+    assert keep_best(flat, count).nonzero().flatten().tolist() == sorted(highest)
 
 
 @QUICK
 @given(SHAPES, RATIO, RATIO, SEED, st.sampled_from([0, 3]))
 def test_global_masks_are_nested(
-    shapes: list[tuple[int, ...]], one: float, other: float, seed: int, levels: int
+    shapes: list[tuple[int, ...]], ratio: float, second_ratio: float, seed: int, levels: int
 ) -> None:
     scores = noise(shapes, seed, levels)
-    if leaves_nothing(scores, max(one, other)):
+    if leaves_nothing(scores, max(ratio, second_ratio)):
         return
-    sparse, full = allocate(scores, max(one, other)), allocate(scores, min(one, other))
+    sparse, full = allocate(scores, max(ratio, second_ratio)), allocate(scores, min(ratio, second_ratio))
     assert not any((sparse[name] & ~full[name]).any() for name in sparse)
 
 
@@ -114,9 +114,9 @@ def test_a_layer_that_would_want_more_at_a_smaller_budget_still_revives_nothing(
     """The Alabama paradox: 81 of these 102 weights give the second layer one, 80 give it two."""
     scores = noise([(1, 40), (1, 2), (1, 10), (1, 50)], 0)
     alive = None
-    for left in range(101, 0, -1):
-        mask = allocate(scores, 1 - left / 102, allocation, alive)
-        assert kept(mask) == left
+    for count in range(101, 0, -1):
+        mask = allocate(scores, 1 - count / 102, allocation, alive)
+        assert kept(mask) == count
         assert alive is None or not any((mask[name] & ~alive[name]).any() for name in mask)
         alive = mask
 
@@ -155,10 +155,10 @@ def test_erk_gives_density_in_proportion_to_dimensions_over_size(shapes: list[tu
     assert sum(counts.values()) == kept_weights
     assert all(0 <= counts[name] <= prod(shape) for name, shape in named.items())
     room = [name for name, shape in named.items() if counts[name] < prod(shape)]
-    for one in room:  # layers that are not full share by sum(dimensions), to the nearest whole weight
-        for other in room:
-            per_one, per_other = sum(named[one]), sum(named[other])
-            assert (counts[one] - 1) / per_one <= (counts[other] + 1) / per_other + 1e-9
+    for layer in room:  # layers that are not full share by sum(dimensions), to the nearest whole weight
+        for second_layer in room:
+            dimensions, second_dimensions = sum(named[layer]), sum(named[second_layer])
+            assert (counts[layer] - 1) / dimensions <= (counts[second_layer] + 1) / second_dimensions + 1e-9
 
 
 @QUICK
@@ -205,13 +205,13 @@ def test_a_permuted_mask_keeps_its_count(seed: int, weights: int, ones: int) -> 
 
 def test_overlap_by_chance_is_the_mean_overlap_of_permuted_masks() -> None:
     mask = {"a": torch.arange(40) < 10, "b": torch.arange(20) < 15}
-    other = {"a": torch.arange(40) < 30, "b": torch.arange(20) < 5}
+    second = {"a": torch.arange(40) < 30, "b": torch.arange(20) < 5}
     drawn = [
-        overlap(mask, {name: permute(layer, generator(seed, name)) for name, layer in other.items()})
+        overlap(mask, {name: permute(layer, generator(seed, name)) for name, layer in second.items()})
         for seed in range(400)
     ]
-    assert expected_overlap(mask, other) == pytest.approx((10 * 30 / 40 + 15 * 5 / 20) / 25)
-    assert sum(drawn) / len(drawn) == pytest.approx(expected_overlap(mask, other), abs=0.02)
+    assert expected_overlap(mask, second) == pytest.approx((10 * 30 / 40 + 15 * 5 / 20) / 25)
+    assert sum(drawn) / len(drawn) == pytest.approx(expected_overlap(mask, second), abs=0.02)
     assert overlap(mask, mask) == 1
 
 

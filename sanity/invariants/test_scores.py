@@ -81,8 +81,10 @@ def test_model_batches_and_global_randomness_are_left_as_they_were(preset: Metho
         preset.score(model, batches, generator(0))
     else:
         few_rounds(preset, allocation="global").mask(model, batches, 0.5, generator(0))
-    assert not (left := nets.changed(before, nets.snapshot(model))), f"{call} changed the model: {left}"
-    assert not (left := nets.changed(drawn, nets.random_state())), f"{call} drew from the global generator of {left}"
+    assert not (changes := nets.changed(before, nets.snapshot(model))), f"{call} changed the model: {changes}"
+    assert not (changes := nets.changed(drawn, nets.random_state())), (
+        f"{call} drew from the global generator of {changes}"
+    )
     for (x, y), (old_x, old_y) in zip(batches, seen, strict=True):
         assert torch.equal(x, old_x), f"{call} changed the batches in place"
         assert torch.equal(y, old_y), f"{call} changed the targets in place"
@@ -107,8 +109,10 @@ def test_nothing_is_left_behind_by_a_score_that_raises(method: Method, call: str
     before, drawn, gradients = nets.snapshot(model), nets.random_state(), torch.is_grad_enabled()
     with pytest.raises(ArithmeticError, match="on purpose"):
         failing.score(model, nets.batches()) if call == "score" else failing.mask(model, nets.batches(), 0.5)
-    assert not (left := nets.changed(before, nets.snapshot(model))), f"a failing {call} changed the model: {left}"
-    assert not (left := nets.changed(drawn, nets.random_state())), f"a failing {call} changed the generator of {left}"
+    assert not (changes := nets.changed(before, nets.snapshot(model))), f"a failing {call} changed the model: {changes}"
+    assert not (changes := nets.changed(drawn, nets.random_state())), (
+        f"a failing {call} changed the generator of {changes}"
+    )
     assert torch.is_grad_enabled() == gradients
 
 
@@ -130,8 +134,8 @@ def test_saliency_leaves_the_weights_of_its_copy_alone(preset: Method) -> None:
     before = {name: weight.detach().clone() for name, weight in copied.named_parameters()}
     preset.saliency(copied, nets.batches(double=preset.double), generator(0))
     after = {name: weight.detach() for name, weight in copied.named_parameters()}
-    assert not (left := nets.changed(before, after)), (
-        f"saliency changed the weights {left}, which the next round scores"
+    assert not (changes := nets.changed(before, after)), (
+        f"saliency changed the weights {changes}, which the next round scores"
     )
 
 
@@ -153,10 +157,11 @@ def test_without_need_of_data_the_data_do_not_matter(preset: Method) -> None:
     if preset.needs_data:
         pytest.skip("the method says that it needs data")
     model = nets.net("shortcut")
-    one, other = nets.batches(nets.dataset(seed=1)), nets.batches(nets.dataset(seed=2), size=4, count=1)
-    first, second = preset.score(model, one, generator(0)), preset.score(model, other, generator(0))
-    assert not (left := nets.changed(first, second)), (
-        f"needs_data is False, but the scores of {left} depend on the data"
+    first_batches = nets.batches(nets.dataset(seed=1))
+    second_batches = nets.batches(nets.dataset(seed=2), size=4, count=1)
+    first, second = preset.score(model, first_batches, generator(0)), preset.score(model, second_batches, generator(0))
+    assert not (changes := nets.changed(first, second)), (
+        f"needs_data is False, but the scores of {changes} depend on the data"
     )
 
 
@@ -187,14 +192,14 @@ def test_a_score_that_is_not_finite_names_its_parameter(method: Method, bad: flo
 @pytest.mark.parametrize("mode", ["running", "batch"])
 def test_memory_is_bounded_without_changing_the_score(preset: Method, mode: str) -> None:
     """Batch statistics tie a batch together: then it is never cut."""
-    known = {field.name for field in fields(preset)}
-    if not {"chunk", "batch_norm"} <= known:
+    option_names = {field.name for field in fields(preset)}
+    if not {"chunk", "batch_norm"} <= option_names:
         pytest.skip("the method does not read data in chunks")
     for name in ("convolutional", "shortcut"):
         model, batches = nets.net(name, double=True), nets.batches(double=True)
         options: list[dict[str, Any]] = [{"chunk": chunk, "batch_norm": mode} for chunk in (1, 3, 100)]
         scored = [replace(preset, **option).score(model, batches) for option in options]
-        for other in scored[1:]:
+        for parts in scored[1:]:
             for key, score in scored[0].items():
                 scale = float(score.abs().max()) or 1.0
-                assert torch.allclose(score / scale, other[key] / scale, rtol=1e-9, atol=1e-12), f"{key}: chunk matters"
+                assert torch.allclose(score / scale, parts[key] / scale, rtol=1e-9, atol=1e-12), f"{key}: chunk matters"

@@ -29,15 +29,15 @@ def ticket(method: Method) -> Ticket:
 
 @pytest.mark.parametrize("nesterov", [False, True])
 def test_pruned_weights_are_zero_after_training_with_momentum_and_weight_decay(preset: Method, nesterov: bool) -> None:
-    found = ticket(few_rounds(preset))
+    sparse = ticket(few_rounds(preset))
     model = nets.net("shortcut")  # its pruned weights still hold their values, and training must not bring them back
     before = copy.deepcopy(model.state_dict())
     recipe = RECIPE.__class__(**{**vars(RECIPE), "nesterov": nesterov})
     (trained,) = train(
-        [TrainingSpec(model, found.mask, seed=0)], nets.dataset(), nets.dataset(seed=1), recipe, device="cpu"
+        [TrainingSpec(model, sparse.mask, seed=0)], nets.dataset(), nets.dataset(seed=1), recipe, device="cpu"
     )
     assert trained.diverged_epoch is None
-    for name, mask in found.mask.items():
+    for name, mask in sparse.mask.items():
         assert torch.all(trained.weights[name][~mask] == 0), f"pruned weights of {name} came back"
         assert not torch.any(trained.weights[name][mask] == before[name][mask]), f"kept weights of {name} did not train"
     assert not nets.changed(before, dict(model.state_dict())), "training changed the network that it was given"
@@ -45,9 +45,9 @@ def test_pruned_weights_are_zero_after_training_with_momentum_and_weight_decay(p
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "adadelta"])
 def test_no_optimizer_revives_a_weight(optimizer: str) -> None:
-    found = nets.ticket(ratio=0.7)
+    sparse = nets.ticket(ratio=0.7)
     recipe = RECIPE.__class__(**{**vars(RECIPE), "optimizer": optimizer, "lr": 0.01})
     (trained,) = train(
-        [TrainingSpec(nets.net("shortcut"), found.mask, seed=0)], nets.dataset(), nets.dataset(), recipe, device="cpu"
+        [TrainingSpec(nets.net("shortcut"), sparse.mask, seed=0)], nets.dataset(), nets.dataset(), recipe, device="cpu"
     )
-    assert all(torch.all(trained.weights[name][~mask] == 0) for name, mask in found.mask.items())
+    assert all(torch.all(trained.weights[name][~mask] == 0) for name, mask in sparse.mask.items())

@@ -67,10 +67,10 @@ def kept_after(counts: Counts, total: int, ratio: float, remaining: int, ratio_b
     return kept
 
 
-def _largest_remainder(wanted: Mapping[str, float], sizes: Mapping[str, int], kept: int) -> dict[str, int]:
-    """Whole numbers nearest to `wanted` that sum to `kept`; the largest fractions are rounded up, ties by position."""
-    counts = {name: min(floor(share), sizes[name]) for name, share in wanted.items()}
-    by_fraction = sorted(wanted, key=lambda name: counts[name] - wanted[name])
+def _largest_remainder(shares: Mapping[str, float], sizes: Mapping[str, int], kept: int) -> dict[str, int]:
+    """Whole numbers nearest to `shares` that sum to `kept`; the largest fractions are rounded up, ties by position."""
+    counts = {name: min(floor(share), sizes[name]) for name, share in shares.items()}
+    by_fraction = sorted(shares, key=lambda name: counts[name] - shares[name])
     missing = kept - sum(counts.values())
     for name in reversed(by_fraction):  # shares that rounding in float64 lifted to the next whole number
         if missing < 0 < counts[name]:
@@ -92,8 +92,8 @@ class Uniform(Allocation):
         sizes = {name: prod(shape) for name, shape in shapes.items()}
         total = sum(sizes.values())
         kept = budget(total, ratio)
-        wanted = {name: float(Fraction(kept * size, total)) for name, size in sizes.items()}
-        return _largest_remainder(wanted, sizes, kept)
+        shares = {name: float(Fraction(kept * size, total)) for name, size in sizes.items()}
+        return _largest_remainder(shares, sizes, kept)
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,8 @@ class ERK(Allocation):
             if not full:
                 break
             dense |= full
-        wanted = {name: float(sizes[name]) if name in dense else scale * sum(shape) for name, shape in shapes.items()}
-        return _largest_remainder(wanted, sizes, kept)
+        shares = {name: float(sizes[name]) if name in dense else scale * sum(shape) for name, shape in shapes.items()}
+        return _largest_remainder(shares, sizes, kept)
 
 
 @dataclass(frozen=True)

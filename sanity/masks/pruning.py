@@ -166,12 +166,12 @@ def _check_counts(
     rule, total = get_allocation(allocation), size(mask)
     planned = pattern.planned(shapes, ratio)
     if rule is None and kept(mask) != (keep if planned is None else planned):
-        wanted = keep if planned is None else planned
-        raise UserError(f"{owner} keeps {kept(mask)} of {total} weights at ratio={ratio}; {wanted} are to be kept")
+        target = keep if planned is None else planned
+        raise UserError(f"{owner} keeps {kept(mask)} of {total} weights at ratio={ratio}; {target} are to be kept")
     exact = ratio if keep == budget(total, ratio) else 1 - keep / total
     for name, count in {} if rule is None else rule.counts(shapes, exact).items():
-        if (left := int(mask[name].sum())) != count:
-            layer = f"{left} of {mask[name].numel()} weights of '{name}'"
+        if (layer_count := int(mask[name].sum())) != count:
+            layer = f"{layer_count} of {mask[name].numel()} weights of '{name}'"
             raise UserError(f"{owner} keeps {layer} at ratio={ratio}; {count} are to be kept")
 
 

@@ -44,10 +44,10 @@ class EpochOrder:
         """The order, copied from the device once."""
         return self.order.cpu()
 
-    def copy_(self, other: "EpochOrder") -> None:
-        """Copies the draws of `other` in place: a CUDA graph reads the same memory at every replay."""
-        for mine, new in zip((self.order, self.shift, self.flip), (other.order, other.shift, other.flip), strict=True):
-            mine.copy_(new)
+    def copy_(self, source: "EpochOrder") -> None:
+        """Copies the draws of `source` in place: a CUDA graph reads the same memory at every replay."""
+        for name in ("order", "shift", "flip"):
+            getattr(self, name).copy_(getattr(source, name))
         self.__dict__.pop("order_on_cpu", None)
 
 

@@ -60,9 +60,9 @@ def half_mask(model: nn.Module, seed: int = 0, density: float = 0.5) -> dict[str
     return {name: torch.rand(parameters[name].shape, generator=generator) < density for name in chosen}
 
 
-def equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+def equal(state: dict[str, Tensor], expected: dict[str, Tensor]) -> bool:
     """Whether two state dicts agree bit for bit."""
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+    return state.keys() == expected.keys() and all(torch.equal(state[name], expected[name]) for name in state)
 
 
 class Mean(nn.Module):
