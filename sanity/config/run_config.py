@@ -58,6 +58,7 @@ class RunConfig:
     log: file that gets a line of progress for every training
     dry_run: print the cells, what is shared and cached and the work ahead; run nothing
     options: the options of parts, {part: {option: value}}; as keys part.option=value
+    table_version: the version of that published table, which records bear; 0 without one
     """
 
     reproduction: str = ""
