@@ -24,12 +24,14 @@ def write(
     metric: str = "last",
     margin: float = 0.5,
     alpha: float = 0.05,
+    design: str = "fixed",
 ) -> dict[str, Path]:
     """Write the report of a frame of records into `directory`, as report.md, report.html, report.csv, report.tex.
 
     `command` is what gives exactly these records again. `metric`: "last" or "best" test accuracy. `margin`: within
-    how many percentage points two accuracies count as equivalent. Returns the file of each format.
-    Raises `UserError` for an unknown format or metric, unusable records, or a directory that cannot be written.
+    how many percentage points two accuracies count as equivalent. `design`: "fixed", where the number of seeds was
+    chosen beforehand, or "sequential", for seeds that are added as one likes. Returns the file of each format.
+    Raises `UserError` for an unknown format, metric or design, unusable records, or a directory that cannot be written.
     """
     for name in formats:
         if name not in FORMATS:
@@ -37,7 +39,7 @@ def write(
     from reports import content, statistics  # pictures and tests take a second to import
     from reports.formats import FORMATS as WRITERS
 
-    report = content.assemble(frame, statistics.summarise(frame, metric, margin, alpha), command, title)
+    report = content.assemble(frame, statistics.summarise(frame, metric, margin, alpha, design), command, title)
     try:
         return {name: WRITERS[name](report, Path(directory)) for name in formats}
     except OSError as error:
@@ -45,9 +47,15 @@ def write(
 
 
 def show(
-    frame: pd.DataFrame, file: TextIO | None = None, *, metric: str = "last", margin: float = 0.5, alpha: float = 0.05
+    frame: pd.DataFrame,
+    file: TextIO | None = None,
+    *,
+    metric: str = "last",
+    margin: float = 0.5,
+    alpha: float = 0.05,
+    design: str = "fixed",
 ) -> None:
     """Print the comparison table of a frame of records to `file` (default: stdout). Raises `UserError` as `write`."""
     from reports import overview, statistics, terminal
 
-    terminal.show(statistics.summarise(frame, metric, margin, alpha), file, overview.remarks(frame))
+    terminal.show(statistics.summarise(frame, metric, margin, alpha, design), file, overview.remarks(frame))

@@ -37,6 +37,7 @@ def parser() -> Parser:
     line.add_argument("--title", default="", help="the report's heading")
     line.add_argument("--metric", default="last", help="last or best test accuracy (default: %(default)s)")
     line.add_argument("--margin", type=float, default=0.5, help="points that count as equal (default: %(default)s)")
+    line.add_argument("--design", default="fixed", help="fixed or sequential, as in sanity.run (default: %(default)s)")
     line.add_argument(
         "--pack", action="store_true", help="keep the records as records.jsonl, without weights: a run there goes on"
     )
@@ -87,15 +88,15 @@ def _report(options: argparse.Namespace, command: str) -> bool:
         table = measured(options.reproduction, options.dataset, frame)
         frame, title = table.attach(frame), title or table.title
     formats = [name.strip() for name in options.format.split(",")]
-    metric, margin = options.metric, options.margin
-    files = reports.write(frame, output, command=command, title=title, formats=formats, metric=metric, margin=margin)
+    how = {"metric": options.metric, "margin": options.margin, "design": options.design}
+    files = reports.write(frame, output, command=command, title=title, formats=formats, **how)
     if options.pack:
         from sanity.store.records import pack
 
         files["records"] = pack(options.results, output)
     with printing():
         if not options.quiet:
-            reports.show(frame, metric=metric, margin=margin)
+            reports.show(frame, **how)
         for path in files.values():
             print(path)
     return _verified(frame, options)

@@ -5,11 +5,11 @@ A method with many ratios takes a row, not a row a ratio: its entries say at whi
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
 
+from reports.comparisons import VERDICTS
 from reports.overview import flaws
 from reports.sentences import change, has_error, not_compared, sentence, where
-from reports.statistics import VERDICTS, Cell, Summary
+from reports.statistics import Cell, Summary
 from reports.text import counted, say
 from reports.wording import DATASETS, FOLDED, method_name
 
@@ -100,10 +100,13 @@ def _parts(cells: Sequence[Cell], summary: Summary) -> Iterator[tuple[str, list[
 
 
 def _by_verdict(cells: Sequence[Cell]) -> Iterator[list[Cell]]:
-    """The cells of each verdict; apart from the others those whose error is unknown, about which less can be said."""
-    for verdict, with_error in product(VERDICTS, (True, False)):
-        if group := [cell for cell in cells if _verdict(cell) == verdict and has_error(cell) == with_error]:
-            yield group
+    """The cells of each verdict and reason; apart from the others those whose error is unknown, about which less can
+    be said."""
+    groups: dict[tuple[int, bool, str], list[Cell]] = {}
+    for cell in cells:
+        obstacle = cell.comparison.obstacle if cell.comparison else ""
+        groups.setdefault((VERDICTS.index(_verdict(cell)), not has_error(cell), obstacle), []).append(cell)
+    yield from (groups[key] for key in sorted(groups))
 
 
 def _verdict(cell: Cell) -> str:
@@ -130,8 +133,7 @@ def _entry(group: Sequence[Cell], part: Sequence[Cell], summary: Summary) -> Val
     verdict = _verdict(group[0])
     if _unrun(part):
         return Value("", verdict=verdict)
-    moved, error = change(group) if verdict not in ("identical", "missing") else ("", "")
-    text = f"{moved} ({error})" if error else moved
+    text = change(group) if verdict not in ("identical", "missing") else ""
     if _several(part):
         text = ": ".join(filter(None, (where(group, summary), text)))
     count = sum(len(flaws(cell, summary)) for cell in group)

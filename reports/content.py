@@ -8,11 +8,12 @@ import pandas as pd
 
 from reports import figures, provenance
 from reports.answer import Answer, Value, answer
+from reports.comparisons import VERDICTS
 from reports.escape import visible
 from reports.overview import legend, meaning, notes, overview, remarks
 from reports.records import CONTROL
 from reports.sentences import outlook
-from reports.statistics import VERDICTS, Cell, PaperDelta, Summary
+from reports.statistics import Cell, PaperDelta, Summary
 from reports.text import say
 from reports.validation import cleaned
 from reports.wording import (
@@ -28,6 +29,7 @@ from reports.wording import (
     points,
     share,
     with_half,
+    with_interval,
 )
 
 
@@ -85,8 +87,10 @@ def _comparisons(summary: Summary) -> Table:
     columns: list[tuple[str, bool, Getter]] = [
         ("accuracy, %", True, lambda cell: Value(accuracy(cell), cell.accuracy.mean)),
         ("difference", True, _difference),
+        ("excludes", True, _excluded),
         ("verdict", False, lambda cell: _verdict(cell, summary)),
-        ("p (Holm)", True, _p),
+        ("p", True, lambda cell: _p(cell.comparison.p_different if cell.comparison else math.nan)),
+        ("p (Holm)", True, lambda cell: _p(cell.comparison.p_holm if cell.comparison else math.nan)),
         ("overlap", True, lambda cell: _share(cell.overlap)),
         ("chance", True, lambda cell: _share(cell.expected_overlap)),
         ("kept", True, lambda cell: Value("" if math.isnan(cell.kept) else f"{cell.kept:,.0f}", cell.kept)),
@@ -150,7 +154,12 @@ def _difference(cell: Cell) -> Value:
         return Value("")
     difference = cell.comparison.difference
     pairs = "" if difference.n == cell.accuracy.n else f" ({difference.n})"
-    return Value(with_half(difference.mean, difference.half) + pairs, difference.mean)
+    return Value(with_interval(cell.comparison) + pairs, difference.mean)
+
+
+def _excluded(cell: Cell) -> Value:
+    excluded = cell.comparison.excluded if cell.comparison else math.nan
+    return Value(f"± {excluded:.2f}" if math.isfinite(excluded) else "", excluded)
 
 
 def _share(value: float) -> Value:
@@ -164,5 +173,5 @@ def _verdict(cell: Cell, summary: Summary) -> Value:
     return Value(f"{SYMBOLS[verdict]} {verdict}", verdict=verdict, note=outlook(cell, summary))
 
 
-def _p(cell: Cell) -> Value:
-    return Value(p_value(cell.comparison.p_holm), cell.comparison.p_holm) if cell.comparison else Value("")
+def _p(value: float) -> Value:
+    return Value("" if math.isnan(value) else p_value(value), value)

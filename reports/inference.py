@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from reports.designs import FIXED, Design
+
 Floats = NDArray[np.float64]
 
 CONFIDENCE = 0.95
@@ -31,16 +33,26 @@ def half_width(std: ArrayLike, n: ArrayLike, confidence: float = CONFIDENCE) -> 
     return np.asarray(stats.t.ppf(0.5 + confidence / 2, freedom) * error)
 
 
-def p_different(mean: ArrayLike, std: ArrayLike, n: ArrayLike) -> Floats:
+def p_different(mean: ArrayLike, std: ArrayLike, n: ArrayLike, design: Design = FIXED) -> Floats:
     """Two-sided p of the paired t-test that the mean difference is zero; NaN where undefined."""
     error, freedom = _standard_error(std, n)
-    return np.asarray(2 * stats.t.sf(np.abs(np.asarray(mean)) / error, freedom))
+    return design.p_two_sided(np.asarray(mean) / error, freedom + 1)
 
 
-def p_equivalent(mean: ArrayLike, std: ArrayLike, n: ArrayLike, margin: float) -> Floats:
+def p_equivalent(mean: ArrayLike, std: ArrayLike, n: ArrayLike, margin: float, design: Design = FIXED) -> Floats:
     """p of two one-sided paired t-tests (Schuirmann 1987) that |difference| >= `margin`; NaN where undefined."""
     error, freedom = _standard_error(std, n)
-    return np.asarray(stats.t.sf((margin - np.abs(np.asarray(mean))) / error, freedom))
+    return design.p_one_sided((margin - np.abs(np.asarray(mean))) / error, freedom + 1)
+
+
+def interval(mean: float, std: float, n: int, alpha: float, sides: int, design: Design = FIXED) -> tuple[float, float]:
+    """The differences that a test at `alpha` does not exclude, [low, high]; NaN where undefined.
+
+    sides: 2 for the test of a difference; 1 for two one-sided tests, each at `alpha`.
+    """
+    error = float(_standard_error(std, n)[0])
+    half = design.critical(n, alpha, sides) * error if error > 0 else math.nan
+    return mean - half, mean + half
 
 
 def holm(p: ArrayLike) -> Floats:
@@ -58,6 +70,17 @@ def holm(p: ArrayLike) -> Floats:
     return adjusted
 
 
+def holm_steps(p: ArrayLike, alpha: float) -> NDArray[np.int_]:
+    """By how much Holm's procedure divides `alpha` for each p of one family: at its own step where that is rejected,
+    else at the step at which the procedure ends. So a p lies below alpha / step exactly where it is rejected.
+    """
+    p = np.asarray(p, dtype=float)
+    adjusted = holm(p)
+    rank = np.argsort(np.argsort(p, kind="stable"), kind="stable")
+    rejected = int((adjusted < alpha).sum())
+    return np.asarray(len(p) - np.minimum(rank, rejected))
+
+
 def decide(p_holm: ArrayLike, p_equal: ArrayLike, alpha: float) -> NDArray[np.str_]:
     """ "equivalent", "different" or "undecided" for each comparison.
 
@@ -67,7 +90,9 @@ def decide(p_holm: ArrayLike, p_equal: ArrayLike, alpha: float) -> NDArray[np.st
     return np.where(np.nan_to_num(np.asarray(p_equal), nan=1.0) < alpha, "equivalent", verdict)
 
 
-def seeds_to_decide(mean: float, std: float, margin: float, alpha: float, family: int = 1) -> float:
+def seeds_to_decide(
+    mean: float, std: float, margin: float, alpha: float, family: int = 1, design: Design = FIXED
+) -> float:
     """The smallest number of seeds at which either verdict is reached with power 0.8, were `mean` and `std` the truth.
 
     The test for a difference runs at alpha / `family`, the most severe of Holm's steps. NaN where nothing is known of
@@ -76,20 +101,22 @@ def seeds_to_decide(mean: float, std: float, margin: float, alpha: float, family
     if not (math.isfinite(mean) and std > 0):
         return math.nan
     needed = min(
-        _smallest(lambda n: _power_different(mean, std, n, alpha / max(family, 1))),
-        _smallest(lambda n: _power_equivalent(mean, std, n, margin, alpha)),
+        _smallest(lambda n: _power_different(mean, std, n, alpha / max(family, 1), design)),
+        _smallest(lambda n: _power_equivalent(mean, std, n, margin, alpha, design)),
     )
     return needed if needed <= SEEDS_LIMIT else math.inf
 
 
-def _power_different(mean: float, std: float, n: int, alpha: float) -> float:
-    shift, critical = abs(mean) * math.sqrt(n) / std, stats.t.isf(alpha / 2, n - 1)
-    return float(stats.nct.sf(critical, n - 1, shift))
+def _power_different(mean: float, std: float, n: int, alpha: float, design: Design) -> float:
+    critical = design.critical(n, alpha, 2)
+    return float(stats.nct.sf(critical, n - 1, abs(mean) * math.sqrt(n) / std)) if math.isfinite(critical) else 0.0
 
 
-def _power_equivalent(mean: float, std: float, n: int, margin: float, alpha: float) -> float:
+def _power_equivalent(mean: float, std: float, n: int, margin: float, alpha: float, design: Design) -> float:
     """A lower bound (Bonferroni's) on the power of both one-sided tests together, close where it matters (>= 0.8)."""
-    critical, scale = stats.t.isf(alpha, n - 1), math.sqrt(n) / std
+    critical, scale = design.critical(n, alpha, 1), math.sqrt(n) / std
+    if not math.isfinite(critical):
+        return 0.0
     above, below = (stats.nct.sf(critical, n - 1, (margin + side * mean) * scale) for side in (1, -1))
     return float(above + below - 1)
 

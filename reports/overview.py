@@ -5,10 +5,11 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from reports.comparisons import VERDICTS
 from reports.escape import visible
 from reports.records import CONTROL
 from reports.sentences import control_of
-from reports.statistics import VERDICTS, Cell, PaperDelta, Summary
+from reports.statistics import Cell, PaperDelta, Summary
 from reports.text import counted, say
 from reports.wording import method_name, percent, points, rounded_percent, span, trimmed
 
@@ -147,8 +148,8 @@ def share(cells: Sequence[Cell]) -> str:
 
 def meaning(verdict: str, summary: Summary) -> str:
     """What a verdict means, for the key of a report."""
-    interval = percent(1 - 2 * summary.alpha)
-    return say(f"meaning.{verdict}", interval=interval, margin=trimmed(summary.margin))
+    interval, test = percent(1 - 2 * summary.alpha), say(f"meaning.test_{summary.design}")
+    return say(f"meaning.{verdict}", interval=interval, margin=trimmed(summary.margin), test=test)
 
 
 def legend(summary: Summary) -> str:
@@ -156,7 +157,15 @@ def legend(summary: Summary) -> str:
     accuracy = say("legend.accuracy", metric=summary.metric)
     if not any(cell.comparison for cell in summary.cells):
         return accuracy
-    margin = trimmed(summary.margin)
-    errors = say("legend.errors", margin=margin, times=f"{100 * summary.alpha:g}", error=percent(summary.alpha),
-                 tests=counted(summary.family, "test"))  # fmt: skip
-    return " ".join((accuracy, say("legend.comparison", margin=margin), errors))
+    margin, error = trimmed(summary.margin), percent(summary.alpha)
+    claims = {(*cell.setting, cell.method, cell.check) for cell in summary.cells if cell.comparison}
+    texts = [
+        accuracy,
+        say("legend.comparison", margin=margin, equal=percent(1 - 2 * summary.alpha), error=percent(1 - summary.alpha)),
+        say("legend.errors", margin=margin, times=f"{100 * summary.alpha:g}", error=error,
+            claims=counted(len(claims), "claim")),
+        say(f"legend.{summary.design}"),
+    ]  # fmt: skip
+    if summary.looked_at:
+        texts.append(say("legend.looked_at", count=counted(summary.looked_at, "seed")))
+    return " ".join(texts)

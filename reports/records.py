@@ -36,6 +36,7 @@ OPTIONAL: dict[str, object] = {
     "reason": None,
     "classes": float("nan"),
     "asked": float("nan"),
+    "earlier_look": float("nan"),
     "wall_s": float("nan"),
     "search_s": float("nan"),
     "paper_mean": float("nan"),

@@ -4,11 +4,21 @@ import math
 from collections.abc import Sequence
 
 from reports import inference
+from reports.comparisons import Comparison
 from reports.phrases import Phrase, phrase
 from reports.records import CONTROL
-from reports.statistics import Cell, Comparison, Summary
+from reports.statistics import Cell, Summary
 from reports.text import say
-from reports.wording import method_name, percent, percents, points, span, trimmed, with_half
+from reports.wording import (
+    bracketed,
+    method_name,
+    percents,
+    points,
+    rounded_percent,
+    span,
+    trimmed,
+    with_interval,
+)
 
 
 def sentence(cells: Sequence[Cell], summary: Summary) -> str:
@@ -38,15 +48,24 @@ def where(cells: Sequence[Cell], summary: Summary) -> str:
     return percents([cell.ratio for cell in cells], every)
 
 
-def change(cells: Sequence[Cell]) -> tuple[str, str]:
-    """How far the check moved accuracy, in points: one cell with half its 95 % interval and nothing; of several the
-    lowest to the highest, and the widest interval."""
-    differences = [comparison.difference for comparison in _comparisons(cells)]
-    if len(differences) == 1:
-        return with_half(differences[0].mean, differences[0].half), ""
-    widest = max((difference.half for difference in differences if not math.isnan(difference.half)), default=math.nan)
-    estimates = span([difference.mean for difference in differences])
-    return estimates, "" if math.isnan(widest) else f"± {widest:.2f} at most"
+def change(cells: Sequence[Cell]) -> str:
+    """How far the check moved accuracy, in points, with the interval that decided: "-0.12 [-0.32, 0.08]".
+
+    Of several cells the lowest to the highest estimate, and the lowest to the highest end of the intervals.
+    """
+    comparisons = _comparisons(cells)
+    if len(comparisons) == 1:
+        return with_interval(comparisons[0])
+    estimates = span([comparison.difference.mean for comparison in comparisons])
+    return f"{estimates} {bracketed(*_ends(comparisons))}".rstrip()
+
+
+def _ends(comparisons: Sequence[Comparison]) -> tuple[float, float]:
+    """The lowest and the highest end of the intervals of comparisons; NaN where one has none."""
+    ends = [(comparison.low, comparison.high) for comparison in comparisons]
+    if any(math.isnan(low) for low, _ in ends):
+        return math.nan, math.nan
+    return min(low for low, _ in ends), max(high for _, high in ends)
 
 
 def absent(cells: Sequence[Cell]) -> str:
@@ -59,19 +78,19 @@ def absent(cells: Sequence[Cell]) -> str:
 
 
 def has_error(cell: Cell) -> bool:
-    """Whether the difference has an interval: several seeds, and not all alike."""
-    return cell.comparison is not None and not math.isnan(cell.comparison.difference.half)
+    """Whether the difference has an interval that excludes something: enough seeds, and not all alike."""
+    return cell.comparison is not None and math.isfinite(cell.comparison.excluded)
 
 
 def outlook(cell: Cell, summary: Summary) -> str:
-    """What an undecided comparison still needs, in a few words: "about 25 seeds"; empty for all others."""
+    """In a few words what an undecided comparison still needs ("about 25 seeds"), or why it is not testable."""
     comparison = cell.comparison
-    if comparison is None or comparison.verdict != "undecided":
+    if comparison is None or comparison.verdict not in ("undecided", "not testable"):
         return ""
+    if comparison.obstacle:
+        return say(f"needed.{comparison.obstacle}")
     if comparison.difference.n < 2:
         return say("needed.two")
-    if all_diverged(cell, summary):
-        return say("needed.diverged")
     return seeds(comparison.seeds_needed)
 
 
@@ -82,12 +101,6 @@ def seeds(needed: float) -> str:
     if math.isinf(needed):
         return say("needed.more", count=f"{inference.SEEDS_LIMIT:,}")
     return say("needed.about", count=f"{needed:.0f}")
-
-
-def all_diverged(cell: Cell, summary: Summary) -> bool:
-    """Whether every run of the cell and of its control diverged."""
-    sides = [cell, control_of(cell, summary)]
-    return all(side is not None and side.accuracy.n == len(side.diverged) > 0 for side in sides)
 
 
 def control_of(cell: Cell, summary: Summary) -> Cell | None:
@@ -114,35 +127,36 @@ def _finding(form: str, cells: Sequence[Cell], words: Phrase, summary: Summary) 
     values = {**vars(words), "n": n, "margin": trimmed(summary.margin)}
     if verdict == "identical":
         return say(f"{form}.identical_data" if words.data else f"{form}.identical", **values)
-    change_text, error = change(cells)
     estimates = span([difference.mean for difference in differences])
-    values |= {"change": change_text, "error": error, "estimates": estimates, "estimate": estimates}
-    values |= _interval(comparisons[0], 1 - 2 * summary.alpha if verdict == "equivalent" else inference.CONFIDENCE)
+    values |= {"change": change(cells), "estimates": estimates, "estimate": estimates}
+    values |= _interval(comparisons)
+    if verdict == "not testable":
+        return say(f"{form}.untestable_{comparisons[0].obstacle}", **values)
     if verdict == "undecided":
-        kind, needed = _undecided(form, cells, summary)
+        kind, needed = _undecided(form, comparisons)
         return say(f"{form}.{kind}", **values, **needed)
     return say(f"{form}.{verdict}", **values)
 
 
-def _interval(comparison: Comparison, confidence: float) -> dict[str, str]:
-    """The ends of the interval of a difference, in points."""
-    difference = comparison.difference
-    half = float(inference.half_width(difference.std, difference.n, confidence))
-    low, high = (points(difference.mean + side * half, signed=True) for side in (-1, 1))
-    return {"interval": percent(confidence), "low": low, "high": high}
+def _interval(comparisons: Sequence[Comparison]) -> dict[str, str]:
+    """The ends of the intervals that decided, in points, and the smallest difference that all of them exclude."""
+    low, high = (points(end, signed=True) for end in _ends(comparisons))
+    excluded = max(comparison.excluded for comparison in comparisons)
+    shares = sorted({round(comparison.confidence, 4) for comparison in comparisons})
+    interval = " to ".join(dict.fromkeys(map(rounded_percent, (shares[0], shares[-1]))))
+    return {"interval": interval, "low": low, "high": high, "excluded": f"{excluded:.2f}"}
 
 
-def _undecided(form: str, cells: Sequence[Cell], summary: Summary) -> tuple[str, dict[str, str]]:
-    """The template for cells that are undecided, and the seeds that it names."""
-    comparisons = _comparisons(cells)
+def _undecided(form: str, comparisons: Sequence[Comparison]) -> tuple[str, dict[str, str]]:
+    """The template for comparisons that are undecided, and the seeds that it names."""
     if all(comparison.difference.n < 2 for comparison in comparisons):
         return "undecided_one_seed", {}
-    if all(all_diverged(cell, summary) for cell in cells):
-        return "undecided_diverged", {}
-    if any(math.isnan(comparison.difference.half) for comparison in comparisons):
+    if any(math.isnan(comparison.excluded) for comparison in comparisons):
         return "undecided_alike", {}
     needed = [comparison.seeds_needed for comparison in comparisons]
     texts = {"fewest": seeds(min(needed)), "most": seeds(max(needed))}
+    if any(math.isinf(comparison.excluded) for comparison in comparisons):
+        return "undecided_few", texts
     alike = form == "several" and texts["fewest"] == texts["most"]
     return "undecided_as_many" if alike else "undecided", texts
 
@@ -175,4 +189,8 @@ def _weaknesses(cell: Cell, summary: Summary) -> dict[str, str]:
     if cell.comparison and cell.comparison.unpaired and cell.comparison.difference.n:
         kind = say("weakness.unpaired")
         weaknesses[kind] = say("weakness.counted", count=cell.comparison.unpaired, what=kind)
+    if cell.comparison and cell.comparison.groups:
+        kind = say("weakness.groups")
+        listed = ", ".join(f"{points(moved, signed=True)} (seed {seed})" for seed, moved in cell.comparison.groups)
+        weaknesses[kind] = say("weakness.listed", what=kind, differences=listed)
     return weaknesses

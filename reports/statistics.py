@@ -7,43 +7,14 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from reports import inference
+from reports.comparisons import Comparison, Mean, compare, decided
+from reports.designs import SEQUENTIAL, Design, design_of
 from reports.records import CONTROL, GROUP, METRICS, SETTING, column_of, prepare, ran
 from sanity.errors import UserError
 
 MARGIN = 0.5  # percentage points
 ALPHA = 0.05
-VERDICTS = ("identical", "equivalent", "different", "undecided", "missing")
 NAN = math.nan
-
-
-@dataclass(frozen=True)
-class Mean:
-    """Mean and sample standard deviation over `n` runs; `std` is NaN for one run. `half` is half the 95 % interval."""
-
-    n: int = 0
-    mean: float = NAN
-    std: float = NAN
-    half: float = NAN
-
-    @classmethod
-    def of(cls, values: "pd.Series[float]") -> "Mean":
-        n, mean, std = len(values), float(values.mean()), float(values.std(ddof=1))
-        std = 0.0 if std < 1e-9 else std  # equal accuracies differ in the last bit after a subtraction
-        return cls(n, mean, std, float(inference.half_width(std, n)))
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A check against the control of the same method and ratio, paired by seed. p values are NaN where no test was
-    possible: a single pair, or differences without any spread."""
-
-    difference: Mean
-    verdict: str
-    p_different: float = NAN  # before Holm's correction
-    p_holm: float = NAN
-    p_equivalent: float = NAN
-    seeds_needed: float = NAN  # for an undecided one: NaN unknown, infinity more than inference.SEEDS_LIMIT
-    unpaired: int = 0  # runs of the check or of the control without a partner of the same seed
 
 
 @dataclass(frozen=True)
@@ -120,7 +91,8 @@ class Summary:
     metric: str
     margin: float
     alpha: float
-    family: int  # how many tests Holm's correction was made for
+    design: str = "fixed"
+    looked_at: int = 0  # the fewest seeds with which a report has shown these checks before; 0 where none has
 
     def select(self, **where: object) -> list[Cell]:
         """The cells with these values, as in `select(method="grasp", check="none")`."""
@@ -131,26 +103,53 @@ class Summary:
         return list(dict.fromkeys(getattr(cell, what) for cell in (self.cells if cells is None else cells)))
 
 
-def summarise(frame: pd.DataFrame, metric: str = "last", margin: float = MARGIN, alpha: float = ALPHA) -> Summary:
-    """The statistics of a frame of records. `metric`: "last" or "best" test accuracy, never mixed but where a paper
-    reports the other one: its delta is then taken to our accuracy of that kind. `margin` in percentage points.
+def summarise(
+    frame: pd.DataFrame, metric: str = "last", margin: float = MARGIN, alpha: float = ALPHA, design: str = "fixed"
+) -> Summary:
+    """The statistics of a frame of records.
 
-    Raises `UserError` as `records.prepare` does, and for an unknown metric or a margin out of bounds.
+    metric: "last" or "best" test accuracy, never mixed but where a paper reports the other one: its delta is then taken
+        to our accuracy of that kind.
+    margin: in percentage points.
+    design: "fixed", where the number of seeds was chosen before any result was seen, or "sequential". Records that were
+        looked at before with fewer seeds (column `earlier_look`) are judged as sequential in any case.
+
+    Raises `UserError` as `records.prepare` does, for an unknown metric or design, or a margin out of bounds.
     """
     column_of(metric)
+    used = design_of(design)
     if not 0 < margin <= 100:
         raise UserError(f"margin={margin:g}: should be greater than 0 and at most 100 points")
     frame = prepare(frame)
+    looked_at = _looked_at(frame)
+    used = SEQUENTIAL if looked_at else used
     controls = dict(iter(frame[frame["check"] == CONTROL].groupby([*SETTING, "method", "ratio"])))
     cells = []
     for key, rows in frame.groupby(GROUP, sort=False, dropna=False):
         control = controls.get((*key[:4], key[5]))
-        cells.append(_cell(key, rows, control, metric, margin))
-    return _with_verdicts(_ordered(cells), metric, margin, alpha)
+        comparison = None if key[4] == CONTROL else compare(_by_seed(rows), control, metric, margin, used)
+        cells.append(_cell(key, rows, comparison, metric))
+    final = _with_verdicts(_ordered(cells), margin, alpha, used)
+    return Summary(tuple(final), metric, margin, alpha, used.name, looked_at)
 
 
-def _cell(key: tuple, rows: pd.DataFrame, control: pd.DataFrame | None, metric: str, margin: float) -> Cell:
-    done = ran(rows).sort_values("seed")
+def _looked_at(frame: pd.DataFrame) -> int:
+    """The fewest seeds with which a report has shown a check of this frame before it had those that it has now."""
+    earlier = [
+        int(rows["earlier_look"].min())
+        for _, rows in frame[frame["check"] != CONTROL].groupby(GROUP, dropna=False)
+        if rows["earlier_look"].min() < len(ran(rows))
+    ]
+    return min(earlier, default=0)
+
+
+def _by_seed(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of trainings that took place, in the order of their seeds."""
+    return ran(rows).sort_values("seed")
+
+
+def _cell(key: tuple, rows: pd.DataFrame, comparison: Comparison | None, metric: str) -> Cell:
+    done = _by_seed(rows)
     emptied = [names if isinstance(names, list | tuple) else [] for names in done["collapsed"]]
     layers = [name for names in emptied for name in names]
     bare = key[4] == CONTROL
@@ -176,7 +175,7 @@ def _cell(key: tuple, rows: pd.DataFrame, control: pd.DataFrame | None, metric: 
         expected_overlap=NAN if bare else _average(done["expected_overlap"]),
         layers=_densities(done),
         runs=tuple(float(value) for value in done[metric]),
-        comparison=None if bare else _compare(done, control, metric, margin),
+        comparison=comparison,
         paper=_paper(rows, done, metric),
     )  # fmt: skip
 
@@ -205,22 +204,6 @@ def _densities(done: pd.DataFrame) -> dict[str, float]:
     return {name: sum(values) / len(values) for name, values in shares.items()}
 
 
-def _compare(done: pd.DataFrame, control: pd.DataFrame | None, metric: str, margin: float) -> Comparison:
-    """The comparison without Holm's correction, which needs the whole table: the verdict is preliminary."""
-    empty = done.iloc[:0]
-    other = empty if control is None else ran(control)
-    pairs = done.merge(other[["seed", metric]], on="seed", suffixes=("", "_control"))
-    difference = Mean.of(pairs[metric] - pairs[f"{metric}_control"])
-    unpaired = len(done) + len(other) - 2 * len(pairs)
-    if pairs.empty:
-        return Comparison(Mean(), "missing", unpaired=unpaired)
-    if pairs["identical_to_none"].eq(True).all() and difference.mean == 0 and not difference.std > 0:
-        return Comparison(difference, "identical", unpaired=unpaired)
-    numbers = difference.mean, difference.std, difference.n
-    p_different, p_equivalent = inference.p_different(*numbers), inference.p_equivalent(*numbers, margin)
-    return Comparison(difference, "undecided", float(p_different), NAN, float(p_equivalent), unpaired=unpaired)
-
-
 def _paper(rows: pd.DataFrame, done: pd.DataFrame, metric: str) -> PaperDelta | None:
     printed = rows[rows["paper_mean"].notna()]
     if printed.empty:
@@ -243,22 +226,17 @@ def _rounding(printed: object) -> float:
     return 0.5 * 10.0 ** -len(printed.partition(".")[2]) if isinstance(printed, str) else 0.0
 
 
-def _with_verdicts(cells: list[Cell], metric: str, margin: float, alpha: float) -> Summary:
-    """Holm's correction over all tests of the table, then the verdicts and, where undecided, the seeds needed."""
-    comparisons = ((place, cell.comparison) for place, cell in enumerate(cells))
-    testable = {place: one for place, one in comparisons if one and not math.isnan(one.p_different)}
-    tested = list(testable.values())
-    p_holm = inference.holm([comparison.p_different for comparison in tested])
-    verdicts = inference.decide(p_holm, [comparison.p_equivalent for comparison in tested], alpha)
-    decided = list(cells)
-    for place, comparison, p, verdict in zip(testable, tested, p_holm, verdicts, strict=True):
-        needed, difference = NAN, comparison.difference
-        if verdict == "undecided":
-            needed = inference.seeds_to_decide(difference.mean, difference.std, margin, alpha, len(tested))
-            needed = max(needed, difference.n + 1)
-        final = replace(comparison, verdict=str(verdict), p_holm=float(p), seeds_needed=needed)
-        decided[place] = replace(cells[place], comparison=final)
-    return Summary(tuple(decided), metric, margin, alpha, len(tested))
+def _with_verdicts(cells: list[Cell], margin: float, alpha: float, design: Design) -> list[Cell]:
+    """Holm's correction within each claim, then the verdicts and, where undecided, the seeds needed."""
+    claims: dict[tuple[object, ...], list[Cell]] = {}
+    for cell in cells:
+        claims.setdefault((cell.setting, cell.method, cell.check), []).append(cell)
+    final: dict[int, Comparison] = {}
+    for claim in claims.values():
+        compared = [cell for cell in claim if cell.comparison]
+        comparisons = [cell.comparison for cell in compared if cell.comparison]
+        final |= zip(map(id, compared), decided(comparisons, margin, alpha, design), strict=True)
+    return [replace(cell, comparison=final.get(id(cell))) for cell in cells]
 
 
 def _ordered(cells: list[Cell]) -> list[Cell]:

@@ -3,7 +3,8 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TextIO
+from itertools import groupby
+from typing import Literal, TextIO
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -13,7 +14,7 @@ from rich.text import Text
 from reports import escape
 from reports.overview import legend, notes, overview, share
 from reports.sentences import outlook
-from reports.statistics import Cell, Mean, Summary
+from reports.statistics import Cell, Summary
 from reports.text import say
 from reports.wording import (
     SYMBOLS,
@@ -25,9 +26,11 @@ from reports.wording import (
     paper_number,
     percent,
     with_half,
+    with_interval,
 )
 
-STYLES = {"identical": "cyan", "equivalent": "green", "different": "magenta", "undecided": "yellow", "missing": "dim"}
+STYLES = {"identical": "cyan", "equivalent": "green", "different": "magenta", "undecided": "yellow",
+          "not testable": "yellow", "missing": "dim"}  # fmt: skip
 WIDTH = 100
 NARROWEST = 12  # columns that the names of methods and checks get at least
 GAP = 2  # between two columns
@@ -100,11 +103,11 @@ def verdict_text(cell: Cell, summary: Summary) -> str:
 
 
 def _comparison(cell: Cell, summary: Summary, page: Page) -> list[Text]:
-    difference = cell.comparison.difference if cell.comparison else Mean()
-    verdict = cell.comparison.verdict if cell.comparison else ""
+    comparison = cell.comparison
+    verdict = comparison.verdict if comparison else ""
     return [
         page.text(accuracy(cell) + ("!" if notes(cell) else " ")),
-        page.text(with_half(difference.mean, difference.half) if difference.n else ""),
+        page.text(with_interval(comparison) if comparison and comparison.difference.n else ""),
         page.text(verdict_text(cell, summary), STYLES.get(verdict, "")),
         *(page.text(f"{100 * share:.1f}" if share >= 0 else "") for share in (cell.overlap, cell.expected_overlap)),
     ]
@@ -119,26 +122,32 @@ def _paper(cell: Cell, page: Page) -> list[Text]:
 
 def _table(
     title: str, columns: Sequence[Column], cells: Sequence[Cell], rows: Sequence[Sequence[Text]], page: Page
-) -> Table:
-    """A table whose first column names the method and, indented below it, the checks; it gives way where the numbers
-    need the room."""
-    table = Table(title=page.text(title), title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0), show_edge=False)
+) -> Group:
+    """A table whose first column names the checks below the heading of their method; it gives way where the numbers
+    need the room. The headings stand between tables of the same widths, so that no column cuts them."""
     names = [page.text(f"  {cell.check}") for cell in cells]
-    headings = [page.text(_heading(cell), "bold") for cell in cells]
     widths = [_width(column, [row[place] for row in rows]) for place, column in enumerate(columns)]
     room = max(NARROWEST, page.width - sum(widths) - GAP * len(columns))
-    longest = max(text.cell_len for text in (*names, *headings))
-    table.add_column("check", min_width=min(longest, room), max_width=room, overflow="fold")
+    shown = (Column("check", room), *columns)
+    widths = [min(max(text.cell_len for text in names), room), *widths]
+    head = Table(title=page.text(title), title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0), show_edge=False)
+    _add_columns(head, shown, widths)
+    parts: list[RenderableType] = [head]
+    for heading, group in groupby(zip(cells, names, rows, strict=True), lambda entry: _heading(entry[0])):
+        table = Table(box=None, show_header=False, padding=(0, GAP, 0, 0), pad_edge=False)
+        _add_columns(table, shown, widths)
+        for _, name, row in group:
+            table.add_row(name, *row)
+        parts += [page.text(heading, "bold"), table]
+    return Group(*parts)
+
+
+def _add_columns(table: Table, columns: Sequence[Column], widths: Sequence[int]) -> None:
     for column, width in zip(columns, widths, strict=True):
-        justify = "left" if column.widest else "right"
-        table.add_column(column.name, justify=justify, no_wrap=not column.widest, min_width=width, max_width=width)  # type: ignore[arg-type]
-    previous = ""
-    for heading, name, row in zip(headings, names, rows, strict=True):
-        if heading.plain != previous:
-            table.add_row(heading)
-        previous = heading.plain
-        table.add_row(name, *row)
-    return table
+        justify: Literal["left", "right"] = "left" if column.widest else "right"
+        table.add_column(
+            column.name, justify=justify, no_wrap=not column.widest, min_width=width, max_width=width, overflow="fold"
+        )
 
 
 def _width(column: Column, texts: Sequence[Text]) -> int:

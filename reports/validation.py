@@ -14,7 +14,8 @@ NAMES = ("dataset", "model", "recipe", "method", "check")
 ACCURACIES = ("last_test_accuracy", "best_test_accuracy")
 STATUSES = ("done", "diverged", "missing", "failed", "unreadable")
 NUMBERS = ("actual_ratio", "kept", "prunable", "effective_density", "mask_overlap", "expected_overlap", "classes",
-           "asked", "wall_s", "search_s", "paper_mean", "paper_std", "paper_n", "test_examples")  # fmt: skip
+           "asked", "wall_s", "search_s", "paper_mean", "paper_std", "paper_n", "test_examples",
+           "earlier_look")  # fmt: skip
 STRUCTURES = ("layers", "collapsed", "versions", "item_versions", "curve", "left_dense")
 FEW_CLASSES = 50  # chance is 2 %: no setting has all of its accuracies below 1 %
 

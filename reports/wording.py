@@ -3,13 +3,15 @@
 import math
 from collections.abc import Collection
 
+from reports.comparisons import Comparison, Mean
 from reports.labels import parse
-from reports.statistics import Cell, Mean, PaperDelta
+from reports.statistics import Cell, PaperDelta
 
 FOLDED = 4  # more ratios than that of a method are read as a curve, not one by one
-MINUS, EN_DASH = "\N{MINUS SIGN}", "\N{EN DASH}"
+MINUS, EN_DASH, CROSS = "\N{MINUS SIGN}", "\N{EN DASH}", "\N{MULTIPLICATION SIGN}"
 
-SYMBOLS = {"identical": "≡", "equivalent": "≈", "different": "≠", "undecided": "?", "missing": EN_DASH}
+SYMBOLS = {"identical": "≡", "equivalent": "≈", "different": "≠", "undecided": "?", "not testable": CROSS,
+           "missing": EN_DASH}  # fmt: skip
 
 TOO_FEW = "not testable: too few runs"
 ERRORS = {"both": "", "assumed": ", our spread for both", "ours": ", our error alone"}
@@ -97,6 +99,20 @@ def points(value: float, signed: bool = False, digits: int = 2) -> str:
 def with_half(value: float, half: float, signed: bool = True) -> str:
     """A signed value such as -0.12 ± 0.20, or the value alone where no interval could be had."""
     return points(value, signed) + ("" if math.isnan(half) or math.isnan(value) else f" ± {half:.2f}")
+
+
+def bracketed(low: float, high: float) -> str:
+    """An interval such as [-0.32, 0.08], or [-12.3, 4.0]; empty where none is known that excludes anything."""
+    if not math.isfinite(low + high):
+        return ""
+    digits = 2 if max(abs(low), abs(high)) < 10 else 1
+    return f"[{points(low, digits=digits)}, {points(high, digits=digits)}]"
+
+
+def with_interval(comparison: Comparison) -> str:
+    """The mean difference of a comparison and the interval that decided: "-0.12 [-0.32, 0.08]"."""
+    estimate = points(comparison.difference.mean, signed=True)
+    return f"{estimate} {bracketed(comparison.low, comparison.high)}".rstrip()
 
 
 def accuracy(cell: Cell) -> str:

@@ -146,16 +146,20 @@ def _writable(key: str, folder: Path) -> None:
 
 def _report(request: Request, frame: "pd.DataFrame", command: str) -> int:
     import reports
+    from sanity.store import looks
     from sanity.store.identity import identity
 
     config = request.configs[0]
-    metric, margin = config.metric, config.margin
-    of = identity({"cells": sorted(frame["cell"]), "metric": metric, "margin": margin})[:8]
+    seen = looks.with_earlier(frame, config.results_dir)
+    looks.remember(frame, config.results_dir)
+    how: dict[str, Any] = {"metric": config.metric, "margin": config.margin}
+    how |= {"design": config.design} if config.design != "fixed" else {}
+    of = identity({"cells": sorted(frame["cell"]), **how})[:8]
     folder = Path(config.report_dir or Path(config.results_dir) / "reports" / f"{request.name}-{of}")
-    whole = request.report(frame)
-    files = reports.write(whole, folder, command=command, title=request.title, metric=metric, margin=margin)
+    whole = request.report(seen)
+    files = reports.write(whole, folder, command=command, title=request.title, **how)
     with printing():
-        reports.show(request.shown(frame), metric=metric, margin=margin)
+        reports.show(request.shown(seen), **how)
         for line in [*request.notes(frame), *files.values()]:
             print(line)
     failed = frame[frame["status"] == "failed"]

@@ -54,6 +54,7 @@ class RunConfig:
     report_dir: where the report goes; empty: a folder of its own in results_dir
     metric: the test accuracy that verdicts are about: of the last or best epoch
     margin: accuracy points within which two tickets count as equivalent
+    design: fixed: as many seeds as were chosen beforehand; sequential: verdicts hold however often seeds are added
     checkpoint_minutes: a training saves its state this often, and at named epochs; 0: after every epoch
     log: file that gets a line of progress for every training
     dry_run: print the cells, what is shared and cached and the work ahead; run nothing
@@ -80,6 +81,7 @@ class RunConfig:
     report_dir: str = ""
     metric: Literal["last", "best"] = "last"
     margin: Annotated[float, Field(gt=0, le=100)] = 0.5
+    design: Literal["fixed", "sequential"] = "fixed"
     checkpoint_minutes: Annotated[float, Field(ge=0)] = 1.0
     log: str = ""
     dry_run: bool = False

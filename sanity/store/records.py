@@ -3,6 +3,7 @@
     RESULTS/tickets/KEY/    ticket.json, mask.safetensors: the mask of a search
     RESULTS/trainings/KEY/  record.json, curve.csv, mask.safetensors, weights.safetensors, at_Nit.safetensors
     RESULTS/cells/KEY.json  one cell of a grid: properties of its ticket, and the key of its training
+    RESULTS/looks.jsonl     how many seeds of each cell a report has shown, and when
     RESULTS/records.jsonl   written by `pack`: records without weights, which count as finished
 
 The .json file of a folder is written last, so its existence means that the other files are complete.
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sanity.errors import UserError
-from sanity.store import json_files
+from sanity.store import json_files, looks
 from sanity.store.claims import Claims
 from sanity.store.files import CannotRead, set_aside, sweep, write_atomically
 from sanity.store.identity import is_key, plain
@@ -229,6 +230,8 @@ def _accuracies(curve: Any) -> Any:
 def load_records(root: Path | str) -> "pd.DataFrame":
     """Reads every record of a results directory as a data frame, one row per cell, sorted by the cells' settings.
 
+    `earlier_look`: the fewest seeds with which a run's report has shown the cell, see `sanity.store.looks`.
+
     Raises `UserError` if the directory holds no record, and for an incomplete records.jsonl.
     """
     import pandas as pd
@@ -238,4 +241,4 @@ def load_records(root: Path | str) -> "pd.DataFrame":
         if any((Path(root) / kind).is_dir() for kind in ("tickets", "trainings")):
             raise UserError(f"results_dir={root}: no cell has finished yet; start the same command again to go on")
         raise UserError(f"results_dir={root}: holds no records; run `python -m sanity.run` first")
-    return pd.DataFrame(records)
+    return looks.with_earlier(pd.DataFrame(records), root)

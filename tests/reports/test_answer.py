@@ -47,12 +47,17 @@ def test_many_ratios_are_told_by_verdict_not_one_by_one(make_record: Callable[..
     ((label, ((equivalent, different),)),) = answer.rows
     assert label == "SNIP, 6 ratios"
     assert (equivalent.verdict, different.verdict) == ("equivalent", "different")
-    assert equivalent.text == "20\N{EN DASH}48.8 and 67.2 %: \N{MINUS SIGN}0.20 to +0.10 (± 0.12 at most)"
-    assert different.text == "59 and 73.8 %: \N{MINUS SIGN}9.00 to \N{MINUS SIGN}8.00 (± 0.12 at most)"
+    assert equivalent.text == "20\N{EN DASH}48.8 and 67.2 %: \N{MINUS SIGN}0.20 to +0.10 [\N{MINUS SIGN}0.28, 0.18]"
+    assert (
+        different.text
+        == "59 and 73.8 %: \N{MINUS SIGN}9.00 to \N{MINUS SIGN}8.00 [\N{MINUS SIGN}9.31, \N{MINUS SIGN}7.71]"
+    )
     ((_, (first, _)),) = answer.findings
     assert first.text == (
         "SNIP at 20\N{EN DASH}48.8 and 67.2 %: re-initialising the whole network under the same mask changed accuracy "
-        "by less than 0.5 points at each of these sparsities (estimates \N{MINUS SIGN}0.20 to +0.10, n = 3)."
+        "by less than 0.5 points at each of these sparsities (estimates \N{MINUS SIGN}0.20 to +0.10, "
+        "90 % intervals within \N{MINUS SIGN}0.28 to +0.18, n = 3), "
+        "and a change of 0.28 points or more is excluded at each."
     )
 
 
@@ -125,7 +130,8 @@ def test_no_cell_is_lost_when_ratios_are_folded(make_record: Callable[..., dict]
     assert missing.text == (
         "SNIP at 73.8 %: re-initialising the whole network under the same mask has not been compared: no run is there."
     )
-    assert "(estimates +0.40 points); about 30 seeds would settle each." in undecided.text
+    assert "(estimates +0.40 points); only a change of " in undecided.text
+    assert "; about 30 seeds would settle each." in undecided.text
     assert undecided.text.endswith(" Note: runs with it diverged (counted as chance) at 1 of these ratios.")
 
 

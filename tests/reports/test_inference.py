@@ -153,3 +153,13 @@ def test_false_equivalent_at_the_margin_is_at_most_five_percent(difference: floa
 def test_clear_cases_are_decided_as_they_are() -> None:
     assert (simulate(0.0, std=0.15) == "equivalent").mean() > 0.95
     assert (simulate(-2.0, std=0.3) == "different").mean() > 0.95
+
+
+@given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=8), st.floats(0.01, 0.2))
+def test_holms_steps_divide_alpha_so_that_each_p_alone_tells_its_verdict(p: list[float], alpha: float) -> None:
+    steps = inference.holm_steps(p, alpha)
+    assert ((np.array(p) < alpha / steps) == (inference.holm(p) < alpha)).all()
+
+
+def test_holms_steps_end_where_the_procedure_does() -> None:
+    assert inference.holm_steps([0.04, 0.001, 0.02, 0.9], 0.05).tolist() == [3, 4, 3, 3]

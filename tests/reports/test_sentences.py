@@ -2,24 +2,30 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
+from reports import inference
+from reports.comparisons import Comparison, Mean
 from reports.overview import notes, overview
 from reports.phrases import phrase
 from reports.sentences import outlook, sentence
-from reports.statistics import Cell, Comparison, Mean, Summary, summarise
+from reports.statistics import Cell, Summary, summarise
 from reports.wording import method_name
 
 
 def summary_of(verdict: str, mean: float = -0.1, half: float = 0.2, n: int = 5, check: str = "layerwise_rearrange",
                seeds_needed: float = math.nan) -> Summary:  # fmt: skip
+    low, high = inference.interval(mean, 0.1, n, 0.05, 1 if verdict == "equivalent" else 2)
     comparison = Comparison(Mean(n, mean, 0.1, half), verdict, seeds_needed=seeds_needed)
+    if not math.isnan(half):
+        comparison = replace(comparison, low=low, high=high, confidence=0.9 if verdict == "equivalent" else 0.95)
     key = ("cifar10", "resnet32", "su2020", "grasp")
     control = Cell(*key, check="none", ratio=0.98, seeds=(0,), accuracy=Mean(n, 90.0, 0.1, 0.1))
     cell = Cell(*key, check=check, ratio=0.98, seeds=(0,), accuracy=Mean(n, 89.9, 0.1, 0.1), comparison=comparison)
-    return Summary((control, cell), "last", 0.5, 0.05, 1)
+    return Summary((control, cell), "last", 0.5, 0.05)
 
 
 def told(*arguments: object, **options: object) -> str:
@@ -30,22 +36,24 @@ def told(*arguments: object, **options: object) -> str:
 def test_equivalent_gives_the_interval_that_decided() -> None:
     assert told("equivalent") == (
         "GraSP at 98 %: rearranging the mask within each layer changed accuracy by less than 0.5 points "
-        "(estimate \N{MINUS SIGN}0.10, 90 % interval \N{MINUS SIGN}0.20 to 0.00, n = 5)."
+        "(estimate \N{MINUS SIGN}0.10, 90 % interval \N{MINUS SIGN}0.20 to 0.00, n = 5), "
+        "and a change of 0.20 points or more is excluded."
     )
 
 
 def test_different_claims_no_more_than_that_it_matters() -> None:
     assert told("different", -2.13, 0.4).endswith(
-        "changed accuracy by \N{MINUS SIGN}2.13 ± 0.40 points (n = 5), so accuracy depends on which weights are kept "
-        "inside a layer."
+        "changed accuracy by \N{MINUS SIGN}2.13 points (95 % interval \N{MINUS SIGN}2.25 to \N{MINUS SIGN}2.01, "
+        "n = 5), so accuracy depends on which weights are kept inside a layer; "
+        "a change of 2.25 points or more is excluded."
     )
 
 
 def test_undecided_says_what_the_effect_could_be_and_the_seeds_that_would_settle_it() -> None:
     assert told("undecided", seeds_needed=12) == (
         "GraSP at 98 %: 5 seeds cannot tell what rearranging the mask within each layer does: the effect could be "
-        "anything from \N{MINUS SIGN}0.22 to +0.02 points (estimate \N{MINUS SIGN}0.10); "
-        "about 12 seeds would settle it."
+        "anything from \N{MINUS SIGN}0.22 to +0.02 points (estimate \N{MINUS SIGN}0.10, 95 % interval), and only a "
+        "change of 0.22 points or more is excluded; about 12 seeds would settle it."
     )
     assert told("undecided", seeds_needed=math.inf).endswith("more than 1,000 seeds would settle it.")
     alone = told("undecided", half=math.nan, n=1)
@@ -111,7 +119,9 @@ def test_methods_are_written_as_their_papers_do(label: str, name: str) -> None:
 @pytest.mark.parametrize("check", ["their_check", "their_check+reinit"])
 def test_an_unknown_check_is_named(check: str) -> None:
     assert f"the check '{check}' changed accuracy by" in told("different", check=check)
-    assert told("different", check=check).endswith("so accuracy depends on what it destroys.")
+    assert told("different", check=check).endswith(
+        "so accuracy depends on what it destroys; a change of 0.22 points or more is excluded."
+    )
 
 
 def test_a_composition_of_known_checks_is_put_together() -> None:

@@ -12,10 +12,11 @@ import pytest
 import reports
 from reports import figures, text
 from reports.answer import answer
+from reports.comparisons import VERDICTS
 from reports.overview import flaws, legend, meaning, overview, remarks, share
 from reports.phrases import phrase
 from reports.sentences import outlook
-from reports.statistics import VERDICTS, summarise
+from reports.statistics import summarise
 from reports.text import say
 from reports.verify import Verification
 
@@ -112,6 +113,11 @@ def frames(make: Record) -> Iterator[pd.DataFrame]:
     three = beside_paper(make, near, [85.0, 95.0, 96.0])
     yield lost(three, three["ratio"] > 0.5)
     yield beside_paper(make, near[:1], [85.0])
+    for ratios in (1, 6):
+        yield pair(make, near, wide, ratios, earlier_look=2)
+        yield pair(make, wide, far, ratios, effective_density=0.0)
+        yield pair(make, [10.0, 11.0, 10.5], far, ratios, classes=10)
+    yield pair(make, near, [90.1, 90.2, 45.0])
     last = pair(make, [90.0, 90.0], [80.0, 99.0])
     yield last
     for parameters in (1, 9):

@@ -1,0 +1,45 @@
+"""Names the two designs: a number of seeds fixed beforehand, or looks after as many seeds as one likes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from reports import sequential
+from sanity.errors import unknown
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Design:
+    """What turns the t statistic of n paired differences into a p value.
+
+    p_two_sided: p of the hypothesis from which t is taken, p(t, n).
+    p_one_sided: p of the means up to it.
+    critical: the t at which p is alpha, critical(n, alpha, sides); infinite where n differences cannot reach it.
+    """
+
+    name: str
+    p_two_sided: Callable[[ArrayLike, ArrayLike], Floats]
+    p_one_sided: Callable[[ArrayLike, ArrayLike], Floats]
+    critical: Callable[[int, float, int], float]
+
+
+FIXED = Design(
+    "fixed",
+    lambda t, n: np.asarray(2 * stats.t.sf(np.abs(np.asarray(t)), np.asarray(n) - 1)),
+    lambda t, n: np.asarray(stats.t.sf(np.asarray(t), np.asarray(n) - 1)),
+    lambda n, alpha, sides: float(stats.t.isf(alpha / sides, n - 1)),
+)
+SEQUENTIAL = Design("sequential", sequential.p_two_sided, sequential.p_one_sided, sequential.critical)
+DESIGNS = {design.name: design for design in (FIXED, SEQUENTIAL)}
+
+
+def design_of(name: str) -> Design:
+    """The design `name`. Raises `UserError` for another name."""
+    if name not in DESIGNS:
+        raise unknown("design", name, DESIGNS)
+    return DESIGNS[name]

@@ -1,0 +1,98 @@
+"""Remembers with how many seeds each cell of a grid was reported: RESULTS/looks.jsonl, a line a look.
+
+A fixed number of seeds is one that was chosen before any result was seen. The store can tell: a report of cells that
+were reported before with fewer seeds is one of several looks.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sanity.store.files import CannotRead, CannotWrite
+from sanity.store.identity import identity
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+log = logging.getLogger(__name__)
+
+LOOKS = "looks.jsonl"
+CELL = ("dataset", "model", "recipe", "method", "check", "ratio")
+SETTINGS = ("overrides", "recipe_in_full", "init", "precision", "data_digest")
+FEWEST = 2  # seeds that allow a verdict: a look at fewer cannot have ended anything
+
+
+def remember(frame: "pd.DataFrame", root: Path | str) -> None:
+    """Adds a line for a report of `frame`; none where every cell was reported with as many seeds before.
+
+    Raises `CannotRead`, `CannotWrite`.
+    """
+    earlier = _earlier(root)
+    new = {name: n for name, n in _seeds(frame).items() if n >= FEWEST and n not in earlier.get(name, ())}
+    if not new:
+        return
+    path = Path(root) / LOOKS
+    line = json.dumps({"date": datetime.now(UTC).isoformat(timespec="seconds"), "seeds": new}) + "\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            os.write(handle, line.encode())
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise CannotWrite(f"{path}: {error.strerror or error}") from error
+
+
+def with_earlier(frame: "pd.DataFrame", root: Path | str) -> "pd.DataFrame":
+    """The frame with a column `earlier_look`: the fewest seeds with which a row's cell was reported; NaN for never.
+
+    Raises `CannotRead`.
+    """
+    earlier = _earlier(root)
+    fewest = [min(earlier.get(name, ()), default=float("nan")) for name in _names(frame)]
+    return frame.assign(earlier_look=fewest)
+
+
+def _earlier(root: Path | str) -> dict[str, set[int]]:
+    """The numbers of seeds with which each cell was reported. A line that is damaged is left out, and said."""
+    path = Path(root) / LOOKS
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise CannotRead(f"{path}: {error.strerror or error}") from error
+    earlier: dict[str, set[int]] = {}
+    for number, line in enumerate(lines, 1):
+        try:
+            for name, n in json.loads(line)["seeds"].items():
+                earlier.setdefault(name, set()).add(int(n))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            log.warning("%s: line %d is no look and is not used", path, number)
+    return earlier
+
+
+def _seeds(frame: "pd.DataFrame") -> dict[str, int]:
+    """How many seeds of each cell have ended."""
+    ended = frame[frame["status"].isin(["done", "diverged"])]
+    seeds: dict[str, set[Any]] = {}
+    for name, seed in zip(_names(ended), ended["seed"], strict=True):
+        seeds.setdefault(name, set()).add(seed)
+    return {name: len(of) for name, of in seeds.items()}
+
+
+def _names(frame: "pd.DataFrame") -> Iterator[str]:
+    """A name for the cell of each row: its labels, and a hash of the settings, which leaves out the seed."""
+    cells = _columns(frame, CELL)
+    for cell, settings in zip(cells, _columns(frame, SETTINGS), strict=True):
+        yield f"{' '.join(map(str, cell))} {identity({'settings': list(map(str, settings))})[:8]}"
+
+
+def _columns(frame: "pd.DataFrame", names: Iterable[str]) -> list[tuple[Any, ...]]:
+    return list(frame.reindex(columns=list(names)).itertuples(index=False, name=None))
