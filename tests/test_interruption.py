@@ -3,12 +3,14 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -21,9 +23,9 @@ GRID = [
     "ratio=0.9",
     "seeds=0",
     "model=lenet_300_100",
-    "recipe.epochs=40",
+    "recipe.epochs=12",
     "partially_trained.rewind=weights",
-    "partially_trained.rewind_epoch=7",
+    "partially_trained.rewind_epoch=3",
     "dataset.limit=400",
     "dataset.test_limit=100",
     "deterministic=true",
@@ -92,16 +94,28 @@ def strike(begin: Callable[[Path], int], root: Path, expected: Outcome, seconds:
     assert outcome(root) == expected
 
 
+class Uninterrupted(NamedTuple):
+    """A grid that ran from start to end: its results directory, what it came to, how long it took."""
+
+    root: Path
+    outcome: Outcome
+    seconds: float
+
+
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, float]:
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Uninterrupted:
     root = tmp_path_factory.mktemp("uninterrupted")
+    assert main([*GRID, f"results_dir={root}"]) == 0  # in this process: children then find all modules imported
+    again = tmp_path_factory.mktemp("again")
     began = time.monotonic()
-    assert os.waitpid(fork(root), 0)[1] == 0
-    return outcome(root), time.monotonic() - began
+    assert os.waitpid(fork(again), 0)[1] == 0
+    seconds = time.monotonic() - began
+    assert outcome(again) == outcome(root)
+    return Uninterrupted(root, outcome(root), seconds)
 
 
-def test_twenty_kills_change_nothing(uninterrupted: tuple[Outcome, float], tmp_path: Path) -> None:
-    strike(fork, tmp_path, *uninterrupted, kills=20)
+def test_twenty_kills_change_nothing(uninterrupted: Uninterrupted, tmp_path: Path) -> None:
+    strike(fork, tmp_path, uninterrupted.outcome, uninterrupted.seconds, kills=20)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -112,34 +126,37 @@ def test_kills_change_nothing_on_a_gpu(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists() or os.geteuid() != 0, reason="needs root, to mount a small disk")
-def test_a_full_disk_is_one_line_and_loses_nothing(uninterrupted: tuple[Outcome, float], tmp_path: Path) -> None:
+def test_a_full_disk_is_one_line_and_loses_nothing(
+    uninterrupted: Uninterrupted, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     root = tmp_path / "small"
     root.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(root)], capture_output=True)
     if mounted.returncode:
         pytest.skip("a small disk cannot be mounted here")
-    command = [sys.executable, "-m", "sanity.run", *GRID, f"results_dir={root}"]
     try:
-        full = subprocess.run(command, capture_output=True, text=True)
-        said = [line for line in full.stderr.splitlines() if line.startswith("error:")]
-        assert full.returncode == 2
-        assert len(said) == 1
-        assert "No space left" in said[0]
-        assert "Traceback" not in full.stderr
+        assert main([*GRID, f"results_dir={root}"]) == 2
+        printed = capfd.readouterr().err
+        errors = [line for line in printed.splitlines() if line.startswith("error:")]
+        assert len(errors) == 1
+        assert "No space left" in errors[0]
+        assert "Traceback" not in printed
         subprocess.run(["mount", "-o", "remount,size=64m", str(root)], check=True)
-        assert subprocess.run(command, capture_output=True).returncode == 0
-        assert outcome(root) == uninterrupted[0]
+        assert main([*GRID, f"results_dir={root}"]) == 0
+        assert outcome(root) == uninterrupted.outcome
     finally:
         subprocess.run(["umount", str(root)], check=False)
 
 
 @pytest.mark.parametrize("name", ["record.json", "weights.safetensors", "mask.safetensors"])
-def test_a_truncated_file_is_made_again(uninterrupted: tuple[Outcome, float], tmp_path: Path, name: str) -> None:
-    assert main([*GRID, f"results_dir={tmp_path}"]) == 0
-    for path in tmp_path.glob(f"trainings/*/{name}"):
+def test_a_truncated_file_is_made_again(uninterrupted: Uninterrupted, tmp_path: Path, name: str) -> None:
+    root = shutil.copytree(uninterrupted.root, tmp_path / "results")
+    paths = list(root.glob(f"trainings/*/{name}"))
+    assert len(paths) == len(uninterrupted.outcome)
+    for path in paths:
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     words = ["checks=reinit" if word.startswith("checks=") else word for word in GRID]
-    assert main([*words, f"results_dir={tmp_path}"]) == 0
-    assert main([*GRID, f"results_dir={tmp_path}"]) == 0
-    again = outcome(tmp_path)
-    assert {key: again[key] for key in uninterrupted[0]} == uninterrupted[0]
+    assert main([*words, f"results_dir={root}"]) == 0
+    assert main([*GRID, f"results_dir={root}"]) == 0
+    again = outcome(root)
+    assert {key: again[key] for key in uninterrupted.outcome} == uninterrupted.outcome
