@@ -1,4 +1,4 @@
-"""`python -m sanity.run`: from the command line to the grid, its records, the table and the report."""
+"""Runs a grid from the command line (`python -m sanity.run`), prints its table and writes its report."""
 
 import shlex
 import signal
@@ -25,11 +25,13 @@ MISTAKE, FAILED, INTERRUPTED = 2, 1, 130
 
 
 def run(config: RunConfig | Mapping[str, Any], stop: Callable[[], bool] = lambda: False) -> "pd.DataFrame":
-    """Runs a grid and returns its records, one row a cell (columns: see `sanity.store`); what exists is not run again.
+    """Runs a grid and returns its records, one row per cell (columns: see `sanity.store`). Stored results are reused.
 
     config: the run's keys, as `RunConfig` or as a mapping such as {"methods": "snip,grasp", "ratio": 0.98}. With
-        {"reproduction": NAME} a published table: its numbers are in the columns paper_*, cells without a run are there.
-    stop: asked between steps; once it says so, everything is saved and `sanity.training.loop.Interrupted` is raised.
+        {"reproduction": NAME} it runs a published table: the columns paper_* hold the printed numbers, and cells
+        without a run have rows too.
+    stop: called between steps; once it returns true, the run saves its state and raises
+        `sanity.training.loop.Interrupted`.
 
     Raises `UserError` for a mistake in the configuration, before anything is trained.
     """
@@ -40,9 +42,9 @@ def run(config: RunConfig | Mapping[str, Any], stop: Callable[[], bool] = lambda
 
 
 def prepare(config: RunConfig, together: Sequence[RunConfig] = ()) -> "tuple[Experiment, list[Cell]]":
-    """The experiment and the cells of a run, see `sanity.grid.preparation`. Raises `UserError` for all mistakes in it.
+    """Prepares the experiment and cells of a run (`sanity.grid.preparation`). Raises `UserError` for every mistake.
 
-    together: the runs of one request, so that a dense network which several of them start from is trained once.
+    together: all runs of the request; a dense network that several of them start from is trained once.
     """
     from sanity.grid import preparation
 
@@ -51,18 +53,18 @@ def prepare(config: RunConfig, together: Sequence[RunConfig] = ()) -> "tuple[Exp
 
 @contextmanager
 def stopping() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C and SIGTERM ask to stop at the next step; a second Ctrl-C stops at once."""
-    asked: list[int] = []
+    """Context manager: Ctrl-C or SIGTERM stops the run at the next step, a second Ctrl-C stops it at once."""
+    signals: list[int] = []
 
     def note(number: int, _frame: object) -> None:
-        if asked and number == signal.SIGINT:
+        if signals and number == signal.SIGINT:
             raise KeyboardInterrupt
-        asked.append(number)
+        signals.append(number)
         print("stopping after the step or search at hand; Ctrl-C again stops at once", file=sys.stderr)
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: bool(asked)
+        yield lambda: bool(signals)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,6 +1,6 @@
-"""One generator a stage, seeded by (seed, stage): a check changes what it perturbs and nothing else.
+"""Makes one random generator per stage of a run, seeded by (seed, stage), so that a check changes no other stage.
 
-Every draw is made on the CPU, so that a run on a GPU sees the same weights, batches and crops.
+All draws are made on the CPU, so that runs on a GPU use the same weights, batches and crops.
 """
 
 import hashlib
@@ -14,10 +14,10 @@ def _seed_of(*parts: object) -> int:
 
 
 def generator(seed: int, *stage: object) -> torch.Generator:
-    """A fresh CPU generator for one stage of the run with this seed, e.g. `generator(0, "init")`."""
+    """Returns a new CPU generator for one stage of the run with this seed, e.g. `generator(0, "init")`."""
     return torch.Generator().manual_seed(_seed_of(seed, *stage))
 
 
 def derive(parent: torch.Generator, *stage: object) -> torch.Generator:
-    """A child of `parent` that depends on the parent's seed and the stage's name, not on what was drawn before."""
+    """Returns a generator that depends on the seed of `parent` and the stage, not on earlier draws from `parent`."""
     return torch.Generator().manual_seed(_seed_of(parent.initial_seed(), *stage))

@@ -1,4 +1,4 @@
-"""What a method returns and a retraining needs: weights to start from, a mask, a point of the schedule to start at."""
+"""Defines a ticket: the mask, initial weights and starting point of the schedule for training a pruned network."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -14,11 +14,11 @@ class Ticket:
 
     weights: the whole state dict, buffers included, pruned weights at any value (training starts them at zero).
     mask: parameter name -> boolean tensor of the weight's shape, true where the weight is kept.
-    start_epoch: the moment of the recipe's schedule where retraining begins: an epoch, or an iteration (`1000it`).
-    epochs: how long it retrains; None trains to the end of the schedule.
-    fresh: draws the whole network anew from the distribution of its initialisation (the `reinit` check needs it).
-    tied: further name -> first name of a tensor that stands under several in the state dict; `mask` knows the first
-        alone, and what a check does to that holds for all of them.
+    start_epoch: the moment of the recipe's schedule at which retraining begins: an epoch or an iteration (`1000it`).
+    epochs: the length of retraining; None trains to the end of the schedule.
+    fresh: draws a new network from the initialisation's distribution (the `reinit` check needs it).
+    tied: further name -> first name of a tensor that the state dict lists under several names; `mask` has only the
+        first name, and a check's change of that tensor applies to all names.
     pattern: which weights are kept together (see `sanity.masks.patterns`); a rearranged mask has the same pattern.
     """
 
@@ -31,7 +31,7 @@ class Ticket:
     pattern: str = "unstructured"
 
     def start(self) -> dict[str, Tensor]:
-        """The state dict that training starts from: `weights` with the pruned ones at zero."""
+        """Returns the state dict that training starts from: `weights` with pruned weights set to zero."""
         masked = {
             name: weight.masked_fill(~self.mask[name], 0) if name in self.mask else weight
             for name, weight in self.weights.items()
@@ -39,7 +39,7 @@ class Ticket:
         return masked | {name: masked[first] for name, first in self.tied.items()}
 
     def digest(self) -> str:
-        """A hash of everything that retraining sees; tickets of one digest train to the same network."""
+        """Hashes everything that retraining depends on; tickets of equal digest train to the same network."""
         summary = hashlib.sha256(f"{self.start_epoch}/{self.epochs}".encode())
         start = self.start()
         for name in sorted(start):
@@ -51,7 +51,7 @@ class Ticket:
 
 
 def tied_names(model: nn.Module) -> dict[str, str]:
-    """Further name -> first name of every parameter that `model` holds under several names."""
+    """Returns further name -> first name of every parameter that `model` holds under several names."""
     first: dict[int, str] = {}
     tied: dict[str, str] = {}
     for name, parameter in model.named_parameters(remove_duplicate=False):

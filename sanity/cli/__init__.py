@@ -1,1 +1,1 @@
-"""The command line: what the words ask for, and the help."""
+"""Parses the command line and writes the help."""

@@ -1,6 +1,6 @@
-"""`--help`: every key, and every registered method, check, model, data set and recipe; without importing torch.
+"""Writes `--help`: every key, method, check, model, data set and recipe, without importing torch.
 
-`--help NAME` shows one of them with its options.
+`--help NAME` describes one part and its options.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ REGISTRIES: dict[str, Registry] = {
     "initialisations": models.INITS,
 }
 _KEYS = {"models": "model", "data sets": "dataset"}
-"""Whose options go by the name of a key, whatever part is chosen."""
+"""Parts whose options are prefixed by the key (`model.width`) instead of the part's name."""
 _FOR = (
     "  recipe.for=  (str)",
     "      the data set as on which it trains, where yours is a copy of it.",
@@ -56,7 +56,7 @@ def overview() -> str:
 
 
 def _lists() -> dict[str, Callable[[], list[str]]]:
-    """What `--help TITLE` lists: a name a line, with a summary."""
+    """Returns for each title the function that lists its names with summaries, one per line (`--help TITLE`)."""
 
     def listed(registry: Registry) -> list[str]:
         return _aligned((name, registry.summary(name)) for name in registry.names())
@@ -77,8 +77,8 @@ def _aligned(rows: Iterable[tuple[str, str]]) -> list[str]:
 def about(name: str) -> str:
     """Writes the page of one method, check, model, data set, initialisation, recipe or published table.
 
-    A page is the docstring, then the options, each with type, bounds, default and meaning. A class of one's own goes as
-    `module:Class`; `methods`, `reproductions` and so on list what there is. Raises `UserError` for an unknown name.
+    A page is the docstring, then the options, each with type, bounds, default and meaning. A user's own class is named
+    `module:Class`; `methods`, `reproductions` and so on list the names. Raises `UserError` for an unknown name.
     """
     if ":" in name:
         part = methods.REGISTRY.load(name)
@@ -103,7 +103,7 @@ def about(name: str) -> str:
 
 
 def _owner(name: str, part: type) -> str:
-    """What the options of a class of one's own go by. Raises `UserError` for what is no part of a run."""
+    """Returns the prefix of the options of a user's class. Raises `UserError` if the class is no part of a run."""
     from checks.base import Check
     from methods.base import Method
     from sanity.data.source import Source
@@ -132,7 +132,7 @@ def _page(name: str, owner: str, part: type) -> list[str]:
 
 
 def _prose(part: type) -> str:
-    """The class's own docstring without what it says of single options."""
+    """Returns the docstring of a class without the lines that explain its options."""
     names = set(options.names(part))
     text = options.ENTRY.sub(
         lambda entry: "" if set(entry[1].split(", ")) <= names else entry[0], inspect.cleandoc(part.__doc__ or "")
@@ -141,7 +141,7 @@ def _prose(part: type) -> str:
 
 
 def _options(owner: str, of: Any) -> list[str]:
-    """Two lines an option, those of the class itself before those that it shares with others."""
+    """Writes two lines per option, the class's own options before inherited ones."""
     part = of if isinstance(of, type) else type(of)
     texts, hints, lines = options.texts(part), options.hints(part), []
     fields = {spec.name: spec for spec in dataclasses.fields(part)}
@@ -163,7 +163,7 @@ def _default(option: "dataclasses.Field[Any]") -> Any:
 
 
 def _shown(value: Any) -> str:
-    """As the command line takes it."""
+    """Writes a value as the command line takes it."""
     if isinstance(value, tuple):
         return ",".join(str(element).removesuffix(".0") for element in value)
     return str("null" if value is None else value).lower() if value in (None, True, False) else str(value)

@@ -1,4 +1,4 @@
-"""What the command line asks for: one run of the grid, or with `reproduction=NAME` the runs of a published table."""
+"""Turns keys into a request: one run of a grid, or with `reproduction=NAME` the runs of a published table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
     from reproductions.table import Reproduction
 
-# Beside the options of parts, the keys that change what is measured: a run with one that is not the table's departs.
+# Keys that, like options of parts, change the measurement: the report's title names those that differ from the table.
 SETTINGS = {"recipe", "init", "variant"}
-CHOICES = ("model", "methods", "ratio", "seeds")  # of a part of the table; so are dataset and checks
+CHOICES = ("model", "methods", "ratio", "seeds")  # with dataset and checks, the keys that select a part of the table
 
 
 @dataclass(frozen=True)
 class Request:
-    """The runs, and what their report is called. `table`: the published table; `part`: what of it is run."""
+    """Holds the runs and the name of their report. `table`: the published table; `part`: the part of it to run."""
 
     configs: tuple[RunConfig, ...]
     name: str
@@ -28,15 +28,15 @@ class Request:
     part: "Reproduction | None" = None
 
     def report(self, records: "pd.DataFrame") -> "pd.DataFrame":
-        """The records; of a table with the paper's numbers and a row for every cell that has no run."""
+        """Returns the records; for a table with the paper's numbers and a row for every cell without a run."""
         return records if self.table is None else self.table.attach(records)
 
     def shown(self, records: "pd.DataFrame") -> "pd.DataFrame":
-        """The same for the part of the table that was asked for."""
+        """Returns the same as `report` for the requested part of the table."""
         return records if self.part is None else self.part.attach(records)
 
     def notes(self, records: "pd.DataFrame") -> list[str]:
-        """What the terminal must say beside the part that it shows."""
+        """Returns the lines that the terminal prints after the table."""
         if self.table is None:
             return []
         shown = self.shown(records)
@@ -45,15 +45,17 @@ class Request:
             self.title,
             f"{cells['paper_mean'].count()} of {len(cells)} cells have a printed number",
         ]
-        left = sum(self.table.attach(records)["status"] == "missing") - sum(shown["status"] == "missing")
-        return lines + [f"{left} more cells of the table have no run; the report lists them as missing"] * bool(left)
+        unrun = sum(self.table.attach(records)["status"] == "missing") - sum(shown["status"] == "missing")
+        return lines + [f"{unrun} more cells of the table have no run; the report lists them as missing"] * bool(unrun)
 
 
 def requested(keys: Mapping[str, Any] | RunConfig) -> Request:
-    """What the keys ask for. With `reproduction`, methods, checks, ratio, seeds, dataset and model choose a part of the
-    table (seeds and checks may go beyond it) and all other keys override its settings.
+    """Builds the request for these keys.
 
-    Raises `UserError` for a mistake in the keys, and for what the table does not have.
+    With `reproduction`, the keys methods, checks, ratio, seeds, dataset and model choose a part of the table (seeds and
+    checks may go beyond it), and all other keys override its settings.
+
+    Raises `UserError` for a mistake in the keys, and for a choice that the table does not have.
     """
     if isinstance(keys, RunConfig) and keys.reproduction:
         raise UserError(
@@ -69,7 +71,7 @@ def requested(keys: Mapping[str, Any] | RunConfig) -> Request:
 
 
 def _ratio_of_files(config: RunConfig) -> float:
-    """The ratio of the masks that are to be imported, where none is asked for."""
+    """Returns the ratio of the masks to import, for a run that names no ratio."""
     from methods.imported import Imported
     from sanity.grid.cells import cells
 
@@ -83,7 +85,7 @@ def _of_table(keys: Mapping[str, Any]) -> Request:
     from reproductions.panels import override, parts_of
 
     name = str(keys["reproduction"])
-    seeds = from_mapping(keys).seeds  # an unknown key or a bad value is told before the table is looked at
+    seeds = from_mapping(keys).seeds  # reports an unknown key or a bad value before the table is read
     whole, departures = on_data(load(name), keys.get("dataset"))
     part = whole.narrow(**{key: seeds if key == "seeds" else keys[key] for key in CHOICES if key in keys})
     if "dataset" in keys:
@@ -94,7 +96,7 @@ def _of_table(keys: Mapping[str, Any]) -> Request:
     departures += further + _departures(part, settings)
     parts = set().union(*map(parts_of, part.panels))
     part = replace(part, panels=tuple(override(panel, settings, parts) for panel in part.panels))
-    _told_apart(part)
+    _check_distinct(part)
     if "recipe" in settings:
         whole = whole.trained_by(settings["recipe"])
     title = whole.title + (f" (not as published: {', '.join(departures)})" if departures else "")
@@ -105,8 +107,8 @@ def _of_table(keys: Mapping[str, Any]) -> Request:
     return Request(configs, name, title, whole, part)
 
 
-def _told_apart(part: "Reproduction") -> None:
-    """Raises `UserError` where settings made cells of two panels the same."""
+def _check_distinct(part: "Reproduction") -> None:
+    """Raises `UserError` if the settings make cells of two panels the same."""
     from reproductions.panels import CELL
 
     cells = part.cells()
@@ -116,19 +118,19 @@ def _told_apart(part: "Reproduction") -> None:
 
 
 def _checked(part: "Reproduction", checks: Any) -> "tuple[Reproduction, list[str]]":
-    """The part with the checks that were asked for; the table's tickets may be put to checks that it does not have."""
+    """Returns the part with the requested checks and the labels of those that the published table does not have."""
     if checks is None:
         return part, []
-    asked = [entry.strip() for entry in checks.split(",")] if isinstance(checks, str) else list(checks)
+    requested_checks = [entry.strip() for entry in checks.split(",")] if isinstance(checks, str) else list(checks)
     own = {"none", *(check for panel in part.panels for check in panel["checks"])}
-    part = part.narrow(checks=[check for check in asked if check in own] or ["none"])
-    further = [check for check in asked if check not in own]
+    part = part.narrow(checks=[check for check in requested_checks if check in own] or ["none"])
+    further = [check for check in requested_checks if check not in own]
     panels = tuple({**panel, "checks": [*panel["checks"], *further]} for panel in part.panels)
     return replace(part, panels=panels), [f"with {check}" for check in further]
 
 
 def _departures(part: "Reproduction", settings: Mapping[str, Any]) -> list[str]:
-    """The settings that are none of the table's own, as the command line spells them."""
+    """Returns the settings that differ from the table's, as the command line spells them."""
     from reproductions.panels import options, parts_of
 
     departures = [
@@ -145,5 +147,5 @@ def _departures(part: "Reproduction", settings: Mapping[str, Any]) -> list[str]:
 
 
 def _held(value: Any, own: Any) -> bool:
-    """Whether a panel that has `own` for a key runs `value` anyway; lists are text with commas."""
+    """Whether a panel's own value of a key contains `value`; lists are text with commas."""
     return own is not None and set(str(value).split(",")) <= set(str(own).split(","))

@@ -1,7 +1,7 @@
-"""Typed options: a dataclass declares them, text or values fill them, mistakes come back as one line.
+"""Fills typed options, declared by a dataclass, from text or values, and reports mistakes in one line.
 
-Methods, checks, recipes and the run itself are dataclasses; `fill` is the one door through which values enter them.
-What an option means stands in the docstring of its class, as a line `name: text`.
+Methods, checks, recipes and the configuration of a run are dataclasses; only `fill` sets their options.
+The docstring of the class explains each option in a line `name: text`.
 """
 
 import dataclasses
@@ -21,20 +21,20 @@ from sanity.errors import UserError, unknown
 T = TypeVar("T")
 
 ENTRY = re.compile(r"^(\w+(?:, \w+)*): (.+(?:\n {2,}.+)*)\n?", re.MULTILINE)
-"""The line of a docstring that says what an option means, or several options."""
+"""A line of a docstring that explains one option or several."""
 LARGEST = 2**63 - 1
-"""Numbers beyond are no counts, and overflow in what computes with them."""
+"""Larger integers are no sensible counts and overflow int64."""
 
 
 def names(cls: type) -> list[str]:
-    """Lists the options that `cls` takes; none where it is no dataclass."""
+    """Lists the options that `cls` takes; empty if it is no dataclass."""
     return (
         [key_of(field.name) for field in dataclasses.fields(cls) if field.init] if dataclasses.is_dataclass(cls) else []
     )
 
 
 def key_of(field: str) -> str:
-    """The option that a field of a dataclass holds: its name; `from` for a field `from_`, as Python has it."""
+    """Returns the option's name for a field: the same, but `from` for the field `from_`, since `from` is a keyword."""
     return field[:-1] if keyword.iskeyword(field[:-1]) else field
 
 
@@ -43,7 +43,7 @@ def _field_of(option: str) -> str:
 
 
 def texts(cls: type) -> dict[str, str]:
-    """Reads from the docstrings of `cls` and of the classes that it derives from what each option means."""
+    """Reads the explanations of the options from the docstrings of `cls` and its base classes."""
     entries: dict[str, str] = {}
     for base in reversed(cls.__mro__):
         for listed, text in ENTRY.findall(inspect.cleandoc(base.__dict__.get("__doc__") or "")):
@@ -52,7 +52,7 @@ def texts(cls: type) -> dict[str, str]:
 
 
 def hints(cls: type) -> dict[str, Any]:
-    """Resolves the annotations of `cls`. Raises `UserError` for one that names what there is not."""
+    """Resolves the annotations of `cls`. Raises `UserError` for an annotation with an undefined name."""
     return _hints(cast(Hashable, cls))
 
 
@@ -75,7 +75,7 @@ def fill(cls: type[T], values: Mapping[str, Any], owner: str) -> T:
             raise UserError(_one_line(key, value, error)) from None
         if _is_beyond(typed[_field_of(name)]):
             raise UserError(f"{key}={_shortened(value)}: should be at most {LARGEST:.1e}")
-    hints(cls)  # the options that keep their defaults must make sense too
+    hints(cls)  # also refuses annotations that cannot be resolved of options left at their default
     for name in _required(cls):
         if name not in typed:
             raise UserError(f"{owner}.{name}=: has no default; give it a value")
@@ -87,7 +87,7 @@ def _make(cls: type[T], typed: Mapping[str, Any], owner: str) -> T:
         return cls(**typed)
     except UserError:
         raise
-    except Exception as error:  # another's class may fail in any way while it is made
+    except Exception as error:  # the constructor of a user's class may raise anything
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"{owner or cls.__name__} cannot be made: {reason}") from error
 
@@ -112,13 +112,13 @@ def _required(cls: type) -> list[str]:
 def _hints(cls: Any) -> dict[str, Any]:
     try:
         return get_type_hints(cls, include_extras=True)
-    except Exception as error:  # an annotation is code, which may fail in any way
+    except Exception as error:  # an annotation is code and may raise anything
         raise UserError(f"{cls.__name__}: the type of an option cannot be resolved: {error}") from error
 
 
 @cache
 def _validator(cls: Any, name: str) -> TypeAdapter[Any]:
-    """Makes the validator of one option of `cls`; cached, since that takes longer than all that it validates."""
+    """Makes the validator of one option of `cls`; cached, since making it takes longer than using it."""
     hint = _hints(cls)[name]
     try:
         return TypeAdapter(hint, config=ConfigDict(allow_inf_nan=False))
@@ -127,7 +127,7 @@ def _validator(cls: Any, name: str) -> TypeAdapter[Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Text that means "nothing" becomes None; lists are read element by element."""
+    """Converts `null` and `~` to None; returns other values unchanged."""
     return None if isinstance(value, str) and value.lower() in ("null", "~") else value
 
 
@@ -139,9 +139,9 @@ def _is_beyond(value: Any) -> bool:
 
 def _one_line(key: str, value: Any, error: ValidationError) -> str:
     problems = error.errors(include_url=False, include_context=False)
-    wanted = "; ".join(dict.fromkeys(problem["msg"][0].lower() + problem["msg"][1:] for problem in problems))
+    expected = "; ".join(dict.fromkeys(problem["msg"][0].lower() + problem["msg"][1:] for problem in problems))
     shown = problems[0]["input"] if len(problems) == 1 and problems[0]["loc"] else value
-    return f"{key}={_shortened(shown)}: {wanted.replace('input ', '')}"
+    return f"{key}={_shortened(shown)}: {expected.replace('input ', '')}"
 
 
 def _shortened(value: Any) -> str:

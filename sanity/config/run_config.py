@@ -1,8 +1,8 @@
-"""Every key of the command line: type, default, bounds and one line of help.
+"""Defines every key of the command line: type, default, bounds and one line of help.
 
-The grammar is `key=value`, lists by commas, options of a part by a dot (`recipe.epochs=10`, `snip.batch_norm=batch`).
-It is not Hydra's: there a comma asks for one job a value, each with a folder of its own, where this suite has one grid
-whose cells share their work; its values need quoting in common shells, and it knows neither bounds nor choices of text.
+Arguments are `key=value`; commas separate lists, a dot names the option of a part (`recipe.epochs=10`).
+The grammar is not Hydra's. Hydra starts one job per listed value, each in its own folder; here a list spans one grid
+whose cells share work. Hydra's values also need quoting in common shells and have neither bounds nor text choices.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
 SECTIONS = ("dataset", "model", "recipe")
 PATHS = ("data_dir", "results_dir", "report_dir", "log")
-LONGEST_RANGE = 10_000  # seeds; a range of more is a slip of the finger
+LONGEST_RANGE = 10_000  # seeds; a longer range is taken for a typing error
 
 
 NOT_KEYS = ("options", "table_version")
@@ -33,7 +33,7 @@ NOT_KEYS = ("options", "table_version")
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """What one run is to do.
+    """Holds the keys of one run.
 
     reproduction: a published table to run, see reproductions=list; other keys narrow it or override its settings
     methods: methods; NAME@VARIANT for a paper's settings, dense for the unpruned network
@@ -89,13 +89,13 @@ class RunConfig:
     table_version: int = 0
 
     def overrides(self) -> str:
-        """What was asked for of data set, network and recipe beside their names, as keys."""
-        given = {"init": self.init} if self.init else {}
-        given |= {f"{part}.{name}": value for part in SECTIONS for name, value in self.section(part).items()}
-        return " ".join(f"{key}={value}" for key, value in sorted(given.items()))
+        """Returns the options of data set, network and recipe and the initialisation, as keys."""
+        overridden = {"init": self.init} if self.init else {}
+        overridden |= {f"{part}.{name}": value for part in SECTIONS for name, value in self.section(part).items()}
+        return " ".join(f"{key}={value}" for key, value in sorted(overridden.items()))
 
     def section(self, name: str) -> dict[str, Any]:
-        """The options given for one part, such as `recipe` or a method."""
+        """Returns the options that the run sets for one part, such as `recipe` or a method."""
         return dict(self.options.get(name, {}))
 
 
@@ -111,12 +111,12 @@ def table() -> list[tuple[str, str, str, str]]:
 
 
 def type_name(hint: Any) -> str:
-    """A type as the help shows it, with its bounds: `int >= 1`, `batch|running`, `0 < float < 1,...` for a list."""
+    """Writes a type with its bounds for the help: `int >= 1`, `batch|running`, `0 < float < 1,...` for a list."""
     if get_origin(hint) is Annotated:
         inner, *notes = get_args(hint)
         return next((note.title for note in notes if getattr(note, "title", None)), _bounded(type_name(inner), notes))
     if get_origin(hint) in (Union, UnionType):
-        return "|".join("null" if one is NoneType else type_name(one) for one in get_args(hint))
+        return "|".join("null" if member is NoneType else type_name(member) for member in get_args(hint))
     if get_origin(hint) is tuple:
         return f"{type_name(get_args(hint)[0])},..."
     if get_origin(hint) is Literal:
@@ -125,7 +125,7 @@ def type_name(hint: Any) -> str:
 
 
 def _bounded(name: str, notes: Iterable[Any]) -> str:
-    """`name` with the bounds that pydantic's notes set: a single one behind it, two around it."""
+    """Adds the bounds in pydantic's annotations to `name`: a single bound after it, two around it."""
     limits = [limit for note in notes for limit in getattr(note, "metadata", ())]
     low, high = (
         next(((limit, key) for limit in limits for key in keys if hasattr(limit, key)), None)
@@ -140,35 +140,35 @@ def _bounded(name: str, notes: Iterable[Any]) -> str:
 
 
 def is_list(key: str) -> bool:
-    """Whether the plain key `key` takes a list."""
+    """Whether the key `key` takes a list."""
     return get_origin(options.hints(RunConfig)[key]) is tuple
 
 
 def parse(words: Sequence[str]) -> RunConfig:
-    """The run that `key=value` words ask for. Raises `UserError` for a word, key or value that is not understood."""
+    """Parses `key=value` words. Raises `UserError` for a malformed word and for an unknown key or value."""
     return from_mapping(pairs(words))
 
 
 def pairs(words: Sequence[str]) -> dict[str, str]:
-    """`key=value` words as a mapping. Raises `UserError` for a word that is none and for a key that comes twice."""
-    given: dict[str, str] = {}
+    """Splits `key=value` words into a mapping. Raises `UserError` for a malformed word and for a repeated key."""
+    values: dict[str, str] = {}
     for word in words:
         key, equals, value = word.partition("=")
         if not equals or not key:
             raise UserError(f"'{word}' is not key=value; see --help")
-        if key in given:
-            raise UserError(f"{key} is given twice: {given[key]} and {value}")
-        given[key] = value
-    return given
+        if key in values:
+            raise UserError(f"{key} is given twice: {values[key]} and {value}")
+        values[key] = value
+    return values
 
 
 def nested(keys: Mapping[str, Any]) -> dict[str, Any]:
     """Parses dotted keys: `snip.batches=2` becomes the option `batches` of the part `snip` under "options".
 
-    The part ends at the last dot, since a class of one's own has dots in its name: `package.module:Check.by=3`.
+    The part ends at the last dot, since a user's class has dots in its name: `package.module:Check.by=3`.
     Args:
         keys: plain keys, dotted keys, and options that are parsed already, {part: {option: value}}.
-    Raises `UserError` where "options" has another form, and for a key without a part or an option.
+    Raises `UserError` if "options" has another form, and for a key without a part or an option.
     """
     parts = keys.get("options", {})
     if not isinstance(parts, Mapping) or not all(isinstance(values, Mapping) for values in parts.values()):
@@ -185,20 +185,20 @@ def nested(keys: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def from_mapping(keys: Mapping[str, Any]) -> RunConfig:
-    """Builds the run that a mapping of keys asks for; lists may be text with commas, dotted keys are options of a part.
+    """Builds the configuration of a run from keys; lists may be text with commas, dotted keys are options of a part.
 
-    Raises `UserError` for a key or value that is not understood.
+    Raises `UserError` for an unknown key and for a bad value.
     """
     plain = nested({key: str(value) if isinstance(value, Path) else value for key, value in keys.items()})
     sections = plain.pop("options")
     plain = {key: _as_list(key, value) for key, value in plain.items()}
-    known = [name for name in options.names(RunConfig) if name not in NOT_KEYS]
+    allowed = [name for name in options.names(RunConfig) if name not in NOT_KEYS]
     for key in plain:
-        if key not in known:
-            raise unknown("key", key, known)
+        if key not in allowed:
+            raise unknown("key", key, allowed)
     plain |= {key: str(expanded(plain[key], key)) for key in PATHS if str(plain.get(key, "")).startswith("~")}
     filled = options.fill(RunConfig, plain, "")
-    for key in filter(is_list, known):
+    for key in filter(is_list, allowed):
         values = getattr(filled, key)
         repeated = sorted({value for value in values if values.count(value) > 1})
         if repeated:
@@ -225,7 +225,7 @@ def _split(key: str, text: str) -> tuple[str, ...]:
 
 
 def _seed_range(text: str) -> Iterable[str]:
-    """The seeds that `0-4` stands for; other text stays as it is."""
+    """Expands a range of seeds such as `0-4`; returns other text unchanged."""
     first, dash, last = text.partition("-")
     if not (dash and first.isdecimal() and last.isdecimal()):
         return [text]

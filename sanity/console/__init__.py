@@ -1,1 +1,1 @@
-"""The console of every command: legible output, and files that would hide the suite."""
+"""Prints legibly on any console, and refuses files that would hide the suite's packages."""

@@ -1,4 +1,4 @@
-"""Standard output of the commands: legible in every encoding; where it is full or closed, one line says so."""
+"""Prints legibly in every encoding, and reports in one line that standard output is full or closed."""
 
 import codecs
 import os
@@ -13,11 +13,11 @@ _PLAIN = {
 
 
 class CannotPrint(OSError):  # noqa: N818 (said to the user as it is)
-    """Nothing can be written to standard output, e.g. because the disk that it is redirected to is full."""
+    """Standard output cannot be written, e.g. because it is redirected to a full disk."""
 
 
 def use_readable_output() -> None:
-    """Lets the standard streams replace what their encoding lacks, instead of raising after hours of training."""
+    """Makes the standard streams replace characters that their encoding lacks instead of raising an error."""
     codecs.register_error("readable", _readable)
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
@@ -29,16 +29,17 @@ def _readable(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     characters = error.object[error.start : error.end]
-    return "".join(_PLAIN.get(one, one.encode("ascii", "backslashreplace").decode()) for one in characters), error.end
+    replaced = (_PLAIN.get(char, char.encode("ascii", "backslashreplace").decode()) for char in characters)
+    return "".join(replaced), error.end
 
 
 @contextmanager
 def printing() -> Iterator[None]:
-    """Wraps code that does nothing but print. Raises `CannotPrint`."""
+    """Context manager for code that only prints. Raises `CannotPrint`."""
     try:
         yield
         sys.stdout.flush()
     except OSError as error:
-        with suppress(OSError, ValueError):  # else Python complains once more while it ends
+        with suppress(OSError, ValueError):  # else Python reports the same error again at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise CannotPrint(f"standard output: {error.strerror or error}") from None

@@ -1,4 +1,4 @@
-"""The papers' training settings by name. Imports no torch: `--help` lists them."""
+"""Lists the papers' training settings by name, without importing torch, since `--help` shows them."""
 
 import inspect
 from dataclasses import asdict
@@ -15,30 +15,30 @@ NAMES = tuple(RECIPES)
 
 
 def get(name: str, model: str = "", dataset: str = "", **overrides: Any) -> Recipe:
-    """The recipe `name` as its paper trains `model` on `dataset`, with `overrides` (text or values) in place of fields.
+    """Returns the recipe by which the paper `name` trains `model` on `dataset`, with `overrides` (text or values).
 
-    Milestones and warm-up keep their place in the run: where only `epochs` is overridden, they are scaled with it.
-    The override `for` names the data set that the recipe is meant for, where `dataset` is a copy of it.
+    Milestones and warm-up scale with `epochs` unless they are overridden themselves.
+    If `dataset` is a user's copy of a known data set, the override `for` names the known one.
     Raises `UserError` for an unknown name or field and for a value out of bounds.
     """
     if name not in RECIPES:
         raise unknown("recipe", name, RECIPES)
-    meant = str(overrides.pop("for", dataset))
-    if meant != dataset and meant not in data.REGISTRY.names():
-        raise unknown("recipe.for", meant, data.REGISTRY.names())
-    fields = asdict(RECIPES[name](model, meant))
-    given = options.fill(Recipe, {**fields, **overrides, "milestones": (), "warmup_epochs": 0}, "recipe")
-    scale = given.epochs / fields["epochs"]
+    known_dataset = str(overrides.pop("for", dataset))
+    if known_dataset != dataset and known_dataset not in data.REGISTRY.names():
+        raise unknown("recipe.for", known_dataset, data.REGISTRY.names())
+    fields = asdict(RECIPES[name](model, known_dataset))
+    scaled = options.fill(Recipe, {**fields, **overrides, "milestones": (), "warmup_epochs": 0}, "recipe")
+    scale = scaled.epochs / fields["epochs"]
     fields["milestones"] = tuple(milestone * scale for milestone in fields["milestones"])
     fields["warmup_epochs"] *= scale
     return options.fill(Recipe, {**fields, **overrides}, "recipe")
 
 
 def about(name: str) -> str:
-    """What is said of the recipe `name`."""
+    """Returns the description of the recipe `name`."""
     return inspect.cleandoc(RECIPES[name].__doc__ or "")
 
 
 def summary(name: str) -> str:
-    """One line about the recipe `name`."""
+    """Returns the first line of the description of the recipe `name`."""
     return about(name).splitlines()[0]

@@ -1,4 +1,4 @@
-"""The papers' training settings, so that every hyperparameter stands in one place with its source.
+"""Defines the papers' training settings; every hyperparameter stands here once, with its source.
 
 A number without a source is marked "ours".
 """
@@ -11,20 +11,22 @@ from sanity.recipes.recipe import Recipe
 
 
 def _images(dataset: str) -> dict[str, Any]:
-    """Crop and flip as every paper here augments CIFAR and Tiny-ImageNet. None on grey images: a mirrored digit is
-    another character, and Frankle et al. 2021 and Lee et al. 2019 train MNIST without."""
+    """Returns the crop and flip of all these papers on CIFAR and Tiny-ImageNet; none for grey images.
+
+    A mirrored digit is another character, and Frankle et al. 2021 and Lee et al. 2019 train MNIST without augmentation.
+    """
     grey = dataset in ("digits", "mnist", "fashion_mnist")
     return {"crop_padding": 0 if grey else 4, "flip": not grey}
 
 
 def _on_cifar10(dataset: str, normalise: str) -> Any:
-    """`normalise` for CIFAR-10, whose data set carries constants that a paper may not use; else the data set's own."""
+    """Returns `normalise` for CIFAR-10, whose constants here differ from some papers'; else the data set's own."""
     return normalise if dataset == "cifar10" else "dataset"
 
 
 def _quick(model: str, dataset: str) -> Recipe:
     """Seconds on two cores: for scikit-learn's digits and for trying things out (ours)"""
-    epochs = 60 if model.startswith("lenet") else 12  # LeNet's are twenty times cheaper, and it learns slower
+    epochs = 60 if model.startswith("lenet") else 12  # LeNet needs more epochs, each a twentieth of ResNet's cost
     return Recipe(epochs=epochs, batch_size=64, nesterov=True, weight_decay=5e-4, schedule="one_cycle")
 
 
@@ -123,14 +125,14 @@ def _lee2019_code(model: str, dataset: str) -> Recipe:
 
 
 def _lee2019_steps(dataset: str) -> tuple[bool, int]:
-    """Whether the images are grey, and the steps of an epoch without the tenth that is held out."""
+    """Returns whether the images are grey, and the steps of an epoch without the held-out tenth."""
     grey = not _images(dataset)["flip"]
     examples = {"digits": 1200, "tiny_imagenet": 100_000}.get(dataset, 60_000 if grey else 50_000)
     return grey, -(-(examples - int(0.1 * examples)) // (100 if grey else 128))
 
 
 def _lee2019_schedule(dataset: str, epochs: int, interval: int | None = None, last: int | None = None) -> Recipe:
-    """What paper and code share; the learning rate falls every `interval` steps, `last` times at most."""
+    """Returns what paper and code share; the learning rate falls every `interval` steps, at most `last` times."""
     grey, steps = _lee2019_steps(dataset)
     drops = range(1, 1 + epochs * steps // interval) if interval else range(0)
     moments = [(interval or 0) * drop / steps for drop in drops]

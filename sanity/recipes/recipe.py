@@ -1,4 +1,4 @@
-"""A recipe: how a network is trained."""
+"""Defines a recipe: the hyperparameters of training."""
 
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
@@ -11,15 +11,18 @@ Epochs = Annotated[float, Field(ge=0)]
 
 
 def _listed(value: Any) -> Any:
-    """`80,120` as the command line gives it."""
+    """Splits text such as `80,120` from the command line."""
     return [part for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained.
+    """Holds the hyperparameters of training.
 
-    epochs: passes over the training set; where they alone are changed, milestones and warm-up are scaled with them.
+    No paper's recipe here uses Adam, AdamW, Adadelta or the plateau schedule. They are options of the code of
+    mshalimay/Pruning-Lottery-Tickets-and-Early-Birds-with-Pytorch, and are set by keys (recipe.optimizer=adam).
+
+    epochs: passes over the training set; milestones and warm-up scale with them unless they are set too.
     batch_size: examples a step.
     optimizer: adam, adamw and adadelta keep their published coefficients.
     lr: the learning rate before any decay, at the peak of one_cycle.
@@ -78,6 +81,6 @@ def _text(epochs: tuple[float, ...]) -> str:
 
 
 def describe(recipe: Recipe) -> str:
-    """The recipe on one line, as keys that the command line takes."""
+    """Writes the recipe on one line, as keys that the command line takes."""
     shown = {key: _text(value) if key == "milestones" else str(value) for key, value in asdict(recipe).items()}
     return " ".join(f"recipe.{key}={value.lower()}" for key, value in shown.items())

@@ -1,4 +1,4 @@
-"""Names for methods, checks, models and data sets, and the source code behind those that are not ours."""
+"""Registers methods, checks, models and data sets by name, and hashes the source of users' own classes."""
 
 from sanity.registry.registry import Registry
 

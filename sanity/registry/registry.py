@@ -1,6 +1,6 @@
-"""Names for methods, checks, models and data sets: ours, and those that other packages register by entry point.
+"""Registers methods, checks, models and data sets by name, including those of other packages' entry points.
 
-Names and summaries are read without importing what they name, so that `--help` needs no torch.
+Names and summaries are read without importing the named modules, so that `--help` needs no torch.
 """
 
 import ast
@@ -17,7 +17,7 @@ from sanity.registry.source_hash import code_key, qualified_name
 
 
 class Registry:
-    """The names of one kind of thing, each with the `module:object` that defines it."""
+    """Maps the names of one kind of part to the `module:object` that defines each."""
 
     def __init__(self, kind: str, group: str, builtin: Mapping[str, str]) -> None:
         self.kind, self.group, self._builtin = kind, group, dict(builtin)
@@ -28,11 +28,11 @@ class Registry:
         return third_party | self._builtin
 
     def names(self) -> list[str]:
-        """All names, ours first, in the order of their definition."""
+        """Lists all names in order of definition, those of this suite first."""
         return [*self._builtin, *(name for name in self._targets if name not in self._builtin)]
 
     def summary(self, name: str) -> str:
-        """The first line of the docstring of what `name` stands for, or of its module; read, never imported."""
+        """Returns the first docstring line of the object or its module, from the source without importing it."""
         module, _, attribute = self.target(name).partition(":")
         try:
             spec = importlib.util.find_spec(module)
@@ -46,44 +46,44 @@ class Registry:
         return next((text.splitlines()[0] for text in map(ast.get_docstring, documented) if text), f"from {module}")
 
     def target(self, name: str) -> str:
-        """Where `name` is defined, as `module:object`. Raises `UserError` for an unknown name."""
+        """Returns the `module:object` that defines `name`. Raises `UserError` for an unknown name."""
         if name not in self._targets:
             raise unknown(self.kind, name, self._targets)
         return self._targets[name]
 
     def load(self, name: str) -> Any:
-        """The class that `name` stands for. A dotted `module:Class` works without being registered."""
+        """Imports the class called `name`. A dotted `module:Class` need not be registered."""
         where = name if ":" in name else self.target(name)
         module, _, attribute = where.partition(":")
         try:
-            found = getattr(importlib.import_module(module), attribute)
-        except (Exception, SystemExit) as error:  # another's module may fail in any way while it is imported
+            cls = getattr(importlib.import_module(module), attribute)
+        except (Exception, SystemExit) as error:  # the import of a user's module may raise anything
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             if isinstance(error, SystemExit):
                 reason = f"it ends the program (sys.exit({error.code!r}))"
             raise UserError(f"{self.kind} '{name}' cannot be loaded from {where}: {reason}") from error
-        if not isinstance(found, type):
+        if not isinstance(cls, type):
             raise UserError(f"{self.kind} '{name}': {where} is no class")
-        return found
+        return cls
 
     def load_subclass(self, name: str, base: type) -> Any:
-        """The class that `name` stands for. Raises `UserError` if it does not derive from `base` or is abstract."""
-        found = self.load(name)
-        if not issubclass(found, base):
+        """Imports the class called `name`. Raises `UserError` if it does not derive from `base` or is abstract."""
+        cls = self.load(name)
+        if not issubclass(cls, base):
             expected = f"{base.__module__}.{base.__name__}"
             raise UserError(f"{self.kind} '{name}' is no class that derives from {expected}")
-        if missing := sorted(getattr(found, "__abstractmethods__", ())):
+        if missing := sorted(getattr(cls, "__abstractmethods__", ())):
             raise UserError(f"{self.kind} '{name}' does not define {', '.join(f'{method}()' for method in missing)}")
-        return found
+        return cls
 
     def fingerprint(self, name: str) -> str:
-        """A hash of the source of what is not ours, so that results are not taken for those of other code.
+        """Returns a hash of the source of a user's class, so that results of changed code have other names.
 
-        Empty for our own in its first version; later ones are named.
+        Empty for this suite's classes in their first version; later versions are named.
         """
         return code_key(self.load(name))
 
     def name_of(self, cls: type) -> str:
-        """The name under which `cls` is registered; `module:Class` where it is not."""
+        """Returns the name under which `cls` is registered; `module:Class` if it is not."""
         where = qualified_name(cls)
         return next((name for name, target in self._targets.items() if target == where), where)
