@@ -1,4 +1,4 @@
-"""The sanity checks by name, composed with `+`. Importing this package imports no torch; `get` does."""
+"""Registers the sanity checks by name and composes them with `+`. Importing it loads no torch; `get` does."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ REGISTRY = Registry(
 
 
 def get(name: str, options: Mapping[str, Mapping[str, Any]] | None = None, **single: Any) -> "Check":
-    """The check called `name`, or several joined by `+`, applied from left to right.
+    """Returns the check called `name`, or several joined by `+`, applied from left to right.
 
     options: per part of a composed check, its options; `single` are those of a check that stands alone.
     Raises `UserError` for an unknown name or option and for a part named twice.

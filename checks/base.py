@@ -1,4 +1,4 @@
-"""The one interface of all checks: what a method may look at, what it returned, or how it ranks, is perturbed."""
+"""Defines the interface of all checks: a check perturbs the search's data, the ticket, or the method's ranking."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,25 +29,25 @@ class Check:
     destroys: ClassVar[str] = ""
 
     def corrupt(self, dataset: Dataset, generator: torch.Generator) -> Dataset:
-        """The training set that the search for the ticket sees. Retraining always sees the clean one."""
+        """Returns the training set that the search for the ticket sees. Retraining always sees the clean one."""
         return dataset
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
-        """The ticket that is trained, from the one that the method returned."""
+        """Returns the ticket that is trained, from the one that the method returned."""
         return ticket
 
     def alter(self, method: M) -> M:
-        """The method that searches."""
+        """Returns the method that searches."""
         return method
 
     def overrides(self, *hooks: str) -> bool:
-        """Whether this check overrides any of the named hooks."""
+        """Returns whether this check overrides any of the named hooks."""
         return any(getattr(type(self), hook) is not getattr(Check, hook) for hook in hooks)
 
 
 @dataclass(frozen=True)
 class Composed(Check):
-    """One or more checks, applied from left to right, each drawing the same whatever its company."""
+    """Applies one or more checks from left to right; each draws the same numbers whatever the others are."""
 
     parts: Mapping[str, Check]
 
@@ -81,7 +81,7 @@ def _expect(kind: type[T], value: object, name: str, hook: str) -> T:
 
 
 def from_class(cls: type[Check], name: str, options: Mapping[str, Any]) -> Check:
-    """An instance of `cls` with `options` over its defaults."""
+    """Returns an instance of `cls` with `options` over its defaults."""
     if not (isinstance(cls, type) and issubclass(cls, Check)):
         raise UserError(f"check {name} is no class that derives from checks.base.Check")
     return fill(cls, options, name)

@@ -1,4 +1,4 @@
-"""Half the data set: does the ticket depend on how much data the search had?"""
+"""Halves the data set: does the ticket depend on how much data the search had?"""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -11,7 +11,7 @@ from sanity.data.dataset import Dataset
 
 @dataclass(frozen=True, kw_only=True)
 class HalfDataset(Check):
-    """Half of the training set while the ticket is searched.
+    """Keeps half of the training set while the ticket is searched.
 
     Su et al. 2020; their code takes the first batches of 64 in the file's order, up to number 390 (about 25,000 of
     CIFAR's images: the same 390 batches in the same order every epoch, here in a new one), Atanov et al. 2021 a random

@@ -1,4 +1,4 @@
-"""Invert: does it matter that the highest scores are kept, and not the lowest?"""
+"""Inverts the ranking: does it matter that the highest scores are kept, and not the lowest?"""
 
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -8,7 +8,7 @@ from checks.base import Check
 
 @dataclass(frozen=True, kw_only=True)
 class Invert(Check):
-    """The lowest scores kept instead of the highest.
+    """Keeps the lowest scores instead of the highest.
 
     The inversion of Frankle et al. 2021. Under a layerwise allocation the counts of the layers stay.
     """

@@ -1,4 +1,4 @@
-"""Layerwise rearrange: does it matter which weights of a layer are kept?"""
+"""Permutes the mask within each layer: does it matter which weights of a layer are kept?"""
 
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -13,7 +13,7 @@ from sanity.tickets import Ticket
 
 @dataclass(frozen=True, kw_only=True)
 class LayerwiseRearrange(Check):
-    """The mask permuted within every layer.
+    """Permutes the mask within every layer.
 
     Su et al. 2020; what Frankle et al. 2021 call shuffling. A mask with a pattern keeps the pattern: under 2:4 the kept
     weights of every four move within these four.

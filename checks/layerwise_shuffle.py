@@ -1,4 +1,4 @@
-"""Layerwise shuffle: does it matter which value sits on which kept connection?"""
+"""Permutes the kept weights within each layer: does it matter which value sits on which kept connection?"""
 
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
@@ -13,7 +13,7 @@ from sanity.tickets import Ticket
 
 @dataclass(frozen=True, kw_only=True)
 class LayerwiseShuffle(Check):
-    """The kept weights permuted among the kept positions of every layer.
+    """Permutes the kept weights among the kept positions of every layer.
 
     Su et al. 2020, whose code permutes kept weights only. Atanov et al. 2021 permute the whole layer, which
     hands kept positions any weight, mostly a small one.

@@ -1,4 +1,4 @@
-"""The control: nothing is perturbed."""
+"""Defines the control, which perturbs nothing."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -8,7 +8,7 @@ from checks.base import Check
 
 @dataclass(frozen=True, kw_only=True)
 class Unperturbed(Check):
-    """Nothing is perturbed: the control that every check is compared with."""
+    """Perturbs nothing: the control that every check is compared with."""
 
     keeps: ClassVar[str] = "everything"
     destroys: ClassVar[str] = "nothing"

@@ -1,4 +1,4 @@
-"""Random labels: does the ticket depend on which class an image belongs to?"""
+"""Redraws the labels: does the ticket depend on which class an image belongs to?"""
 
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -11,7 +11,7 @@ from sanity.data.dataset import Dataset
 
 @dataclass(frozen=True, kw_only=True)
 class RandomLabels(Check):
-    """Every label redrawn uniformly over the classes while the ticket is searched.
+    """Redraws every label uniformly over the classes while the ticket is searched.
 
     Su et al. 2020 (after Zhang et al. 2017). By chance 1 in `classes` labels stays right. Their code draws
     one set of labels for all runs; here every seed has its own.

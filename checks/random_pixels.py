@@ -1,4 +1,4 @@
-"""Random pixels: does the ticket depend on how an image is arranged?"""
+"""Permutes the pixels: does the ticket depend on how an image is arranged?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ _AT_ONCE = 2048
 
 @dataclass(frozen=True, kw_only=True)
 class RandomPixels(Check):
-    """The values of every image permuted while the ticket is searched.
+    """Permutes the values of every image while the ticket is searched.
 
     Su et al. 2020; their code permutes all H * W * C values of an image, so that colours mix, with a
     permutation of its own for every image (the "random pixels" of Zhang et al. 2017). Atanov et al. 2021 draw the
@@ -41,8 +41,11 @@ class RandomPixels(Check):
 
 
 def permuted(images: Tensor, mixed: bool, shared: bool, generator: torch.Generator) -> Tensor:
-    """`images` with their values permuted: all values of an image (`mixed`) or pixels with their colours; by one
-    permutation for all (`shared`) or one for each."""
+    """Returns `images` with the values of each permuted.
+
+    mixed: all values of an image are permuted; otherwise pixels move with their colours.
+    shared: one permutation serves all images; otherwise each image has its own.
+    """
     order = torch.randperm(_places(images.shape, mixed), generator=generator)  # drawn in either case
     parts = [
         _reordered(part, order if shared else _orders(len(part), len(order), generator), mixed)
@@ -57,12 +60,12 @@ def _places(shape: Sequence[int], mixed: bool) -> int:
 
 
 def _orders(count: int, places: int, generator: torch.Generator) -> Tensor:
-    """The permutations of the next `count` images: (count, 1, places)."""
+    """Returns the permutations of the next `count` images: (count, 1, places)."""
     return torch.rand(count, 1, places, generator=generator).argsort(dim=2)
 
 
 def _reordered(images: Tensor, order: Tensor, mixed: bool) -> Tensor:
-    """`images` with their places in `order`: (places,) for all, or (n, 1, places)."""
+    """Returns `images` with their places in `order`: (places,) for all, or (n, 1, places)."""
     groups = images.flatten(1).unsqueeze(1) if mixed else images.flatten(2)
     order = order.to(images.device)
     values = groups[:, :, order] if order.dim() == 1 else groups.gather(2, order.expand_as(groups))
@@ -70,7 +73,7 @@ def _reordered(images: Tensor, order: Tensor, mixed: bool) -> Tensor:
 
 
 class PermutedPixels(View):
-    """What `permuted` gives, image by image: the permutations are drawn again whenever an image is fetched."""
+    """Permutes images when they are fetched, as `permuted` does: an image's permutation is drawn again each time."""
 
     block: ClassVar[int] = 16
     """Images whose permutations are drawn together: the generator's state, 5 kB, is kept once for each block."""
@@ -83,12 +86,12 @@ class PermutedPixels(View):
         self._states, self._lock = [generator.get_state()], Lock()
 
     def fetch(self, indices: Tensor) -> Tensor:
-        """The permuted images at `indices`."""
+        """Returns the permuted images at `indices`."""
         order = self._own_orders(indices.cpu()) if self._shared is None else self._shared
         return _reordered(super().fetch(indices), order, self._mixed)
 
     def _own_orders(self, indices: Tensor) -> Tensor:
-        """The permutations of the images at `indices`: (n, 1, places)."""
+        """Returns the permutations of the images at `indices`: (n, 1, places)."""
         blocks, rows = indices // self.block, indices % self.block
         orders = torch.empty(len(indices), 1, self._places, dtype=torch.int64)
         for block in blocks.unique().tolist():
@@ -98,7 +101,7 @@ class PermutedPixels(View):
         return orders
 
     def _generator(self, block: int) -> torch.Generator:
-        """A generator that draws the permutations of `block` next; states of blocks are found on the way to it."""
+        """Returns a generator that draws the permutations of `block` next; keeps the states of the blocks before."""
         generator = torch.Generator()
         with self._lock:
             generator.set_state(self._states[-1])

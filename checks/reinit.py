@@ -1,4 +1,4 @@
-"""Reinit: does the ticket depend on the values of its initial weights?"""
+"""Redraws the initial weights: does the ticket depend on the values of its initial weights?"""
 
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -12,7 +12,7 @@ from sanity.tickets import Ticket
 
 @dataclass(frozen=True, kw_only=True)
 class Reinit(Check):
-    """The whole network drawn afresh from the distribution of its initialisation, under the same mask.
+    """Redraws the whole network from the distribution of its initialisation, under the same mask.
 
     Frankle and Carbin 2019; Frankle et al. 2021. Biases, batch norm and its buffers are fresh
     too, as in OpenLTH. A ticket that had trained weights starts from an initialisation, at its point of the schedule.

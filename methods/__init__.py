@@ -1,4 +1,4 @@
-"""The pruning methods by name. Importing this package imports no torch; `get` does."""
+"""Registers the pruning methods by name. Importing this package imports no torch; `get` does."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,7 @@ def searching() -> list[str]:
 
 
 def get(name: str, variant: str = "", **options: Any) -> "Method":
-    """The method called `name`, with the settings of the paper `variant` and then `options` over its defaults.
+    """Returns the method called `name`, with the settings of the paper `variant` and then `options` over its defaults.
 
     name: a registered name, or `package.module:Class`.
     variant: e.g. "su2020": the settings of that paper's own code; "" takes the method's defaults.

@@ -1,4 +1,4 @@
-"""The one interface of all methods: a score, and the four settings that turn a score into a ticket."""
+"""Defines the interface of all methods: a score, and the settings that turn a score into a ticket."""
 
 import logging
 from abc import ABC
@@ -117,7 +117,7 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
         return None
 
     def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
-        """The score of every prunable weight of `net`, keyed and shaped like `self.targets(net)`; higher is kept.
+        """Returns the score of every prunable weight, keyed and shaped like `self.targets(net)`; higher is kept.
 
         net: a copy in full precision and evaluation mode, to be used freely but for its weights, which must stay.
         batches: (examples, targets) on the device of `net` and in its precision.
@@ -126,20 +126,20 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
         raise UserError(f"{type(self).__name__} constructs its mask and has no score")
 
     def targets(self, net: nn.Module) -> dict[str, nn.Parameter]:
-        """The parameters that are scored and pruned: the weights of all convolutions and linear layers."""
+        """Returns the parameters that are scored and pruned: the weights of all convolutions and linear layers."""
         return prunable(net)
 
     def prepare(self, net: nn.Module, generator: torch.Generator) -> None:  # noqa: B027 (a hook, optional)
         """Turns the copy of the network into the one that is scored; once, before the first round."""
 
     def bare_passes(self, net: nn.Module, batches: Batches) -> None:  # noqa: B027 (nothing is needed to look at weights)
-        """Runs the forward and backward passes that one round of the formula cannot do without, and nothing else.
+        """Runs only the forward and backward passes that one round of the formula needs.
 
         net: as `saliency` gets it. `python -m sanity.scoring_cost` compares the time of a mask with this.
         """
 
     def score(self, model: nn.Module, batches: Batches, generator: torch.Generator | None = None) -> dict[str, Tensor]:
-        """The scores of the weights of `model`: parameter name -> tensor of the weight's shape, higher is kept.
+        """Returns the scores of the weights of `model`: parameter name -> tensor of the weight's shape, higher is kept.
 
         model: any module; left bit for bit as it is, also where this raises.
         batches: (examples, targets) pairs; methods that need no data read only the examples' shape.
@@ -153,7 +153,7 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
             return self._scores(net, prepared, source)
 
     def mask(self, model: nn.Module, batches: Batches, ratio: float, generator: torch.Generator | None = None) -> Mask:
-        """The mask after all rounds: parameter name -> boolean tensor, true where the weight is kept.
+        """Returns the mask after all rounds: parameter name -> boolean tensor, true where the weight is kept.
 
         Exactly round((1 - ratio) * N) weights are kept (smart_ratio: its published counts). Arguments as for `score`.
         Raises `UserError` for a ratio outside (0, 1) or one that leaves no weight, and, where a subclass overrides it,
@@ -164,7 +164,7 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
         return self._rounds(model, batches, ratios, generator)
 
     def prune(self, model: nn.Module, batches: Batches, ratio: float, generator: torch.Generator, alive: Mask) -> Mask:
-        """One round by itself: scores `model` where `alive` and removes weights until `ratio` of all are gone."""
+        """Runs one round: scores `model` where `alive` and removes weights until `ratio` of all are gone."""
         if not self.constructs:
             return self._rounds(model, batches, [ratio], generator, alive)
         mask = self.mask(model, batches, ratio, generator)
@@ -207,7 +207,7 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
             return self._reported(survivors.mask())
 
     def _keep(self, survivors: Survivors, ratio: float, ratio_before: float | None) -> int | None:
-        """How many weights the round to `ratio` keeps; None for the usual number."""
+        """Returns how many weights the round to `ratio` keeps; None for the usual number."""
         if self.counts == "rounded":
             return None
         if ratio_before is None:  # the first round, or one by itself
@@ -217,18 +217,18 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
         return kept_after(self.counts, survivors.total, ratio, survivors.left(), ratio_before)
 
     def _reported(self, mask: RankedMask) -> Mask:
-        """`mask`; says so in the log where position decided on many of its weights."""
+        """Returns `mask`; says so in the log where position decided on many of its weights."""
         if mask.ties > _MANY_TIES * kept(mask):
             tied = f"{mask.ties} of {kept(mask)} kept weights score the same as removed ones"
             log.warning("%s: %s; their position in the network decided", type(self).__name__, tied)
         return mask
 
     def ratios(self, ratio: float) -> list[float]:
-        """The fraction of all weights that is gone after each round; the last is `ratio`, which must lie in (0, 1)."""
+        """Returns the fraction of all weights removed after each round; the last is `ratio`, in (0, 1)."""
         return ladder(ratio, self.rounds, self.schedule, self.removed_per_round)
 
     def placed(self, epochs: int) -> Self:
-        """The method on a schedule of that many epochs: shares of it become whole epochs, one at least."""
+        """Returns the method on a schedule of that many epochs: shares of it become whole epochs, one at least."""
         moments = {name: getattr(self, name) for name in _MOMENTS}
         changed: dict[str, Any] = {name: placed(value, epochs) for name, value in moments.items() if is_share(value)}
         for name in ("rewind_epoch", "weights_at"):
@@ -245,7 +245,7 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
         return [REGISTRY.name_of(type(self)), differing(self), code_key(type(self))]
 
     def at(self, ratio: float, seed: int) -> Self:
-        """The method of one ratio and seed, e.g. with the file that holds its mask."""
+        """Returns the method of one ratio and seed, e.g. with the file that holds its mask."""
         return self
 
     def inputs(self) -> str:
@@ -253,11 +253,11 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
         return ""
 
     def why_no_data_checks(self) -> str:
-        """The reason why checks of the data can say nothing of this method; empty where they can."""
+        """Returns the reason why checks of the data can say nothing of this method; empty where they can."""
         return ""
 
     def rule(self) -> str | Allocation:
-        """The allocation with this method's options."""
+        """Returns the allocation with this method's options."""
         if self.allocation != "smart_ratio":
             return self.allocation
         return SmartRatio(
@@ -265,7 +265,7 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
         )
 
     def kept_together(self) -> Pattern:
-        """The pattern by its name."""
+        """Returns the pattern by its name."""
         return patterns.get(self.pattern)
 
     def check_feasible(self, net: nn.Module, ratio: float) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def held_to_the_budget(construct: Callable[..., Mask]) -> Callable[..., Mask]:
-    """The `mask` of a subclass, followed by a check of what it returns."""
+    """Wraps the `mask` method of a subclass so that the mask it returns is checked."""
 
     @wraps(construct)
     def checked(

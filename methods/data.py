@@ -1,4 +1,4 @@
-"""Which training examples a method scores on."""
+"""Describes which training examples a method scores on."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class ScoringData:
-    """How the examples of a method are drawn; `methods.gradients.GradientMethod` has these as options.
+    """Describes how the examples of a method are drawn; `methods.gradients.GradientMethod` has these as options.
 
     examples_per_class: examples of every class in a batch.
     examples: size of a batch instead, classes at random.

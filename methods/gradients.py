@@ -1,4 +1,4 @@
-"""What methods that score by gradients of the training loss share: their data, batch norm while scoring, chunks."""
+"""Provides what gradient-based methods share: their data, the mode of batch norm while scoring, and chunks."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -70,9 +70,9 @@ class GradientMethod(Method):
                 module.train(self.batch_norm == "batch")
 
     def parts(self, net: nn.Module, batch: tuple[Tensor, Tensor]) -> Iterator[tuple[Tensor, Tensor, float]]:
-        """The chunks of a batch, each with its share of the batch's mean.
+        """Yields the chunks of a batch, each with its share of the batch's mean.
 
-        The batch itself where the network ties its examples together, by batch statistics or in a forward of its own.
+        The batch is not cut where the output for one example depends on the others, as with batch statistics.
         """
         examples, _ = batch
         tied = any(isinstance(module, BatchNorm) and module.training for module in net.modules())
@@ -81,7 +81,7 @@ class GradientMethod(Method):
 
 
 def gradient(loss: Tensor, parameters: dict[str, nn.Parameter], graph: bool = False) -> dict[str, Tensor]:
-    """The gradient of a scalar by every parameter; zero for one that it does not depend on."""
+    """Returns the gradient of a scalar by every parameter; zero for one that it does not depend on."""
     grads = torch.autograd.grad(loss, list(parameters.values()), create_graph=graph, allow_unused=True)
     return {
         name: torch.zeros_like(parameter) if grad is None else grad
@@ -90,7 +90,7 @@ def gradient(loss: Tensor, parameters: dict[str, nn.Parameter], graph: bool = Fa
 
 
 def chunks(batch: tuple[Tensor, Tensor], size: int | None) -> Iterator[tuple[Tensor, Tensor, float]]:
-    """Parts of a batch of at most `size` examples (None: the whole), each with its share of the batch's mean."""
+    """Yields parts of a batch of at most `size` examples (None: the whole), each with its share of the batch's mean."""
     examples, targets = batch
     step = size or len(examples)
     for start in range(0, len(examples), step):

@@ -1,4 +1,4 @@
-"""GraSP: how much removing a weight changes the flow of gradient through the network."""
+"""GraSP scores a weight by how much removing it changes the flow of gradient through the network."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Hybrid tickets: the layer counts of the smart ratio, filled with the largest weights of the trained network."""
+"""Hybrid tickets keep the smart ratio's count of weights in every layer: the largest of the trained network."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

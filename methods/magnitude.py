@@ -1,4 +1,4 @@
-"""Magnitude pruning: the score of a weight is its absolute value."""
+"""Magnitude pruning scores a weight by its absolute value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Magnitude(Method):
         return {name: score if name in ranked else sign * (above + 1 + score) for name, score in scores.items()}
 
     def _ranked(self, scores: dict[str, Tensor]) -> list[str]:
-        """The layers that are ranked; the others are kept whole."""
+        """Returns the layers that are ranked; the others are kept whole."""
         if self.layers == "convolutions":
             return [name for name, score in scores.items() if score.dim() > 2]
         spares_last = self.layers == "openlth" and is_chain({name: score.shape for name, score in scores.items()})

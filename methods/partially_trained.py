@@ -1,4 +1,4 @@
-"""Partially-trained tickets: magnitude after dense training, then rewinding of weights or of the learning rate."""
+"""Partially-trained tickets prune by magnitude after dense training, then rewind weights or the learning rate."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

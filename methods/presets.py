@@ -1,4 +1,4 @@
-"""Makes a method of its class, with the settings of a paper's code."""
+"""Builds a method from its class, with the settings of a paper's code."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from sanity.errors import UserError, unknown
 
 
 def from_class(cls: type[Method], name: str, variant: str, options: Mapping[str, Any]) -> Method:
-    """An instance of `cls` with the settings of `variant` under `options`."""
+    """Returns an instance of `cls` with the settings of `variant` under `options`."""
     presets = variants(cls, name)
     if variant and variant not in presets:
         raise unknown(f"variant of {name}", variant, presets)
@@ -18,8 +18,10 @@ def from_class(cls: type[Method], name: str, variant: str, options: Mapping[str,
 
 
 def variants(cls: type[Method], name: str) -> Mapping[str, Mapping[str, Any]]:
-    """The settings of papers' code that `cls` offers. Raises `UserError` where `cls` is no method, or
-    its `variants` are no mapping of mappings."""
+    """Returns the settings of papers' code that `cls` offers.
+
+    Raises `UserError` where `cls` is no method, or its `variants` are no mapping of mappings.
+    """
     if not (isinstance(cls, type) and issubclass(cls, Method)):
         raise UserError(f"method {name} is no class that derives from methods.base.Method")
     presets = cls.variants

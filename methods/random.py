@@ -1,4 +1,4 @@
-"""Random pruning: the score of a weight is uniform noise."""
+"""Random pruning scores every weight by uniform noise."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Random tickets: random positions, the published smart ratio of weights in every layer."""
+"""Random tickets keep random positions, and in every layer the count that the published smart ratio gives."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

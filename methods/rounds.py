@@ -1,4 +1,4 @@
-"""How much is gone after each round of pruning."""
+"""Computes the fraction of weights that is removed after each round of pruning."""
 
 from math import ceil, log1p
 from typing import Literal
@@ -12,7 +12,7 @@ MOST_ROUNDS = 10_000
 def ladder(
     ratio: float, rounds: int, schedule: Literal["exponential", "linear"], removed_per_round: float | None = None
 ) -> list[float]:
-    """The fraction of all weights that is gone after each round; the last is `ratio`, which must lie in (0, 1).
+    """Returns the fraction of all weights that is gone after each round; the last is `ratio`, which must lie in (0, 1).
 
     schedule: the density after round i of n is density^(i/n) (exponential) or 1 - ratio * i/n (linear).
     removed_per_round: fraction of the remaining weights that each round removes, in place of both.

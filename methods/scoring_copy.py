@@ -1,4 +1,4 @@
-"""The copy of a network on which methods score, so that the network itself is left bit for bit as it is."""
+"""Copies the network for scoring, so that the network itself stays bit for bit as it is."""
 
 import copy
 import random
@@ -28,7 +28,7 @@ def _global_rng_untouched(device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def full_precision(device: torch.device, recurrent: bool = False) -> Iterator[None]:
-    """No autocast, no TF32 or bf16 inside float32 products, and kernels that repeat to the bit and have derivatives.
+    """Context manager; within it: no autocast, TF32 or bf16, and kernels that repeat to the bit and have derivatives.
 
     Fused attention has no second derivative, and cuDNN's recurrent layers (`recurrent`) none in evaluation mode.
     """
@@ -49,7 +49,7 @@ def full_precision(device: torch.device, recurrent: bool = False) -> Iterator[No
 def scoring_copy(
     model: nn.Module, batches: Sequence[tuple[Tensor, Tensor]], double: bool
 ) -> Iterator[tuple[nn.Module, list[tuple[Tensor, Tensor]]]]:
-    """A copy of `model` and `batches` in float32, or in float64 where `double` or the model is; evaluation mode.
+    """Context manager; yields copies of `model` and `batches`: float32, or float64 if `double` or the model is.
 
     Every parameter of the copy wants a gradient. Global random states are as before afterwards, also after an error.
     """
@@ -87,7 +87,7 @@ def remember(net: nn.Module, weights: Mapping[str, nn.Parameter]) -> None:
 
 
 def original_weights(net: nn.Module) -> dict[str, Tensor]:
-    """The weights of the copy `net` as they were before any was pruned; for methods that revive."""
+    """Returns the weights of the copy `net` as they were before any was pruned; for methods that revive."""
     present = {name: parameter.detach() for name, parameter in net.named_parameters()}
     values: dict[str, Tensor] = net.__dict__.get(_UNPRUNED, present)
     return values

@@ -1,4 +1,4 @@
-"""SNIP: how much the loss changes, to first order, when a weight is masked."""
+"""SNIP scores a weight by how much the loss changes, to first order, when the weight is masked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""SynFlow: the flow of signal through a weight in the network with all weights made positive."""
+"""SynFlow scores a weight by the signal that flows through it when all weights are made positive."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Published tables as data: the grid, the recipe and every printed number. Needs no torch, and to name them no pandas.
+"""Lists the published tables: grid, recipe and printed numbers. Needs no torch; naming tables needs no pandas.
 
 A table is two files of one name: NAME.toml holds its grid as keys of `python -m sanity.run`, one panel a data set and
 network, and NAME.csv, where a number was seen, the numbers as printed with where each was read. A grid that spans
@@ -18,35 +18,35 @@ HERE = Path(__file__).parent
 
 
 def names() -> list[str]:
-    """The names of all tables."""
+    """Returns the names of all tables."""
     return sorted(path.stem for path in HERE.glob("*.toml"))
 
 
 def summary(name: str) -> str:
-    """One line about the table `name`. Raises `UserError` for an unknown name."""
+    """Returns one line about the table `name`. Raises `UserError` for an unknown name."""
     return str(declaration(name)["title"])
 
 
 def listing() -> str:
-    """The published tables, a line each."""
+    """Returns the published tables, a line each."""
     width = max(map(len, names()))
     return "\n".join(f"  {name:<{width}}  {summary(name)}" for name in names())
 
 
 def declaration(name: str) -> dict[str, Any]:
-    """What NAME.toml says. Raises `UserError` for an unknown name."""
+    """Returns what NAME.toml says. Raises `UserError` for an unknown name."""
     if name not in names():
         raise unknown("reproduction", name, names())
     return tomllib.loads((HERE / f"{name}.toml").read_text(encoding="utf-8"))
 
 
 def version(name: str) -> int:
-    """The version of the table `name`, raised where its grid or numbers change. Raises `UserError` as `declaration`."""
+    """Returns the version of a table, raised where its grid or numbers change. Raises `UserError` as `declaration`."""
     return int(declaration(name).get("version", 1))
 
 
 def load(name: str) -> "Reproduction":
-    """The table `name`. Raises `UserError` for an unknown name."""
+    """Returns the table `name`. Raises `UserError` for an unknown name."""
     from reproductions.table import from_declaration
 
     declared = declaration(name)

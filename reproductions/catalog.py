@@ -1,4 +1,4 @@
-"""The published tables: described, and set beside records that are there."""
+"""Describes published tables and sets them beside existing records."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from sanity.errors import UserError, unknown
 
 
 def measured(name: str, dataset: str | None, records: pd.DataFrame) -> Reproduction:
-    """The published table `name` for records that are there, its title saying how they depart from it.
+    """Returns the published table `name` for records that are there, its title saying how they depart from it.
 
     dataset: as for a run, where the records are of another data set than the table's.
     Raises `UserError` for an unknown table or data set, and where no record is of a data set of the table.
@@ -25,7 +25,7 @@ def measured(name: str, dataset: str | None, records: pd.DataFrame) -> Reproduct
 
 
 def about(name: str) -> str:
-    """A published table in words: what it is, what it runs, how many numbers it has. Raises `UserError` as `load`."""
+    """Describes a table: its paper, what it runs, how many numbers it has. Raises `UserError` as `load`."""
     table = load(name)
     panels = [f"  {panel['model']} on {panel['dataset']}, {len(panel['seeds'])} seeds" for panel in table.panels]
     counts = f"{len(table.cells())} cells, {len(table.numbers)} with a printed number; {len(table.beyond)} printed " + (
@@ -36,7 +36,7 @@ def about(name: str) -> str:
 
 
 def on_data(table: Reproduction, dataset: Any) -> tuple[Reproduction, list[str]]:
-    """The table on the data set `dataset`: one of its own, or one that stands for it (OURS, or TABLE'S:OURS)."""
+    """Returns the table on `dataset`: one of its own, or another in place of its own (OURS, or TABLE'S:OURS)."""
     own = sorted({panel["dataset"] for panel in table.panels})
     theirs, colon, ours = str(dataset).rpartition(":")
     if dataset is None or (not colon and ours in own):

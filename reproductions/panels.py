@@ -1,4 +1,4 @@
-"""The cells of a table's panels by the labels that records bear, and the choice of a part of them; needs no torch."""
+"""Lists the cells of a table's panels by the labels of records, and narrows panels to some of them; needs no torch."""
 
 from collections.abc import Iterable, Sequence, Set
 from itertools import product
@@ -15,41 +15,41 @@ ROUNDING = 0.0005 + 1e-9
 
 
 def nearest(ratio: float, candidates: Iterable[float]) -> float | None:
-    """The candidate that `ratio` is a rounding of; None where there is none."""
+    """Returns the candidate that `ratio` is a rounding of; None where there is none."""
     closest = min(candidates, key=lambda candidate: abs(candidate - ratio), default=None)
     return closest if closest is not None and abs(closest - ratio) <= ROUNDING else None
 
 
 def options(panel: Panel, part: str) -> dict[str, str]:
-    """The options of one part of a panel: of a method, a check, the recipe ..."""
+    """Returns the options of one part of a panel: of a method, a check, the recipe ..."""
     return dict(panel["options"].get(part, {}))
 
 
 def parts_of(panel: Panel) -> set[str]:
-    """The names of all parts whose options a panel may set: data set, model, recipe, its methods and its checks."""
+    """Returns the parts whose options a panel may set: data set, model, recipe, its methods and its checks."""
     checks = {name for entry in panel["checks"] for name in check_names(entry)}
     return {*SECTIONS, *checks, *(entry.partition("@")[0] for entry in panel["methods"])}
 
 
 def check_names(entry: str) -> list[str]:
-    """The names of the checks that an entry of the key `checks` composes; options stand elsewhere, so + only joins."""
+    """Returns the names of the checks that an entry of the key `checks` joins by +."""
     return [name.strip() for name in entry.split("+")]
 
 
 def method_labels(panel: Panel, entry: str) -> list[str]:
-    """The labels that the methods of one entry bear in records, one for each combination of its options."""
+    """Returns the labels that the methods of one entry bear in records, one for each combination of its options."""
     name, _, variant = entry.partition("@")
     return [MethodSpec(name, variant, chosen).label for chosen in combinations(options(panel, name))]
 
 
 def check_labels(panel: Panel, entry: str) -> list[str]:
-    """The labels that the checks of one entry bear in records, one for each combination of their options."""
+    """Returns the labels that the checks of one entry bear in records, one for each combination of their options."""
     choices = [[(name, chosen) for chosen in combinations(options(panel, name))] for name in check_names(entry)]
     return [CheckSpec(tuple(chosen)).label for chosen in product(*choices)]
 
 
 def override(panel: Panel, settings: Panel, parts: Set[str]) -> Panel:
-    """A panel with other settings in place of its own.
+    """Returns a panel with other settings in place of its own.
 
     Options of a part that only other panels have are left out; those of a part that is in none of the table's `parts`
     stay, so that the grid names the mistake. With another recipe, the options of the panel's own recipe go, except
@@ -65,7 +65,7 @@ def override(panel: Panel, settings: Panel, parts: Set[str]) -> Panel:
 
 
 def cells_of(panel: Panel) -> list[dict[str, Any]]:
-    """Every cell of a panel but for the seeds, in the order of the grid; the control is always among the checks."""
+    """Returns every cell of a panel, without seeds, in the order of the grid; the control is always a check."""
     checks = [label for entry in panel["checks"] if entry != CONTROL for label in check_labels(panel, entry)]
     setting = {name: panel[name] for name in ("dataset", "model", "recipe")}
     cells = []
@@ -118,6 +118,6 @@ def _no_such(key: str, value: Any, panels: Sequence[Panel]) -> UserError:
 
 
 def _without_idle_options(panel: Panel) -> Panel:
-    """Options of methods and checks that are no longer in the grid are mistakes to the runner."""
+    """Drops the options of methods and checks that are not in the panel: the runner would refuse them."""
     used = parts_of(panel)
     return {**panel, "options": {part: values for part, values in panel["options"].items() if part in used}}

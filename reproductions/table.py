@@ -1,4 +1,4 @@
-"""One published table: what to run for it, the numbers that it prints, and how they meet our records."""
+"""Holds one published table: what to run for it, its printed numbers, and their comparison with our records."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -40,12 +40,14 @@ class Reproduction:
     version: int = 1
 
     def configs(self) -> list[dict[str, Any]]:
-        """The runs of the table, as `sanity.config.from_mapping` takes them: one a panel."""
+        """Returns the runs of the table, as `sanity.config.from_mapping` takes them: one a panel."""
         return [dict(panel) for panel in self.panels]
 
     def cells(self) -> pd.DataFrame:
-        """Every cell of the grid: dataset, model, recipe, method, check, ratio, the first of its seeds, and how many
-        seeds are asked for."""
+        """Returns every cell of the grid, one row a cell.
+
+        Columns: dataset, model, recipe, method, check, ratio, seed (the first) and asked (how many seeds).
+        """
         rows = [
             {**cell, "seed": panel["seeds"][0], "asked": len(panel["seeds"])}
             for panel in self.panels
@@ -54,7 +56,7 @@ class Reproduction:
         return pd.DataFrame(rows, columns=[*CELL[:2], "recipe", *CELL[2:], "seed", "asked"])
 
     def narrow(self, **choices: Any) -> "Reproduction":
-        """A part of the table: methods, checks, ratio, dataset and model choose among the table's, seeds replaces.
+        """Narrows the table: methods, checks, ratio, dataset and model select from its own; seeds replaces its seeds.
 
         Values are one or several, or text with commas: methods="grasp,snip", ratio=0.977 (also where the table has
         0.97748). Raises `UserError` for a key that is none of these and for what the table does not have.
@@ -74,7 +76,7 @@ class Reproduction:
         return self._with(panels)
 
     def on(self, dataset: str, ours: str) -> "Reproduction":
-        """The table with the data set `ours` in place of its `dataset`, such as another copy of the same images.
+        """Replaces the data set `dataset` of the table by `ours`, such as another copy of the same images.
 
         Its recipes stay those for the table's own data, by the key `recipe.for`.
         Raises `UserError` where the table does not have the one, or has the other too.
@@ -88,18 +90,18 @@ class Reproduction:
         return replace(self, panels=tuple(moved), numbers=numbers)
 
     def trained_by(self, recipe: str) -> "Reproduction":
-        """The table with another recipe in place of its own."""
+        """Returns the table with another recipe in place of its own."""
         return replace(self, panels=tuple({**panel, "recipe": recipe} for panel in self.panels))
 
     def borrowing(self, lender: "Reproduction", labels: Mapping[str, str]) -> "Reproduction":
-        """The table with the numbers of `lender` for cells without one, its methods' and checks' `labels` replaced."""
+        """Adds the numbers of `lender` for cells without one; `labels` renames the lender's methods and checks."""
         theirs = lender.numbers.replace({"method": dict(labels), "check": dict(labels)})
         own_cells = set(self.numbers[CELL].itertuples(index=False, name=None))
         new = [cell not in own_cells for cell in theirs[CELL].itertuples(index=False, name=None)]
         return replace(self, numbers=pd.concat([self.numbers, theirs[new]][not own_cells :]))._with(self.panels)
 
     def as_measured(self, records: pd.DataFrame, known: Sequence[str] = ()) -> "Reproduction":
-        """The table with the one recipe of its cells' records, if so, and a title that says how they depart.
+        """Returns the table with the one recipe of its cells' records, if so, and a title that says how they depart.
 
         known: departures that the records do not tell.
         """
@@ -113,21 +115,22 @@ class Reproduction:
         return replace(table, title=title)
 
     def _places(self, records: pd.DataFrame) -> pd.Series:
-        """Where each record's cell stands in the table; for one that it does not have the number of its cells."""
+        """Returns the row of each record's cell in the table; for a cell not in the table, its number of cells."""
         cells = self.cells()
         places = {cell: place for place, cell in enumerate(cells[CELL].itertuples(index=False, name=None))}
         named = records[CELL[:4]].assign(ratio=self._ratios(records)).itertuples(index=False, name=None)
         return pd.Series([places.get(cell, len(places)) for cell in named], index=records.index, dtype=int)
 
     def _ratios(self, records: pd.DataFrame) -> pd.Series:
-        """The table's own ratio for each record's, which may be rounded; -1 for one that it does not have."""
+        """Returns the table's own ratio for each record's, which may be rounded; -1 for one that it does not have."""
         own_ratios = sorted(set(self.cells()["ratio"]))
         exact = [nearest(ratio, own_ratios) for ratio in records["ratio"].astype(float)]
         return pd.Series([-1.0 if ratio is None else ratio for ratio in exact], index=records.index, dtype=float)
 
     def attach(self, records: pd.DataFrame) -> pd.DataFrame:
-        """Our records with the columns paper_* and `asked` (how many seeds the table has for the cell), and a row of
-        status "missing" for each cell of the grid without any record.
+        """Joins our records with the printed numbers; each cell without a record gets a row of status "missing".
+
+        Adds the columns paper_*, and `asked`: how many seeds the table has for the cell.
 
         Cells stand in the table's order, those that it does not have behind them.
         Joined by data set, model, the labels of method and check, and the ratio up to rounding. The paper_source of a
@@ -149,7 +152,7 @@ class Reproduction:
         return frame.loc[self._places(frame).sort_values(kind="stable").index].reset_index(drop=True)
 
     def _with(self, panels: Iterable[Panel]) -> "Reproduction":
-        """The same with fewer panels, and the numbers of their cells."""
+        """Returns the same with fewer panels, and the numbers of their cells."""
         part = replace(self, panels=tuple(panels))
         return replace(part, numbers=self.numbers.merge(part.cells()[CELL].drop_duplicates(), on=CELL))
 
@@ -161,7 +164,7 @@ def _several(value: Any) -> list[Any]:
 
 
 def from_declaration(name: str, declared: Mapping[str, Any], numbers: Path) -> Reproduction:
-    """The table that a declaration and its file of numbers (there may be none) describe."""
+    """Returns the table that a declaration and its file of numbers (there may be none) describe."""
     panels = tuple(_panel({**declared["run"], **panel}) for panel in declared["panel"])
     printed = (
         pd.read_csv(numbers, dtype=str, keep_default_na=False) if numbers.exists() else pd.DataFrame(columns=_COLUMNS)
@@ -176,7 +179,7 @@ def from_declaration(name: str, declared: Mapping[str, Any], numbers: Path) -> R
 
 
 def _settings(panel: Panel) -> list[str]:
-    """A panel's keys as the overrides of a record spell them: "init=lee2019", "recipe.epochs=80"."""
+    """Returns a panel's keys as the overrides of a record spell them: "init=lee2019", "recipe.epochs=80"."""
     options = panel["options"].items()
     return [f"{key}={value}" for key, value in panel.items() if key != "options"] + [
         f"{part}.{name}={value}" for part, values in options for name, value in values.items()
@@ -187,7 +190,7 @@ _COLUMNS = [*CELL, "printed", "std", "n", "unit", "metric", "source", "beyond"]
 
 
 def _panel(keys: Mapping[str, Any]) -> Panel:
-    """Options as the command line gives them, so that the cells of a table are the same cells when typed by hand."""
+    """Converts options as the command line does: a cell of the table is then the cell that a user types."""
     return nested({key: _text(value) if "." in key else value for key, value in keys.items()})
 
 
@@ -196,7 +199,7 @@ def _text(value: Any) -> str:
 
 
 def _read(printed: pd.DataFrame) -> pd.DataFrame:
-    """The columns `NUMBERS` of rows as they stand in the file; test errors become accuracies."""
+    """Returns the columns `NUMBERS` of rows as they stand in the file; test errors become accuracies."""
     value = printed["printed"].astype(float)
     is_error = printed["unit"].str.startswith("test error")
     return pd.DataFrame(

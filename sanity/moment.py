@@ -15,7 +15,7 @@ _ALLOWED = "should be init, end, an epoch (3 or 3ep), an iteration (1000it) or a
 
 
 def canonical(value: object) -> int | str:
-    """The one way in which a moment is written: 3 for `3` and `3ep`; `1000it`, `5%`, `init` and `end` as text.
+    """Returns the one way in which a moment is written: 3 for `3` and `3ep`; `1000it`, `5%`, `init` and `end` as text.
 
     Raises `PydanticCustomError` for what is no moment.
     """
@@ -32,7 +32,7 @@ def canonical(value: object) -> int | str:
 
 
 def is_share(value: object) -> bool:
-    """Whether the moment is a share of the schedule, such as `5%`: above 0 and at most 100 percent."""
+    """Returns whether the moment is a share of the schedule, such as `5%`: above 0 and at most 100 percent."""
     number, percent, rest = str(value).partition("%")
     try:
         return bool(percent) and not rest and 0 < float(number) <= 100
@@ -41,14 +41,14 @@ def is_share(value: object) -> bool:
 
 
 def placed(value: int | str, epochs: int) -> int | str:
-    """The moment on a schedule of that many epochs: a share becomes the nearest epoch, 1 at least."""
+    """Returns the moment on a schedule of that many epochs: a share becomes the nearest epoch, 1 at least."""
     if not is_share(value):
         return value
     return max(floor(float(str(value)[:-1]) / 100 * epochs + 0.5), 1)
 
 
 def iterations(value: int | str, epochs: int, steps: int) -> int:
-    """How many iterations of a schedule of `epochs` epochs of `steps` iterations lie before the moment."""
+    """Returns how many iterations of a schedule of `epochs` epochs of `steps` iterations lie before the moment."""
     where = placed(canonical(value), epochs)
     if where == INIT:
         return 0

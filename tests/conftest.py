@@ -1,4 +1,4 @@
-"""Settings of every test: networks this small only wait for each other's threads."""
+"""Sets one thread for every test: networks this small only wait for each other's threads."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Small runs from the command line, for tests: the keys, and what they leave on disk."""
+"""Provides the keys of a small run from the command line, and finds the records that it writes."""
 
 from collections.abc import Callable
 from pathlib import Path

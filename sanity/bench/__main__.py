@@ -125,7 +125,7 @@ def _reset_peak() -> None:
 
 
 def _peak(device: torch.device) -> float | None:
-    """None on a GPU, whose allocator counts all contenders together and no graph's own memory."""
+    """Returns the peak memory; None on a GPU, whose allocator counts all contenders and omits CUDA graphs."""
     if device.type == "cuda":
         return None
     try:

@@ -29,7 +29,7 @@ def _shape(text: Any) -> Any:
 
 @dataclass(frozen=True)
 class Bench:
-    """What is measured.
+    """Holds the options of the benchmark.
 
     model: network
     shape: images, CxHxW
@@ -82,7 +82,7 @@ class BareTrainer(Trainer):
     batch: tuple[Tensor, Tensor] | None = None
 
     def step(self, columns: slice | Tensor) -> None:
-        """The same step whatever the columns."""
+        """Takes the same step whatever the columns."""
         if self.batch is None:
             self.batch = self.batches.train(self.plan, slice(0, self.setting.recipe.batch_size))
         images, targets = self.batch

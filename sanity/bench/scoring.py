@@ -35,7 +35,7 @@ Count = Annotated[int, Field(ge=1)]
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What is measured.
+    """Holds the options of the measurement.
 
     model: network
     shape: images, CxHxW
@@ -58,7 +58,7 @@ class Setting:
 
 
 def bare(method: Method, net: nn.Module, batches: Batches) -> Callable[[], None]:
-    """The passes of the method's formula and nothing else, as many times as it has rounds."""
+    """Runs the passes of the method's formula and nothing else, as many times as it has rounds."""
     precision = torch.float64 if method.double else torch.float32
     net = copy.deepcopy(net).to(precision).eval()
     method.prepare(net, generator(0, "cost"))
@@ -72,7 +72,7 @@ def bare(method: Method, net: nn.Module, batches: Batches) -> Callable[[], None]
 
 
 def seconds(work: Callable[[], object], device: torch.device, repeats: int) -> float:
-    """The shortest of several times of `work`, after one that warms up."""
+    """Times `work` several times after a warm-up and returns the shortest time."""
     times = []
     for _ in range(repeats + 1):
         began = time.perf_counter()
@@ -84,7 +84,7 @@ def seconds(work: Callable[[], object], device: torch.device, repeats: int) -> f
 
 
 def measure(setting: Setting) -> Table:
-    """A row a method. Raises `UserError` for an unknown name."""
+    """Measures every method and returns a row for each. Raises `UserError` for an unknown name."""
     device = resolve_device(setting.device)
     shape = tuple(map(int, setting.shape.split("x")))
     source = generator(0, "cost")
@@ -107,7 +107,7 @@ def measure(setting: Setting) -> Table:
 
 
 def peak_memory(device: torch.device) -> float:
-    """Megabytes: of the device's allocator, or of the process."""
+    """Returns the peak memory in megabytes: of the device's allocator, or of the process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     import resource

@@ -1,4 +1,4 @@
-"""Sums and products of signals, and what a layer's weights pass of them."""
+"""Computes sums and products of signals, and what a layer's weights pass of them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import reduce
@@ -47,12 +47,12 @@ def mark_as_weight(tensor: Tensor) -> None:
 
 
 def is_weight(value: object) -> bool:
-    """Whether `value` is a tensor of weights that are pruned, or computed from such tensors alone."""
+    """Returns whether `value` is a tensor of weights that are pruned, or computed from such tensors alone."""
     return hasattr(value, "_is_weight")
 
 
 def is_signal(value: object) -> bool:
-    """Whether `value` is a tensor that depends on the network's input."""
+    """Returns whether `value` is a tensor that depends on the network's input."""
     return isinstance(value, Tensor) and value.requires_grad and not is_weight(value)
 
 

@@ -1,4 +1,4 @@
-"""What attention and recurrent layers, which torch computes in one operator, do to signals."""
+"""Passes signals through attention and recurrent layers, which torch computes in one operator."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ def scaled_dot_product(operator: Operator, args: Arguments, kwargs: Options) -> 
 
 
 def multi_head(operator: Operator, args: Arguments, kwargs: Options) -> Any:
-    """`nn.MultiheadAttention`: its three projections, attention within each head, and the output's projection."""
+    """Passes signals through `nn.MultiheadAttention`: three projections, attention in each head, and the last."""
     query, key, value, _, heads, packed = args[:6]
     out_weight = args[11]
     if kwargs.get("use_separate_proj_weight"):
@@ -53,7 +53,7 @@ def multi_head(operator: Operator, args: Arguments, kwargs: Options) -> Any:
 
 
 def recurrent(operator: Operator, args: Arguments, kwargs: Options) -> Any:
-    """LSTM, GRU and plain recurrent layers: a signal reaches all units of its time step and of the later ones.
+    """Passes signals through LSTM, GRU and plain recurrent layers, to all units of their time step and later ones.
 
     In two directions all units of one half, and all of both halves where there are several layers. Sequences that are
     packed pass every signal to every step.

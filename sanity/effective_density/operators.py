@@ -1,4 +1,4 @@
-"""What single operators do to signals: a rule takes the operator and its arguments and returns the signal."""
+"""Passes signals through single operators: a rule takes the operator and its arguments and returns the signal."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -60,25 +60,25 @@ def contracted(operator: Operator, args: Arguments, kwargs: Options) -> Any:
 
 
 def added_product(operator: Operator, args: Arguments, kwargs: Options) -> Any:
-    """`addmm` and the like: a summand and a product."""
+    """Adds a product to a summand, as `addmm` and the like do."""
     summand, *factors = _operands(args, kwargs, 3)
     inner = ADDED_PRODUCTS[operator.__name__.rstrip("_")]
     return total(summand, product(inner, *factors)) if any(map(is_signal, factors)) else summand
 
 
 def _operands(args: Arguments, kwargs: Options, count: int) -> list[Any]:
-    """The first `count` arguments, then those tensors that were given by name."""
+    """Returns the first `count` arguments, then those tensors that were given by name."""
     return [*args[:count], *(value for value in kwargs.values() if isinstance(value, Tensor))]
 
 
 def joined(operator: Operator, args: Arguments, kwargs: Options) -> Any:
-    """`cat` and `stack`: a constant that is not zero, such as a class token, counts as input."""
+    """Joins signals, as `cat` and `stack` do: a constant that is not zero, such as a class token, counts as input."""
     parts, *rest = args or [kwargs["tensors"]]
     return operator([as_factor(part) for part in parts], *rest, **{k: v for k, v in kwargs.items() if k != "tensors"})
 
 
 def chosen(operator: Operator, args: Arguments, kwargs: Options) -> Any:
-    """`where`: two signals pass both, since the condition may depend on the input; one passes where it is chosen."""
+    """Passes `where`: both of two signals, as the condition may depend on the input; one signal where it is chosen."""
     condition, *branches = [*args, *kwargs.values()]
     if all(map(is_signal, branches)):
         return total(branches)
@@ -101,7 +101,7 @@ def converted(operator: Operator, args: Arguments, kwargs: Options) -> Any:
 
 
 def pooled(operator: Operator, args: Arguments, kwargs: Options) -> Any:
-    """Pooling by the maximum passes every position of its window, as the average does."""
+    """Passes every position of the window through maximum pooling, as through average pooling."""
     name = operator.__name__.removesuffix("_with_indices")
     average = getattr(F, name.replace("max_pool", "avg_pool"))
     if name.startswith("adaptive"):
@@ -116,7 +116,7 @@ def pooled(operator: Operator, args: Arguments, kwargs: Options) -> Any:
 
 
 def any_along(operator: Operator, args: Arguments, kwargs: Options) -> Any:
-    """Maxima, sorting, norms and the like: every output may depend on all inputs along a dimension."""
+    """Passes all inputs along a dimension to every output: maxima, sorting, norms and the like."""
     signal, *rest = args
     second = rest[0] if rest else kwargs.get("other")
     if isinstance(second, Tensor) and operator.__name__ in ("max", "min"):
@@ -134,7 +134,7 @@ def any_along(operator: Operator, args: Arguments, kwargs: Options) -> Any:
 
 
 def weighed(operator: Operator, args: Arguments, kwargs: Options) -> Any:
-    """Convolutions and linear layers, without their biases."""
+    """Passes signals through convolutions and linear layers, without their biases."""
     named = dict(kwargs)
     positional = list(args)
     signal, weight = (positional.pop(0) if positional else named.pop(key) for key in ("input", "weight"))
@@ -143,7 +143,7 @@ def weighed(operator: Operator, args: Arguments, kwargs: Options) -> Any:
 
 
 def embedded(operator: Operator, args: Arguments, kwargs: Options) -> Any:
-    """An embedding's output counts as input."""
+    """Starts a signal at an embedding: its output counts as input."""
     return torch.ones_like(operator(*args, **kwargs), requires_grad=True)
 
 

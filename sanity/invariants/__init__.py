@@ -1,4 +1,4 @@
-"""Proofs that anyone can run on a method or a check of their own, and that run on all registered ones by themselves.
+"""Proves the invariants of all registered methods and checks, and of a method or check of one's own.
 
     pytest --pyargs sanity.invariants --sanity-method package.module:Class --sanity-check package.module:Class
 

@@ -1,4 +1,4 @@
-"""Which methods and checks are proven: those named on the command line, or every registered one."""
+"""Selects the methods and checks to prove: those named on the command line, or every registered one."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +21,7 @@ VARIANT = "@"
 
 @pytest.fixture(autouse=True, scope="module")
 def _one_thread() -> Iterator[None]:
-    """Nets this small only wait for each other's threads."""
+    """Limits torch to one thread: networks this small only wait for each other's threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -40,7 +40,7 @@ def _variants(name: str) -> list[str]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One test per method (`method`), per method and variant (`preset`) and per check (`check`)."""
+    """Makes one test per method (`method`), per method and variant (`preset`) and per check (`check`)."""
     names = _asked(metafunc.config, "method") or methods.searching()
     if "method" in metafunc.fixturenames:
         metafunc.parametrize("method", names, indirect=True)
@@ -51,7 +51,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where methods or checks are named, only what is proven of those stays."""
+    """Deselects the proofs of other kinds where methods or checks are named on the command line."""
     kinds = {kind for kind in ("method", "check") if _asked(config, kind)}
     if not kinds:
         return
@@ -68,31 +68,31 @@ def _about(item: pytest.Item, kinds: set[str]) -> bool:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call() -> Iterator[None]:
-    """Skips what is proven of scores for a method that constructs its mask."""
+    """Skips the proofs about scores for a method that constructs its mask."""
     with skipped_without_a_score():
         return (yield)
 
 
 @pytest.fixture
 def method(request: pytest.FixtureRequest) -> "Method":
-    """A method with its default options."""
+    """Returns a method with its default options."""
     return methods.get(request.param)
 
 
 @pytest.fixture
 def preset(request: pytest.FixtureRequest) -> "Method":
-    """A method with its default options or with those of a paper."""
+    """Returns a method with its default options or with those of a paper."""
     name, _, variant = request.param.partition(VARIANT)
     return methods.get(name, variant)
 
 
 @pytest.fixture
 def check(request: pytest.FixtureRequest) -> "Check":
-    """A check that stands alone, with its default options."""
+    """Returns a single check with its default options."""
     return checks.get(request.param)
 
 
 @pytest.fixture
 def check_name(request: pytest.FixtureRequest, check: "Check") -> str:
-    """The name by which `check` was asked for."""
+    """Returns the name by which `check` was requested."""
     return str(request.node.callspec.params["check"])

@@ -1,4 +1,4 @@
-"""A device apart from the CPU, without the hardware: tensors there have a shape and a place, but no values.
+"""Simulates a device other than the CPU without the hardware: its tensors have shape and device, but no values.
 
 An operation that mixes them with the CPU's raises `Mixed`; much else that a real device can do is not possible there.
 """
@@ -19,7 +19,7 @@ DEVICE = torch.device("meta")  # of the devices without hardware the one that au
 
 
 class Mixed(Exception):  # noqa: N818 (what happened, not what to do about it)
-    """Two devices met in one operation."""
+    """Raised where one operation gets tensors of two devices."""
 
 
 class _Generators(TorchFunctionMode):
@@ -36,7 +36,7 @@ class _Generators(TorchFunctionMode):
 
 @contextmanager
 def on_meta_device() -> Iterator[None]:
-    """What is computed inside is computed as to shape, type and device alone; real data are to be made outside."""
+    """Context manager; inside, only shapes, types and devices are computed: make real data outside."""
     apply = nn.Module._apply
     try:
         nn.Module._apply = _apply  # type: ignore[method-assign]  # torch's swaps tensors, which these do not allow
@@ -52,7 +52,7 @@ def on_meta_device() -> Iterator[None]:
 
 
 def _apply(module: nn.Module, change: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
-    """`module` with every parameter and buffer changed, as `nn.Module.to` does it; shared ones stay shared."""
+    """Returns `module` with every parameter and buffer changed, as `nn.Module.to` does it; shared ones stay shared."""
     changed_parameters: dict[int, nn.Parameter] = {}
     for part in module.modules() if recurse else [module]:
         for name, parameter in part._parameters.items():
@@ -67,5 +67,5 @@ def _apply(module: nn.Module, change: Callable[[Tensor], Tensor], recurse: bool 
 
 
 def dataset(data: Dataset) -> Dataset:
-    """The data set moved there."""
+    """Returns the data set, moved to the simulated device."""
     return replace(data, examples=data.examples.to(DEVICE), targets=data.targets.to(DEVICE))

@@ -1,4 +1,4 @@
-"""Networks, batches, data and tickets small enough to prove things on."""
+"""Builds networks, batches, data and tickets that are small enough for the proofs."""
 
 import copy
 import random
@@ -103,7 +103,7 @@ CHAINS = ("free_perceptron", "free_convolutional")
 
 
 def net(name: str, seed: int = 0, double: bool = False) -> nn.Module:
-    """A network whose parameters and buffers are all drawn, none of them zero or one; evaluation mode."""
+    """Returns a network whose parameters and buffers are all drawn, none of them zero or one; evaluation mode."""
     with torch.random.fork_rng(devices=[]):
         model = (NETS | BIAS_FREE)[name]()
     source = generator(seed, "net")
@@ -119,14 +119,14 @@ def net(name: str, seed: int = 0, double: bool = False) -> nn.Module:
 
 
 def dataset(examples: int = 48, seed: int = 0, classes: int = CLASSES, side: int = SIDE) -> Dataset:
-    """Noise with labels that come in turn; every class is there."""
+    """Returns noise with labels that come in turn; every class is there."""
     source = generator(seed, "dataset")
     images = torch.randint(256, (examples, CHANNELS, side, side), generator=source, dtype=torch.uint8)
     return Dataset(images, torch.arange(examples) % classes, classes, (0.4, 0.5, 0.6), (0.2, 0.25, 0.3), "noise")
 
 
 def batches(data: Dataset | None = None, size: int = 8, count: int = 2, double: bool = False) -> Batches:
-    """The first `count` batches of `size` examples; every class is in each."""
+    """Returns the first `count` batches of `size` examples; every class is in each."""
     chosen = data or dataset()
     parts = [torch.arange(size * i, size * (i + 1)) for i in range(count)]
     dtype = torch.float64 if double else torch.float32
@@ -134,13 +134,13 @@ def batches(data: Dataset | None = None, size: int = 8, count: int = 2, double: 
 
 
 def scores(model: nn.Module, seed: int = 0) -> dict[str, Tensor]:
-    """Noise for every prunable weight."""
+    """Returns noise for every prunable weight."""
     source = generator(seed, "scores")
     return {name: torch.randn(weight.shape, generator=source) for name, weight in prunable(model).items()}
 
 
 def ticket(ratio: float = 0.5, seed: int = 0, name: str = "shortcut") -> Ticket:
-    """A ticket whose pruned weights still hold their values, as one that comes from a method does."""
+    """Returns a ticket whose pruned weights still hold their values, as one that comes from a method does."""
     model = net(name, seed)
 
     def fresh(source: torch.Generator) -> dict[str, Tensor]:
@@ -150,7 +150,7 @@ def ticket(ratio: float = 0.5, seed: int = 0, name: str = "shortcut") -> Ticket:
 
 
 def snapshot(model: nn.Module) -> dict[str, Any]:
-    """Everything about a module that scoring must leave as it found it, copied."""
+    """Returns everything about a module that scoring must leave as it found it, copied."""
     state: dict[str, Any] = {}
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
         state[f"value of {name}"] = tensor.detach().clone()
@@ -170,7 +170,7 @@ def snapshot(model: nn.Module) -> dict[str, Any]:
 
 
 def random_state() -> dict[str, Any]:
-    """The state of the three global random generators."""
+    """Returns the state of the three global random generators."""
     numpy = np.random.get_state(legacy=False)["state"]
     return {
         "python": random.getstate(),
@@ -180,19 +180,19 @@ def random_state() -> dict[str, Any]:
 
 
 def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """The keys under which two mappings of tensors and plain values differ, to the bit."""
+    """Returns the keys under which two mappings of tensors and plain values differ, to the bit."""
     return [key for key in before.keys() | after.keys() if not same(before.get(key), after.get(key))]
 
 
 def same(first: Any, second: Any) -> bool:
-    """Equal to the bit and of one type."""
+    """Returns whether both values are equal to the bit and of one type."""
     if isinstance(first, Tensor) and isinstance(second, Tensor):
         return first.dtype == second.dtype and first.shape == second.shape and torch.equal(first, second)
     return bool(type(first) is type(second) and first == second)
 
 
 def unusual(model: nn.Module) -> nn.Module:
-    """A copy in a state that scoring could easily disturb: mixed modes, a frozen weight, gradients, a hook."""
+    """Returns a copy in a state that scoring could easily disturb: mixed modes, a frozen weight, gradients, a hook."""
     odd = copy.deepcopy(model).train()
     modules = [module for module in odd.modules() if not list(module.children())]
     modules[1].eval()

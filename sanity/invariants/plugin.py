@@ -1,4 +1,4 @@
-"""The two options of `pytest --pyargs sanity.invariants`; loaded by every pytest, hence without torch."""
+"""Adds the two options of `pytest --pyargs sanity.invariants`; loaded by every pytest, hence without torch."""
 
 import sys
 from collections.abc import Iterator

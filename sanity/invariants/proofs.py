@@ -1,4 +1,4 @@
-"""The proofs as functions: `check_method` and `check_check` run them on an instance, without a command line.
+"""Runs the proofs on an instance, without a command line, by `check_method` and `check_check`.
 
 A proof has a stable id: its file, its name and its case, such as `budgets/one_round_keeps_the_highest_scores`.
 """
@@ -35,7 +35,7 @@ class Proof:
 
 
 class ProofError(AssertionError):
-    """Some proof failed. `proofs` holds all of them."""
+    """Raised where a proof failed. `proofs` holds all proofs."""
 
     def __init__(self, subject: str, proofs: list[Proof]) -> None:
         self.proofs = proofs
@@ -132,7 +132,7 @@ def _judged(proof: Proof, expected: str | None) -> Proof:
 
 @contextmanager
 def skipped_without_a_score() -> Iterator[None]:
-    """Skips the proof where the method constructs its mask, so that there is no score to prove something of."""
+    """Skips the proof where the method constructs its mask and so has no score."""
     try:
         yield
     except UserError as error:

@@ -1,4 +1,4 @@
-"""Masks: exact counts from scores, how many each layer keeps, what is kept together, and what a mask alone tells."""
+"""Makes masks from scores with exact counts, shares the budget among layers, keeps patterns, and measures masks."""
 
 from sanity.masks.pruning import (
     Mask,

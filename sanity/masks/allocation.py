@@ -1,4 +1,4 @@
-"""How many weights each layer keeps when a method fixes that before it ranks them: uniform, ERK, smart ratio."""
+"""Computes how many weights each layer keeps where that is fixed before ranking: uniform, ERK, smart ratio."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -19,11 +19,11 @@ Counts = Literal["rounded", "kept_floored", "removed_floored", "one_more_kept", 
 
 
 class Allocation(ABC):
-    """Kept weights per layer from nothing but the layers' shapes (in module order) and the ratio removed."""
+    """Computes kept weights per layer from the layers' shapes (in module order) and the ratio removed alone."""
 
     @abstractmethod
     def counts(self, shapes: Shapes, ratio: float) -> dict[str, int]:
-        """Kept weights per parameter. Raises `UserError` where the ratio leaves nothing to share out."""
+        """Returns kept weights per parameter. Raises `UserError` where the ratio leaves nothing to share out."""
 
 
 def check_ratio(ratio: float) -> None:
@@ -33,7 +33,7 @@ def check_ratio(ratio: float) -> None:
 
 
 def budget(total: int, ratio: float) -> int:
-    """round(density * total), the number of weights that a network of `total` prunable weights keeps."""
+    """Returns round(density * total), the number of weights that a network of `total` prunable weights keeps."""
     check_ratio(ratio)
     kept = round((1 - ratio) * total)
     if kept == 0:
@@ -44,7 +44,7 @@ def budget(total: int, ratio: float) -> int:
 
 
 def kept_after(counts: Counts, total: int, ratio: float, remaining: int, ratio_before: float = 0.0) -> int:
-    """How many weights a round keeps that takes a network of `total` prunable weights to `ratio`.
+    """Returns how many weights a round keeps that takes a network of `total` prunable weights to `ratio`.
 
     counts: `rounded` round(density * total), `kept_floored` int(density * total), `removed_floored` total -
         int(ratio * total), `one_more_kept` one more than that, `removed_ceiled` remaining - ceil(share * remaining),
@@ -68,7 +68,7 @@ def kept_after(counts: Counts, total: int, ratio: float, remaining: int, ratio_b
 
 
 def _largest_remainder(shares: Mapping[str, float], sizes: Mapping[str, int], kept: int) -> dict[str, int]:
-    """Whole numbers nearest to `shares` that sum to `kept`; the largest fractions are rounded up, ties by position."""
+    """Rounds `shares` to whole numbers that sum to `kept`: the largest fractions go up, ties by position."""
     counts = {name: min(floor(share), sizes[name]) for name, share in shares.items()}
     by_fraction = sorted(shares, key=lambda name: counts[name] - shares[name])
     missing = kept - sum(counts.values())
@@ -185,7 +185,7 @@ class SmartRatio(Allocation):
         return {name: int(density * size) for name, density, size in zip(shapes, densities, sizes, strict=True)}
 
     def _plain_and_depth(self, shapes: Shapes) -> tuple[bool, int]:
-        """Whether shares are divided by l^2, and the L that they are counted from."""
+        """Returns whether shares are divided by l^2, and the L that they are counted from."""
         plain = is_chain(shapes) if self.plain is None else self.plain
         return plain, len(shapes) + (0 if self.layer_count == "counted" else 2 if plain else -1)
 
@@ -228,13 +228,13 @@ def _pour_over(densities: torch.Tensor, sizes: torch.Tensor) -> torch.Tensor:
 
 
 def is_chain(shapes: Shapes) -> bool:
-    """Whether each convolution reads the channels that the one before it wrote, so that there is no shortcut."""
+    """Returns whether each convolution reads the channels that the one before wrote, so there is no shortcut."""
     convolutions = [shape for shape in shapes.values() if len(shape) > 2]
     return all(before[0] == after[1] for before, after in pairwise(convolutions))
 
 
 def get(allocation: "str | Allocation") -> Allocation | None:
-    """The allocation of that name with its defaults; None for `global`, which ranks all layers together."""
+    """Returns the allocation of that name with its defaults; None for `global`, which ranks all layers together."""
     if isinstance(allocation, Allocation):
         return allocation
     if allocation not in NAMES:

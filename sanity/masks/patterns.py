@@ -1,4 +1,4 @@
-"""Patterns: which weights of a layer are kept or removed together, and in what arrangement.
+"""Defines patterns: which weights of a layer are kept or removed together, and in what arrangement.
 
 A score is reduced to one number a group, as many groups are kept as the budget has room for, and the mask is the kept
 groups' weights. A further pattern is a small class: `members` says which weights form a group.
@@ -41,25 +41,25 @@ class Pattern(ABC):
 
     @abstractmethod
     def members(self, shape: Shape, device: torch.device) -> Tensor:
-        """(groups, group size): the flat positions of the weights of every group of a layer of `shape`.
+        """Returns (groups, group size): the flat positions of the weights of every group of a layer of `shape`.
 
         Every weight is in one group, and the groups of a layer have one size.
         """
 
     def group_size(self, shape: Shape) -> int:
-        """How many weights of a layer of `shape` form a group."""
+        """Returns how many weights of a layer of `shape` form a group."""
         return self.members(shape, torch.device("cpu")).shape[1]
 
     def reduce(self, score: Tensor) -> Tensor:
-        """(groups,): the mean score of the weights of every group."""
+        """Returns (groups,): the mean score of the weights of every group."""
         return score.flatten()[self.members(score.shape, score.device)].mean(1)
 
     def positions(self, groups: Tensor, shape: Shape) -> Tensor:
-        """The flat positions of the weights of these groups."""
+        """Returns the flat positions of the weights of these groups."""
         return self.members(shape, groups.device)[groups].flatten()
 
     def permute(self, mask: Tensor, generator: torch.Generator) -> Tensor:
-        """`mask` with its groups in random positions: the number of kept weights stays, which they are does not."""
+        """Permutes the groups of `mask`: the number of kept weights stays, their positions do not."""
         index = self.members(mask.shape, mask.device)
         order = torch.randperm(len(index), generator=generator).to(mask.device)
         flat = mask.flatten()
@@ -74,7 +74,7 @@ class Pattern(ABC):
         """
 
     def planned(self, shapes: Shapes, ratio: float) -> int | None:
-        """The number of weights that the pattern keeps at `ratio`; None where the budget alone decides."""
+        """Returns the number of weights that the pattern keeps at `ratio`; None where the budget alone decides."""
         return None
 
     def select(
@@ -86,7 +86,7 @@ class Pattern(ABC):
         rule: Allocation | None,
         keep: int | None = None,
     ) -> Selection:
-        """The groups to keep, the highest scores first, as many as fit into the budget.
+        """Returns the groups to keep, the highest scores first, as many as fit into the budget.
 
         scores: by layer, (groups,) for those groups that may still be kept.
         places: by layer, which of all groups these are; None for all.
@@ -104,7 +104,7 @@ class Pattern(ABC):
 
 
 def _ranked_together(scores: Mapping[str, Tensor], sizes: Mapping[str, int], keep: int) -> Selection:
-    """The highest of all layers, until the next group would exceed `keep` weights."""
+    """Returns the highest of all layers, until the next group would exceed `keep` weights."""
     flat = joined(list(scores.values()))
     count = keep if set(sizes.values()) == {1} else _fitting(flat, scores, sizes, keep)
     mask, ties = ranked(flat, count)
@@ -113,14 +113,14 @@ def _ranked_together(scores: Mapping[str, Tensor], sizes: Mapping[str, int], kee
 
 
 def _fitting(flat: Tensor, scores: Mapping[str, Tensor], sizes: Mapping[str, int], keep: int) -> int:
-    """How many of the highest groups fit into a budget of `keep` weights."""
+    """Returns how many of the highest groups fit into a budget of `keep` weights."""
     weights = torch.cat([torch.full((len(score),), sizes[name]) for name, score in scores.items()]).to(flat.device)
     order = flat.argsort(descending=True, stable=True)
     return int((weights[order].cumsum(0) <= keep).sum())
 
 
 def _among(counts: Mapping[str, int], scores: Mapping[str, Tensor]) -> dict[str, int]:
-    """`counts` where no layer wants more groups than are left: what one has too few of goes to the first with more.
+    """Limits `counts` to the groups that each layer still has; the rest goes to the first layer with room.
 
     Rounding shares to whole weights can give a layer one more at a smaller budget (the Alabama paradox).
     """
@@ -168,7 +168,7 @@ class NofM(Unstructured):
         return f"{self.n}:{self.m}"
 
     def fits(self, shape: Shape) -> bool:
-        """Whether a layer of `shape` is pruned: its input dimension is a multiple of M."""
+        """Returns whether a layer of `shape` is pruned: its input dimension is a multiple of M."""
         return len(shape) > 1 and prod(shape[1:]) % self.m == 0
 
     def check(self, shapes: Shapes, ratio: float, rule: Allocation | None) -> None:
@@ -211,7 +211,7 @@ class NofM(Unstructured):
         return Selection(kept, ties)
 
     def permute(self, mask: Tensor, generator: torch.Generator) -> Tensor:
-        """`mask` with every M consecutive weights in an order of their own, so that it still has the pattern."""
+        """Permutes `mask` within every M consecutive weights, so that it still has the pattern."""
         if not self.fits(mask.shape):
             return mask.clone()
         groups = mask.reshape(-1, self.m)
@@ -222,7 +222,7 @@ class NofM(Unstructured):
         return min(max(round((1 - ratio) * self.m), self.n), self.m)
 
     def _best_of_each(self, groups: Tensor, quota: int) -> tuple[Tensor, int]:
-        """(groups, M) scores -> the highest `quota` of each row, the first among equals, and the ties."""
+        """Selects the highest `quota` of each row of (groups, M) scores, the first among equals, and counts ties."""
         order = groups.argsort(dim=1, descending=True, stable=True)
         mask = torch.zeros_like(groups, dtype=torch.bool).scatter_(1, order[:, :quota], True)
         if quota == self.m:
@@ -236,7 +236,7 @@ UNSTRUCTURED = Unstructured()
 
 
 def get(name: str) -> Pattern:
-    """The pattern of that name: `unstructured`, or N:M as in `2:4`. Raises `UserError` for what is none."""
+    """Returns the pattern of that name: `unstructured`, or N:M as in `2:4`. Raises `UserError` for what is none."""
     try:
         name = _canonical(name)
     except PydanticCustomError as error:

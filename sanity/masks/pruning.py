@@ -1,4 +1,4 @@
-"""Masks from scores: exact counts, ties by position, nothing revived; and what can be measured on a mask alone."""
+"""Makes masks from scores (exact counts, ties by position, nothing revived) and measures masks."""
 
 from collections.abc import Mapping
 
@@ -18,7 +18,7 @@ Mask = dict[str, Tensor]
 
 
 def dense(model: nn.Module) -> Mask:
-    """The mask that keeps every prunable weight."""
+    """Returns the mask that keeps every prunable weight."""
     return {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in prunable(model).items()}
 
 
@@ -29,7 +29,7 @@ def allocate(
     alive: Mapping[str, Tensor] | None = None,
     pattern: Pattern = UNSTRUCTURED,
 ) -> Mask:
-    """The mask that removes `ratio` of all weights and keeps the highest scores.
+    """Returns the mask that removes `ratio` of all weights and keeps the highest scores.
 
     scores: parameter name -> tensor shaped like the weight. Higher is kept; ties are broken by position.
     ratio: fraction removed, in (0, 1); exactly round((1 - ratio) * N) are kept (smart_ratio: its published counts).
@@ -45,18 +45,18 @@ def allocate(
 
 
 class RankedMask(Mask):
-    """A mask that knows how many of its weights were kept by position alone, since a removed one scored the same."""
+    """Holds a mask and how many of its weights were kept by position alone, since a removed one scored the same."""
 
     ties: int = 0
 
 
 class Survivors:
-    """The weights that are left after rounds of pruning, as indices of their groups: later rounds then cost little."""
+    """Stores indices of the surviving weights' groups after each round: later rounds then cost little."""
 
     def __init__(
         self, weights: Scores, alive: Mapping[str, Tensor] | None = None, pattern: Pattern = UNSTRUCTURED
     ) -> None:
-        """All of `weights` (only their names, shapes and device matter), or those that are `alive`."""
+        """Starts from all of `weights` (only names, shapes and device matter), or from those that are `alive`."""
         self._like, self._pattern = weights, pattern
         self._shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
         self._places: dict[str, Tensor] | None = None
@@ -92,13 +92,13 @@ class Survivors:
         return sum(like.numel() for like in self._like.values())
 
     def left(self) -> int:
-        """The number of weights that are left."""
+        """Returns the number of weights that are left."""
         if self._places is None:
             return self.total
         return sum(len(part) * self._pattern.group_size(self._shapes[name]) for name, part in self._places.items())
 
     def mask(self) -> RankedMask:
-        """True where a weight is left. Its `ties` are those of the round that had most."""
+        """Returns True where a weight is left. Its `ties` are those of the round that had most."""
         mask = RankedMask()
         for name, like in self._like.items():
             mask[name] = torch.zeros(like.shape, dtype=torch.bool, device=like.device)
@@ -111,7 +111,7 @@ class Survivors:
 
 
 def ties(mask: Mapping[str, Tensor]) -> int | None:
-    """How many weights a method kept by position alone; None for a mask that did not come from scores."""
+    """Returns how many weights a method kept by position alone; None for a mask that did not come from scores."""
     return mask.ties if isinstance(mask, RankedMask) else None
 
 
@@ -140,7 +140,7 @@ def check_mask(
     pattern: Pattern = UNSTRUCTURED,
     owner: str = "the mask",
 ) -> Mask:
-    """`mask` in the order of `weights`. Raises `UserError` where its names, types, shapes or counts are not theirs.
+    """Returns `mask` in the order of `weights`. Raises `UserError` where names, types, shapes or counts differ.
 
     keep: how many weights are to be kept at `ratio`; the allocation or the pattern may say so layer by layer.
     owner: who made the mask, for the message.
@@ -176,37 +176,37 @@ def _check_counts(
 
 
 def permute(mask: Tensor, generator: torch.Generator, pattern: Pattern = UNSTRUCTURED) -> Tensor:
-    """`mask` with its entries in random positions: the count stays, the position goes, the pattern is kept."""
+    """Permutes the entries of `mask` at random: their number and the pattern stay, their positions do not."""
     return pattern.permute(mask, generator)
 
 
 def kept(mask: Mapping[str, Tensor]) -> int:
-    """The number of weights that `mask` keeps."""
+    """Returns the number of weights that `mask` keeps."""
     return sum(int(layer.sum()) for layer in mask.values())
 
 
 def size(mask: Mapping[str, Tensor]) -> int:
-    """The number of weights that `mask` is about."""
+    """Returns the number of weights that `mask` is about."""
     return sum(layer.numel() for layer in mask.values())
 
 
 def layers(mask: Mapping[str, Tensor]) -> dict[str, dict[str, int]]:
-    """Weights and kept weights of every layer, by parameter name."""
+    """Returns weights and kept weights of every layer, by parameter name."""
     return {name: {"weights": layer.numel(), "kept": int(layer.sum())} for name, layer in mask.items()}
 
 
 def collapsed(mask: Mapping[str, Tensor]) -> list[str]:
-    """The layers that have no weight left: no signal passes them (layer collapse, Tanaka et al. 2020)."""
+    """Returns the layers that have no weight left: no signal passes them (layer collapse, Tanaka et al. 2020)."""
     return [name for name, layer in mask.items() if not layer.any()]
 
 
 def overlap(mask: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> float:
-    """The share of the weights kept by `mask` that `other` keeps too, in [0, 1]."""
+    """Returns the share of the weights kept by `mask` that `other` keeps too, in [0, 1]."""
     common = sum(int((layer & other[name]).sum()) for name, layer in mask.items())
     return common / max(kept(mask), 1)
 
 
 def expected_overlap(mask: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> float:
-    """The mean overlap of two masks with these counts per layer when positions within a layer are random."""
+    """Returns the mean overlap of two masks with these counts per layer when positions within a layer are random."""
     common = sum(int(layer.sum()) * int(other[name].sum()) / layer.numel() for name, layer in mask.items())
     return common / max(kept(mask), 1)

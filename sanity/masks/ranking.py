@@ -1,4 +1,4 @@
-"""The ranking of scores: exactly so many of the highest are kept, and among equals the first."""
+"""Ranks scores: keeps an exact number of the highest, and among equals the first."""
 
 from collections.abc import Mapping
 
@@ -10,12 +10,12 @@ from sanity.errors import UserError
 
 
 def keep_best(scores: Tensor, count: int) -> Tensor:
-    """A boolean tensor like `scores`, true for exactly `count` of the highest; among equals the first is kept."""
+    """Returns a boolean tensor, true for exactly `count` of the highest scores; among equals the first is kept."""
     return ranked(scores, count)[0]
 
 
 def ranked(scores: Tensor, count: int) -> tuple[Tensor, int]:
-    """What `keep_best` keeps, and how many of those are kept by position alone: some equal of theirs is not kept."""
+    """Returns what `keep_best` keeps, and how many of these tie with a score that is not kept."""
     flat = scores.flatten()
     if count >= flat.numel():
         return torch.ones_like(scores, dtype=torch.bool), 0
@@ -32,14 +32,14 @@ def ranked(scores: Tensor, count: int) -> tuple[Tensor, int]:
 
 
 def joined(parts: list[Tensor]) -> Tensor:
-    """The parts one after the other. On the CPU by numpy, which asks the system for large pages: five times as fast."""
+    """Concatenates the parts; on the CPU by numpy, whose large memory pages make it five times as fast."""
     if parts[0].device.type != "cpu":
         return torch.cat(parts)
     return torch.from_numpy(np.concatenate([part.numpy() for part in parts]))
 
 
 def _kth_smallest(flat: Tensor, k: int) -> Tensor:
-    """The value that has `k` others below it or equal, `k` counted from 0."""
+    """Returns the value that has `k` others below it or equal, `k` counted from 0."""
     if flat.device.type != "cpu":
         return flat.sort().values[k]  # kthvalue is one block of threads there, sorting all of them
     # torch's kthvalue carries an index beside every value, which takes five times as long

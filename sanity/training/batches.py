@@ -36,7 +36,7 @@ class EpochOrder:
     """bool (tickets, n): mirrored left to right."""
 
     def to(self, device: torch.device) -> "EpochOrder":
-        """The same draws on `device`."""
+        """Returns the same draws on `device`."""
         return EpochOrder(self.order.to(device), self.shift.to(device), self.flip.to(device))
 
     @cached_property
@@ -78,7 +78,7 @@ def stack_orders(plans: list[EpochOrder]) -> EpochOrder:
 
 
 def normalisation(train: Dataset, normalise: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Channel mean and standard deviation of pixels / 255 that the recipe normalises with.
+    """Returns the channel mean and standard deviation of pixels / 255 that the recipe normalises with.
 
     Raises `UserError` where constants of three channels do not fit the images.
     """
@@ -97,7 +97,7 @@ def normalisation(train: Dataset, normalise: str) -> tuple[tuple[float, ...], tu
 
 
 def _mean_of_stds(train: Dataset) -> tuple[float, ...]:
-    """The mean, per channel, of the deviation inside each image."""
+    """Returns the mean, per channel, of the deviation inside each image."""
 
     def measured() -> list[float]:
         parts = [chunk.flatten(2).float().div(255).std(2).sum(0) for chunk in train.chunks(1000)]
@@ -145,7 +145,7 @@ class BatchBuilder:
             self.dataset.examples.prefetch(order[:, start : start + size].flatten())
 
     def _crop_and_flip(self, images: Tensor, shift: Tensor, flip: Tensor) -> Tensor:
-        """Crop, then flip, as the papers' transforms do, in one gather from the zero-padded images."""
+        """Crops, then flips, as the papers' transforms do, in one gather from the zero-padded images."""
         padded = pad(images, (self.padding,) * 4)
         columns = torch.where(flip[:, None], self._columns.flip(0), self._columns)
         rows = (shift[:, :1] + self._rows)[:, :, None]

@@ -36,7 +36,7 @@ class Concurrency:
     why: str
 
     def threads_each(self, trainers: int) -> int | None:
-        """CPU threads of each of so many trainers side by side; None: they take their steps in turn, on all threads."""
+        """Returns the CPU threads of each trainer; None where the trainers take steps in turn, on all threads."""
         return max(self.threads // trainers, 1) if self.own_threads and trainers > 1 else None
 
     @property
@@ -86,7 +86,7 @@ def choose(
 
 
 def _why_alone(recipe: Recipe, deterministic: bool) -> str:
-    """Why networks that could be stacked are not; empty where they are."""
+    """Returns why networks that could be stacked are not; empty where they are."""
     if deterministic:
         return "the rounding of a stack depends on its size"
     return "each learning rate follows its own loss" if recipe.schedule == "plateau" else ""

@@ -20,7 +20,7 @@ _WORTH_SHARING = 3e7
 
 
 def forward_operations(model: nn.Module, input_shape: Sequence[int]) -> int:
-    """Floating-point operations of one example's way forward through `model`, which is left as it was."""
+    """Counts the floating-point operations of one example's forward pass; `model` is left as it was."""
     device = next(model.parameters()).device
     net = copy.deepcopy(model).train(False)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
@@ -29,7 +29,7 @@ def forward_operations(model: nn.Module, input_shape: Sequence[int]) -> int:
 
 
 def is_small(model: nn.Module, input_shape: Sequence[int], examples: int) -> bool:
-    """Whether a layer's work on so many examples is too little to be shared among threads."""
+    """Returns whether a layer's work on so many examples is too little to be shared among threads."""
     return forward_operations(model, input_shape) * examples / len(prunable(model)) < _WORTH_SHARING
 
 

@@ -54,14 +54,14 @@ class CudaGraphStep(LaunchedStep):
         self.clock.fill_(first)
 
     def take(self, step: int) -> None:
-        """The step of that number, which is the clock's."""
+        """Takes the step of that number, at which the clock stands."""
         if (step + 1) * len(self.offsets) <= len(self.trainer.indices[0]):
             self.replay()
         else:
             super().take(step)
 
     def recorded_step(self) -> None:
-        """A full step that reads its number from the clock, and advances it."""
+        """Takes a full step, whose number it reads from the clock, and advances the clock."""
         set_learning_rate(self.trainer.stacked_model.optimizer, self.rate_table.index_select(0, self.clock)[0])
         self.trainer.step(self.clock * len(self.offsets) + self.offsets)
         self.clock += 1

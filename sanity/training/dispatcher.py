@@ -20,7 +20,7 @@ Group = TypeVar("Group")
 
 
 def groups(jobs: Sequence[TrainingSpec], at: Sequence[Checkpoint], setting: Setting, stack: int) -> list[list[int]]:
-    """The jobs by number, in groups of at most `stack` that can share a trainer.
+    """Returns the jobs by number, in groups of at most `stack` that can share a trainer.
 
     A group has one architecture, one position on the schedule, and sparse masks only or none: on a CPU, four
     LeNet-300-100 of which one is dense take 1.7 times as long as four at 5 %.
@@ -36,7 +36,7 @@ def groups(jobs: Sequence[TrainingSpec], at: Sequence[Checkpoint], setting: Sett
 
 
 def _parts(group: list[int], most: int) -> list[list[int]]:
-    """Parts of at most `most`, all about equally long."""
+    """Returns parts of at most `most`, all about equally long."""
     count = -(-len(group) // most)
     return [group[part::count] for part in range(count)]
 
@@ -57,7 +57,7 @@ class Dispatcher:
         self._unused: dict[int, Checkpoint] = dict(enumerate(checkpoints))
 
     def launch(self) -> list[tuple[list[int], Trainer]]:
-        """The next trainers with the numbers of their jobs; empty when none is left."""
+        """Returns the next trainers with the numbers of their jobs; empty when none is left."""
         if self.width is None:
             trainers = widen(self.waiting, self._build, self._fits, step_time)
             self.width = len(trainers)
@@ -96,7 +96,7 @@ class Dispatcher:
         return find(job, self.setting.epochs(job), self.identities[number])
 
     def _fits(self, trainers: int, more: int) -> bool:
-        """Whether memory holds `more` trainers like the present `trainers` and leaves a tenth free."""
+        """Returns whether memory holds `more` trainers like the present `trainers` and leaves a tenth free."""
         free, total = torch.cuda.mem_get_info(self.setting.device)
         held = torch.cuda.memory_reserved(self.setting.device)
         return held / trainers * more < free - total / 10

@@ -29,15 +29,15 @@ class Epochs:
         return -(-(self.start % self.steps + self.length) // self.steps) if self.length else 0
 
     def place(self, number: int) -> int:
-        """Which epoch of the schedule epoch `number` is, or is a part of."""
+        """Returns which epoch of the schedule epoch `number` is, or is a part of."""
         return self.start // self.steps + number
 
     def span(self, number: int) -> range:
-        """The steps of that epoch of the schedule which the training takes: all but for a part at start or end."""
+        """Returns the steps that the training takes of a schedule's epoch: all, unless it starts or ends there."""
         before = self.place(number) * self.steps
         first = max(self.start - before, 0)
         return range(first, max(min(self.start + self.length - before, self.steps), first))
 
     def iteration(self, number: int, step: int) -> int:
-        """How many iterations of the training lie before its epoch `number` and the `step` steps taken of that."""
+        """Counts the iterations of the training before step `step` of its epoch `number`."""
         return min(max(self.place(number) * self.steps - self.start, 0), self.length) + step

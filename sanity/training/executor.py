@@ -42,7 +42,7 @@ class StepExecutor:
             self._pool.shutdown()
 
     def each(self, trainers: Sequence[Trainer], work: Callable[[Trainer], Result]) -> list[Result]:
-        """The results of `work` for each trainer. Raises what it raises, once all have ended."""
+        """Returns the results of `work` for each trainer. Raises what it raises, once all have ended."""
 
         def work_on(trainer: Trainer) -> Result:
             with trainer.current():

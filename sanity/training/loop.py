@@ -45,12 +45,12 @@ class StopAndSave:
     stopped: bool = False
 
     def due(self, within_epoch: bool = False) -> bool:
-        """Whether the last checkpoint is old enough; an interval of 0 asks for one at every epoch's end."""
+        """Returns whether the last checkpoint is old enough; an interval of 0 asks for one at every epoch's end."""
         old = time.monotonic() - self.saved_at >= self.interval_s
         return old and not (within_epoch and self.interval_s == 0)
 
     def halts(self) -> bool:
-        """Whether the steps of an epoch must pause, for good (then `stopped`) or for a checkpoint."""
+        """Returns whether the steps of an epoch must pause, for good (then `stopped`) or for a checkpoint."""
         if self.stop():  # never unset: several threads ask
             self.stopped = True
         return self.stopped or self.due(within_epoch=True)

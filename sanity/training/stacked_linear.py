@@ -46,7 +46,7 @@ def why_not_stacked(model: nn.Module, images: Tensor) -> str:
 
 
 def _is_linear(model: nn.Module) -> bool:
-    """Whether all that `model` learns or remembers sits in plain linear layers, each in one place."""
+    """Returns whether all that `model` learns or remembers sits in plain linear layers, each in one place."""
     for named in (model.named_modules, model.named_parameters):
         if len(list(named())) != len(list(named(remove_duplicate=False))):
             return False
@@ -57,7 +57,7 @@ def _is_linear(model: nn.Module) -> bool:
 
 
 def is_sparse(mask: Mapping[str, Tensor] | None) -> bool:
-    """Whether stacks of tickets with such masks would, over all layers, hold the kept weights alone."""
+    """Returns whether stacks of tickets with such masks would, over all layers, hold the kept weights alone."""
     if not mask:
         return False
     return sum(int(layer.sum()) for layer in mask.values()) <= _SPARSE * sum(layer.numel() for layer in mask.values())
@@ -112,7 +112,7 @@ class StackedLinear(nn.Module):
         self._canvas: Tensor | None = None
 
     def shares(self, tensor: Tensor) -> Shares:
-        """The tickets' shares of `weight`, or of a tensor shaped like it."""
+        """Returns the tickets' shares of `weight`, or of a tensor shaped like it."""
         if self.where is None:
             return Stacked(tensor)
         entries = self.shape[1] * self.shape[2]
@@ -120,7 +120,7 @@ class StackedLinear(nn.Module):
         return SparseStacked(tensor, places, self.shape[1:])
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """(tickets * b, ..., in) to (tickets * b, ..., out), each ticket's rows by its own weights."""
+        """Maps (tickets * b, ..., in) to (tickets * b, ..., out), each ticket's rows by its own weights."""
         device = inputs.device.type
         dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else self.weight.dtype
         if self.where is not None and (self._canvas is None or self._canvas.dtype != dtype):

@@ -36,7 +36,7 @@ class StackedModel:
         self.apply_masks()
 
     def _masks(self, masks: Sequence[Mapping[str, Tensor]]) -> list[tuple[nn.Parameter, Tensor]]:
-        """Each masked parameter with its mask as numbers, in the parameter's own memory format."""
+        """Pairs each masked parameter with its mask as numbers, in the parameter's own memory format."""
         parameters = dict(self.network.named_parameters())
         masked = {name for mask in masks for name in mask}
         if unknown := masked - set(parameters):
@@ -51,7 +51,7 @@ class StackedModel:
         return factors
 
     def _shares(self, name: str, tensor: Tensor) -> Shares:
-        """The tickets' shares of `tensor`, which belongs to the parameter or buffer `name` or is shaped like it."""
+        """Returns the tickets' shares of `tensor`, which is, or is shaped like, the parameter or buffer `name`."""
         if self.tickets == 1 or tensor.ndim == 0:
             return Single(tensor)
         return self.sparse[name].shares(tensor) if name in self.sparse else Stacked(tensor)
@@ -76,12 +76,12 @@ class StackedModel:
                 raise RuntimeError("a pruned weight came back to life in training; this is a defect of the suite")
 
     def weights(self, index: int) -> dict[str, Tensor]:
-        """The state dict of one ticket, on the CPU."""
+        """Returns the state dict of one ticket, on the CPU."""
         tensors = self.network.state_dict()
         return {name: self._shares(name, tensor).read(index) for name, tensor in tensors.items()}
 
     def state(self, index: int) -> dict[str, Tensor]:
-        """All that the next step of one ticket depends on, beside the data, on the CPU."""
+        """Returns all that the next step of one ticket depends on, beside the data, on the CPU."""
         state = {f"weights/{name}": tensor for name, tensor in self.weights(index).items()}
         for label, moment in optimizer_state(self.optimizer, self.network).items():
             _, name = label.split("/")
@@ -105,7 +105,7 @@ class StackedModel:
         self._set_noise(states[0]["noise"])
 
     def _noise(self) -> Tensor:
-        """The state of the generator that dropout draws from."""
+        """Returns the state of the generator that dropout draws from."""
         return torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else torch.get_rng_state()
 
     def _set_noise(self, state: Tensor) -> None:

@@ -12,7 +12,7 @@ class Shares(Protocol):
     """A tensor on the device, by the tickets whose values it holds."""
 
     def read(self, ticket: int) -> Tensor:
-        """A copy of the ticket's share on the CPU, in the shape that it has in a network of its own."""
+        """Returns a copy of the ticket's share on the CPU, in the shape that it has in a network of its own."""
 
     def write(self, ticket: int, value: Tensor) -> None:
         """Puts a `value` of that shape in the place of the ticket's share."""
@@ -74,5 +74,5 @@ class SparseStacked:
 
 
 def on_cpu(tensor: Tensor) -> Tensor:
-    """A copy of its own on the CPU, densely packed whatever the memory format on the device."""
+    """Returns a copy of its own on the CPU, densely packed whatever the memory format on the device."""
     return tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)

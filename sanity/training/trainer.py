@@ -53,7 +53,7 @@ class Step(Protocol):
     """Takes the steps of a trainer, by its method `step`."""
 
     def begin_epoch(self, rates: Sequence[float], first: int) -> None:
-        """An epoch with these learning rates, a step each, begins or goes on at its step `first`."""
+        """Begins an epoch with these learning rates, a step each, or continues it at its step `first`."""
 
     def take(self, step: int) -> None:
         """Takes the epoch's step of that number; does not wait for the device."""
@@ -245,7 +245,7 @@ class Trainer:
                 checkpoint.save(job.directory, self.identities[index], at)
 
     def results(self) -> list[TrainingResult]:
-        """The result of each ticket. Raises `RuntimeError` where a pruned weight is not zero."""
+        """Returns the result of each ticket. Raises `RuntimeError` where a pruned weight is not zero."""
         for index, diverged in enumerate(self.diverged):
             if diverged is None:
                 self.stacked_model.check_masks(index)
@@ -278,7 +278,7 @@ class LaunchedStep:
         self.rates = rates
 
     def take(self, step: int) -> None:
-        """The step of that number, on its batch of the epoch's order; the last may have fewer examples."""
+        """Takes the step of that number on its batch of the epoch's order; the last may have fewer examples."""
         size = self.trainer.setting.recipe.batch_size
         set_learning_rate(self.trainer.stacked_model.optimizer, self.rates[step])
         self.trainer.step(slice(step * size, (step + 1) * size))

@@ -1,4 +1,4 @@
-"""Methods and checks that each break one rule, so that the invariants can be seen to notice."""
+"""Defines methods and checks that each break one rule, so that tests can show that the invariants notice."""
 
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar

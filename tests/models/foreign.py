@@ -1,4 +1,4 @@
-"""Small networks of the families that other people bring: convolutions in one dimension, recurrence, attention."""
+"""Defines small networks of the families that users bring: convolutions in one dimension, recurrence, attention."""
 
 import random
 from collections.abc import Sequence

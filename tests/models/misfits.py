@@ -1,4 +1,4 @@
-"""Networks of one's own that cannot be trained or pruned here, and things that are no networks."""
+"""Defines networks that cannot be trained or pruned here, and classes that are no networks."""
 
 import sys
 from collections.abc import Callable

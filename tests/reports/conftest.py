@@ -1,4 +1,4 @@
-"""A synthetic frame of records: invented numbers in the shape of real ones, for the tests of the reports only."""
+"""Makes synthetic records: invented numbers in the shape of real ones, for the tests of the reports only."""
 
 from collections.abc import Callable, Sequence
 
@@ -19,7 +19,7 @@ METHODS = {"grasp": 91.0, "snip[score_init=glorot]": 91.6, "synflow": 90.5}
 
 
 def record(method: str, check: str, ratio: float, seed: int, accuracy: float, **values: object) -> dict:
-    """One row with every column of the contract; `values` replace the invented ones."""
+    """Returns one row with every column of the contract; `values` replace the invented ones."""
     rng = np.random.default_rng([len(method), len(check), seed, int(ratio * 100)])
     share = dict(zip(LAYERS, (1 - ratio) * rng.uniform(0.7, 1.4, len(LAYERS)), strict=True))
     layers = {name: {"weights": n, "kept": min(n, round(n * share[name]))} for name, n in LAYERS.items()}
@@ -43,7 +43,7 @@ def record(method: str, check: str, ratio: float, seed: int, accuracy: float, **
 
 def grid(ratios: Sequence[float] = (0.9, 0.95, 0.98), seeds: int = 5, methods: Sequence[str] = tuple(METHODS),
          checks: Sequence[str] = tuple(EFFECT), noise: float = 0.08, **values: object) -> pd.DataFrame:  # fmt: skip
-    """A whole grid; SynFlow's ticket is the same under random labels, as it is in truth."""
+    """Returns a whole grid; SynFlow's ticket is the same under random labels, as it is in truth."""
     rng = np.random.default_rng(0)
     rows = [record("dense", "none", 0.0, seed, 93.1 + rng.normal(0, noise), **values) for seed in range(seeds)]
     for method in methods:
@@ -59,7 +59,7 @@ def grid(ratios: Sequence[float] = (0.9, 0.95, 0.98), seeds: int = 5, methods: S
 
 
 def rich_grid() -> pd.DataFrame:
-    """The grid with everything that a report must not hide: a missing, a diverged, a collapsed run, and a paper."""
+    """Returns a grid with all that a report must not hide: missing, diverged and collapsed runs, and a paper."""
     frame = grid()
     at = frame.set_index(["method", "check", "ratio"]).index
     frame["paper_mean"], frame["paper_std"], frame["paper_n"] = np.nan, np.nan, np.nan

@@ -1,4 +1,4 @@
-"""Small data and networks that the training tests share: scikit-learn's digits, and nets of few weights."""
+"""Builds small data and networks that the training tests share: scikit-learn's digits, and nets of few weights."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,7 +17,7 @@ DEVICES = ["cpu", pytest.param("cuda", marks=NO_GPU)]
 
 @lru_cache
 def digits() -> tuple[Dataset, Dataset]:
-    """101 training and 50 test images of the digits, 1 x 8 x 8: the last batch is not full."""
+    """Returns 101 training and 50 test images of the digits, 1 x 8 x 8: the last batch is not full."""
     train, test = load("digits")
     return _first(train, 101), _first(test, 50)
 
@@ -33,12 +33,12 @@ def _seeded(build: Callable[[], nn.Module], seed: int) -> nn.Module:
 
 
 def tiny_mlp(seed: int = 0) -> nn.Module:
-    """64 - 20 - 10 units."""
+    """Returns a perceptron of 64, 20 and 10 units."""
     return _seeded(lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 20), nn.ReLU(), nn.Linear(20, 10)), seed)
 
 
 def tiny_conv(seed: int = 0) -> nn.Module:
-    """A convolution with batch norm (and so without a bias, whose gradient would be noise), and a classifier."""
+    """Returns a convolution with batch norm (and no bias, whose gradient would be noise) and a classifier."""
     return _seeded(
         lambda: nn.Sequential(
             nn.Conv2d(1, 8, 3, padding=1, bias=False),
@@ -53,7 +53,7 @@ def tiny_conv(seed: int = 0) -> nn.Module:
 
 
 def half_mask(model: nn.Module, seed: int = 0, density: float = 0.5) -> dict[str, Tensor]:
-    """About half (or `density`) of every weight matrix, and of the last bias."""
+    """Returns about half (or `density`) of every weight matrix, and of the last bias."""
     generator = torch.Generator().manual_seed(seed)
     parameters = dict(model.named_parameters())
     chosen = [name for name in parameters if parameters[name].ndim > 1 or name == list(parameters)[-1]]
@@ -61,7 +61,7 @@ def half_mask(model: nn.Module, seed: int = 0, density: float = 0.5) -> dict[str
 
 
 def equal(state: dict[str, Tensor], expected: dict[str, Tensor]) -> bool:
-    """Whether two state dicts agree bit for bit."""
+    """Returns whether two state dicts agree bit for bit."""
     return state.keys() == expected.keys() and all(torch.equal(state[name], expected[name]) for name in state)
 
 
