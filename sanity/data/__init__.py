@@ -1,4 +1,4 @@
-"""Data sets by name; naming them needs no torch. `sanity.data.dataset.load` turns a name into tensors."""
+"""Registers data sets by name, without importing torch. `sanity.data.dataset.load` reads one into tensors."""
 
 from sanity.registry import Registry
 

@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 from the authors' python archive, by torchvision's reader, every file's checksum verified."""
+"""Reads CIFAR-10 and CIFAR-100 from the authors' python archive with torchvision, verifying every file's checksum."""
 
 from dataclasses import dataclass
 from pathlib import Path

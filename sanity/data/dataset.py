@@ -1,4 +1,4 @@
-"""Data sets on the device they are used on, in memory or read ahead of their use; uint8 until used."""
+"""Holds data sets as uint8 examples on the training device, in memory or read ahead of their use."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -24,9 +24,9 @@ Batch = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """One split: `examples` (N, C, H, W) uint8 and `targets` (N,) int64 on one device.
+    """Holds one split: `examples` (N, C, H, W) uint8 and `targets` (N,) int64 on one device.
 
-    `examples` are a tensor, or an `Examples` that reads or computes them when they are asked for; `fetch` and `chunks`
+    `examples` is a tensor, or an `Examples` that reads or computes images on demand; `fetch` and `chunks`
     work with both. `mean` and `std` are per channel, of examples / 255; they belong to the training split and both
     splits carry them.
     """
@@ -54,17 +54,17 @@ class Dataset:
 
     @property
     def pixels(self) -> Tensor:
-        """All examples as one tensor. Raises `UserError` where they are read when they are asked for."""
+        """Returns all examples as one tensor. Raises `UserError` if they are read on demand."""
         if not isinstance(self.examples, Tensor):
             raise UserError(f"dataset {self.name}: all images at once are needed here; set dataset.in_memory=true")
         return self.examples
 
     def fetch(self, indices: Tensor) -> Tensor:
-        """The examples at `indices` (n,): uint8 (n, C, H, W)."""
+        """Returns the examples at `indices` (n,): uint8 (n, C, H, W)."""
         return fetch(self.examples, indices)
 
     def chunks(self, size: int) -> Iterator[Tensor]:
-        """All examples in order, `size` at a time."""
+        """Yields all examples in order, `size` at a time."""
         return chunks(self.examples, size)
 
     @property
@@ -74,7 +74,7 @@ class Dataset:
         return channels, height, width
 
     def to(self, device: torch.device | str) -> "Dataset":
-        """The same data on `device`; itself where it is there already."""
+        """Returns the data on `device`; `self` if they are there already."""
         examples = self.examples.to(device)
         if examples is self.examples:
             return self
@@ -84,13 +84,13 @@ class Dataset:
         return moved
 
     def subset(self, index: Tensor) -> "Dataset":
-        """The examples at `index`, in its order."""
+        """Returns the data set of the examples at `index`, in that order."""
         where = index.to(self.targets.device)
         return replace(self, examples=select(self.examples, where), targets=self.targets[where])
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of what a training could see: shape, classes, normalisation, every example and target."""
+        """SHA-256 of all that training can depend on: shape, classes, normalisation, every example and target."""
         header = repr((tuple(self.examples.shape), self.classes, self.mean, self.std)).encode()
         targets = self.targets.contiguous().cpu().numpy().data
 
@@ -104,7 +104,7 @@ class Dataset:
         return remembered(self.examples, f"digest {hashlib.sha256(header + bytes(targets)).hexdigest()}", digest)
 
     def normalise(self, examples: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-        """(examples / 255 - mean) / std for uint8 `examples` (n, C, H, W); computed in float32 at least."""
+        """Computes (examples / 255 - mean) / std for uint8 `examples` (n, C, H, W), in float32 at least."""
         exact = torch.promote_types(dtype, torch.float32)
         scale, shift = affine(self.mean, self.std, examples.device, exact)
         return (examples.to(exact) * scale).sub_(shift).to(dtype)
@@ -112,18 +112,18 @@ class Dataset:
 
 @lru_cache(maxsize=32)
 def affine(mean: tuple[float, ...], std: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Batch:
-    """Scale and shift that normalise, kept on the device: to copy six numbers there is to wait for it every time."""
+    """Returns scale and shift of normalisation, cached on the device: a copy per batch would synchronise the GPU."""
     scale = 1 / (255 * torch.tensor(std, dtype=torch.float64))
     shift = torch.tensor(mean, dtype=torch.float64) / torch.tensor(std, dtype=torch.float64)
     return scale.to(device, dtype).view(-1, 1, 1), shift.to(device, dtype).view(-1, 1, 1)
 
 
 def load(name: str, data_dir: str | Path | None = None, **options: Any) -> tuple[Dataset, Dataset]:
-    """Training and test split of the data set `name`, on the CPU, from `data_dir` (by default ./data).
+    """Loads training and test split of the data set `name` onto the CPU from `data_dir` (by default ./data).
 
     Options: `limit`, `test_limit` for all; `download` for torchvision's; `size`, `in_memory`, `cache` for folders of
-    images. Raises `UserError` for an unknown name or option, for missing data (saying what to fetch), for corrupt files
-    and for data that a network cannot be trained on.
+    images. Raises `UserError` for an unknown name or option, for missing data (naming the files to fetch), for corrupt
+    files and for data that a network cannot be trained on.
     """
     source = _source(name, options)
     folder = expanded(Path(data_dir or DEFAULT_DIR), "data_dir")
@@ -141,7 +141,7 @@ def _source(name: str, options: Mapping[str, Any]) -> Source:
 
 
 def _read(name: str, source: Source, folder: Path) -> object:
-    """What the class of the data set reads. Raises `UserError` of one line for whatever hinders it."""
+    """Returns the result of the data set's `read`. Turns every error into a `UserError` of one line."""
     try:
         return source.read(folder)
     except UserError:
@@ -150,7 +150,7 @@ def _read(name: str, source: Source, folder: Path) -> object:
         raise UserError(f"dataset {name}: {error.filename or folder}: {error.strerror or error}") from error
     except MemoryError as error:
         raise UserError(f"dataset {name}: {folder} does not fit in memory") from error
-    except Exception as error:  # another's class may fail in any way
+    except Exception as error:  # a user's class may raise anything
         if type(source).__module__.startswith("sanity."):
             raise
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
@@ -165,10 +165,10 @@ def _limited(split: Split, limit: int | None) -> Split:
 
 
 def statistics(examples: Tensor | Examples) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation per channel of `examples` / 255 (uint8), without a float copy of the data.
+    """Computes mean and standard deviation per channel of `examples` / 255 (uint8) without a float copy of the data.
 
-    Summed in whole numbers, so that every machine gets the same bits. A constant channel gets the deviation 1: then
-    normalising only centres it.
+    Sums are integers, so that every machine gets the same bits. A constant channel gets the deviation 1, so that
+    normalisation only centres it.
     """
     channels = range(examples.shape[1])
 

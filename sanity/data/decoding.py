@@ -1,4 +1,4 @@
-"""Image files to one uint8 tensor: decoded once, in parallel, and remembered in the user's cache folder."""
+"""Decodes image files into one uint8 tensor, in parallel, and caches it in the user's cache folder."""
 
 import hashlib
 import logging
@@ -19,7 +19,7 @@ from sanity.errors import UserError
 from sanity.store import tensor_files
 from sanity.store.files import CannotWrite
 
-FORMAT = 2  # part of the cache's key: raise it when `decode` gives other bytes for the same files
+FORMAT = 2  # part of the cache's key: increase it when `decode` returns other bytes for the same files
 PIL_FORMATS = ("JPEG", "PNG", "BMP", "PPM", "TIFF", "WEBP", "GIF")
 """What Pillow may take a file for, whatever its name: it knows others, EPS among them, that start other programs."""
 _ADVICE = "set dataset.in_memory=false, or a smaller dataset.size, dataset.limit or dataset.test_limit"
@@ -28,26 +28,26 @@ log = logging.getLogger(__name__)
 
 
 def decode(files: Sequence[Path], size: int | None, cache: Path | None) -> Tensor:
-    """(N, 3, H, W) uint8 RGB of `files`, in their order; `size` resizes each to size x size; `cache` keeps the result.
+    """Decodes `files` to (N, 3, H, W) uint8 RGB, resized to size x size if `size` is set, cached in `cache`.
 
-    Raises `UserError` naming an image that cannot be read, or whose size differs from the first one's, and where all of
+    Raises `UserError` naming an image that cannot be read or whose size differs from the first image's, and if all of
     them do not fit in memory.
     """
     key = files_digest(files, size)
     cached = cache / f"{key}.safetensors" if cache else None
     if cached is not None:
         with suppress(OSError, KeyError):
-            if found := tensor_files.read(cached):
-                return found[0]["examples"]
+            if stored := tensor_files.read(cached):
+                return stored[0]["examples"]
     examples = _decode(files, size)
     if cached is not None:
-        with suppress(CannotWrite):  # what cannot be kept is decoded again
+        with suppress(CannotWrite):  # without a cache file the next run decodes again
             tensor_files.write(cached, {"examples": examples})
     return examples
 
 
 def cache_folder() -> Path | None:
-    """`$XDG_CACHE_HOME/pruning-sanity`, by default below ~/.cache; None, with a line in the log, without a home."""
+    """Returns `$XDG_CACHE_HOME/pruning-sanity`, by default below ~/.cache; None, logged, if there is no home folder."""
     try:
         return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "pruning-sanity"
     except RuntimeError:
@@ -56,9 +56,9 @@ def cache_folder() -> Path | None:
 
 
 def files_digest(files: Sequence[Path], size: int | None) -> str:
-    """A name for what `files` decode to: their paths and sizes, and when and where they were last written.
+    """Hashes the paths, sizes, times and inodes of `files`, which stand for their content.
 
-    The time of the last change (ctime) and the inode tell files apart whose size and mtime a copy has kept. Raises
+    Change time (ctime) and inode distinguish files whose size and modification time a copy has preserved. Raises
     `UserError` naming a file that cannot be read or is no regular file, such as a pipe.
     """
     digest = hashlib.sha256(f"{FORMAT} {size}".encode())
@@ -76,8 +76,8 @@ def files_digest(files: Sequence[Path], size: int | None) -> str:
 
 def _decode(files: Sequence[Path], size: int | None) -> Tensor:
     first = pixels(files[0], size)
-    what = f"{len(files)} images of {first.shape[1]}x{first.shape[0]} pixels from {files[0].parent}"
-    memory.check_fits(len(files) * first.size, what, _ADVICE)
+    description = f"{len(files)} images of {first.shape[1]}x{first.shape[0]} pixels from {files[0].parent}"
+    memory.check_fits(len(files) * first.size, description, _ADVICE)
     examples = np.empty((len(files), 3, *first.shape[:2]), dtype=np.uint8)
 
     def fill(index: int) -> None:
@@ -92,11 +92,11 @@ def _decode(files: Sequence[Path], size: int | None) -> Tensor:
 
 
 def _workers(file: Path) -> int:
-    """How many threads decode at once: one a core, fewer where images like `file` are large."""
+    """Returns the number of decoding threads: one per core, fewer if images of the size of `file` need much memory."""
     with Image.open(file, formats=PIL_FORMATS) as image:
-        needed = 12 * image.width * image.height  # as stored, as RGB (4 bytes), as an array (3 bytes), and some room
-    left = memory.available()
-    return max(min(os.cpu_count() or 1, left // max(needed, 1) if left else 1 << 10), 1)
+        needed = 12 * image.width * image.height  # bytes of the file, RGB (4 a pixel), an array (3) and a reserve
+    free = memory.available()
+    return max(min(os.cpu_count() or 1, free // max(needed, 1) if free else 1 << 10), 1)
 
 
 def check_size(file: Path, image: np.ndarray, first_file: Path, first: np.ndarray) -> None:
@@ -107,7 +107,7 @@ def check_size(file: Path, image: np.ndarray, first_file: Path, first: np.ndarra
 
 
 def pixels(file: Path, size: int | None) -> np.ndarray:
-    """(H, W, 3) uint8 of one image. Raises `UserError` naming a file that cannot be read."""
+    """Decodes one image to (H, W, 3) uint8. Raises `UserError` naming a file that cannot be read."""
     try:
         with Image.open(file, formats=PIL_FORMATS) as image:
             if image.mode[0] in "IF":

@@ -1,4 +1,4 @@
-"""scikit-learn's digits: the data set that comes with the install."""
+"""Reads scikit-learn's digits, the data set that needs no download."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ class Digits(Source):
         from sklearn.datasets import load_digits
 
         bunch = load_digits()
-        # RandomState's stream is frozen across numpy's versions, so the split is the same for everyone.
+        # numpy never changes RandomState's stream, so the split is the same in every version.
         order = np.random.RandomState(0).permutation(len(bunch.target))
         examples = torch.from_numpy(np.round(bunch.images[order] * (255 / 16)).astype(np.uint8)).unsqueeze(1)
         targets = torch.from_numpy(bunch.target[order].astype(np.int64))

@@ -1,4 +1,4 @@
-"""Data sets that torchvision can fetch: only when they are asked for and not there, and with one clear line if not."""
+"""Downloads data sets with torchvision if they are missing, and reports a failure in one clear line."""
 
 import socket
 from collections.abc import Callable, Iterable
@@ -19,29 +19,29 @@ TIMEOUT_S = 30.0
 class Downloaded(Source):
     """A data set that torchvision can fetch.
 
-    download: false never opens a connection; what is in `data_dir` must then do.
+    download: false never opens a connection; the data must then be in `data_dir`.
     """
 
     download: bool = True
 
-    def obtain(self, what: Callable[..., Any], data_dir: Path, files: Iterable[str], url: str, folder: Path) -> None:
-        """Has torchvision's class `what` fetch (or unpack) itself into `data_dir`.
+    def obtain(self, dataset: Callable[..., Any], data_dir: Path, files: Iterable[str], url: str, folder: Path) -> None:
+        """Downloads and unpacks the torchvision data set `dataset` into `data_dir`.
 
         Raises `UserError` that says which `files` to fetch from `url` and to put into `folder`.
         """
-        reason = "download=false" if not self.download else _fetch(what, data_dir)
+        reason = "download=false" if not self.download else _fetch(dataset, data_dir)
         if reason:
-            name = what.__name__
+            name = dataset.__name__
             raise UserError(f"{name} is not in {folder} ({reason}). Fetch {', '.join(files)} from {url} into {folder}")
 
 
-def _fetch(what: Callable[..., Any], data_dir: Path) -> str | None:
-    """None if it worked, else why it did not, in one line."""
+def _fetch(dataset: Callable[..., Any], data_dir: Path) -> str | None:
+    """Downloads the data set; returns None, or the reason of a failure in one line."""
     timeout = socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT_S)
     try:
         with redirect_stdout(stderr):
-            what(str(data_dir), download=True)
+            dataset(str(data_dir), download=True)
     except (OSError, RuntimeError, HTTPException, EOFError) as error:
         return f"the download failed: {' '.join(str(error).split()) or type(error).__name__}"
     finally:

@@ -1,7 +1,7 @@
-"""Images that are fetched by position, so that a data set need not fit in memory.
+"""Fetches images by position, so that a data set need not fit in memory.
 
 A data set in memory holds its images as one tensor. One that does not fit holds an `Examples`: images read from files
-(`sanity.data.image_files`), or a view of other images, such as a part of them or the ones that a check has changed.
+(`sanity.data.image_files`), or a view of other images, such as a subset or images that a check has changed.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ Facts = TypeVar("Facts")
 
 @runtime_checkable
 class Examples(Protocol):
-    """Images (N, C, H, W), uint8, that are read or computed when they are asked for."""
+    """Interface of uint8 images (N, C, H, W) that are read or computed on demand."""
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -29,22 +29,22 @@ class Examples(Protocol):
         """N."""
 
     def fetch(self, indices: Tensor) -> Tensor:
-        """The images at `indices` (n,), int64: (n, C, H, W) uint8 on `device`; the same ones whenever asked."""
+        """Returns the images at `indices` (n,), int64: (n, C, H, W) uint8 on `device`; equal at every call."""
 
     def prefetch(self, indices: Tensor) -> None:
-        """Begins to read what a later `fetch(indices)` will ask for; returns at once."""
+        """Starts to read the images of a later `fetch(indices)`; returns at once."""
 
     def to(self, device: torch.device | str) -> "Examples":
-        """The same images, fetched to `device`."""
+        """Returns the same images, fetched to `device`."""
 
     def remembered(self, name: str, compute: Callable[[], Facts]) -> Facts:
-        """What `compute` finds in a pass over all images (what JSON holds), kept under `name` where it can be."""
+        """Returns the result of `compute`, JSON values from a pass over all images, cached under `name` if possible."""
 
 
 class View:
-    """Base of views: other images whose shape, device and reading ahead are those of `base`.
+    """Base class of views: images computed from `base`, with its shape, device and prefetching.
 
-    A subclass overrides `fetch`, and `_place` where its image at an index is made from one of `base` at another index.
+    A subclass overrides `fetch`, and `_place` if its image at an index comes from another index of `base`.
     """
 
     def __init__(self, base: "Tensor | Examples") -> None:
@@ -65,16 +65,16 @@ class View:
         return self.shape[0]
 
     def fetch(self, indices: Tensor) -> Tensor:
-        """The images at `indices`, as `base` has them."""
+        """Returns the images of `base` at `indices`."""
         return fetch(self.base, self._place(indices))
 
     def prefetch(self, indices: Tensor) -> None:
-        """Has `base` read ahead."""
+        """Lets `base` prefetch the images behind `indices`."""
         if not isinstance(self.base, Tensor):
             self.base.prefetch(self._place(indices))
 
     def to(self, device: torch.device | str) -> Examples:
-        """A view of the same images on `device`."""
+        """Returns a view of the same images on `device`."""
         base = self.base.to(device)
         if base is self.base:
             return self
@@ -83,7 +83,7 @@ class View:
         return moved
 
     def remembered(self, name: str, compute: Callable[[], Facts]) -> Facts:
-        """What `compute` gives: facts of a view are not kept."""
+        """Returns the result of `compute`; facts about views are not cached."""
         return compute()
 
     def _place(self, indices: Tensor) -> Tensor:
@@ -91,7 +91,7 @@ class View:
 
 
 class Selected(View):
-    """The images of `base` at the positions `index`, in that order."""
+    """View of the images of `base` at the positions `index`, in that order."""
 
     def __init__(self, base: "Tensor | Examples", index: Tensor) -> None:
         super().__init__(base)
@@ -107,30 +107,30 @@ class Selected(View):
 
 
 def fetch(examples: Tensor | Examples, indices: Tensor) -> Tensor:
-    """The images at `indices`, from a tensor or from what is fetched."""
+    """Returns the images at `indices` of a tensor or an `Examples`."""
     if isinstance(examples, Tensor):
-        return examples.index_select(0, indices.to(examples.device))  # copies whole rows, where [] goes byte by byte
+        return examples.index_select(0, indices.to(examples.device))  # faster than []: it copies whole rows
     return examples.fetch(indices)
 
 
 def select(examples: Tensor | Examples, index: Tensor) -> Tensor | Examples:
-    """The images at `index`: a tensor of them, or a view."""
+    """Returns the images at `index`: a tensor if `examples` is one, else a view."""
     return examples[index] if isinstance(examples, Tensor) else Selected(examples, index)
 
 
 def chunks(examples: Tensor | Examples, size: int) -> Iterator[Tensor]:
-    """All images in order, `size` at a time; the next ones are read while one is in use."""
+    """Yields all images in order, `size` at a time; the next chunk is read while one is in use."""
     if isinstance(examples, Tensor):
         yield from examples.split(size)
         return
     parts = torch.arange(len(examples)).split(size)
     for part, following in zip(parts, (*parts[1:], None), strict=True):
         if following is not None:
-            examples.prefetch(part)  # else the following would be read first
+            examples.prefetch(part)  # before its successor, which would otherwise be read first
             examples.prefetch(following)
         yield examples.fetch(part)
 
 
 def remembered(examples: Tensor | Examples, name: str, compute: Callable[[], Facts]) -> Facts:
-    """What `compute` finds in a pass over all images; kept where they are read from files."""
+    """Returns the result of `compute`, a pass over all images; cached if the images are read from files."""
     return compute() if isinstance(examples, Tensor) else examples.remembered(name, compute)

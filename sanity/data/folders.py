@@ -1,4 +1,4 @@
-"""Data sets that are folders of images: any image folder, and Tiny-ImageNet."""
+"""Reads data sets that are folders of images: any image folder, and Tiny-ImageNet."""
 
 import os
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ from sanity.errors import UserError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp", ".gif")
 TINY_URL = "http://cs231n.stanford.edu/tiny-imagenet-200.zip"
-Images = list[tuple[Path, int]]  # each image's file and class
+Images = list[tuple[Path, int]]  # the file and the class of each image
 
 
 @dataclass(frozen=True)
 class ImageFolder(Source):
-    """Any folder with train/<class>/ and test/<class>/ (or val/<class>/), images of one size or option size=.
+    """Any folder with train/<class>/ and test/<class>/ (or val/<class>/); images of one size, or set size=.
 
-    Images are decoded once to RGB (alpha is dropped, grey repeated). The order of the examples is one of every class in
-    turn, so that any first part of them is balanced.
+    Images are decoded once to RGB (alpha dropped, grey repeated). Examples are ordered one of every class in turn, so
+    that every prefix of them is balanced.
 
     size: resize all images to size x size pixels.
     in_memory: false leaves the images in their files; threads decode them ahead of each step, in every epoch anew.
@@ -40,13 +40,13 @@ class ImageFolder(Source):
         return self._decoded(train, self.limit, cache), self._decoded(test, self.test_limit, cache), classes
 
     def listing(self, data_dir: Path) -> tuple[Images, Images, int]:
-        """The training images, the test images and the number of classes, before any limit."""
-        wanted = f"imagefolder wants train/<class>/ and test/<class>/ (or val/<class>/) in data_dir={data_dir}"
+        """Lists the training images and the test images, before any limit, and counts the classes."""
+        layout = f"imagefolder wants train/<class>/ and test/<class>/ (or val/<class>/) in data_dir={data_dir}"
         if not (data_dir / "train").is_dir():
-            raise UserError(f"{wanted}, but there is no folder {data_dir / 'train'}")
+            raise UserError(f"{layout}, but there is no folder {data_dir / 'train'}")
         tests = [folder for folder in (data_dir / "test", data_dir / "val") if folder.is_dir()]
         if not tests:
-            raise UserError(f"{wanted}, but there is neither test/ nor val/")
+            raise UserError(f"{layout}, but there is neither test/ nor val/")
         names = class_names(data_dir / "train")
         if names != class_names(tests[0]):
             odd = sorted(set(names) ^ set(class_names(tests[0])))
@@ -81,7 +81,7 @@ class TinyImageNet(ImageFolder):
 
 
 def class_names(folder: Path) -> list[str]:
-    """The sorted names of the class folders in `folder`.
+    """Lists the names of the class folders in `folder`, sorted.
 
     Raises `UserError` for fewer than two, and for one folder under two names.
     """
@@ -97,9 +97,9 @@ def class_names(folder: Path) -> list[str]:
 
 
 def images_by_class(folder: Path, names: list[str]) -> Images:
-    """All images below `folder`/<class>, sorted. Raises `UserError` naming a class folder without images.
+    """Lists all images below `folder`/<class>, sorted. Raises `UserError` naming a class folder without images.
 
-    Links to folders are followed, each folder counts once: a link back to a class or to a folder that holds it, which
+    Links to folders are followed, but each folder counts once: a link to a class or to a parent of it, which
     would give images twice or under another class, adds nothing.
     """
     classes = [folder / name for name in names]
@@ -114,12 +114,12 @@ def images_by_class(folder: Path, names: list[str]) -> Images:
 
 
 def _image_files(root: Path, passed: set[tuple[int, int]]) -> list[Path]:
-    """The images in `root` and the folders below it, sorted. `passed`: folders that links shall not lead into."""
+    """Lists the images in `root` and its subfolders, sorted. `passed`: folders that links must not lead into."""
     files: list[Path] = []
     folders, links = [root], list[Path]()
     visited = set(passed)
     while folders or links:
-        folder = folders.pop() if folders else links.pop(0)  # a folder's own path before a link to it
+        folder = folders.pop() if folders else links.pop(0)  # visits a folder by its own path before a link to it
         if folder != root and _place(folder) in visited:
             continue
         visited.add(_place(folder))
@@ -134,19 +134,19 @@ def _image_files(root: Path, passed: set[tuple[int, int]]) -> list[Path]:
 
 
 def _place(folder: Path) -> tuple[int, int]:
-    """What tells whether two paths lead to one folder."""
+    """Identifies a folder, so that two paths to it can be recognised."""
     status = folder.stat()
     return status.st_dev, status.st_ino
 
 
 def annotated(annotations: Path, names: list[str]) -> Images:
-    """The images that `val_annotations.txt` lists (file, class, box; by tabs), from images/ beside it.
+    """Lists the images of `val_annotations.txt` (tab-separated file, class, box), which are in images/ beside it.
 
     Raises `UserError` naming a line whose class is unknown or whose file lies anywhere else.
     """
     classes = {name: target for target, name in enumerate(names)}
     images: Images = []
-    lines = os.fsdecode(annotations.read_bytes()).split("\n")  # names in the bytes that the file system has them in
+    lines = os.fsdecode(annotations.read_bytes()).split("\n")  # decodes names as the file system does
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue

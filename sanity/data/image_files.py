@@ -1,4 +1,4 @@
-"""Images that stay in their files: decoded by threads ahead of the step that uses them."""
+"""Reads images from their files on demand, decoded by threads ahead of the step that uses them."""
 
 import hashlib
 import json
@@ -31,14 +31,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Batch:
-    """Images that threads are decoding into `buffer` (n, C, H, W)."""
+    """Holds images that threads are decoding into `buffer` (n, C, H, W)."""
 
     buffer: Tensor
     tasks: Sequence[Future[None]]
 
 
 class _Reader:
-    """Decodes files into batches, with a thread for each core; shared by all places that the images are fetched to."""
+    """Decodes files into batches with one thread per core; shared by the `ImageFiles` of all devices."""
 
     def __init__(self, files: Sequence[Path], size: int | None) -> None:
         self.files, self.size = files, size
@@ -53,9 +53,9 @@ class _Reader:
         return ThreadPoolExecutor(os.cpu_count(), "decoding")
 
     def begin(self, positions: np.ndarray, pin: bool) -> None:
-        """Starts to decode the images at `positions`, unless that was begun.
+        """Starts to decode the images at `positions`, unless they are being decoded already.
 
-        pin: into memory that a GPU copies from while it computes.
+        pin: decode into pinned memory, from which a GPU copies while it computes.
         """
         key = positions.tobytes()
         with self._lock:
@@ -64,7 +64,7 @@ class _Reader:
                 self._forget_oldest()
 
     def take(self, positions: np.ndarray, pin: bool) -> Tensor:
-        """The images at `positions`, once they are decoded. Raises `UserError` naming one that cannot be."""
+        """Waits for the images at `positions` and returns them. Raises `UserError` naming an undecodable one."""
         with self._lock:
             batch = self._ahead.pop(positions.tobytes(), None) or self._start(positions, pin)
         for task in batch.tasks:
@@ -83,7 +83,7 @@ class _Reader:
             image[:] = decoded.transpose(2, 0, 1)
 
     def _forget_oldest(self) -> None:
-        """Drops what nobody has asked for, such as the last batches of an interrupted epoch."""
+        """Drops batches that were never fetched, such as the last ones of an interrupted epoch."""
         taken = sum(batch.buffer.numel() for batch in self._ahead.values())
         while taken > _AHEAD_BYTES and len(self._ahead) > 1:
             _, batch = self._ahead.popitem(last=False)
@@ -93,9 +93,9 @@ class _Reader:
 
 
 class ImageFiles:
-    """The images of `files`, RGB, resized to `size` x `size` where it is given: an `Examples`.
+    """Implements `Examples` for image files: RGB, resized to `size` x `size` if `size` is set.
 
-    cache: the folder that holds what passes over all images found, such as their digest; None: it is found anew.
+    cache: the folder for results of passes over all images, such as their digest; None: they are computed anew.
     """
 
     def __init__(self, files: Sequence[Path], size: int | None, cache: Path | None) -> None:
@@ -116,17 +116,17 @@ class ImageFiles:
         return self.device.type == "cuda"
 
     def fetch(self, indices: Tensor) -> Tensor:
-        """The images at `indices`, each decoded once where it is asked for several times."""
+        """Returns the images at `indices`; repeated indices are decoded once."""
         positions, back = np.unique(indices.cpu().numpy(), return_inverse=True)
         images = self._reader.take(positions, self._pin).to(self.device, non_blocking=True)
         return images.index_select(0, torch.from_numpy(back).to(self.device))
 
     def prefetch(self, indices: Tensor) -> None:
-        """Begins to decode the images at `indices`."""
+        """Starts to decode the images at `indices`."""
         self._reader.begin(np.unique(indices.cpu().numpy()), self._pin)
 
     def to(self, device: torch.device | str) -> "ImageFiles":
-        """The same files, read by the same threads, for `device`."""
+        """Returns the same images for `device`, read by the same threads."""
         if torch.device(device) == self.device:
             return self
         moved = object.__new__(ImageFiles)
@@ -134,16 +134,16 @@ class ImageFiles:
         return moved
 
     def remembered(self, name: str, compute: Callable[[], Facts]) -> Facts:
-        """What `compute` finds, kept in the cache folder under a digest of the files."""
+        """Returns the result of `compute`, cached in the cache folder under a digest of the files."""
         if self._cache is None:
             return compute()
         key = hashlib.sha256(f"{self._digest} {name}".encode()).hexdigest()
         path = self._cache / f"{key}.json"
-        with suppress(OSError, ValueError, KeyError, TypeError):  # damaged, or not there
+        with suppress(OSError, ValueError, KeyError, TypeError):  # the cache file is damaged or missing
             facts: Facts = json.loads(path.read_bytes())[name]
             return facts
         log.info("reading %d images once: %s", len(self), name.partition(" ")[0])
         facts = compute()
-        with suppress(CannotWrite):  # what cannot be kept is found anew
+        with suppress(CannotWrite):  # without a cache file the next run computes it again
             write_atomically(path, json.dumps({name: facts}))
         return facts

@@ -1,4 +1,4 @@
-"""How much memory is left, so that data which do not fit are refused in one line before they are read."""
+"""Measures free memory, so that data that do not fit are refused in one line before they are read."""
 
 import os
 from pathlib import Path
@@ -10,15 +10,15 @@ _MEMINFO = Path("/proc/meminfo")
 
 
 def available() -> int | None:
-    """Bytes that this process may still take: of the machine, its container and its own limit; None: not known."""
-    return min((left for left in (_of_the_machine(), _of_the_container(), _of_the_process()) if left), default=None)
+    """Returns the bytes that this process may still allocate (machine, container, own limit); None if unknown."""
+    return min((free for free in (_of_the_machine(), _of_the_container(), _of_the_process()) if free), default=None)
 
 
-def check_fits(needed: int, what: str, advice: str) -> None:
-    """Raises `UserError` where `needed` bytes for `what` are more than there is, with what to do about it."""
-    left = available()
-    if left is not None and needed > left:
-        raise UserError(f"{what}: {_gigabytes(needed)} of memory are needed, {_gigabytes(left)} are free; {advice}")
+def check_fits(needed: int, subject: str, advice: str) -> None:
+    """Raises `UserError` with advice if `needed` bytes, for the data called `subject`, exceed the free memory."""
+    free = available()
+    if free is not None and needed > free:
+        raise UserError(f"{subject}: {_gigabytes(needed)} of memory are needed, {_gigabytes(free)} are free; {advice}")
 
 
 def _gigabytes(count: int) -> str:
@@ -38,7 +38,7 @@ def _of_the_machine() -> int | None:
 
 
 def _of_the_container() -> int | None:
-    """What the control group (version 2) leaves; pages of files that it can drop count as free."""
+    """Returns the free memory of the control group (version 2); file pages that it can drop count as free."""
     try:
         limit = (_CGROUP / "memory.max").read_text().strip()
         used = int((_CGROUP / "memory.current").read_text())
@@ -49,7 +49,7 @@ def _of_the_container() -> int | None:
 
 
 def _of_the_process() -> int | None:
-    """What `ulimit -v` leaves."""
+    """Returns the address space that `ulimit -v` still allows."""
     try:
         import resource
 

@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST: four idx files each, raw or gzipped, compared with the published ones."""
+"""Reads MNIST and Fashion-MNIST from four idx files each, raw or gzipped, and verifies them by checksum."""
 
 import gzip
 import hashlib
@@ -57,7 +57,7 @@ class MNIST(Downloaded):
         return splits[0], splits[1], 10
 
     def _check_published(self, path: Path, tensor: Tensor, md5: str) -> None:
-        """Raises `UserError` where the idx file at `path` is not the one that the authors published."""
+        """Raises `UserError` if the idx file at `path` differs from the published file."""
         content = _md5(tensor)
         if content == md5:
             return
@@ -86,9 +86,9 @@ class FashionMNIST(MNIST):
 
 
 def read_idx(path: Path, dimensions: int) -> Tensor:
-    """The uint8 tensor in an idx file, gzipped if it ends in .gz. Raises `UserError` naming a corrupt file.
+    """Reads the uint8 tensor of an idx file, gzipped if it ends in .gz. Raises `UserError` naming a corrupt file.
 
-    No more is unpacked than the header says, and nothing where that does not fit in memory.
+    It unpacks at most the size in the header, and nothing if that does not fit in memory.
     """
     if path.exists() and not path.is_file():
         raise UserError(f"{path}: cannot be read (it is no regular file)")
@@ -116,7 +116,7 @@ def _content(path: Path, file: BinaryIO, dimensions: int) -> Tensor:
 
 
 def _md5(tensor: Tensor) -> str:
-    """The MD5 of the idx file that holds `tensor`."""
+    """Returns the MD5 of the idx file that holds `tensor`."""
     header = bytes((0, 0, 8, tensor.dim())) + b"".join(length.to_bytes(4, "big") for length in tensor.shape)
     digest = hashlib.md5(header, usedforsecurity=False)
     digest.update(tensor.contiguous().numpy().data)
@@ -124,14 +124,14 @@ def _md5(tensor: Tensor) -> str:
 
 
 def _existing(folder: Path) -> list[Path] | None:
-    """The four files in `folder`, each raw or else gzipped; None if one is missing."""
+    """Returns the four files in `folder`, each raw or else gzipped; None if one is missing."""
     choices = [(folder / file, folder / f"{file}.gz") for file in FILES]
     paths = [next((path for path in pair if path.exists()), None) for pair in choices]
     return None if None in paths else [path for path in paths if path]
 
 
 def _split(images: Path, labels: Path) -> tuple[Tensor, Tensor]:
-    """The images (N, 28, 28) and labels (N,) of one split, uint8 as the files hold them."""
+    """Reads the images (N, 28, 28) and labels (N,) of one split, both uint8."""
     examples, targets = read_idx(images, 3), read_idx(labels, 1)
     if len(examples) != len(targets):
         raise UserError(f"{labels}: corrupt, {len(targets)} labels for the {len(examples)} images of {images}")

@@ -1,4 +1,4 @@
-"""What every data set is: a frozen dataclass of options that reads its two splits from a folder."""
+"""Defines the base class of data sets: a frozen dataclass of options that reads two splits from a folder."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Limit = Annotated[int, Field(ge=1)] | None
 
 
 class Split(NamedTuple):
-    """Examples (N, C, H, W) uint8, in memory or read when they are asked for, and their classes (N,) int64."""
+    """Holds examples (N, C, H, W) uint8, in memory or read on demand, and their classes (N,) int64."""
 
     examples: Tensor | Examples
     targets: Tensor
@@ -23,7 +23,7 @@ class Split(NamedTuple):
 
 @dataclass(frozen=True)
 class Source(ABC):
-    """Where a data set comes from; the first line of the subclass's docstring is its line in the help.
+    """Base class of data sets. The help shows the first line of a subclass's docstring.
 
     `mean` and `std` are the published normalisation constants (of values / 255, per channel); None has them computed
     from the training examples in use.
@@ -39,11 +39,11 @@ class Source(ABC):
 
     @abstractmethod
     def read(self, data_dir: Path) -> tuple[Split, Split, int]:
-        """Training split, test split, number of classes. `sanity.data.dataset.load` applies the limits."""
+        """Returns training split, test split, number of classes. `sanity.data.dataset.load` applies the limits."""
 
 
 def occurrences(targets: Tensor) -> Tensor:
-    """For every example, how many of the same class come before it: (N,) int64."""
+    """Counts for every example the earlier examples of its class: (N,) int64."""
     order = targets.argsort(stable=True)
     counts = targets.bincount()
     starts = counts.cumsum(0) - counts
@@ -53,7 +53,7 @@ def occurrences(targets: Tensor) -> Tensor:
 
 
 def first_of_each(targets: Tensor, limit: int | None) -> Tensor | slice:
-    """An index of the first `limit` examples when every class gives one in turn, in their original order."""
+    """Returns the index of the first `limit` examples, taken one per class in turn, in their original order."""
     if limit is None or limit >= len(targets):
         return slice(None)
     return occurrences(targets).argsort(stable=True)[:limit].sort().values

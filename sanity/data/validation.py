@@ -1,4 +1,4 @@
-"""Checks what a data set's class has read, before anything is scored or trained on it."""
+"""Validates the splits that a data set's class has read, before anything is scored or trained on them."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ from sanity.errors import UserError
 
 
 def validated(name: str, source: Source, read: Any) -> tuple[Split, Split, int]:
-    """Training split, test split and number of classes that `source` read, targets as int64.
+    """Returns training split, test split and number of classes that `source` read, targets as int64.
 
-    Raises `UserError` naming the data set, the split, what it holds and what is wanted: uint8 examples (N, C, H, W), a
+    Raises `UserError` naming the data set, the split, its content and the requirement: uint8 examples (N, C, H, W), a
     target from 0 to classes - 1 for each, at least one example, both splits of one shape, constants for every channel.
     """
     owner = f"dataset {name}"
@@ -67,7 +67,7 @@ def _kind(value: Any) -> str:
 
 
 def _check_constants(owner: str, source: Source, channels: int) -> None:
-    """Raises `UserError` where the class's own `mean` and `std` do not fit the examples."""
+    """Raises `UserError` if the class's `mean` and `std` do not fit the examples."""
     mean, std = source.mean, source.std
     if mean is None and std is None:
         return

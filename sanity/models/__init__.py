@@ -1,4 +1,4 @@
-"""Models and initialisations by name, each built for any input size and class count; naming them needs no torch."""
+"""Registers models and initialisations by name, without importing torch; `build` makes a network for any input size."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -85,7 +85,7 @@ def build(
         options: the model's options, typed or as text.
 
     Raises:
-        UserError: for an unknown name, option or initialisation, an input that is too small, and a network of one's own
+        UserError: for an unknown name, option or initialisation, an input that is too small, and a user's network
             that cannot be built.
     """
     from sanity.models.base import build_by_name

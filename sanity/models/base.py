@@ -1,4 +1,4 @@
-"""What every model is: a frozen dataclass of options that builds a network for any input shape and class count."""
+"""Defines the base class of models: a frozen dataclass of options that builds a network for any input shape."""
 
 import random
 from abc import ABC, abstractmethod
@@ -23,7 +23,7 @@ InputShape = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Model(ABC):
-    """A network by its options; the first line of the subclass's docstring is its line in the help."""
+    """Base class of models. The help shows the first line of a subclass's docstring."""
 
     default_init: ClassVar[str] = "kaiming_fan_in"
     smallest_side: ClassVar[int] = 1
@@ -32,7 +32,7 @@ class Model(ABC):
     def build(self, input_shape: InputShape, classes: int) -> nn.Module:
         """Returns the network, from (N, *input_shape) to logits (N, classes).
 
-        Its weights are redrawn afterwards, as far as there is a rule for them; others stay as they are built. What is
+        Afterwards the initialisation redraws the weights that it has a rule for; others stay as built. Numbers that are
         drawn here, from torch's, numpy's or Python's global generator, is seeded by the run's seed.
         """
 
@@ -46,7 +46,7 @@ def build_by_name(
     generator: torch.Generator | None,
     **options: Any,
 ) -> nn.Module:
-    """Builds a network; see `sanity.models.build`. With a `generator`, global generators are left as they were."""
+    """Builds a network; see `sanity.models.build`. With a `generator`, global generators do not change."""
     model: Model = fill(REGISTRY.load_subclass(name, Model), options, f"model {name}")
     shape = _checked(name, model, input_shape, classes)
     if generator is None:
@@ -61,7 +61,7 @@ def build_by_name(
 
 @contextmanager
 def names_the_model(name: str) -> Iterator[None]:
-    """Puts the name of the model before what a `UserError` says."""
+    """Context manager that puts the model's name before the message of a `UserError`."""
     try:
         yield
     except UserError as error:
@@ -70,12 +70,12 @@ def names_the_model(name: str) -> Iterator[None]:
 
 
 def _built(name: str, model: Model, shape: InputShape, classes: int) -> nn.Module:
-    """Returns the network with its lazy layers made. Raises `UserError` naming what goes wrong in its own code."""
-    asked = f"model {name}: build(input_shape={tuple(shape)}, classes={classes})"
+    """Builds the network and materialises its lazy layers. Raises `UserError` for an error in the model's code."""
+    call = f"model {name}: build(input_shape={tuple(shape)}, classes={classes})"
     try:
         network = model.build(shape, classes)
         if not isinstance(network, nn.Module):
-            raise UserError(f"{asked} returns {type(network).__name__}, not a torch.nn.Module")
+            raise UserError(f"{call} returns {type(network).__name__}, not a torch.nn.Module")
         if any(is_lazy(tensor) for tensor in [*network.parameters(), *network.buffers()]):
             with torch.no_grad():
                 network.eval()(torch.zeros(2, *shape))
@@ -83,13 +83,13 @@ def _built(name: str, model: Model, shape: InputShape, classes: int) -> nn.Modul
         check_weights_are_parameters(network)
     except UserError:
         raise
-    except (Exception, SystemExit) as error:  # another's code may fail in any way
-        raise UserError(f"{asked} fails with {reason(error)}") from error
+    except (Exception, SystemExit) as error:  # a user's code may raise anything
+        raise UserError(f"{call} fails with {reason(error)}") from error
     return network
 
 
 def _next_seed(generator: torch.Generator) -> int:
-    """Returns a seed that depends on the state of `generator`, which is left as it is."""
+    """Returns a seed that depends on the state of `generator`, without advancing it."""
     twin = torch.Generator()
     twin.set_state(generator.get_state())
     return int(torch.randint(2**62, (), generator=twin))

@@ -31,7 +31,7 @@ def check_model(name: str, network: nn.Module, input_shape: Sequence[int], class
         mode = "training" if training else "evaluation"
         try:
             logits = _run(network.train(training), shape)
-        except (Exception, SystemExit) as error:  # another's code may fail in any way
+        except (Exception, SystemExit) as error:  # a user's code may raise anything
             raise UserError(f"model {name}: fails in {mode} on inputs of shape {shape}: {reason(error)}") from error
         _check_logits(f"model {name}: its output in {mode} on inputs of shape {shape}", logits, classes)
 

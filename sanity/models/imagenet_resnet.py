@@ -1,4 +1,4 @@
-"""torchvision's ResNets, with the stem that Tiny-ImageNet experiments give them where the input is small."""
+"""Builds torchvision's ResNets, for small inputs with the stem of Tiny-ImageNet experiments."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ SMALL = 64
 
 @dataclass(frozen=True)
 class ImageNetResNet(Model):
-    """Inputs of up to 64 pixels a side keep their resolution: 3x3 stride-1 first convolution, no max-pooling."""
+    """Builds a ResNet; for inputs of up to 64 pixels the first convolution is 3x3 stride-1 without max-pooling."""
 
     default_init: ClassVar[str] = "grasp"
     constructor: ClassVar[Callable[..., models.ResNet]]

@@ -1,4 +1,4 @@
-"""Initialisations by name, drawn on the CPU in parameter order, so that one generator gives one network on any device.
+"""Draws initial weights on the CPU in parameter order, so that a seed gives the same network on every device.
 
 Fans are torch's: fan_in = shape[1] * receptive field, fan_out = shape[0] * receptive field.
 """
@@ -23,24 +23,26 @@ TRUNCATED_STD = 0.8796256610342398
 
 
 class Init(ABC):
-    """One named distribution: what a layer's weight and a normalisation layer's scale are drawn from."""
+    """Base class of initialisations: distributions of layers' weights and of normalisation layers' scales."""
 
     @abstractmethod
     def weight(self, shape: Sequence[int], kind: Kind, generator: torch.Generator) -> Tensor:
-        """A float32 CPU tensor of `shape` for the weight of a layer of `kind` "conv" or "linear"."""
+        """Draws a float32 CPU tensor of `shape` for the weight of a layer of `kind` "conv" or "linear"."""
 
     def scale(self, shape: Sequence[int], generator: torch.Generator) -> Tensor:
-        """The scale (gamma) of a normalisation layer: ones, unless the paper draws it."""
+        """Returns the scale (gamma) of a normalisation layer: ones, unless the paper draws it."""
         return torch.ones(*shape)
 
     def bias(self, shape: Sequence[int], fan_in: int, generator: torch.Generator) -> Tensor:
-        """The bias of a convolution or linear layer whose weight has `fan_in`: zeros, unless the paper draws it."""
+        """Returns the bias of a convolution or linear layer with `fan_in`: zeros, unless the paper draws it."""
         return torch.zeros(*shape)
 
 
 def fans(shape: Sequence[int]) -> tuple[int, int]:
-    """(fan_in, fan_out) of a weight of `shape` (out, in / groups, *kernel); of a bias (out,) both its length, as in
-    TensorFlow."""
+    """Returns (fan_in, fan_out) of a weight of `shape` (out, in / groups, *kernel).
+
+    Both fans of a bias (out,) are its length, as in TensorFlow.
+    """
     if len(shape) == 1:
         return shape[0], shape[0]
     field = prod(shape[2:])
@@ -48,12 +50,12 @@ def fans(shape: Sequence[int]) -> tuple[int, int]:
 
 
 def normal(shape: Sequence[int], std: float, generator: torch.Generator) -> Tensor:
-    """N(0, std^2)."""
+    """Draws from N(0, std^2)."""
     return torch.randn(*shape, generator=generator) * std
 
 
 def truncated(shape: Sequence[int], std: float, generator: torch.Generator) -> Tensor:
-    """N(0, std^2) cut off at two `std`, by the inverse distribution function; its own deviation is 0.8796 * `std`."""
+    """Draws from N(0, std^2) truncated at two `std`, by inverting its CDF; the result's deviation is 0.8796 * `std`."""
     lowest, highest = torch.special.ndtr(torch.tensor([-2.0, 2.0], dtype=torch.float64))
     uniform = torch.rand(*shape, generator=generator, dtype=torch.float64)
     return (torch.special.ndtri(lowest + (highest - lowest) * uniform) * std).clamp(-2 * std, 2 * std).float()
@@ -189,7 +191,7 @@ def draw(init: str, shape: Sequence[int], kind: Kind, generator: torch.Generator
 
 
 def kind_of(module: nn.Module) -> Kind | None:
-    """Returns the kind of layer that `module` is; None for one that only knows itself how to draw its parameters."""
+    """Returns the kind of layer that `module` is; None if no rule here draws its parameters."""
     if not module._parameters.keys() <= {"weight", "bias"}:
         return None
     if isinstance(module, _ConvNd):
@@ -255,9 +257,9 @@ def _redraw(module: nn.Module, init: str, kind: Kind, generator: torch.Generator
 
 
 def _reset(module: nn.Module, method: str, generator: torch.Generator) -> set[int]:
-    """Lets a copy of `module` on the CPU reset itself: the same numbers on any device, and no other generator moves.
+    """Resets `module` by its own method on a CPU copy: equal numbers on any device, no other generator advances.
 
-    Returns the identities of the parameters that it resets. Parameters that are NaN before and after were left alone.
+    Returns the ids of the parameters that it resets: those that were set to NaN before and are not NaN after.
     """
     twin = copy.deepcopy(module).cpu()
     before = dict(module.named_parameters())
@@ -269,7 +271,7 @@ def _reset(module: nn.Module, method: str, generator: torch.Generator) -> set[in
         torch.default_generator.manual_seed(int(torch.randint(2**62, (), generator=generator)))
         try:
             getattr(twin, method)()
-        except Exception as error:  # another's code may fail in any way
+        except Exception as error:  # a user's code may raise anything
             raise UserError(f"{type(module).__name__}.{method}() fails with {reason(error)}") from error
     untouched = [name for name, parameter in after.items() if parameter.isnan().any()]
     for name in untouched:

@@ -1,4 +1,4 @@
-"""The small networks of MNIST experiments, and Conv-4: plain convolutions and linear layers, no batch norm."""
+"""Builds LeNet-300-100, LeNet-5 and Conv-4: plain convolutions and linear layers without batch norm."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -29,7 +29,7 @@ class LeNet5(Model):
     """LeNet-5-Caffe: two 5x5 convolutions, one hidden layer of 500; 430,500 weights on MNIST.
 
     As in Caffe and in Lee et al. 2019's code, max-pooling is the only non-linearity between the convolutions. Inputs
-    below 16x16 would vanish, so theirs are padded by 2; the published network has no padding.
+    below 16x16 would shrink to nothing, so convolutions pad them by 2; the published network has no padding.
     """
 
     smallest_side: ClassVar[int] = 4

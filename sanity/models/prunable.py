@@ -1,4 +1,4 @@
-"""Which parameters of a network are pruned, and which weights stay dense."""
+"""Lists the parameters of a network that are pruned, and the weights that stay dense."""
 
 from collections.abc import Iterator
 

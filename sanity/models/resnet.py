@@ -1,4 +1,4 @@
-"""The ResNets for small images (He et al. 2016, section 4.2): three stages of 3x3 blocks, width doubling."""
+"""Builds the ResNets for small images (He et al. 2016, section 4.2): three stages of 3x3 blocks, width doubling."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar

@@ -1,4 +1,4 @@
-"""VGG with batch norm and a single linear layer, as the pruning papers use it on 32x32 images."""
+"""Builds VGG with batch norm and a single linear layer, as the pruning papers use it on 32x32 images."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ WIDTHS = (64, 128, 256, 512, 512)
 class VGG(Model):
     """Five groups of 3x3 convolutions with max-pooling between them, global average pooling, one linear layer.
 
-    Pools that an input has become too small for are skipped; at 32x32 and above, all four are there.
+    Pooling is skipped once the feature map has one pixel a side; at 32x32 and above all four pools remain.
 
     bias: gives the convolutions biases (Su et al. 2020, Frankle et al. 2021); GraSP's have none.
     norm_affine: gives batch norm a scale and a shift; Atanov et al. 2021 go without in their SNIP part.
