@@ -51,7 +51,8 @@ def scoring_copy(
 ) -> Iterator[tuple[nn.Module, list[tuple[Tensor, Tensor]]]]:
     """Context manager; yields copies of `model` and `batches`: float32, or float64 if `double` or the model is.
 
-    Every parameter of the copy wants a gradient. Global random states are as before afterwards, also after an error.
+    The copy is in evaluation mode and its parameters want gradients. Global random states are restored afterwards,
+    also after an error.
     """
     first = next(model.parameters())
     precision = torch.float64 if double or first.dtype == torch.float64 else torch.float32

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 from itertools import pairwise
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from methods.base import Batches, Method
+from methods.data import ScoringData
 from sanity.data.dataset import Dataset
 from sanity.errors import UserError, unknown
 from sanity.recipes import Recipe
@@ -32,17 +32,7 @@ def scoring_batches(method: Method, dataset: Dataset, recipe: Recipe, generator:
         )
     shown = recipe if data.augment else still
     images = BatchBuilder(dataset, shown, *statistics)
-    parts = scoring_indices(
-        dataset,
-        examples_per_class=data.examples_per_class,
-        examples=data.examples,
-        batches=data.batches,
-        balanced=data.balanced,
-        order=data.order,
-        split=data.split,
-        batch_size=data.batch_size,
-        generator=generator,
-    )
+    parts = scoring_indices(dataset, data, generator)
     for number in range(1, data.passes):
         parts += _reordered(parts[: len(parts) // number], derive(generator, "pass", number))
     plans = [_plan(part, shown, derive(generator, "augment", number)) for number, part in enumerate(parts)]
@@ -63,18 +53,7 @@ def _plan(index: Tensor, recipe: Recipe, generator: torch.Generator) -> EpochOrd
     return EpochOrder(index[None], shift.to(device), flip.to(device))
 
 
-def scoring_indices(
-    dataset: Dataset,
-    *,
-    examples_per_class: int = 10,
-    batches: int = 1,
-    balanced: bool = True,
-    order: Literal["mixed", "class_sorted"] = "mixed",
-    split: int = 1,
-    batch_size: int | None = None,
-    examples: int | None = None,
-    generator: torch.Generator,
-) -> list[Tensor]:
+def scoring_indices(dataset: Dataset, data: ScoringData, generator: torch.Generator) -> list[Tensor]:
     """Draws the indices, on the data's device, of the examples of `batches` * `split` scoring batches.
 
     Every batch is drawn independently and without replacement within it: `examples_per_class` of every class, or,
@@ -84,21 +63,21 @@ def scoring_indices(
     sizes differ by at most one; `batch_size` cuts it into parts of so many examples, the last of which may be smaller.
     Raises `UserError` where there are too few examples, naming the class.
     """
-    if order not in ("mixed", "class_sorted"):
-        raise unknown("order", order, ("mixed", "class_sorted"))
-    size = examples or examples_per_class * dataset.classes
-    if not 1 <= split <= size:
-        raise UserError(f"split={split}: a batch of {size} examples can be cut into 1 to {size} parts")
-    if split > 1 and batch_size is not None:
-        raise UserError(f"split={split} and batch_size={batch_size} both cut a batch; set one of them")
+    if data.order not in ("mixed", "class_sorted"):
+        raise unknown("order", data.order, ("mixed", "class_sorted"))
+    size = data.examples or data.examples_per_class * dataset.classes
+    if not 1 <= data.split <= size:
+        raise UserError(f"split={data.split}: a batch of {size} examples can be cut into 1 to {size} parts")
+    if data.split > 1 and data.batch_size is not None:
+        raise UserError(f"split={data.split} and batch_size={data.batch_size} both cut a batch; set one of them")
     targets = dataset.targets.cpu()
     parts: list[Tensor] = []
-    for _ in range(batches):
-        index = _drawn(targets, dataset.classes, size, balanced and examples is None, generator)
-        if order == "class_sorted":
+    for _ in range(data.batches):
+        index = _drawn(targets, dataset.classes, size, data.balanced and data.examples is None, generator)
+        if data.order == "class_sorted":
             index = index[targets[index].argsort(stable=True)]
         index = index.to(dataset.targets.device)
-        parts += _parts(index, split) if batch_size is None else index.split(batch_size)
+        parts += _parts(index, data.split) if data.batch_size is None else index.split(data.batch_size)
     return parts
 
 

@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from methods.data import ScoringData
 from sanity.data.dataset import Dataset, load
 from sanity.errors import UserError
 from sanity.grid.scoring_batches import scoring_indices
@@ -43,7 +44,7 @@ def test_laws_of_scoring_indices(
     data, size = numbered(counts), per_class * len(counts)
     split = min(split, size)
     options: dict = {"examples_per_class": per_class, "batches": batches, "balanced": balanced, "order": order}
-    drawn = scoring_indices(data, **options, split=split, generator=seeded(seed))
+    drawn = scoring_indices(data, ScoringData(**options, split=split), seeded(seed))
     assert len(drawn) == batches * split
     for start in range(0, len(drawn), split):
         parts = drawn[start : start + split]
@@ -55,21 +56,21 @@ def test_laws_of_scoring_indices(
         assert len(positions.unique()) == size  # without replacement
         assert not balanced or targets.bincount().tolist() == [per_class] * len(counts)
         assert order == "mixed" or torch.equal(targets, targets.sort().values)
-    again = scoring_indices(data, **options, split=split, generator=seeded(seed))
+    again = scoring_indices(data, ScoringData(**options, split=split), seeded(seed))
     assert all(torch.equal(one, other) for one, other in zip(drawn, again, strict=True))
-    whole = scoring_indices(data, **options, generator=seeded(seed))
+    whole = scoring_indices(data, ScoringData(**options), seeded(seed))
     assert torch.equal(torch.cat(whole), torch.cat(drawn))
 
 
 def test_class_sorted_halves_see_different_classes(digits: tuple[Dataset, Dataset]) -> None:
-    first, second = scoring_indices(digits[0], order="class_sorted", split=2, generator=seeded())
+    first, second = scoring_indices(digits[0], ScoringData(order="class_sorted", split=2), seeded())
     assert digits[0].targets[first].unique().tolist() == [0, 1, 2, 3, 4]
     assert digits[0].targets[second].unique().tolist() == [5, 6, 7, 8, 9]
     assert len(first) == len(second) == 50
 
 
 def test_mixed_batches_are_mixed_and_independent(digits: tuple[Dataset, Dataset]) -> None:
-    one, two = scoring_indices(digits[0], batches=2, generator=seeded())
+    one, two = scoring_indices(digits[0], ScoringData(batches=2), seeded())
     labels = digits[0].targets[one]
     assert not torch.equal(one, two)
     assert len(labels[:50].unique()) > 5
@@ -80,7 +81,7 @@ def test_every_example_is_drawn_equally_often() -> None:
     data = numbered([6, 30])
     generator = seeded()
     drawn = torch.zeros(36)
-    for part in scoring_indices(data, examples_per_class=2, batches=3000, generator=generator):
+    for part in scoring_indices(data, ScoringData(examples_per_class=2, batches=3000), generator):
         drawn[part] += 1
     # 2 of 6 and 2 of 30: six standard deviations of a binomial over 3000 batches
     for label, share in ((0, 2 / 6), (1, 2 / 30)):
@@ -89,17 +90,17 @@ def test_every_example_is_drawn_equally_often() -> None:
 
 
 def test_unbalanced_batches_are_not_balanced(digits: tuple[Dataset, Dataset]) -> None:
-    (drawn,) = scoring_indices(digits[0], balanced=False, generator=seeded())
+    (drawn,) = scoring_indices(digits[0], ScoringData(balanced=False), seeded())
     labels = digits[0].targets[drawn]
     assert len(labels) == 100
     assert labels.bincount(minlength=10).tolist() != [10] * 10
 
 
 def test_a_number_of_examples_is_drawn_whatever_their_class(digits: tuple[Dataset, Dataset]) -> None:
-    one, two = scoring_indices(digits[0], examples=128, batches=2, generator=seeded())
+    one, two = scoring_indices(digits[0], ScoringData(examples=128, batches=2), seeded())
     assert len(one) == len(one.unique()) == len(two) == 128
     assert not torch.equal(one, two)
-    assert torch.equal(one, scoring_indices(digits[0], examples=128, generator=seeded())[0])
+    assert torch.equal(one, scoring_indices(digits[0], ScoringData(examples=128), seeded())[0])
 
 
 @pytest.mark.parametrize(
@@ -114,4 +115,4 @@ def test_a_number_of_examples_is_drawn_whatever_their_class(digits: tuple[Datase
 )
 def test_scoring_mistakes_are_one_line(options: dict, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        scoring_indices(numbered([9, 4]), **options, generator=seeded())
+        scoring_indices(numbered([9, 4]), ScoringData(**options), seeded())
