@@ -78,7 +78,10 @@ class ResNet8(CifarResNet):
 
 
 class ResNet20(CifarResNet):
-    """ResNet-20 for small images: stages of 16-32-64 channels, times width / 16."""
+    """ResNet-20 for small images: stages of 16-32-64 channels, times width / 16.
+
+    Renda et al. 2020 and Frankle et al. 2021 prune it; 270,896 prunable weights for CIFAR-10.
+    """
 
     blocks = 3
 
