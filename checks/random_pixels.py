@@ -46,7 +46,9 @@ def permuted(images: Tensor, mixed: bool, shared: bool, generator: torch.Generat
     mixed: all values of an image are permuted; otherwise pixels move with their colours.
     shared: one permutation serves all images; otherwise each image has its own.
     """
-    order = torch.randperm(_places(images.shape, mixed), generator=generator)  # drawn in either case
+    order = torch.randperm(
+        _places(images.shape, mixed), generator=generator
+    )  # always drawn, so that both kinds use the generator alike
     parts = [
         _reordered(part, order if shared else _orders(len(part), len(order), generator), mixed)
         for part in images.split(_AT_ONCE)
@@ -97,7 +99,7 @@ class PermutedPixels(View):
         for block in blocks.unique().tolist():
             here = blocks == block
             numbers = torch.rand(self.block, 1, self._places, generator=self._generator(block))
-            orders[here] = numbers[rows[here]].argsort(dim=2)  # sorting is slow, so only what is asked for
+            orders[here] = numbers[rows[here]].argsort(dim=2)  # sorting is slow: sort only the images at `indices`
         return orders
 
     def _generator(self, block: int) -> torch.Generator:

@@ -291,7 +291,7 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
         with statistics_needed(type(self).__name__):
             by_name = self.saliency(net, batches, generator)
         self._check(net, by_name)
-        # in module order, whatever the order they came in: ties and layers are told apart by position
+        # Always in module order: ties between scores are broken by position.
         scores = {name: by_name[name].detach() for name in self.targets(net)}
         return {name: -score for name, score in scores.items()} if self.invert else scores
 

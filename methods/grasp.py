@@ -96,7 +96,7 @@ class GraSP(GradientMethod):
     def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
         weights = self.targets(net)
         product = {name: torch.zeros_like(weight) for name, weight in weights.items()}
-        middle = len(batches) // 2 if self.redraw else 0  # the second pass, which a single batch is itself
+        middle = len(batches) // 2 if self.redraw else 0  # 0: one set of batches serves both products
         first, second = (batches[:middle], batches[middle:]) if middle else (batches, batches)
         if self.gradient == "all":
             self._add_product(product, net, weights, first, second)

@@ -24,7 +24,7 @@ class Random(Method):
     }
 
     def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
-        # float64: twenty million draws in float32 would hold many ties
+        # In float64, because twenty million draws in float32 would hold many ties.
         return {
             name: torch.rand(weight.shape, dtype=torch.float64, generator=generator).to(weight.device)
             for name, weight in self.targets(net).items()

@@ -100,17 +100,17 @@ class Reproduction:
         new = [cell not in own_cells for cell in theirs[CELL].itertuples(index=False, name=None)]
         return replace(self, numbers=pd.concat([self.numbers, theirs[new]][not own_cells :]))._with(self.panels)
 
-    def as_measured(self, records: pd.DataFrame, known: Sequence[str] = ()) -> "Reproduction":
+    def as_measured(self, records: pd.DataFrame, known_departures: Sequence[str] = ()) -> "Reproduction":
         """Returns the table with the one recipe of its cells' records, if so, and a title that says how they depart.
 
-        known: departures that the records do not tell.
+        known_departures: departures that the records do not tell.
         """
         own = {setting for panel in self.panels for setting in _settings(panel)}
         records = records[self._places(records) < len(self.cells())]
         others = sorted(set(records["recipe"].dropna()) - {panel["recipe"] for panel in self.panels})
         table = self.trained_by(others[0]) if others and records["recipe"].nunique() == 1 else self
         settings = {word for line in records.get("overrides", []) for word in str(line).split()}
-        departures = [*known, *(f"recipe={name}" for name in others), *sorted(settings - own)]
+        departures = [*known_departures, *(f"recipe={name}" for name in others), *sorted(settings - own)]
         title = f"{self.title} (not as published: {', '.join(departures)})" if departures else self.title
         return replace(table, title=title)
 

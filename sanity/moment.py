@@ -1,4 +1,4 @@
-"""Moments of a training schedule: the initialisation, the end, an epoch, an iteration, or a share of the schedule.
+"""Reads moments of a schedule: the initialisation, the end, an epoch, an iteration, or a share of the schedule.
 
 An option holds a moment as a plain value: a whole number is an epoch, text is anything else. `iterations` places it on
 a schedule.

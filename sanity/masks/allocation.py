@@ -72,7 +72,7 @@ def _largest_remainder(shares: Mapping[str, float], sizes: Mapping[str, int], ke
     counts = {name: min(floor(share), sizes[name]) for name, share in shares.items()}
     by_fraction = sorted(shares, key=lambda name: counts[name] - shares[name])
     missing = kept - sum(counts.values())
-    for name in reversed(by_fraction):  # shares that rounding in float64 lifted to the next whole number
+    for name in reversed(by_fraction):  # float64 rounding can lift a share to the next whole number
         if missing < 0 < counts[name]:
             counts[name] -= 1
             missing += 1

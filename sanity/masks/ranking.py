@@ -41,15 +41,15 @@ def joined(parts: list[Tensor]) -> Tensor:
 def _kth_smallest(flat: Tensor, k: int) -> Tensor:
     """Returns the value that has `k` others below it or equal, `k` counted from 0."""
     if flat.device.type != "cpu":
-        return flat.sort().values[k]  # kthvalue is one block of threads there, sorting all of them
-    # torch's kthvalue carries an index beside every value, which takes five times as long
+        return flat.sort().values[k]  # on a GPU kthvalue uses one block of threads, sort uses all
+    # numpy, because torch's kthvalue also tracks indices and takes five times as long.
     return torch.as_tensor(np.partition(flat.numpy(), k)[k], dtype=flat.dtype)
 
 
 def check_finite(scores: Mapping[str, Tensor]) -> None:
     """Raises `UserError` naming the first parameter whose score has a NaN or an infinity."""
     for name, score in scores.items():
-        if torch.isfinite(score.sum()):  # one pass; a sum that overflowed is looked at again
+        if torch.isfinite(score.sum()):  # a cheap test in one pass; the sum may overflow, so check on
             continue
         bad = int((~torch.isfinite(score)).sum())
         if bad:

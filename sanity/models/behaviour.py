@@ -1,4 +1,4 @@
-"""Tells what a network does to a batch by running it, since its layers' types do not say what `forward` does."""
+"""Measures a network's behaviour on a batch by running it: layer types do not say what `forward` does."""
 
 import copy
 import math
@@ -14,7 +14,7 @@ _ROUNDING = 0.4
 
 
 def uses_global_rng(net: nn.Module, input_shape: Sequence[int]) -> bool:
-    """Whether a pass of `net` in training draws from torch's global generator, as dropout does.
+    """Returns whether a pass of `net` in training draws from torch's global generator, as dropout does.
 
     input_shape: (C, H, W) of one example. The network and the generator are left as they were.
     """
@@ -26,7 +26,7 @@ def uses_global_rng(net: nn.Module, input_shape: Sequence[int]) -> bool:
 
 
 def mixes_examples(net: nn.Module, examples: Tensor) -> bool:
-    """Whether the output or the gradient of an example depends on the others of its batch, as with batch statistics.
+    """Returns whether an example's output or gradient depends on the rest of its batch, as with batch statistics.
 
     Then a batch must not be cut into chunks. The network is run in the mode that it is in; it and the random states are
     left as they were. A network whose output is random, or that does not run on part of a batch, counts as mixing.
@@ -50,7 +50,7 @@ def mixes_examples(net: nn.Module, examples: Tensor) -> bool:
 
 
 def outputs_and_gradients(net: nn.Module, examples: Tensor, start: int) -> tuple[Tensor, dict[str, Tensor]]:
-    """The outputs, and the gradients by every parameter of a sum of them in which each example has a weight of its own.
+    """Returns the outputs, and the gradients of a sum of them in which each example has a weight of its own.
 
     The gradients show what the outputs do not, such as mixing behind a scale that starts at zero.
     start: the number of the first example, so that its weight is the same in parts of a batch.
@@ -70,7 +70,7 @@ def outputs_and_gradients(net: nn.Module, examples: Tensor, start: int) -> tuple
 
 
 def agree(values: Sequence[Tensor], expected: Sequence[Tensor]) -> bool:
-    """Whether each of `values` is the expected tensor but for rounding.
+    """Returns whether each of `values` is the expected tensor but for rounding.
 
     The bound is relative to the tensor's norm and, for a gradient that is zero but for rounding (of a bias whose shift
     cancels), to a thousandth of the norm of all.
