@@ -1,4 +1,4 @@
-"""Keys of the command line and typed options: what they may be, and one line where they are not."""
+"""Defines the keys of the command line and fills typed options; a mistake is reported in one line."""
 
 from sanity.config.run_config import (
     SECTIONS,

@@ -13,10 +13,10 @@ from sanity.grid.runner import Runner
 
 
 def run_grids(configs: Sequence[RunConfig], stop: Callable[[], bool] = lambda: False) -> pd.DataFrame:
-    """Runs every grid and returns one row a cell; what exists in the store is not run again.
+    """Runs every grid and returns one row per cell; stored results are reused.
 
-    configs: the runs of one request, which train a dense network together where several start from it.
-    stop: asked between steps; once it says so, everything is saved and `sanity.training.loop.Interrupted` is raised.
+    configs: the runs of one request; a dense network that several of them start from is trained once.
+    stop: called between steps; once it returns true, state is saved and `sanity.training.loop.Interrupted` is raised.
 
     Raises `UserError` for a mistake in any of them, before anything is trained.
     """
@@ -26,7 +26,7 @@ def run_grids(configs: Sequence[RunConfig], stop: Callable[[], bool] = lambda: F
 
 
 def run_keys(keys: Mapping[str, Any]) -> pd.DataFrame:
-    """Runs the one grid that plain and dotted keys ask for, as `run_grids` does."""
+    """Runs the grid of plain and dotted keys, as `run_grids` does."""
     return run_grids([from_mapping(keys)])
 
 

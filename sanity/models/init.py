@@ -172,7 +172,7 @@ class OpenLTH(Frankle2021):
 
 
 class AsBuilt(Init):
-    """What the network's own code draws, seeded by the run's seed, in place of a named distribution."""
+    """Keeps the weights that the network's own code draws, seeded by the run's seed."""
 
     def weight(self, shape: Sequence[int], kind: Kind, generator: torch.Generator) -> Tensor:
         raise UserError("initialisation 'as_built' is a network's own: it cannot draw the weights of a single layer")
