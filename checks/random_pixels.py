@@ -46,9 +46,8 @@ def permuted(images: Tensor, mixed: bool, shared: bool, generator: torch.Generat
     mixed: all values of an image are permuted; otherwise pixels move with their colours.
     shared: one permutation serves all images; otherwise each image has its own.
     """
-    order = torch.randperm(
-        _places(images.shape, mixed), generator=generator
-    )  # always drawn, so that both kinds use the generator alike
+    # Always drawn, so that both kinds of permutation advance the generator alike.
+    order = torch.randperm(_places(images.shape, mixed), generator=generator)
     parts = [
         _reordered(part, order if shared else _orders(len(part), len(order), generator), mixed)
         for part in images.split(_AT_ONCE)
