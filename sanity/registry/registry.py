@@ -6,6 +6,7 @@ Names and summaries are read without importing the named modules, so that `--hel
 import ast
 import importlib
 import importlib.util
+import sys
 from collections.abc import Mapping
 from functools import cached_property
 from importlib.metadata import entry_points
@@ -55,6 +56,8 @@ class Registry:
         """Imports the class called `name`. A dotted `module:Class` need not be registered."""
         where = name if ":" in name else self.target(name)
         module, _, attribute = where.partition(":")
+        if module not in sys.modules:
+            importlib.invalidate_caches()  # a file that a notebook has just written is found too
         try:
             cls = getattr(importlib.import_module(module), attribute)
         except (Exception, SystemExit) as error:  # the import of a user's module may raise anything

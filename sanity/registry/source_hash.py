@@ -96,12 +96,25 @@ def _sources(module: str, own: bool) -> dict[str, bytes]:
             continue
         if _is_installed(path) and name != module and not (own and _package(name) == _package(module)):
             continue
-        content = path.read_bytes()
+        content = _content(name, spec, path)
         if content.strip():
             sources[name] = content
         if own or not _is_installed(path):
             waiting += [*_packages(name), *_imported(content, name, spec)]
     return sources
+
+
+_loaded_from: dict[str, tuple[ModuleSpec, bytes]] = {}
+"""The source of loaded modules by name, beside the spec that they were loaded with; a reload has a new one."""
+
+
+def _content(name: str, spec: ModuleSpec, path: Path) -> bytes:
+    """The source of a module; of a loaded one, as it was first read: an edit counts once the module is reloaded."""
+    if getattr(sys.modules.get(name), "__spec__", None) is not spec:
+        return path.read_bytes()
+    if name not in _loaded_from or _loaded_from[name][0] is not spec:
+        _loaded_from[name] = spec, path.read_bytes()
+    return _loaded_from[name][1]
 
 
 def _packages(name: str) -> list[str]:

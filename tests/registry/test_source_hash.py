@@ -89,3 +89,17 @@ def test_one_file_alone_has_the_hash_that_it_always_had(tmp_path: Path, load: Lo
 
 def test_our_own_classes_have_none() -> None:
     assert {source_hash(methods.REGISTRY.load(name)) for name in methods.REGISTRY.names()} == {""}
+
+
+def test_an_edited_helper_counts_once_it_is_reloaded(tmp_path: Path, load: Load) -> None:
+    write(tmp_path, mine="from helper import VALUE\nclass Mine: value = VALUE\n", helper="VALUE = 1\n")
+    first = load("mine")
+    hashes = [source_hash(first)]
+    write(tmp_path, helper="VALUE = 2\n")
+    for reloaded in ("mine", "helper", "mine"):
+        importlib.invalidate_caches()
+        module = importlib.reload(sys.modules[reloaded])
+        if reloaded == "mine":
+            hashes.append(source_hash(module.Mine))
+    assert module.Mine.value == 2
+    assert hashes[0] == hashes[1] != hashes[2]
