@@ -1,15 +1,25 @@
 """Mistakes of the user's: one clear line that names the key, the value and what is allowed; and how it is printed."""
 
 import sys
+import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 
+_UNPRINTABLE = ("Cc", "Zl", "Zp")  # control characters, separators of lines and of paragraphs
 _LISTED = 40  # names that a line can hold
+
+
+def one_line(text: str) -> str:
+    """Escapes line breaks and control characters, which names of files may hold: ESC would reach the terminal."""
+    return "".join(ascii(sign)[1:-1] if unicodedata.category(sign) in _UNPRINTABLE else sign for sign in text)
 
 
 class UserError(ValueError):
     """A mistake that the user can mend. Its message is one line, printed without a traceback."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 def reason(error: BaseException) -> str:
@@ -44,4 +54,4 @@ def of_ones_own(what: str) -> Iterator[None]:
 def complain(text: str) -> None:
     """Prints a line to standard error, if that can be written."""
     with suppress(OSError):
-        print(text, file=sys.stderr, flush=True)
+        print(one_line(text), file=sys.stderr, flush=True)

@@ -7,11 +7,12 @@ from typing import Annotated, Any, Literal
 import torch
 import torch.nn.functional as F
 from pydantic import BeforeValidator, Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from sanity import models, recipes, seeds
 from sanity.bench.plain_loop import ReferenceLoop
 from sanity.data.dataset import Dataset
+from sanity.models.prunable import prunable
 from sanity.training.checkpoint import Checkpoint
 from sanity.training.cuda_graph import capture
 from sanity.training.job import TrainingSpec
@@ -122,10 +123,8 @@ def _random_images(bench: Bench) -> Dataset:
 def _job(bench: Bench, seed: int) -> TrainingSpec:
     generator = seeds.generator(seed, "bench")
     model = models.build(bench.model, bench.shape, bench.classes, generator=generator)
-    layers = {name: module for name, module in model.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)}
     mask = {
-        f"{name}.weight": torch.rand(layer.weight.shape, generator=generator) < bench.density
-        for name, layer in layers.items()
+        name: torch.rand(weight.shape, generator=generator) < bench.density for name, weight in prunable(model).items()
     }
     return TrainingSpec(model, mask if bench.density < 1 else None, seed)
 

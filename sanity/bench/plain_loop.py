@@ -17,6 +17,7 @@ from torchvision import transforms
 
 from sanity import seeds
 from sanity.data.dataset import Dataset
+from sanity.models.prunable import prunable
 from sanity.recipes import Recipe
 from sanity.training.batches import normalisation
 from sanity.training.lr_schedule import rate
@@ -92,10 +93,10 @@ class ReferenceLoop:
         self.optimizer.zero_grad()
         loss.backward()
         if self.pruned:
-            for module in self.model.modules():
-                if isinstance(module, nn.Conv2d | nn.Linear) and module.weight.grad is not None:
-                    mask = module.weight.data.abs().clone().gt(0).float()
-                    module.weight.grad.data.mul_(mask)
+            for weight in prunable(self.model).values():
+                if weight.grad is not None:
+                    mask = weight.data.abs().clone().gt(0).float()
+                    weight.grad.data.mul_(mask)
         self.optimizer.step()
         hits = (logits.argmax(1) == targets).sum().item()
         assert hits <= len(targets)

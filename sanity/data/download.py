@@ -13,6 +13,7 @@ from sanity.data.source import Source
 from sanity.errors import UserError
 
 TIMEOUT_S = 30.0
+_NOT_ALLOWED = "nothing is fetched with download=false or dry_run=true"
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Downloaded(Source):
 
         Raises `UserError` that says which `files` to fetch from `url` and to put into `folder`.
         """
-        reason = "download=false" if not self.download else _fetch(dataset, data_dir)
+        reason = _NOT_ALLOWED if not self.download else _fetch(dataset, data_dir)
         if reason:
             name = dataset.__name__
             raise UserError(f"{name} is not in {folder} ({reason}). Fetch {', '.join(files)} from {url} into {folder}")

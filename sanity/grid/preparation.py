@@ -10,6 +10,9 @@ import torch
 
 from sanity import recipes
 from sanity.config import RunConfig
+from sanity.config.options import names
+from sanity.data import REGISTRY
+from sanity.data.dataset import Dataset
 from sanity.data.dataset import load as load_dataset
 from sanity.data.examples import View
 from sanity.errors import UserError
@@ -56,7 +59,10 @@ def _networks(config: RunConfig) -> tuple[str, ...]:
 
 def _load(config: RunConfig, recipe: Recipe, requested: tuple[Cell, ...]) -> Experiment:
     device = resolve_device(config.device)
-    train, test = load_dataset(config.dataset, config.data_dir, **config.section("dataset"))
+    options = config.section("dataset")
+    if config.dry_run and "download" in names(REGISTRY.load(config.dataset)):
+        options["download"] = False
+    train, test = load_dataset(config.dataset, config.data_dir, **options)
     for split, part in (("training", train), ("test", test)):
         if not len(part):
             raise UserError(f"dataset={config.dataset}: its {split} split holds no examples")
@@ -82,6 +88,7 @@ def _check(experiment: Experiment, cells: Sequence[Cell]) -> None:
     check_model(experiment.config.model, rehearsed, train.input_shape, train.classes)
     net = experiment.initial(cells[0].seed)
     check_batches(net, train, recipe)
+    _check_crop(train, recipe)
     _check_learning_rates(recipe)
     steps = experiment.steps(cells[0].check, cells[0].seed)
     files = {cell: str(experiment.inputs(cell)) for cell in cells}
@@ -93,6 +100,15 @@ def _check(experiment: Experiment, cells: Sequence[Cell]) -> None:
         check_against(method, cell.method.label, recipe, steps)
         method.check_feasible(experiment.initial(cell.seed), cell.ratio)
     _check_examples(experiment, cells)
+
+
+def _check_crop(train: Dataset, recipe: Recipe) -> None:
+    height, width = train.input_shape[1:]
+    if recipe.crop_padding >= min(height, width):
+        raise UserError(
+            f"recipe.crop_padding={recipe.crop_padding}: must be below {min(height, width)}, as the images are "
+            f"{width}x{height}; else a crop may hold nothing of its image"
+        )
 
 
 def _check_learning_rates(recipe: Recipe) -> None:

@@ -209,7 +209,8 @@ def initialise(
 
     Weights of convolutions and linear layers come from `init`, biases are zero, normalisation layers forget their
     running statistics. Any other module resets itself (`reset_parameters`) under a seed drawn from `generator`; torch's
-    global generator is left as it was.
+    global generator is left as it was. Attention's packed projections (`in_proj_weight`) are such parameters: whatever
+    `init` says, torch's own reset draws them (Glorot's uniform distribution).
 
     Args:
         generator: None seeds one from torch's global generator.

@@ -48,8 +48,8 @@ class Recipe:
     holdout: fraction of the training set that is set aside and never trained on; drawn anew for each seed.
     """
 
-    epochs: Annotated[int, Field(ge=1)] = 160
-    batch_size: Annotated[int, Field(ge=1)] = 128
+    epochs: Annotated[int, Field(ge=1, le=100_000)] = 160
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 128
     optimizer: Literal["sgd", "adam", "adamw", "adadelta"] = "sgd"
     lr: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.1
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9

@@ -2,15 +2,20 @@
 
 import json
 import statistics
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from sanity.bench import __main__ as bench
+from sanity.bench import loops
 from sanity.bench.loops import Bench
 from sanity.bench.plain_loop import ReferenceLoop
 from sanity.data.dataset import load as load_dataset
+from sanity.models.base import Model
+from sanity.models.prunable import prunable
 from sanity.recipes import Recipe
 from sanity.training.loop import TrainingSpec, train
 from tests.training.nets import digits, half_mask, tiny_conv, tiny_mlp
@@ -97,3 +102,36 @@ def test_both_loops_reach_the_same_accuracy_within_the_noise_of_seeds(precision:
     spread = max(statistics.stdev(plain), statistics.stdev(ours))
     assert statistics.mean(plain) > 85
     assert abs(statistics.mean(plain) - statistics.mean(ours)) < 2 * spread / 2 + 1
+
+
+@dataclass(frozen=True)
+class Attention(Model):
+    """1-D convolution and attention"""
+
+    def build(self, input_shape: tuple[int, int, int], classes: int) -> nn.Module:
+        return AttentionNet(classes)
+
+
+class AttentionNet(nn.Module):
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.first, self.attention = nn.Conv1d(8, 8, 1), nn.MultiheadAttention(8, 2, batch_first=True)
+        self.last = nn.Linear(8, classes)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        words = self.first(images.flatten(1).view(len(images), 8, 8))
+        mixed: torch.Tensor = self.last(self.attention(words, words, words, need_weights=False)[0].mean(1))
+        return mixed
+
+
+def test_the_loops_mask_all_that_can_be_pruned() -> None:
+    asked = Bench(model=f"{__name__}:Attention", shape=(1, 8, 8), batch=8, density=0.5, augment=False)
+    job = loops._job(asked, 0)
+    assert job.mask is not None
+    assert list(job.mask) == list(prunable(job.model))
+    recipe = Recipe(batch_size=8, lr=0.1)
+    loop = ReferenceLoop(job.model, job.mask, loops._random_images(asked), recipe, torch.device("cpu"))
+    steps = loop.steps()
+    next(steps), next(steps)
+    weights = dict(loop.model.named_parameters())
+    assert all(not weights[name][~kept].any() for name, kept in job.mask.items())

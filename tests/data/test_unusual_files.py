@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 from sanity.data import memory
@@ -214,3 +215,12 @@ def test_the_caches_tilde_is_the_home(folder: Path, tmp_path: Path, monkeypatch:
     load("imagefolder", folder)
     assert len(list((tmp_path / "kept" / "pruning-sanity").iterdir())) == 2
     assert not (tmp_path / "~").exists()
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_line_breaks_and_control_characters_of_a_name_are_escaped(folder: Path, in_memory: bool) -> None:
+    (folder / "train" / "a" / "0\nerror: no\x1b[31m\u2028.png").write_bytes(b"no image")
+    with pytest.raises(UserError) as mistake:
+        load("imagefolder", folder, in_memory=in_memory)[0].fetch(torch.arange(4))
+    assert "0\\nerror: no\\x1b[31m\\u2028.png: unreadable image" in str(mistake.value)
+    assert str(mistake.value).isprintable()

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from sanity.config import from_mapping
-from sanity.data import dataset
+from sanity.data import dataset, download
 from sanity.errors import UserError
 from sanity.grid import preparation
 from sanity.grid.progress import Reporter
@@ -32,6 +32,10 @@ KEYS: dict[str, Any] = {
         ({"recipe.holdout": 0.5}, "100 examples are asked for scoring"),
         ({"recipe.holdout": 0.9}, "are asked for scoring"),
         ({"ratio": f"0.3,{0.1 + 0.2!r}"}, "ratio: 0.3 and 0.30000000000000004 are the same to 9 digits"),
+        ({"recipe.crop_padding": 8}, "recipe.crop_padding=8: must be below 8, as the images are 8x8"),
+        ({"recipe.epochs": 10**9}, "recipe.epochs=1000000000: .*100,?000"),
+        ({"recipe.batch_size": 10**9}, "recipe.batch_size=1000000000: .*1,?000,?000"),
+        ({"recipe.milestones": "inf"}, "recipe.milestones=inf: should be a finite number"),
         ({"snip.scored_at": "2ep"}, "scored_at=2 lies beyond the 1 epochs"),
         ({"snip.scored_at": "9999it"}, r"scored_at=9999it lies beyond the 1 epochs \(\d+ iterations\)"),
     ],
@@ -115,3 +119,16 @@ def test_a_module_that_calls_exit_is_one_line(
     words = {**KEYS, "methods": "exits_at_once:Mine", "results_dir": tmp_path / "results"}
     assert main([f"{key}={value}" for key, value in words.items()]) == 2
     assert "it ends the program (sys.exit(0))" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["mnist", "cifar10"])
+def test_a_plan_downloads_nothing(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(download, "_fetch", lambda *_: pytest.fail("a download was started"))
+    words = [f"dataset={name}", f"data_dir={tmp_path}", "dry_run=true", "model=lenet_300_100", "methods=random"]
+    assert main(words) == 2
+    printed = capsys.readouterr().err
+    assert f"{name.upper()} is not in" in printed
+    assert "dry_run=true" in printed
+    assert printed.count("\n") == 1

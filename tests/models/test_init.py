@@ -155,6 +155,8 @@ def test_attention_resets_itself() -> None:
     nn.init.constant_(attention.in_proj_weight, 7.0)
     initialise(attention, "he", seeded())
     assert not (attention.in_proj_weight == 7).any()
+    edge = sqrt(6 / (8 + 24))  # of torch's own Glorot distribution, whatever the init
+    assert 0.9 * edge < attention.in_proj_weight.abs().max() <= edge
 
 
 def test_tied_weights_are_drawn_once() -> None:
