@@ -4,7 +4,7 @@ import ctypes
 from contextlib import suppress
 from functools import cache
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
 @cache
@@ -18,4 +18,4 @@ def keep_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_M_MMAP_THRESHOLD, 2**25)  # the largest that glibc allows
         mallopt(_M_TRIM_THRESHOLD, 2**30)
-        mallopt(_M_ARENA_MAX, 1)  # further arenas, one a thread, ignore the thresholds
+        # not one arena for all threads: two that train side by side would wait for each other at every allocation
