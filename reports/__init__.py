@@ -11,6 +11,8 @@ from sanity.errors import UserError, unknown
 if TYPE_CHECKING:
     import pandas as pd
 
+    from reports.unsettled import OpenComparison
+
 FORMATS = ("md", "html", "csv", "latex")
 
 
@@ -59,3 +61,19 @@ def show(
     from reports import overview, statistics, terminal
 
     terminal.show(statistics.summarise(frame, metric, margin, alpha, design), file, overview.remarks(frame))
+
+
+def open_comparisons(
+    frame: pd.DataFrame,
+    metric: str = "last",
+    margin: float = 0.5,
+    design: str = "sequential",
+    alpha: float = 0.05,
+) -> list[OpenComparison]:
+    """The comparisons of a frame of records that more seeds may decide, with the seeds that would probably do so.
+
+    Raises `UserError` as `write`.
+    """
+    from reports.unsettled import open_comparisons as listed
+
+    return listed(frame, metric, margin, design, alpha)

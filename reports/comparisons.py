@@ -12,6 +12,7 @@ from reports.designs import FIXED, Design
 from reports.records import ran
 
 VERDICTS = ("identical", "equivalent", "different", "undecided", "not testable", "missing")
+OPEN = ("undecided", "missing")  # what more seeds may change
 NAN = math.nan
 ABOVE_CHANCE = 0.05  # of the way from chance to 100 %: a network that always names one class gets less
 GROUPS_APART = 10  # margins between two groups of differences that are worth a note
@@ -63,6 +64,11 @@ class Comparison:
     def excluded(self) -> float:
         """The smallest difference, of either sign, that the interval excludes with all larger ones."""
         return max(abs(self.low), abs(self.high))
+
+    @property
+    def open(self) -> bool:
+        """Whether more seeds may decide it."""
+        return self.verdict in OPEN
 
 
 def compare(
