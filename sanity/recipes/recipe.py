@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field
 from sanity.errors import UserError
 
 Epochs = Annotated[float, Field(ge=0)]
+Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
 def _listed(value: Any) -> Any:
@@ -24,12 +25,18 @@ class Recipe:
 
     epochs: passes over the training set; milestones and warm-up scale with them unless they are set too.
     batch_size: examples a step.
-    optimizer: adam, adamw and adadelta keep their published coefficients.
+    optimizer: adadelta keeps its published coefficients.
     lr: the learning rate before any decay, at the peak of one_cycle.
     momentum: of sgd.
     nesterov: of sgd.
+    betas: of adam and adamw: the decay rates of the two moments.
     weight_decay: added to the gradient (sgd, adam, adadelta) or to the step (adamw).
-    decay_norm: whether the scales and shifts of batch norm are decayed too, as in all code here but SNIP's.
+    decay_norm: whether the scales and shifts of normalisation layers are decayed too, as in all code here but SNIP's.
+    decay_bias: whether biases are decayed too, and what a network's own `no_weight_decay()` names (class tokens and
+        position embeddings, in timm). Recipes for transformers decay neither these nor norms.
+    clip_norm: the largest norm of all gradients of kept weights together; longer ones are scaled down to it (null: not
+        at all).
+    label_smoothing: the share of each target that is spread over all classes while training; test losses have none.
     schedule: how the learning rate falls.
     milestones: steps: the epochs after which the learning rate is multiplied by gamma; may be fractions of one.
     gamma: steps, plateau: the factor.
@@ -54,8 +61,12 @@ class Recipe:
     lr: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.1
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     nesterov: bool = False
+    betas: Annotated[tuple[Beta, Beta], BeforeValidator(_listed)] = (0.9, 0.999)
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     decay_norm: bool = True
+    decay_bias: bool = True
+    clip_norm: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     schedule: Literal["steps", "cosine", "one_cycle", "plateau", "constant"] = "steps"
     milestones: Annotated[tuple[Epochs, ...], BeforeValidator(_listed)] = ()
     gamma: Annotated[float, Field(gt=0, le=1)] = 0.1
@@ -76,11 +87,12 @@ class Recipe:
             raise UserError(f"recipe.warmup_epochs={self.warmup_epochs:g}: must be at most epochs={self.epochs}")
 
 
-def _text(epochs: tuple[float, ...]) -> str:
-    return ",".join(str(int(epoch) if epoch == int(epoch) else epoch) for epoch in epochs)
+def _text(numbers: tuple[float, ...]) -> str:
+    return ",".join(str(int(number) if number == int(number) else number) for number in numbers)
 
 
 def describe(recipe: Recipe) -> str:
     """Writes the recipe on one line, as keys that the command line takes."""
-    shown = {key: _text(value) if key == "milestones" else str(value) for key, value in asdict(recipe).items()}
+    values = {key: "null" if value is None else value for key, value in asdict(recipe).items()}
+    shown = {key: _text(value) if isinstance(value, tuple) else str(value) for key, value in values.items()}
     return " ".join(f"recipe.{key}={value.lower()}" for key, value in shown.items())

@@ -89,6 +89,8 @@ def _why_alone(recipe: Recipe, deterministic: bool) -> str:
     """Returns why networks that could be stacked are not; empty where they are."""
     if deterministic:
         return "the rounding of a stack depends on its size"
+    if recipe.clip_norm is not None:
+        return "each gradient is clipped by the norm of its own network"
     return "each learning rate follows its own loss" if recipe.schedule == "plateau" else ""
 
 

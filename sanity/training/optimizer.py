@@ -9,26 +9,39 @@ from sanity.recipes import Recipe
 
 NORMS = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 
+BIASES = ("bias", "in_proj_bias", "bias_k", "bias_v")
+
 
 def make_optimizer(
-    recipe: Recipe, module: nn.Module, device: torch.device, norms: Collection[str] = ()
+    recipe: Recipe, module: nn.Module, device: torch.device, spared: Collection[str] = ()
 ) -> torch.optim.Optimizer:
-    """Builds the optimizer of `recipe` for `module`; `norms` names the scales and shifts of its normalisation layers.
+    """Builds the optimizer of `recipe` for `module`; `spared` names the parameters that are not decayed.
 
     On CUDA the learning rate is a tensor, so that a captured step can read it.
     """
     cuda = device.type == "cuda"
     lr = torch.tensor(recipe.lr, device=device) if cuda else recipe.lr
-    groups = _groups(recipe, module, () if recipe.decay_norm else norms)
+    groups = _groups(recipe, module, spared)
     match recipe.optimizer:
         case "sgd":
             return torch.optim.SGD(groups, lr=lr, momentum=recipe.momentum, nesterov=recipe.nesterov, fused=True)
         case "adam":
-            return torch.optim.Adam(groups, lr=lr, fused=True, capturable=cuda)
+            return torch.optim.Adam(groups, lr=lr, betas=recipe.betas, fused=True, capturable=cuda)
         case "adamw":
-            return torch.optim.AdamW(groups, lr=lr, fused=True, capturable=cuda)
+            return torch.optim.AdamW(groups, lr=lr, betas=recipe.betas, fused=True, capturable=cuda)
         case _:
             return torch.optim.Adadelta(groups, lr=lr, foreach=True, capturable=cuda)
+
+
+def not_decayed(recipe: Recipe, model: nn.Module) -> set[str]:
+    """Names the parameters of `model` that the recipe does not decay: of norms, and biases, where it says so."""
+    spared = set() if recipe.decay_norm else norm_parameters(model)
+    if not recipe.decay_bias:
+        spared |= {name for name, _ in model.named_parameters() if name.rpartition(".")[2] in BIASES}
+        for prefix, module in model.named_modules():
+            names = module.no_weight_decay() if callable(getattr(module, "no_weight_decay", None)) else ()
+            spared |= {f"{prefix}.{name}".lstrip(".") for name in names}
+    return spared
 
 
 def norm_parameters(model: nn.Module) -> set[str]:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from sanity.recipes import Recipe
 from sanity.training.job import TrainingSpec
-from sanity.training.optimizer import make_optimizer, norm_parameters, optimizer_state
+from sanity.training.optimizer import make_optimizer, not_decayed, optimizer_state
 from sanity.training.stacked_linear import StackedLinear, stack
 from sanity.training.ticket_share import Shares, Single, Stacked
 
@@ -32,7 +32,7 @@ class StackedModel:
         layers = {name: module for name, module in self.network.named_modules() if isinstance(module, StackedLinear)}
         self.sparse = {f"{name}.weight".lstrip("."): layer for name, layer in layers.items() if layer.where is not None}
         self.masks = self._masks(masks)
-        self.optimizer = make_optimizer(recipe, self.network, device, norm_parameters(models[0]))
+        self.optimizer = make_optimizer(recipe, self.network, device, not_decayed(recipe, models[0]))
         self.apply_masks()
 
     def _masks(self, masks: Sequence[Mapping[str, Tensor]]) -> list[tuple[nn.Parameter, Tensor]]:
@@ -67,6 +67,11 @@ class StackedModel:
         masked = [(parameter.grad, mask) for parameter, mask in self.masks if parameter.grad is not None]
         if masked:
             torch._foreach_mul_([gradient for gradient, _ in masked], [mask for _, mask in masked])
+
+    def clip_gradients(self, norm: float | None) -> None:
+        """Scales the gradients of a single ticket down to `norm` where all together are longer; None: never."""
+        if norm is not None:
+            nn.utils.clip_grad_norm_(self.network.parameters(), norm)
 
     def check_masks(self, index: int) -> None:
         """Raises `RuntimeError` where a pruned weight of the ticket `index` is not exactly zero."""

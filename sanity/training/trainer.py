@@ -134,11 +134,14 @@ class Trainer:
 
     def step(self, columns: slice | Tensor) -> None:
         """Takes one optimizer step on the batch in the `columns` of the epoch's order."""
+        recipe = self.setting.recipe
         images, targets = self.batches.train(self.plan, columns)
         logits = self._forward(images)
-        losses = F.cross_entropy(logits, targets, reduction="none").view(len(self.jobs), -1)
+        losses = F.cross_entropy(logits, targets, reduction="none", label_smoothing=recipe.label_smoothing)
+        losses = losses.view(len(self.jobs), -1)
         losses.mean(1).sum().backward()
         self.stacked_model.mask_gradients()
+        self.stacked_model.clip_gradients(recipe.clip_norm)
         self.stacked_model.optimizer.step()
         self.stacked_model.optimizer.zero_grad(set_to_none=True)
         self.sums += self._count(logits, targets, losses)

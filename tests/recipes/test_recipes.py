@@ -104,6 +104,10 @@ def test_milestones_and_warm_up_keep_their_place_when_only_the_length_changes() 
         ("su2020", {"optimizer": "lion"}, "recipe.optimizer=lion"),
         ("su2020", {"epochs": "1.5"}, "recipe.epochs=1.5"),
         ("su2020", {"milestones": "120,80"}, "recipe.milestones=120,80: must rise"),
+        ("su2020", {"betas": "0.9"}, "recipe.betas=['0.9']: field required"),
+        ("su2020", {"betas": "0.9,1"}, "recipe.betas=1"),
+        ("su2020", {"clip_norm": "0"}, "recipe.clip_norm=0"),
+        ("su2020", {"label_smoothing": "1"}, "recipe.label_smoothing=1"),
         ("su2020", {"milestones": "a"}, "recipe.milestones=a"),
         ("su2020", {"warmup_epochs": 161}, "recipe.warmup_epochs=161"),
         ("tanaka2020", {"momentum": 0}, "recipe.nesterov=true"),
@@ -114,6 +118,20 @@ def test_a_mistake_is_one_line_that_names_key_and_value(name: str, overrides: di
         recipes.get(name, **overrides)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_what_transformers_need_is_given_by_keys_and_described_by_them() -> None:
+    keys = {
+        "betas": "0.9,0.95",
+        "clip_norm": "1",
+        "label_smoothing": "0.1",
+        "decay_bias": "false",
+        "schedule": "cosine",
+    }
+    recipe = recipes.get("quick", optimizer="adamw", **keys)
+    assert (recipe.betas, recipe.clip_norm, recipe.decay_bias) == ((0.9, 0.95), 1.0, False)
+    assert "recipe.betas=0.9,0.95 " in recipes.describe(recipe)
+    assert "recipe.clip_norm=null " in recipes.describe(recipes.get("quick"))
 
 
 @pytest.mark.parametrize("name", recipes.NAMES)

@@ -15,7 +15,7 @@ from sanity.recipes import Recipe
 from sanity.training.batches import draw_epoch
 from sanity.training.loop import TrainingResult, TrainingSpec, train
 from sanity.training.lr_schedule import rate
-from sanity.training.optimizer import norm_parameters
+from sanity.training.optimizer import norm_parameters, not_decayed
 from tests.training.nets import DEVICES, digits, equal, half_mask, tiny_conv, tiny_mlp
 
 OPTIMIZERS: dict[str, dict[str, Any]] = {
@@ -25,6 +25,14 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
     "adam": {"optimizer": "adam", "lr": 0.01, "weight_decay": 1e-2},
     "adamw": {"optimizer": "adamw", "lr": 0.01, "weight_decay": 1e-2},
     "adadelta": {"optimizer": "adadelta", "lr": 1.0, "weight_decay": 1e-2},
+    "betas": {"optimizer": "adamw", "lr": 0.01, "betas": (0.7, 0.95)},
+    "clipped": {"lr": 0.1, "clip_norm": 0.2},
+    "smoothed": {"lr": 0.1, "label_smoothing": 0.2},
+    "spared": {"lr": 0.1, "weight_decay": 0.2, "decay_norm": False, "decay_bias": False},
+    "transformer": {
+        **{"optimizer": "adamw", "lr": 0.01, "betas": (0.9, 0.95), "schedule": "cosine", "clip_norm": 1.0},
+        **{"weight_decay": 0.5, "decay_norm": False, "decay_bias": False, "label_smoothing": 0.1},
+    },
 }
 TORCHS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "adadelta": torch.optim.Adadelta}
 
@@ -37,12 +45,21 @@ def plain_loop(job: TrainingSpec, recipe: Recipe, data: Dataset) -> tuple[nn.Mod
     """What the papers' code does: one batch at a time, weights masked after every step; the losses of the epochs."""
     model, mask = copy.deepcopy(job.model).train(), job.mask or {}
     parameters = dict(model.named_parameters())
-    options: dict[str, Any] = {"lr": recipe.lr, "weight_decay": recipe.weight_decay, "foreach": False}
+    options: dict[str, Any] = {"lr": recipe.lr, "foreach": False}
+    spares = not recipe.decay_bias  # in these tests norms are then spared too: all that has one dimension
+    groups: list[dict[str, Any]] = [
+        {"params": [part for part in parameters.values() if part.dim() > 1], "weight_decay": recipe.weight_decay},
+        {
+            "params": [part for part in parameters.values() if part.dim() == 1],
+            "weight_decay": 0 if spares else recipe.weight_decay,
+        },
+    ]
     if recipe.optimizer == "sgd":
         options |= {"momentum": recipe.momentum, "nesterov": recipe.nesterov}
-        optimizer: torch.optim.Optimizer = torch.optim.SGD(parameters.values(), **options)
+        optimizer: torch.optim.Optimizer = torch.optim.SGD(groups, **options)
     else:
-        optimizer = TORCHS[recipe.optimizer](parameters.values(), **options)
+        options |= {"betas": recipe.betas} if recipe.optimizer.startswith("adam") else {}
+        optimizer = TORCHS[recipe.optimizer](groups, **options)
     for name, keep in mask.items():
         parameters[name].data *= keep
     losses = []
@@ -50,10 +67,16 @@ def plain_loop(job: TrainingSpec, recipe: Recipe, data: Dataset) -> tuple[nn.Mod
         order = draw_epoch(job.seed, epoch, torch.arange(len(data)), recipe).order[0]
         batches, total = order.split(recipe.batch_size), 0.0
         for step, index in enumerate(batches):
-            optimizer.param_groups[0]["lr"] = rate(recipe, epoch + step / len(batches))
-            loss = F.cross_entropy(model(data.normalise(data.pixels[index])), data.targets[index])
+            for group in optimizer.param_groups:
+                group["lr"] = rate(recipe, epoch + step / len(batches))
+            logits = model(data.normalise(data.pixels[index]))
+            loss = F.cross_entropy(logits, data.targets[index], label_smoothing=recipe.label_smoothing)
             optimizer.zero_grad()
             loss.backward()
+            for name, parameter in parameters.items():
+                parameter.grad = parameter.grad * mask[name] if name in mask else parameter.grad  # type: ignore[operator]
+            if recipe.clip_norm:
+                nn.utils.clip_grad_norm_(parameters.values(), recipe.clip_norm)
             optimizer.step()
             for name, keep in mask.items():
                 parameters[name].data *= keep
@@ -166,6 +189,38 @@ def test_batch_norm_is_decayed_unless_the_recipe_spares_it() -> None:
     for name, parameter in model.named_parameters():
         torch.testing.assert_close(decayed[name], without[name] - 0.1 * parameter.detach())
         torch.testing.assert_close(spared[name], (without if name in norms else decayed)[name])
+
+
+class _Tokens(nn.Module):
+    """A class token and biases of attention, beside norms and weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.token, self.attention = nn.Parameter(torch.zeros(1, 1, 4)), nn.MultiheadAttention(4, 2, add_bias_kv=True)
+        self.norm, self.head = nn.LayerNorm(4), nn.Linear(4, 2)
+
+    def no_weight_decay(self) -> set[str]:
+        return {"token"}
+
+
+def test_what_is_not_decayed_is_named_by_the_recipe_and_by_the_network() -> None:
+    model = nn.Sequential(_Tokens())
+    norms = {"0.norm.weight", "0.norm.bias"}
+    biases = {"0.norm.bias", "0.head.bias", "0.token"}
+    biases |= {f"0.attention.{name}" for name in ("in_proj_bias", "out_proj.bias", "bias_k", "bias_v")}
+    assert not_decayed(Recipe(), model) == set()
+    assert not_decayed(Recipe(decay_norm=False), model) == norms
+    assert not_decayed(Recipe(decay_bias=False), model) == biases
+    assert not_decayed(Recipe(decay_norm=False, decay_bias=False), model) == norms | biases
+
+
+def test_a_gradient_is_clipped_by_the_norm_of_its_own_network_alone() -> None:
+    """Trained together, two networks are clipped as each alone: a stack has one gradient for both and is not made."""
+    recipe = Recipe(epochs=1, batch_size=16, clip_norm=0.1, lr=1.0)
+    jobs = [TrainingSpec(tiny_mlp(seed), None, seed) for seed in (0, 1)]
+    together = fit(jobs, recipe)
+    for job, result in zip(jobs, together, strict=True):
+        assert equal(result.weights, fit([job], recipe)[0].weights)
 
 
 def test_a_run_that_diverges_is_recorded_and_the_others_go_on() -> None:
