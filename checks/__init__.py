@@ -17,6 +17,7 @@ REGISTRY = Registry(
         "random_pixels": "checks.random_pixels:RandomPixels",
         "half_dataset": "checks.half_dataset:HalfDataset",
         "layerwise_rearrange": "checks.layerwise_rearrange:LayerwiseRearrange",
+        "rewire": "checks.rewire:Rewire",
         "layerwise_shuffle": "checks.layerwise_shuffle:LayerwiseShuffle",
         "reinit": "checks.reinit:Reinit",
         "invert": "checks.invert:Invert",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Ticket:
     tied: further name -> first name of a tensor that the state dict lists under several names; `mask` has only the
         first name, and a check's change of that tensor applies to all names.
     pattern: which weights are kept together (see `sanity.masks.patterns`); a rearranged mask has the same pattern.
+    groups: parameter name -> in how many groups of channels a convolution is cut; 1 where it is not named.
     """
 
     weights: Mapping[str, Tensor]
@@ -29,6 +31,7 @@ class Ticket:
     fresh: Callable[[torch.Generator], Mapping[str, Tensor]] | None = None
     tied: Mapping[str, str] = field(default_factory=dict)
     pattern: str = "unstructured"
+    groups: Mapping[str, int] = field(default_factory=dict)
 
     def start(self) -> dict[str, Tensor]:
         """Returns the state dict that training starts from: `weights` with pruned weights set to zero."""
@@ -58,3 +61,12 @@ def tied_names(model: nn.Module) -> dict[str, str]:
         if first.setdefault(id(parameter), name) != name:
             tied[name] = first[id(parameter)]
     return tied
+
+
+def channel_groups(model: nn.Module) -> dict[str, int]:
+    """Returns parameter name -> groups of every convolution of `model` whose channels are cut into several groups."""
+    return {
+        f"{prefix}.weight".removeprefix("."): module.groups
+        for prefix, module in model.named_modules()
+        if isinstance(module, _ConvNd) and module.groups > 1
+    }

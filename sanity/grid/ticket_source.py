@@ -13,7 +13,7 @@ from sanity.grid import stored
 from sanity.grid.cells import NO_CHECK, CheckSpec
 from sanity.grid.experiment import Experiment, State
 from sanity.seeds import generator
-from sanity.tickets import Ticket, tied_names
+from sanity.tickets import Ticket, channel_groups, tied_names
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,7 @@ class TicketSource:
             experiment.fresh,
             tied_names(net),
             self.pattern,
+            channel_groups(net),
         )
         if self.perturbed_by.is_control:
             return ticket

@@ -67,6 +67,13 @@ class Pattern(ABC):
         permuted[index] = flat[index[order]]
         return permuted.view_as(mask)
 
+    def exchange_width(self, shape: Shape) -> int:
+        """Returns how many consecutive inputs of a unit can exchange kept weights without breaking the pattern.
+
+        Raises `UserError` for a pattern whose weights are not free one by one.
+        """
+        raise UserError(f"{type(self).__name__}: kept weights of this pattern cannot be exchanged one by one")
+
     def check(self, shapes: Shapes, ratio: float, rule: Allocation | None) -> None:  # noqa: B027 (a hook, optional)
         """Raises `UserError` where the pattern cannot be had at this ratio, or with this allocation.
 
@@ -148,6 +155,9 @@ class Unstructured(Pattern):
     def positions(self, groups: Tensor, shape: Shape) -> Tensor:
         return groups
 
+    def exchange_width(self, shape: Shape) -> int:
+        return prod(shape[1:])
+
     def permute(self, mask: Tensor, generator: torch.Generator) -> Tensor:
         order = torch.randperm(mask.numel(), generator=generator).to(mask.device)
         return mask.flatten()[order].view_as(mask)
@@ -209,6 +219,9 @@ class NofM(Unstructured):
             kept[name] = mask.flatten() if places is None else mask.flatten()[places[name]]
             ties += by_position
         return Selection(kept, ties)
+
+    def exchange_width(self, shape: Shape) -> int:
+        return self.m if self.fits(shape) else prod(shape[1:])
 
     def permute(self, mask: Tensor, generator: torch.Generator) -> Tensor:
         """Permutes `mask` within every M consecutive weights, so that it still has the pattern."""

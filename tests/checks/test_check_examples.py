@@ -11,7 +11,7 @@ from checks.base import Composed
 from sanity.data.dataset import Dataset
 from sanity.errors import UserError
 from sanity.seeds import generator
-from sanity.tickets import Ticket, tied_names
+from sanity.tickets import Ticket, channel_groups, tied_names
 
 
 def data() -> Dataset:
@@ -175,3 +175,9 @@ def test_mistakes_are_one_clear_line(name: str, options: dict[str, Any], message
     with pytest.raises(UserError, match=message) as caught:
         checks.get(name, **options)
     assert "\n" not in str(caught.value)
+
+
+def test_a_ticket_can_know_the_groups_of_its_convolutions() -> None:
+    net = nn.Sequential(nn.Conv2d(4, 8, 3, groups=2), nn.Conv2d(8, 8, 1), nn.ConvTranspose2d(8, 8, 2, groups=4))
+    assert channel_groups(net) == {"0.weight": 2, "2.weight": 4}
+    assert channel_groups(nn.Conv1d(6, 6, 3, groups=6)) == {"weight": 6}
