@@ -21,6 +21,10 @@ REGISTRY = Registry(
         "layerwise_shuffle": "checks.layerwise_shuffle:LayerwiseShuffle",
         "reinit": "checks.reinit:Reinit",
         "invert": "checks.invert:Invert",
+        "signed_reinit": "checks.signed_reinit:SignedReinit",
+        "signed_constant": "checks.signed_constant:SignedConstant",
+        "signed_shuffle": "checks.signed_shuffle:SignedShuffle",
+        "sign_flip": "checks.sign_flip:SignFlip",
     },
 )
 

@@ -27,6 +27,10 @@ class Check:
     """Raised where the same options come to perturb otherwise: its results, and no others, are then computed anew."""
     keeps: ClassVar[str] = ""
     destroys: ClassVar[str] = ""
+    draws: ClassVar[bool] = True
+    """Whether every seed has a perturbation of its own; otherwise all have the same."""
+    dose: ClassVar[str] = ""
+    """The option that says how much is destroyed, where there is one. The control is its dose 0."""
 
     def corrupt(self, dataset: Dataset, generator: torch.Generator) -> Dataset:
         """Returns the training set that the search for the ticket sees. Retraining always sees the clean one."""
