@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -35,7 +35,10 @@ from reports.wording import (
 
 @dataclass(frozen=True)
 class Table:
-    """A table that can be sorted, and filtered by the columns whose indices are in `filters`."""
+    """A table that can be sorted, and filtered by the columns whose indices are in `filters`.
+
+    folded: the heading of a table that a reader opens first; empty for one that is open.
+    """
 
     name: str
     caption: str
@@ -43,6 +46,7 @@ class Table:
     numeric: tuple[bool, ...]
     rows: tuple[tuple[Value, ...], ...]
     filters: tuple[int, ...]
+    folded: str = ""
 
     def choices(self, column: int) -> list[str]:
         """The different texts of a column, in the order of the rows."""
@@ -73,7 +77,7 @@ def assemble(frame: pd.DataFrame, summary: Summary, command: str = "", title: st
         legend(summary),
         tuple((SYMBOLS[name], name, meaning(name, summary)) for name in VERDICTS if name in present),
         tuple(filter(None, (answer(setting, summary) for setting in summary.names("setting")))),
-        tuple(table for table in (_comparisons(summary), _papers(summary)) if table.rows),
+        tuple(table for table in (_comparisons(summary), _papers(summary), _outcomes(summary)) if table.rows),
         tuple(figures.draw(summary)),
         tuple(provenance.entries(cleaned(frame), command)),
         summary,
@@ -110,6 +114,23 @@ def _papers(summary: Summary) -> Table:
         ("read in", False, _paper(lambda paper: Value(paper.source))),
     ]  # fmt: skip
     return _table("papers", say("caption.papers"), columns, [cell for cell in summary.cells if cell.paper], summary)
+
+
+def _outcomes(summary: Summary) -> Table:
+    columns: list[tuple[str, bool, Getter]] = [
+        ("before training, %", True, lambda cell: _accuracy(cell.outcomes.start)),
+        ("right after pruning, %", True, lambda cell: _accuracy(cell.outcomes.pruned)),
+        ("after each round, %", False, lambda cell: Value(", ".join(points(mean) for mean in cell.outcomes.rounds))),
+        ("after training, %", True, lambda cell: _accuracy(cell.accuracy.mean)),
+    ]
+    measured = [cell for cell in summary.cells if not math.isnan(cell.outcomes.start)]
+    return replace(
+        _table("outcomes", say("caption.outcomes"), columns, measured, summary), folded=say("caption.folded_outcomes")
+    )
+
+
+def _accuracy(mean: float) -> Value:
+    return Value("" if math.isnan(mean) else points(mean), mean)
 
 
 def _paper(getter: Callable[[PaperDelta], Value]) -> Getter:

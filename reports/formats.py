@@ -60,6 +60,9 @@ def flat(cell: Cell) -> dict[str, object]:
     row |= {"diverged": len(cell.diverged), "collapsed": cell.collapsed_runs}
     row |= {"mean": cell.accuracy.mean, "std": cell.accuracy.std}
     row |= {name: getattr(cell, name) for name in ("kept", "prunable", "actual_ratio", "effective_density")}
+    outcomes = cell.outcomes
+    row |= {"start_accuracy": outcomes.start, "pruned_accuracy": outcomes.pruned}
+    row |= {"round_accuracies": " ".join(f"{accuracy:g}" for accuracy in outcomes.rounds)}
     row |= {"mask_overlap": cell.overlap, "expected_overlap": cell.expected_overlap}
     row |= {
         "difference": comparison and comparison.difference.mean,

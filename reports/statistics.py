@@ -9,6 +9,7 @@ import pandas as pd
 from reports import inference
 from reports.comparisons import Comparison, Mean, compare, decided
 from reports.designs import SEQUENTIAL, Design, design_of
+from reports.outcomes import Outcomes
 from reports.records import CONTROL, GROUP, METRICS, SETTING, column_of, prepare, ran
 from sanity.errors import UserError
 
@@ -75,6 +76,7 @@ class Cell:
     expected_overlap: float = NAN
     layers: dict[str, float] = field(default_factory=dict)  # layer -> mean density, in the network's order
     runs: tuple[float, ...] = ()  # the accuracies, by seed
+    outcomes: Outcomes = field(default_factory=Outcomes)
     comparison: Comparison | None = None  # None for the control and for the dense network
     paper: PaperDelta | None = None
 
@@ -175,6 +177,7 @@ def _cell(key: tuple, rows: pd.DataFrame, comparison: Comparison | None, metric:
         expected_overlap=NAN if bare else _average(done["expected_overlap"]),
         layers=_densities(done),
         runs=tuple(float(value) for value in done[metric]),
+        outcomes=Outcomes.of(done),
         comparison=comparison,
         paper=_paper(rows, done, metric),
     )  # fmt: skip

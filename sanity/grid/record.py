@@ -8,7 +8,7 @@ from torch import Tensor
 
 from sanity import masks
 from sanity.effective_density import density_of_paths
-from sanity.grid import stored
+from sanity.grid import outcomes, stored
 from sanity.grid.cells import DENSE, Cell
 from sanity.grid.experiment import Experiment
 from sanity.grid.tasks import DenseTraining, control_ticket, own_searches, tasks
@@ -30,6 +30,7 @@ def record(cell: Cell, experiment: Experiment) -> dict[str, Any]:
     key = training.key if isinstance(training, DenseTraining) else training.key_in(experiment)
     mask = source.load(experiment).mask
     about = {**place(cell, experiment), **_measured(mask, cell, experiment), "ticket": source.digest(experiment)}
+    about |= outcomes.before_training(cell, source, experiment)
     about |= {"mask_overlap": None, "expected_overlap": None, "identical_to_none": False, "search_s": 0.0}
     if cell.method.name != DENSE and not cell.check.is_control:
         about |= _compared(source, mask, control_ticket(cell, experiment), experiment)

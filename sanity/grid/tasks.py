@@ -135,11 +135,14 @@ def control_ticket(cell: Cell, experiment: Experiment) -> TicketSource:
     return _control_search(cell, experiment).ticket
 
 
+def own_tasks(cell: Cell, experiment: Experiment) -> list[Task]:
+    """Returns the searches of a cell, and the trainings that they start from, without those of its control."""
+    return [] if cell.method.name == DENSE else _search(cell, experiment).tasks
+
+
 def own_searches(cell: Cell, experiment: Experiment) -> list[MaskSearch]:
-    """Returns the searches of a cell that its control does not share."""
-    if cell.method.name == DENSE:
-        return []
-    return [task for task in _search(cell, experiment).tasks if isinstance(task, MaskSearch)]
+    """Returns the searches of a cell, without those of its control."""
+    return [task for task in own_tasks(cell, experiment) if isinstance(task, MaskSearch)]
 
 
 def dense_training(seed: int, data: CheckSpec, moments: Moments, experiment: Experiment) -> DenseTraining:

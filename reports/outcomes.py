@@ -1,0 +1,43 @@
+"""What a ticket can do besides its last and best accuracy: at its start, right after pruning, after every round."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from reports.validation import number
+
+NAN = math.nan
+START, PRUNED, ROUNDS = "start_test_accuracy", "pruned_test_accuracy", "round_test_accuracies"
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Means over the runs of a cell, in percent; NaN, or no rounds, where records say nothing of them.
+
+    start: before training. pruned: right after pruning trained weights. rounds: at the end of every training before
+    the final one, the dense network's first.
+    """
+
+    start: float = NAN
+    pruned: float = NAN
+    rounds: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, done: pd.DataFrame) -> "Outcomes":
+        """Returns the outcomes of the runs of one cell that took place."""
+        lists = [rounds for rounds in done.get(ROUNDS, ()) if isinstance(rounds, list | tuple)]
+        longest = max(map(len, lists), default=0)
+        rounds = tuple(_mean([number(row[place]) for row in lists if place < len(row)]) for place in range(longest))
+        return cls(_of_column(done, START), _of_column(done, PRUNED), rounds)
+
+
+def _of_column(done: pd.DataFrame, name: str) -> float:
+    return _mean([number(value) for value in done[name]]) if name in done.columns else NAN
+
+
+def _mean(values: Sequence[float]) -> float:
+    """The mean of those values that are there."""
+    there = [value for value in values if not math.isnan(value)]
+    return sum(there) / len(there) if there else NAN

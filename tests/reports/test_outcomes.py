@@ -1,0 +1,49 @@
+"""The accuracies beside the last and the best one: in the CSV and, folded, in the report; absent from older records."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+import reports
+from reports import content
+from reports.outcomes import Outcomes
+from reports.statistics import summarise
+
+FOLDED = "Accuracy before training, after pruning and after each round"
+
+
+def rows(make: Callable[..., dict], *starts: object) -> pd.DataFrame:
+    recorded = [{"start_test_accuracy": start, "round_test_accuracies": [90.0, 80.0 + 2 * seed]}
+                for seed, start in enumerate(starts)]  # fmt: skip
+    return pd.DataFrame([make("grasp", "none", 0.9, seed, 90.0, **of) for seed, of in enumerate(recorded)])
+
+
+def test_means_are_over_the_runs_that_have_them(make_record: Callable[..., dict]) -> None:
+    (cell,) = summarise(rows(make_record, 10.0, 20.0, None)).cells
+    assert cell.outcomes.start == 15.0
+    assert cell.outcomes.rounds == (90.0, 82.0)
+    assert cell.outcomes.pruned != cell.outcomes.pruned  # NaN: no record has it
+
+
+def test_what_is_no_number_counts_as_not_recorded(make_record: Callable[..., dict]) -> None:
+    (cell,) = summarise(rows(make_record, "high", True)).cells
+    assert cell.outcomes.start != cell.outcomes.start
+
+
+def test_the_csv_and_a_folded_table_have_them(make_record: Callable[..., dict], tmp_path: Path) -> None:
+    written = reports.write(rows(make_record, 12.25, 12.25), tmp_path, formats=("md", "html", "csv"))
+    (row,) = csv.DictReader(written["csv"].open(encoding="utf-8"))
+    assert (row["start_accuracy"], row["pruned_accuracy"], row["round_accuracies"]) == ("12.25", "", "90 81")
+    for name in ("md", "html"):
+        text = written[name].read_text(encoding="utf-8")
+        folded = text[text.index(f"<details><summary>{FOLDED}</summary>") :]
+        assert "12.25" in folded[: folded.index("</details>")]
+        assert "right after pruning, %" not in folded[: folded.index("</details>")]  # an empty column
+
+
+def test_records_of_before_have_no_such_table(frame: pd.DataFrame) -> None:
+    summary = summarise(frame)
+    assert summary.cells[0].outcomes == Outcomes() or summary.cells[0].outcomes.rounds == ()
+    assert "outcomes" not in [table.name for table in content.assemble(frame, summary).tables]
