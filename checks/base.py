@@ -2,18 +2,33 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, get_args
 
 import torch
 
+from methods.aspects import Aspect
+from methods.moments import needs_dense
 from sanity.config.options import fill
 from sanity.data.dataset import Dataset
-from sanity.errors import UserError, of_ones_own
+from sanity.errors import UserError, of_ones_own, unknown
 from sanity.seeds import derive
 from sanity.tickets import Ticket
 
+if TYPE_CHECKING:
+    from methods.base import Method
+
 M = TypeVar("M")
 T = TypeVar("T")
+
+Prediction = Literal["identical", "same function", "null", "open"]
+"""What a check must do to a method's tickets, by construction.
+
+    identical       it cannot change the ticket
+    same function   it changes the ticket, but not what the network computes before training
+    null            it changes the ticket, but tickets with and without it are draws of one distribution
+    open            nothing follows: this is what is measured
+"""
+PREDICTIONS: tuple[Prediction, ...] = get_args(Prediction)  # each says less than the one before
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +47,11 @@ class Check:
     dose: ClassVar[str] = ""
     """The option that says how much is destroyed, where there is one. The control is its dose 0."""
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "predicts" not in vars(cls) and {"corrupt", "perturb", "alter"} & vars(cls).keys():
+            cls.predicts = Check.predicts  # type: ignore[method-assign]  # it does something else than its base class
+
     def corrupt(self, dataset: Dataset, generator: torch.Generator) -> Dataset:
         """Returns the training set that the search for the ticket sees. Retraining always sees the clean one."""
         return dataset
@@ -43,6 +63,18 @@ class Check:
     def alter(self, method: M) -> M:
         """Returns the method that searches."""
         return method
+
+    def predicts(self, method: "Method") -> Prediction:
+        """Returns what the check must do to the tickets of `method`, derived from its formula; it is proven.
+
+        By default `identical` for a check of the data where the method neither reads data nor starts from dense
+        training, else `open`. A check whose construction tells more overrides this. `null` may take it for granted
+        that initial weights of a layer are independent draws of one symmetric distribution and that biases are
+        constants; where an initialisation is otherwise, the grid makes it `open`.
+        """
+        if self.overrides("perturb", "alter"):
+            return "open"
+        return "open" if self.overrides("corrupt") and not ignores(method, "data") else "identical"
 
     def overrides(self, *hooks: str) -> bool:
         """Returns whether this check overrides any of the named hooks."""
@@ -74,8 +106,25 @@ class Composed(Check):
             method = altered
         return method
 
+    def predicts(self, method: "Method") -> Prediction:
+        """Returns the weakest of the parts' predictions: each keeps what the parts before it kept."""
+        searching, predictions = self.alter(method), []
+        for name, part in self.parts.items():
+            with of_ones_own(f"check {name}: predicts"):
+                prediction = part.predicts(method if part.overrides("alter") else searching)
+            if prediction not in PREDICTIONS:
+                raise unknown(f"prediction of check {name}", prediction, PREDICTIONS)
+            method = part.alter(method)
+            predictions.append(prediction)
+        return max(predictions, key=PREDICTIONS.index)
+
     def overrides(self, *hooks: str) -> bool:
         return any(part.overrides(*hooks) for part in self.parts.values())
+
+
+def ignores(method: "Method", *aspects: Aspect) -> bool:
+    """Returns whether the method's mask depends on none of `aspects`, and its ticket on no dense training."""
+    return method.looks_at.isdisjoint(aspects) and not needs_dense(method)
 
 
 def _expect(kind: type[T], value: object, name: str, hook: str) -> T:

@@ -1,9 +1,13 @@
 """Inverts the ranking: does it matter that the highest scores are kept, and not the lowest?"""
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from checks.base import Check
+from checks.base import Check, Prediction, ignores
+from methods.aspects import EVERYTHING
+
+if TYPE_CHECKING:
+    from methods.base import Method
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +19,9 @@ class Invert(Check):
 
     keeps: ClassVar[str] = "the method, its data and its number of weights"
     destroys: ClassVar[str] = "the direction of the ranking"
+
+    def predicts(self, method: "Method") -> Prediction:
+        return "null" if ignores(method, *EVERYTHING) else "open"
 
     def alter(self, method: Any) -> Any:
         return replace(method, invert=not method.invert)

@@ -1,14 +1,18 @@
 """Permutes the mask within each layer: does it matter which weights of a layer are kept?"""
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
-from checks.base import Check
+from checks.base import Check, Prediction, ignores
+from methods.aspects import EVERYTHING
 from sanity.masks import patterns
 from sanity.seeds import derive
 from sanity.tickets import Ticket
+
+if TYPE_CHECKING:
+    from methods.base import Method
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +25,9 @@ class LayerwiseRearrange(Check):
 
     keeps: ClassVar[str] = "the number of weights kept in every layer, and the weights' values"
     destroys: ClassVar[str] = "which weights of a layer are kept"
+
+    def predicts(self, method: "Method") -> Prediction:
+        return "null" if ignores(method, *EVERYTHING) else "open"
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
         pattern = patterns.get(ticket.pattern)

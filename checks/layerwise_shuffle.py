@@ -1,14 +1,18 @@
 """Permutes the kept weights within each layer: does it matter which value sits on which kept connection?"""
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from checks.base import Check
+from checks.base import Check, Prediction, ignores
+from methods.aspects import WEIGHTS
 from sanity.seeds import derive
 from sanity.tickets import Ticket
+
+if TYPE_CHECKING:
+    from methods.base import Method
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +30,9 @@ class LayerwiseShuffle(Check):
     destroys: ClassVar[str] = "which kept weight sits where"
 
     scope: Literal["kept", "layer"] = "kept"
+
+    def predicts(self, method: "Method") -> Prediction:
+        return "null" if ignores(method, *WEIGHTS) else "open"
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
         shuffled = {

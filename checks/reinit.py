@@ -1,13 +1,17 @@
 """Redraws the initial weights: does the ticket depend on the values of its initial weights?"""
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
-from checks.base import Check
+from checks.base import Check, Prediction, ignores
+from methods.aspects import WEIGHTS
 from sanity.errors import UserError
 from sanity.tickets import Ticket
+
+if TYPE_CHECKING:
+    from methods.base import Method
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +24,9 @@ class Reinit(Check):
 
     keeps: ClassVar[str] = "the mask, and the distribution of the initial weights"
     destroys: ClassVar[str] = "the values of the weights"
+
+    def predicts(self, method: "Method") -> Prediction:
+        return "null" if ignores(method, *WEIGHTS) else "open"
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
         if ticket.fresh is None:

@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from methods import REGISTRY
+from methods.aspects import EVERYTHING, Aspect
 from methods.budget import held_to_the_budget
 from methods.data import ScoringData
 from methods.rounds import MOST_ROUNDS, ladder
@@ -105,6 +106,8 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
         super().__init_subclass__(**options)
         if "mask" in vars(cls):
             cls.mask = held_to_the_budget(cls.mask)  # type: ignore[method-assign]
+        if "looks_at" not in vars(cls) and {"saliency", "mask", "prepare", "targets"} & vars(cls).keys():
+            cls.looks_at = Method.looks_at  # type: ignore[method-assign]  # another formula may look at more
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
         if cls.saliency is Method.saliency and cls.mask is Method.mask:
@@ -115,6 +118,11 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
     def data(self) -> ScoringData | None:
         """Which training examples it scores on; None where it needs none."""
         return None
+
+    @property
+    def looks_at(self) -> frozenset[Aspect]:
+        """What the mask may depend on (`methods.aspects`). A method that looks at less may say so; it is proven."""
+        return EVERYTHING if self.needs_data else EVERYTHING - {"data"}
 
     def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
         """Returns the score of every prunable weight, keyed and shaped like `self.targets(net)`; higher is kept.

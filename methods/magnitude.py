@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from methods.aspects import Aspect
 from methods.base import Batches, Method
 from sanity.masks.allocation import is_chain
 
@@ -30,6 +31,10 @@ class Magnitude(Method):
     }
 
     layers: Literal["all", "convolutions", "openlth"] = "all"
+
+    @property
+    def looks_at(self) -> frozenset[Aspect]:
+        return frozenset({"sizes"})
 
     def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
         scores = {name: weight.detach().abs() for name, weight in self.targets(net).items()}

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from methods.aspects import Aspect
 from methods.base import Batches, Method
 
 
@@ -22,6 +23,10 @@ class Random(Method):
         "frankle2021": {"counts": "one_more_removed"},
         "tanaka2020": {"counts": "removed_floored"},
     }
+
+    @property
+    def looks_at(self) -> frozenset[Aspect]:
+        return frozenset()
 
     def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
         # In float64, because twenty million draws in float32 would hold many ties.

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from methods.aspects import WEIGHTS, Aspect
 from methods.base import Batches
 from methods.gradients import GradientMethod, gradient
 from sanity.masks import prunable
@@ -67,6 +68,10 @@ class SNIP(GradientMethod):
     score_weights: ScoreWeights = "own"
     biases: Literal["never", "pruned"] = "never"
     score_biases: Literal["drawn", "zero"] = "drawn"
+
+    @property
+    def looks_at(self) -> frozenset[Aspect]:
+        return super().looks_at if self.score_weights == "own" else super().looks_at - WEIGHTS
 
     def targets(self, net: nn.Module) -> dict[str, nn.Parameter]:
         return prunable(net, biases=self.biases == "pruned")

@@ -8,6 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from methods.aspects import Aspect
 from methods.base import Batches, Method
 from methods.gradients import BatchNorm, gradient
 
@@ -38,6 +39,10 @@ class SynFlow(Method):
     rounds: Annotated[int, Field(ge=1)] = 100
     linearise: Literal["state", "parameters"] = "state"
     batch_norm: Literal["running", "batch", "identity"] = "running"
+
+    @property
+    def looks_at(self) -> frozenset[Aspect]:
+        return frozenset({"sizes", "biases", "places"})
 
     @torch.no_grad()
     def prepare(self, net: nn.Module, generator: torch.Generator) -> None:

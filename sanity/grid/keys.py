@@ -15,8 +15,8 @@ from dataclasses import asdict
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from methods.moments import scores_trained
 from sanity.grid.cells import DENSE, Cell, CheckSpec
-from sanity.grid.moments import scores_trained
 from sanity.store.identity import FORMAT, KEY_LENGTH, differing, plain
 
 if TYPE_CHECKING:

@@ -1,26 +1,10 @@
 """Says which moments of the dense training a method starts from, and at which moment its ticket is retrained."""
 
 from methods.base import Method
+from methods.moments import rewinds_to, scores_trained
 from sanity.errors import UserError
 from sanity.moment import END, iterations
 from sanity.recipes import Recipe
-
-
-def scores_trained(method: Method) -> bool:
-    """Whether the method scores a trained network rather than the initialisation."""
-    return method.scored_at not in ("init", 0, "0it")
-
-
-def rewinds_to(method: Method) -> int | str:
-    """Returns the moment of dense training whose weights are retrained; 0 if the method does not rewind weights."""
-    rewound = method.rewind_epoch if method.weights_at is None else method.weights_at
-    moment = rewound if method.rewind == "weights" else 0
-    return 0 if moment == "0it" else moment
-
-
-def needs_dense(method: Method) -> bool:
-    """Whether the method starts from a training of the unpruned network."""
-    return scores_trained(method) or rewinds_to(method) != 0
 
 
 def dense_moments(method: Method) -> frozenset[int | str]:

@@ -19,6 +19,7 @@ from sanity.errors import UserError
 from sanity.grid.cells import DENSE, Cell, cells
 from sanity.grid.experiment import Experiment
 from sanity.grid.moments import check_against
+from sanity.grid.predictions import predicted
 from sanity.grid.scoring_batches import scoring_batches
 from sanity.grid.ticket_search import examples_for_scoring
 from sanity.models.check import check_model
@@ -97,6 +98,7 @@ def _check(experiment: Experiment, cells: Sequence[Cell]) -> None:
         method = experiment.altered(cell)
         if not cell.check.data_part().is_control and (reason := method.why_no_data_checks()):
             raise UserError(f"{cell.method.label} {cell.check.data_label()}: {reason}")
+        predicted(cell, experiment)  # raises for a check of one's own that cannot say it
         check_against(method, cell.method.label, recipe, steps)
         method.check_feasible(experiment.initial(cell.seed), cell.ratio)
     _check_examples(experiment, cells)

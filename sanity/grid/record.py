@@ -11,6 +11,7 @@ from sanity.effective_density import density_of_paths
 from sanity.grid import outcomes, stored
 from sanity.grid.cells import DENSE, Cell
 from sanity.grid.experiment import Experiment
+from sanity.grid.predictions import predicted
 from sanity.grid.tasks import DenseTraining, control_ticket, own_searches, tasks
 from sanity.grid.ticket_source import TicketSource
 from sanity.grid.versions import versions
@@ -56,6 +57,7 @@ def place(cell: Cell, experiment: Experiment) -> dict[str, Any]:
         "check": cell.check.label,
         "ratio": cell.ratio,
         "seed": cell.seed,
+        "predicted": predicted(cell, experiment),
         "classes": experiment.train.classes,
         "train_examples": len(experiment.train),
         "test_examples": len(experiment.test),

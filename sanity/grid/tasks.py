@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from methods.base import Method
+from methods.moments import rewinds_to, scores_trained
 from sanity.grid import keys, stored
 from sanity.grid.cells import DENSE, NO_CHECK, Cell, CheckSpec
 from sanity.grid.experiment import Experiment
-from sanity.grid.moments import dense_moments, retrain_epochs, rewinds_to, scores_trained, starts_at
+from sanity.grid.moments import dense_moments, retrain_epochs, starts_at
 from sanity.grid.ticket_source import TicketSource, Weights
 from sanity.moment import END, iterations
 

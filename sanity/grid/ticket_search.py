@@ -5,12 +5,12 @@ import time
 import torch
 
 from methods.base import Method
+from methods.moments import scores_trained
 from sanity import masks
 from sanity.data.dataset import Dataset
 from sanity.grid import stored
 from sanity.grid.cells import Cell
 from sanity.grid.experiment import Experiment
-from sanity.grid.moments import scores_trained
 from sanity.grid.scoring_batches import scoring_batches
 from sanity.grid.tasks import MaskSearch
 from sanity.masks import Mask

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from checks.base import Check
     from methods.base import Method
 
-_FILES = ("scores", "budgets", "devices", "training", "every_check")
+_FILES = ("scores", "budgets", "devices", "training", "every_check", "predictions")
 
 
 @dataclass(frozen=True)

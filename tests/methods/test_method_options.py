@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 import methods
 from methods.base import Method
+from methods.moments import rewinds_to
 from sanity.errors import UserError
-from sanity.grid.moments import rewinds_to, starts_at
+from sanity.grid.moments import starts_at
 from sanity.invariants import nets
 from sanity.masks import layers, prunable
 from sanity.masks.allocation import SmartRatio
