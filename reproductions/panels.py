@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence, Set
 from itertools import product
 from typing import Any
 
+from checks.decomposition import expanded
 from sanity.config import SECTIONS
 from sanity.errors import UserError, unknown
 from sanity.grid.cells import CONTROL, DENSE, CheckSpec, MethodSpec, combinations
@@ -27,7 +28,7 @@ def options(panel: Panel, part: str) -> dict[str, str]:
 
 def parts_of(panel: Panel) -> set[str]:
     """Returns the parts whose options a panel may set: data set, model, recipe, its methods and its checks."""
-    checks = {name for entry in panel["checks"] for name in check_names(entry)}
+    checks = {name for entry in expanded(panel["checks"]) for name in check_names(entry)}
     return {*SECTIONS, *checks, *(entry.partition("@")[0] for entry in panel["methods"])}
 
 
@@ -66,7 +67,7 @@ def override(panel: Panel, settings: Panel, parts: Set[str]) -> Panel:
 
 def cells_of(panel: Panel) -> list[dict[str, Any]]:
     """Returns every cell of a panel, without seeds, in the order of the grid; the control is always a check."""
-    checks = [label for entry in panel["checks"] if entry != CONTROL for label in check_labels(panel, entry)]
+    checks = [label for entry in expanded(panel["checks"]) if entry != CONTROL for label in check_labels(panel, entry)]
     setting = {name: panel[name] for name in ("dataset", "model", "recipe")}
     cells = []
     for entry in panel["methods"]:

@@ -37,7 +37,8 @@ class RunConfig:
 
     reproduction: a published table to run, see reproductions=list; other keys narrow it or override its settings
     methods: methods; NAME@VARIANT for a paper's settings, dense for the unpruned network
-    checks: checks, composed with +; the control none is always added
+    checks: checks, composed with +, or decompose: what a ticket's counts, degrees, edges, signs and values are worth
+        each; the control none is always added
     ratio: fractions of the prunable weights to remove
     seeds: seeds, or ranges of them (0-9); each is one replicate of the whole grid
     dataset: data set

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import checks
 import methods
+from checks import decomposition
 from sanity.config import SECTIONS, RunConfig
 from sanity.errors import UserError, unknown
 
@@ -147,13 +148,23 @@ def cells(config: RunConfig) -> list[Cell]:
     check_specs = _check_specs(config)
     _check_sections(config, method_specs, check_specs)
     _check_ratios(config.ratio)
+    base = _base(config, method_specs)
     all_cells = []
-    for seed, spec in product(config.seeds, method_specs):
+    for seed, spec in product(config.seeds, [*base, *method_specs]):
         if spec.name == DENSE:
             all_cells.append(Cell(spec, NO_CHECK, 0.0, seed))
         else:
-            all_cells += [Cell(spec, check, ratio, seed) for ratio, check in product(config.ratio, check_specs)]
+            perturbed = [NO_CHECK] if spec in base else check_specs
+            all_cells += [Cell(spec, check, ratio, seed) for ratio, check in product(config.ratio, perturbed)]
     return all_cells
+
+
+def _base(config: RunConfig, specs: list[MethodSpec]) -> list[MethodSpec]:
+    """Returns random pruning, where a decomposition needs it and it is not among the methods, in their variant."""
+    if decomposition.FAMILY not in config.checks or any(spec.name == decomposition.BASE for spec in specs):
+        return []
+    named = {spec.variant for spec in specs if spec.name != DENSE} & set(variants(decomposition.BASE))
+    return [MethodSpec(decomposition.BASE, named.pop() if len(named) == 1 else "")]
 
 
 def _method_specs(config: RunConfig) -> list[MethodSpec]:
@@ -187,7 +198,7 @@ def variants(name: str) -> list[str]:
 
 def _check_specs(config: RunConfig) -> list[CheckSpec]:
     specs = [NO_CHECK]
-    for entry in config.checks:
+    for entry in decomposition.expanded(config.checks):
         checks.get(entry)
         names = [part.strip() for part in entry.split("+") if part.strip() != CONTROL] or [CONTROL]
         choices = [[(name, options) for options in combinations(config.section(name))] for name in names]

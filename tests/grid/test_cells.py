@@ -82,3 +82,22 @@ def test_text_and_values_mean_the_same() -> None:
 
 def test_every_key_has_a_line_of_help() -> None:
     assert all(line and kind for _, kind, _, line in table())
+
+
+def test_decompose_is_the_nested_family_and_random_pruning() -> None:
+    assert titles(methods="snip", checks="decompose", seeds="0") == [
+        "random 98 % none seed 0",
+        "snip 98 % none seed 0",
+        "snip 98 % layerwise_rearrange+reinit seed 0",
+        "snip 98 % rewire+reinit seed 0",
+        "snip 98 % reinit seed 0",
+        "snip 98 % signed_reinit seed 0",
+    ]
+
+
+def test_decompose_takes_what_is_there_already() -> None:
+    both = titles(methods="random,snip", checks="reinit,decompose,invert", seeds="0")
+    assert len(set(both)) == len(both) == 2 * 6
+    assert "random@frankle2021 98 % none seed 0" in titles(
+        methods="snip,dense", variant="frankle2021", checks="decompose", seeds="0"
+    )
