@@ -26,10 +26,15 @@ from sanity.store.environment import Machine
 from sanity.store.identity import differing
 from sanity.store.records import Store
 from sanity.tickets import Ticket
+from sanity.training.concurrency import Concurrency, choose
 from sanity.training.epochs import steps_per_epoch
 
 T = TypeVar("T")
 State = dict[str, Tensor]
+_MISSING = object()
+_READY_FOR_EACH = 3
+"""How many trainings wait in the queue for each place in a stack. Stacks hold trainings of the same kind; a grid of one
+dense network and two tickets per seed needs three per place to fill its stacks."""
 _CACHED = 4  # how many networks, and how many corrupted data sets, a run keeps in memory
 
 
@@ -38,8 +43,7 @@ class Experiment:
     """Holds what all cells of a run share: data, recipe, store and device.
 
     requested: the cells of the run, and those of other runs of the same request that share its dense networks.
-    machine: the hardware. side_by_side: how many trainings may run at once on the device. ahead: how many may wait
-        in the queue, so that trainings of the same kind can be batched.
+    machine: the hardware. listings: see `sanity.grid.stored.listed`.
     """
 
     config: RunConfig
@@ -51,15 +55,15 @@ class Experiment:
     precision: str
     machine: Machine
     requested: tuple[Cell, ...] = ()
-    side_by_side: int = 1
-    ahead: int = 1
+    listings: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
     _values: dict[object, Any] = field(default_factory=dict, repr=False)
 
     def once(self, key: object, make: Callable[[], T]) -> T:
         """Returns the value of `make()`, called once for each `key` and then cached."""
-        if key not in self._values:
-            self._values[key] = make()
-        return cast(T, self._values[key])
+        value = self._values.get(key, _MISSING)
+        if value is _MISSING:
+            value = self._values[key] = make()
+        return cast(T, value)
 
     @cached_property
     def root(self) -> str:
@@ -74,8 +78,10 @@ class Experiment:
 
     def altered(self, cell: Cell) -> Method:
         """Returns the method of a cell after its check has altered it."""
-        altered = self.once(("altered", cell.method, cell.check), lambda: self._altered(cell))
-        return altered.at(cell.ratio, cell.seed)
+        return self._of_any_ratio(cell).at(cell.ratio, cell.seed)
+
+    def _of_any_ratio(self, cell: Cell) -> Method:
+        return self.once(("altered", cell.method, cell.check), lambda: self._altered(cell))
 
     def _altered(self, cell: Cell) -> Method:
         return cell.check.build().alter(self.method(cell)).placed(self.recipe.epochs)
@@ -136,14 +142,19 @@ class Experiment:
             show_match(f"init=file:{file}", load_weights(net, file))
         return net
 
+    @cached_property
+    def _init_path(self) -> str:
+        return split_init(self.config.init)[1]
+
     def _init_file(self, seed: int) -> Path | None:
         """Returns the file with the initial weights of a seed; None unless `init=file:` names one."""
-        path = split_init(self.config.init)[1]
+        path = self._init_path
         return find(fill_in(path, "init=file:", seed=seed), "init=file:", seed=seed) if path else None
 
     def inputs(self, cell: Cell) -> dict[str, str]:
         """Returns the digests of the files that hold a cell's mask and initial weights; empty if there are none."""
-        mask = "" if cell.method.name == DENSE else self.altered(cell).inputs()
+        has_inputs = cell.method.name != DENSE and type(self._of_any_ratio(cell)).inputs is not Method.inputs
+        mask = self.altered(cell).inputs() if has_inputs else ""
         file = self._init_file(cell.seed)
         return {**({"mask_file": mask} if mask else {}), **({"init_file": formats.digest(file)} if file else {})}
 
@@ -169,6 +180,30 @@ class Experiment:
     def dense_digest(self, seed: int) -> str:
         """Returns the digest of the unpruned network of a seed at initialisation."""
         return self.once(("digest", seed), lambda: Ticket(self.state(seed), masks.dense(self.initial(seed))).digest())
+
+    # -- trainings at a time ------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _concurrency(self) -> Concurrency:
+        per_device = self.config.runs_per_device
+        return choose(
+            self.initial(self.config.seeds[0]),
+            self.train,
+            self.recipe,
+            self.device,
+            deterministic=self.config.deterministic,
+            runs_per_device=None if per_device == "auto" else per_device,
+        )
+
+    @property
+    def side_by_side(self) -> int:
+        """How many trainings may run at once on the device."""
+        return self._concurrency.trainings
+
+    @property
+    def ahead(self) -> int:
+        """How many trainings may wait in the queue, so that those of one kind can be batched."""
+        return self.side_by_side * (_READY_FOR_EACH if self._concurrency.stack > 1 else 1)
 
     # -- what determines results ---------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ Methods, checks and models enter a key with their options; classes from outside 
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -23,20 +23,18 @@ if TYPE_CHECKING:
     from methods.base import Method
     from sanity.grid.experiment import Experiment
 
+_GAP = "\0"  # JSON escapes it, so that no encoded value contains it
+
 
 def cell(cell: Cell, experiment: "Experiment") -> str:
     """Returns the name of a cell's record. It is known before anything is computed."""
-    return _hash(
-        {
-            **experiment.encoded_setting,
-            **experiment.once(cell.method, lambda: _encoded(_of_method(cell, experiment))),
-            **experiment.once(cell.check, lambda: _encoded({"check": asdict(cell.check)})),
-            **experiment.once((cell.method, cell.check), lambda: _encoded(_of_both(cell, experiment))),
-            "ratio": _encoded_number(cell.ratio),
-            "seed": _encoded_number(cell.seed),
-            **_encoded(experiment.inputs(cell)),
-        }
-    )
+    own = {"ratio": cell.ratio, "seed": cell.seed, **experiment.inputs(cell)}
+
+    def make() -> Form:
+        shared = {**_of_method(cell, experiment), "check": asdict(cell.check), **_of_both(cell, experiment)}
+        return Form({**experiment.encoded_setting, **_encoded(shared)}, own)
+
+    return experiment.once((cell.method, cell.check, *own), make).hash(own)
 
 
 def _of_method(cell: Cell, experiment: "Experiment") -> dict[str, Any]:
@@ -64,13 +62,15 @@ def mask(cell: Cell, experiment: "Experiment", ratio: float, number: int) -> str
     The data are part of the name only if the method uses them.
     """
     method = experiment.altered(cell)
-    of_search = experiment.once(
-        ("mask", cell.method, cell.check), lambda: _encoded(_of_search(cell, method, experiment))
-    )
-    own = {"ratio": _encoded_number(ratio), "seed": _encoded_number(cell.seed)}
+    own = {"ratio": ratio, "seed": cell.seed, **experiment.inputs(cell)}
     if scores_trained(method):
-        own["round"] = _encoded_number(number)
-    return _hash({**experiment.encoded_network, **of_search, **own, **_encoded(experiment.inputs(cell))})
+        own["round"] = number
+
+    def make() -> Form:
+        shared = _encoded(_of_search(cell, method, experiment))
+        return Form({**experiment.encoded_network, **shared}, own)
+
+    return experiment.once(("mask", cell.method, cell.check, *own), make).hash(own)
 
 
 def _of_search(cell: Cell, method: "Method", experiment: "Experiment") -> dict[str, Any]:
@@ -107,7 +107,8 @@ def dense(seed: int, data: CheckSpec, experiment: "Experiment") -> str:
 
 def ticket(digest: str, seed: int, data: CheckSpec, experiment: "Experiment") -> str:
     """Returns the name of the training of the ticket with this digest on the data after the checks `data`."""
-    return _hash({**_encoded(training_fields(digest, seed, data, experiment)), "snapshots": "[]"})
+    shared = {**_encoded(training_fields(digest, seed, data, experiment)), "snapshots": "[]"}
+    return Form(shared).hash({})
 
 
 def training_fields(digest: str, seed: int, data: CheckSpec, experiment: "Experiment") -> dict[str, Any]:
@@ -135,7 +136,7 @@ def encode(value: Any) -> str:
 
 
 @lru_cache(maxsize=1024, typed=True)
-def _encoded_number(value: float) -> str:
+def _encoded_value(value: float | str) -> str:
     return encode(value)
 
 
@@ -143,8 +144,21 @@ def _encoded(fields: Mapping[str, Any]) -> dict[str, str]:
     return {name: encode(value) for name, value in fields.items()}
 
 
-def _hash(encoded: Mapping[str, str]) -> str:
-    """Computes `sanity.store.identity` from encoded values. Cells share most values, so each is encoded only once."""
-    named = {"format": str(FORMAT), **encoded}
-    text = ", ".join(f'"{name}": {named[name]}' for name in sorted(named))
-    return hashlib.sha256(f"{{{text}}}".encode()).hexdigest()[:KEY_LENGTH]
+class Form:
+    """Computes `sanity.store.identity` of fields of which few differ from cell to cell; the rest is written once.
+
+    shared: fields, encoded. own: the names of the others.
+    """
+
+    def __init__(self, shared: Mapping[str, str], own: Iterable[str] = ()) -> None:
+        fields = {"format": str(FORMAT), **shared, **dict.fromkeys(own, _GAP)}
+        self._names = sorted(own)
+        text = ", ".join(f'"{name}": {fields[name]}' for name in sorted(fields))
+        self._pieces = f"{{{text}}}".split(_GAP)
+
+    def hash(self, own: Mapping[str, Any]) -> str:
+        """Returns the key of the fields with these values of their own."""
+        text = self._pieces[0]
+        for name, piece in zip(self._names, self._pieces[1:], strict=True):
+            text += _encoded_value(own[name]) + piece
+        return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]

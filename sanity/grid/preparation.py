@@ -1,6 +1,6 @@
 """Turns a configuration into an experiment and its cells, and reports every mistake before anything is trained.
 
-parse -> load -> check -> size
+parse -> load -> check
 """
 
 from collections.abc import Sequence
@@ -28,14 +28,9 @@ from sanity.seeds import generator
 from sanity.store.environment import machine
 from sanity.store.records import Store
 from sanity.training.batches import normalisation
-from sanity.training.concurrency import choose
 from sanity.training.loop import check_batches
 from sanity.training.lr_schedule import rate
 from sanity.training.precision import resolve, resolve_device
-
-_READY_FOR_EACH = 3
-"""How many trainings wait in the queue for each place in a stack. Stacks hold trainings of the same kind; a grid of one
-dense network and two tickets per seed needs three per place to fill its stacks."""
 
 
 def prepare(config: RunConfig, together: Sequence[RunConfig] = ()) -> tuple[Experiment, list[Cell]]:
@@ -50,7 +45,7 @@ def prepare(config: RunConfig, together: Sequence[RunConfig] = ()) -> tuple[Expe
     requested = tuple(dict.fromkeys([*own_cells, *(cell for run in sharing for cell in cells(run))]))
     experiment = _load(config, recipe, requested)
     _check(experiment, own_cells)
-    return _size(experiment), own_cells
+    return experiment, own_cells
 
 
 def _networks(config: RunConfig) -> tuple[str, ...]:
@@ -154,18 +149,3 @@ def _drawing(experiment: Experiment, cells: Sequence[Cell]) -> list[Cell]:
             seed = cell.seed if experiment.altered(cell).needs_data else None
             drawing.setdefault((cell.method, experiment.part(cell, "corrupt", "alter"), seed), cell)
     return list(drawing.values())
-
-
-def _size(experiment: Experiment) -> Experiment:
-    """Sets how many trainings run at once and how many wait in the queue; stacks need more, all of one kind."""
-    config = experiment.config
-    concurrency = choose(
-        experiment.initial(config.seeds[0]),
-        experiment.train,
-        experiment.recipe,
-        experiment.device,
-        deterministic=config.deterministic,
-        runs_per_device=None if config.runs_per_device == "auto" else config.runs_per_device,
-    )
-    count = concurrency.trainings
-    return replace(experiment, side_by_side=count, ahead=count * (_READY_FOR_EACH if concurrency.stack > 1 else 1))

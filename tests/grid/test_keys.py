@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import hypothesis.strategies as st
 import pytest
 import torch
+from hypothesis import given
 from torch import Tensor
 
 from checks.base import Check, M
@@ -125,3 +127,16 @@ def test_a_name_is_the_hash_of_its_fields() -> None:
     clean = CheckSpec((("none", ()),))
     fields = keys.training_fields("digest", 3, clean, experiment)
     assert keys.ticket("digest", 3, clean, experiment) == identity({**fields, "snapshots": []})
+
+
+NAMES = st.text("abcdefgh_", min_size=1, max_size=6)
+FIELDS = st.dictionaries(NAMES, st.text() | st.integers() | st.lists(st.text()), max_size=5)
+OWN = st.dictionaries(NAMES, st.floats(0.001, 1) | st.integers() | st.text(), max_size=4)
+
+
+@given(shared=FIELDS, own=OWN)
+def test_fields_written_once_and_fields_of_their_own_give_the_identity_of_both(
+    shared: dict[str, Any], own: dict[str, Any]
+) -> None:
+    encoded = {name: keys.encode(value) for name, value in shared.items() if name not in own}
+    assert keys.Form(encoded, own).hash(own) == identity({**shared, **own})
