@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, get_args
 
 import torch
+from torch import nn
 
 from methods.aspects import Aspect
 from methods.moments import needs_dense
@@ -76,6 +77,13 @@ class Check:
             return "open"
         return "open" if self.overrides("corrupt") and not ignores(method, "data") else "identical"
 
+    def why_not(self, method: "Method", net: nn.Module) -> str:
+        """Returns the reason why the check cannot be made on `method` and `net`; empty where it can.
+
+        It is asked before anything is computed; `method` is the one that `alter` returned.
+        """
+        return ""
+
     def overrides(self, *hooks: str) -> bool:
         """Returns whether this check overrides any of the named hooks."""
         return any(getattr(type(self), hook) is not getattr(Check, hook) for hook in hooks)
@@ -117,6 +125,13 @@ class Composed(Check):
             method = part.alter(method)
             predictions.append(prediction)
         return max(predictions, key=PREDICTIONS.index)
+
+    def why_not(self, method: "Method", net: nn.Module) -> str:
+        for name, part in self.parts.items():
+            with of_ones_own(f"check {name}: why_not"):
+                if reason := part.why_not(method, net):
+                    return reason
+        return ""
 
     def overrides(self, *hooks: str) -> bool:
         return any(part.overrides(*hooks) for part in self.parts.values())

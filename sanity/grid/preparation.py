@@ -93,6 +93,8 @@ def _check(experiment: Experiment, cells: Sequence[Cell]) -> None:
         method = experiment.altered(cell)
         if not cell.check.data_part().is_control and (reason := method.why_no_data_checks()):
             raise UserError(f"{cell.method.label} {cell.check.data_label()}: {reason}")
+        if reason := cell.check.build().why_not(method, net):
+            raise UserError(f"{cell.method.label} {cell.check.label}: {reason}")
         predicted(cell, experiment)  # raises for a check of one's own that cannot say it
         check_against(method, cell.method.label, recipe, steps)
         method.check_feasible(experiment.initial(cell.seed), cell.ratio)

@@ -1,5 +1,6 @@
 """What each check of the mask keeps and destroys, measured."""
 
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -11,8 +12,11 @@ from scipy import stats
 from torch import Tensor
 
 import checks
+import methods
+from checks.base import Composed
+from sanity.errors import UserError
 from sanity.invariants import nets
-from sanity.masks import overlap
+from sanity.masks import kept, layers, overlap, scattered
 from sanity.seeds import generator
 from sanity.tickets import Ticket
 
@@ -93,3 +97,127 @@ def test_rewire_keeps_the_degrees_of_channels_within_their_group() -> None:
 def test_rewire_leaves_a_bias_where_it_is() -> None:
     mask = random_mask((20,), 0.5)
     assert torch.equal(perturbed("rewire", of(mask)).mask["a"], mask)
+
+
+def rows(mask: Tensor) -> list[list[bool]]:
+    return sorted(mask.flatten(1).tolist())
+
+
+def test_rearrange_units_hands_whole_rows_to_other_units() -> None:
+    ticket = nets.ticket(ratio=0.7)
+    rearranged = perturbed("rearrange_units", ticket)
+    assert not nets.changed(dict(ticket.weights), dict(rearranged.weights))
+    for name, mask in ticket.mask.items():
+        assert rows(rearranged.mask[name]) == rows(mask)
+        assert not torch.equal(rearranged.mask[name], mask)
+
+
+def test_rearrange_units_sends_a_row_to_every_unit_of_its_group_alike() -> None:
+    mask = torch.eye(6, dtype=torch.bool).view(6, 6, 1, 1)
+    drawn = [perturbed("rearrange_units", of(mask, groups={"a": 2}), seed).mask["a"] for seed in range(300)]
+    first = torch.stack(drawn)[:, :, 0, 0, 0].int().argmax(1)  # the unit that has row 0
+    assert stats.chisquare(first.bincount(minlength=6)[:3]).pvalue > 0.001
+    assert first.max() < 3, "row 0 left its group"
+
+
+def test_rearrange_units_takes_the_bias_along() -> None:
+    units = random_mask((20,), 0.5)
+    mask = {"a.weight": units[:, None].expand(20, 3), "a.bias": units}
+    ticket = Ticket({"a.weight": torch.zeros(20, 3), "a.bias": torch.zeros(20)}, mask)
+    rearranged = perturbed("rearrange_units", ticket).mask
+    assert torch.equal(rearranged["a.weight"][:, 0], rearranged["a.bias"])
+    assert not torch.equal(rearranged["a.bias"], units)
+
+
+def test_rearrange_units_inside_keeps_in_degrees_alone() -> None:
+    ticket = nets.ticket(ratio=0.7)
+    rearranged = perturbed("rearrange_units", ticket, scope="inside")
+    for name, mask in ticket.mask.items():
+        assert degrees(rearranged.mask[name])[0] == degrees(mask)[0]
+    assert any(degrees(rearranged.mask[name])[1] != degrees(mask)[1] for name, mask in ticket.mask.items())
+
+
+@pytest.mark.parametrize("scope", ["rows", "inside"])
+def test_rearrange_units_keeps_a_pattern(scope: str) -> None:
+    mask = (torch.rand(6, 5, 4, generator=generator(0)).argsort(dim=2) < 2).view(6, 20)
+    rearranged = perturbed("rearrange_units", of(mask, pattern="2:4"), scope=scope).mask["a"]
+    assert (rearranged.view(6, 5, 4).sum(2) == 2).all()
+    assert not torch.equal(rearranged, mask)
+
+
+def test_rearrange_kernels_moves_whole_kernels() -> None:
+    ticket = nets.ticket(ratio=0.7, name="convolutional")
+    rearranged = perturbed("rearrange_kernels", ticket)
+    assert layers(rearranged.mask) == layers(ticket.mask)
+    for name, mask in ticket.mask.items():
+        assert not torch.equal(rearranged.mask[name], mask)
+        if mask.dim() == 4:
+            kernels = [sorted(layer.reshape(-1, 9).tolist()) for layer in (mask, rearranged.mask[name])]
+            assert kernels[0] == kernels[1]
+
+
+def test_rearrange_kernels_sends_a_kernel_anywhere_alike() -> None:
+    mask = torch.zeros(3, 2, 2, 2, dtype=torch.bool)
+    mask[0, 0, 0, 1] = True
+    drawn = torch.stack([perturbed("rearrange_kernels", of(mask), seed).mask["a"] for seed in range(300)])
+    assert (drawn[:, :, :, 0, 1].sum((1, 2)) == 1).all()
+    assert stats.chisquare(drawn[:, :, :, 0, 1].sum(0).flatten()).pvalue > 0.001
+
+
+def test_rearrange_kernels_refuses_what_has_no_kernels() -> None:
+    with pytest.raises(UserError, match="layerwise_rearrange"):
+        perturbed("rearrange_kernels", nets.ticket(name="perceptron"))
+    with pytest.raises(UserError, match="several kernels"):
+        perturbed("rearrange_kernels", of(torch.ones(2, 4, 3, 3, dtype=torch.bool), pattern="2:4"))
+    check, method = checks.get("rearrange_kernels"), methods.get("snip")
+    assert check.why_not(method, nets.net("perceptron")) == Composed({"a": check}).why_not(
+        method, nets.net("perceptron")
+    )
+    assert not check.why_not(method, nets.net("convolutional"))
+
+
+def test_layer_order_hands_the_densities_to_other_layers() -> None:
+    """At densities that fit, a layer has the density of another one, times one factor."""
+    shapes = {"a": (60, 100), "b": (200, 100), "c": (40, 100)}
+    mask = {
+        name: scattered(torch.empty(shape), 100 * place, generator(place))
+        for place, (name, shape) in enumerate(shapes.items(), 1)
+    }
+    ticket = Ticket({name: torch.zeros(shape) for name, shape in shapes.items()}, mask)
+    own = [float(layer.float().mean()) for layer in mask.values()]
+    met = set()
+    for seed in range(30):
+        seen = perturbed("layer_order", ticket, seed)
+        assert kept(seen.mask) == kept(mask)
+        density = [float(layer.float().mean()) for layer in seen.mask.values()]
+        ranks = tuple(sorted(range(3), key=lambda place: density[place]))
+        assert max(density) / min(density) == pytest.approx(max(own) / min(own), rel=0.05)
+        met.add(ranks)
+    assert len(met) == 5, "every order but the layers' own"
+    backwards = perturbed("layer_order", ticket, order="reversed")
+    assert sorted(range(3), key=lambda place: own[place]) == [1, 0, 2]
+    assert [int(layer.sum()) for layer in backwards.mask.values()] == [377, 167, 56]
+    assert overlap(mask, backwards.mask) < 0.3
+
+
+def test_layer_order_fills_a_layer_that_is_too_small() -> None:
+    mask = {"small": torch.zeros(2, 5, dtype=torch.bool), "large": torch.ones(10, 10, dtype=torch.bool)}
+    seen = perturbed("layer_order", Ticket({name: layer.float() for name, layer in mask.items()}, mask))
+    assert {name: int(layer.sum()) for name, layer in seen.mask.items()} == {"small": 10, "large": 90}
+
+
+def test_layer_order_refuses_what_has_no_order() -> None:
+    with pytest.raises(UserError, match="2:4"):
+        perturbed("layer_order", replace(nets.ticket(), pattern="2:4"))
+    with pytest.raises(UserError, match="single layer"):
+        perturbed("layer_order", of(random_mask((3, 4), 0.5)))
+
+
+def test_resample_draws_other_examples_in_the_same_way() -> None:
+    data = replace(nets.dataset(40), targets=torch.arange(40), classes=40)
+    firsts = [checks.get("resample").corrupt(data, generator(seed)) for seed in range(200)]
+    for seen in firsts[:5]:
+        assert torch.equal(seen.targets.sort().values, data.targets), "every example once"
+        assert torch.equal(seen.pixels, data.pixels[seen.targets]), "examples go with their labels"
+    counts = torch.stack([seen.targets[:10] for seen in firsts]).flatten().bincount(minlength=40)
+    assert stats.chisquare(counts).pvalue > 0.001

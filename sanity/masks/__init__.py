@@ -18,6 +18,7 @@ from sanity.masks.pruning import (
     overlap,
     permute,
     prunable,
+    scattered,
     size,
     ties,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "overlap",
     "permute",
     "prunable",
+    "scattered",
     "size",
     "ties",
 ]

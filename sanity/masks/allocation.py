@@ -84,6 +84,28 @@ def _largest_remainder(shares: Mapping[str, float], sizes: Mapping[str, int], ke
     return counts
 
 
+def fitted(densities: Mapping[str, float], sizes: Mapping[str, int], kept: int) -> dict[str, int]:
+    """Returns counts that sum to `kept`, with the layers' densities in these proportions.
+
+    A layer whose density would exceed 1 is kept whole, and its surplus goes to the others in proportion. Where all
+    layers with a density are full, the rest goes to the layers without.
+    """
+    full: set[str] = set()
+    shares: dict[str, float] = {}
+    while free := [name for name in sizes if name not in full]:
+        rest = kept - sum(sizes[name] for name in full)
+        weights = {name: densities[name] * sizes[name] for name in free}
+        total = sum(weights.values())
+        shares = {name: rest * weights[name] / total if total else rest / len(free) for name in free}
+        over = {name for name in free if shares[name] > sizes[name]}
+        if not over:
+            break
+        full |= over
+    return _largest_remainder(
+        {name: shares.get(name, 0) if name not in full else sizes[name] for name in sizes}, sizes, kept
+    )
+
+
 @dataclass(frozen=True)
 class Uniform(Allocation):
     """The same density in every layer, exact in total."""

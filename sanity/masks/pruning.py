@@ -180,6 +180,12 @@ def permute(mask: Tensor, generator: torch.Generator, pattern: Pattern = UNSTRUC
     return pattern.permute(mask, generator)
 
 
+def scattered(like: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """Returns a mask of the shape of `like` that keeps `count` weights at random positions."""
+    first = torch.arange(like.numel(), device=like.device) < count
+    return permute(first.view(like.shape), generator)
+
+
 def kept(mask: Mapping[str, Tensor]) -> int:
     """Returns the number of weights that `mask` keeps."""
     return sum(int(layer.sum()) for layer in mask.values())

@@ -1,0 +1,67 @@
+"""Permutes kernels: does it matter which channels are connected by which kernel?"""
+
+from dataclasses import dataclass, replace
+from math import prod
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from checks.base import Check
+from sanity.errors import UserError
+from sanity.masks import patterns
+from sanity.masks.allocation import Shapes
+from sanity.masks.patterns import Pattern
+from sanity.seeds import derive
+from sanity.tickets import Ticket
+
+if TYPE_CHECKING:
+    from methods.base import Method
+
+
+@dataclass(frozen=True, kw_only=True)
+class RearrangeKernels(Check):
+    """Permutes the mask of every convolution kernel by kernel: a kernel's kept positions stay together.
+
+    Null hypothesis: it does not matter which channels a kernel connects; what is left of a mask are the patterns of its
+    kernels. Patil and Dovrolis 2021 prune by such counts. A kernel of one weight (linear layers, 1x1 convolutions) is a
+    weight by itself, so that those layers are rearranged weight by weight: beside `layerwise_rearrange` the check then
+    shows what kernels are worth, and nothing else. Refused where no layer has larger kernels, as it would be that check
+    by another name, and under N:M where M consecutive weights reach over several kernels.
+    """
+
+    keeps: ClassVar[str] = "the number of weights kept in every layer, the patterns of its kernels, and all values"
+    destroys: ClassVar[str] = "which channels are connected by which kernel"
+
+    def why_not(self, method: "Method", net: nn.Module) -> str:
+        return _why_not(method.kept_together(), {name: weight.shape for name, weight in method.targets(net).items()})
+
+    def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
+        pattern = patterns.get(ticket.pattern)
+        if reason := _why_not(pattern, {name: layer.shape for name, layer in ticket.mask.items()}):
+            raise UserError(f"rearrange_kernels: {reason}")
+        rearranged = {
+            name: pattern.permute(layer, source) if _size(layer.shape) == 1 else _permuted(layer, source)
+            for name, layer, source in ((name, layer, derive(generator, name)) for name, layer in ticket.mask.items())
+        }
+        return replace(ticket, mask=rearranged)
+
+
+def _size(shape: patterns.Shape) -> int:
+    """Returns how many weights a kernel has in a layer of `shape`."""
+    return prod(shape[2:])
+
+
+def _permuted(mask: Tensor, generator: torch.Generator) -> Tensor:
+    kernels = mask.reshape(-1, _size(mask.shape))
+    return kernels[torch.randperm(len(kernels), generator=generator).to(mask.device)].view_as(mask)
+
+
+def _why_not(pattern: Pattern, shapes: Shapes) -> str:
+    if all(_size(shape) == 1 for shape in shapes.values()):
+        return "no layer has kernels of more than one weight; layerwise_rearrange permutes single weights"
+    for name, shape in shapes.items():
+        width = pattern.exchange_width(shape)
+        if _size(shape) > 1 and width < prod(shape[1:]) and _size(shape) % width:
+            return f"pattern={pattern}: {width} consecutive weights of '{name}' reach over several kernels"
+    return ""

@@ -1,0 +1,26 @@
+"""Draws other examples for scoring: how much of a mask is the luck of the draw?"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from checks.base import Check
+from sanity.data.dataset import Dataset
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resample(Check):
+    """Shuffles the data set that the search sees, so that it draws other examples to score, in the same way.
+
+    Null hypothesis: the ticket does not depend on which examples are drawn. True by construction for accuracy over many
+    seeds; what counts is the *overlap*: two masks of one method that differ by the draw alone share so much, and no
+    check of the data can be expected to leave more. A method that starts from dense training trains in another order.
+    No paper of its own; a check of the data without it has no noise floor.
+    """
+
+    keeps: ClassVar[str] = "all examples with their labels, and how examples are drawn from them"
+    destroys: ClassVar[str] = "which examples are drawn"
+
+    def corrupt(self, dataset: Dataset, generator: torch.Generator) -> Dataset:
+        return dataset.subset(torch.randperm(len(dataset), generator=generator))
