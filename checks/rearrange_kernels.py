@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor, nn
 
-from checks.base import Check
+from checks.base import Check, Prediction, ignores
+from methods.aspects import EVERYTHING
 from sanity.errors import UserError
 from sanity.masks import patterns
 from sanity.masks.allocation import Shapes
@@ -35,6 +36,9 @@ class RearrangeKernels(Check):
 
     def why_not(self, method: "Method", net: nn.Module) -> str:
         return _why_not(method.kept_together(), {name: weight.shape for name, weight in method.targets(net).items()})
+
+    def predicts(self, method: "Method") -> Prediction:
+        return "null" if ignores(method, *EVERYTHING) else "open"
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
         pattern = patterns.get(ticket.pattern)

@@ -1,15 +1,19 @@
 """Permutes units: does it matter which unit has which incoming connections?"""
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from checks.base import Check
+from checks.base import Check, Prediction, ignores
+from methods.aspects import EVERYTHING
 from sanity.masks import patterns
 from sanity.seeds import derive
 from sanity.tickets import Ticket
+
+if TYPE_CHECKING:
+    from methods.base import Method
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +33,9 @@ class RearrangeUnits(Check):
     destroys: ClassVar[str] = "which unit has which incoming connections"
 
     scope: Literal["rows", "inside"] = "rows"
+
+    def predicts(self, method: "Method") -> Prediction:
+        return "null" if ignores(method, *EVERYTHING) else "open"
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
         rearranged = {}

@@ -1,12 +1,15 @@
 """Draws other examples for scoring: how much of a mask is the luck of the draw?"""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
-from checks.base import Check
+from checks.base import Check, Prediction, ignores
 from sanity.data.dataset import Dataset
+
+if TYPE_CHECKING:
+    from methods.base import Method
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +24,9 @@ class Resample(Check):
 
     keeps: ClassVar[str] = "all examples with their labels, and how examples are drawn from them"
     destroys: ClassVar[str] = "which examples are drawn"
+
+    def predicts(self, method: "Method") -> Prediction:
+        return "identical" if ignores(method, "data") else "null"
 
     def corrupt(self, dataset: Dataset, generator: torch.Generator) -> Dataset:
         return dataset.subset(torch.randperm(len(dataset), generator=generator))

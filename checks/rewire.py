@@ -1,16 +1,20 @@
 """Rewires the mask: does it matter which units are connected, if each keeps its number of connections?"""
 
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from checks.base import Check
+from checks.base import Check, Prediction, ignores
+from methods.aspects import EVERYTHING
 from sanity.masks import patterns
 from sanity.seeds import derive
 from sanity.tickets import Ticket
+
+if TYPE_CHECKING:
+    from methods.base import Method
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +41,9 @@ class Rewire(Check):
     destroys: ClassVar[str] = "which units are connected"
 
     trades: Annotated[int, Field(ge=1, le=10_000)] = 20
+
+    def predicts(self, method: "Method") -> Prediction:
+        return "null" if ignores(method, *EVERYTHING) else "open"
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
         pattern = patterns.get(ticket.pattern)

@@ -221,3 +221,12 @@ def test_resample_draws_other_examples_in_the_same_way() -> None:
         assert torch.equal(seen.pixels, data.pixels[seen.targets]), "examples go with their labels"
     counts = torch.stack([seen.targets[:10] for seen in firsts]).flatten().bincount(minlength=40)
     assert stats.chisquare(counts).pvalue > 0.001
+
+
+def test_resample_changes_the_tickets_of_methods_that_read_data_alone() -> None:
+    data, seen = nets.dataset(), checks.get("resample").corrupt(nets.dataset(), generator(0))
+    for name in ("snip", "grasp", "synflow", "magnitude", "random"):
+        method = methods.get(name, rounds=1)
+        masks = [method.mask(nets.net("shortcut"), nets.batches(each), 0.5, generator(0)) for each in (data, seen)]
+        assert checks.get("resample").predicts(method) == ("null" if method.needs_data else "identical")
+        assert bool(nets.changed(*masks)) == method.needs_data

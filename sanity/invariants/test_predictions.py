@@ -145,7 +145,10 @@ def _p(method: Method, name: str) -> list[float]:
     return [stats.ks_2samp(*pair).pvalue for pair in pairs]
 
 
-@pytest.mark.parametrize("name", ["layerwise_rearrange", "reinit", "layerwise_shuffle", "invert"])
+NULL = ["layerwise_rearrange", "rearrange_units", "rearrange_kernels", "reinit", "layerwise_shuffle", "invert"]
+
+
+@pytest.mark.parametrize("name", NULL)
 def test_null_tickets_with_the_check_and_without_have_one_distribution(name: str) -> None:
     assert checks.get(name).predicts(methods.get("random")) == "null"
     assert min(_p(methods.get("random"), name)) > 1e-4
