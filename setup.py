@@ -19,7 +19,9 @@ REQUIRES = [
     "rich",
 ]
 EXTRAS = {
+    "timm": ["timm"],  # networks as model=timm:NAME
     "test": [
+        "timm",
         "pytest",
         "pytest-xdist",
         "hypothesis",

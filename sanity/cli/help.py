@@ -78,8 +78,11 @@ def about(name: str) -> str:
     """Writes the page of one method, check, model, data set, initialisation, recipe or published table.
 
     A page is the docstring, then the options, each with type, bounds, default and meaning. A user's own class is named
-    `module:Class`; `methods`, `reproductions` and so on list the names. Raises `UserError` for an unknown name.
+    `module:Class`, a library's network `torchvision:NAME` or `timm:NAME`; `methods`, `reproductions` and so on list the
+    names. Raises `UserError` for an unknown name.
     """
+    if name.partition(":")[0] in models.LIBRARIES:
+        return "\n".join(_page(name, "model", models.REGISTRY.load(name)))
     if ":" in name:
         part = methods.REGISTRY.load(name)
         return "\n".join(_page(name, _owner(name, part), part))

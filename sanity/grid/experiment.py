@@ -117,14 +117,15 @@ class Experiment:
 
     # -- network -------------------------------------------------------------------------------------------------
 
-    def build(self, source: torch.Generator) -> nn.Module:
-        """Builds the network on the CPU with weights drawn from `source`."""
+    def build(self, source: torch.Generator, again: bool = False) -> nn.Module:
+        """Builds the network on the CPU with weights drawn from `source`; `again`: as `reinit` draws them."""
         return models.build(
             self.config.model,
             self.train.input_shape,
             self.train.classes,
             init=split_init(self.config.init)[0] or None,
             generator=source,
+            again=again,
             **self.config.section("model"),
         )
 
@@ -169,7 +170,7 @@ class Experiment:
 
     def fresh(self, source: torch.Generator) -> State:
         """Draws new weights and buffers from the initialisation's distribution."""
-        return {name: value.detach() for name, value in self.build(source).state_dict().items()}
+        return {name: value.detach() for name, value in self.build(source, again=True).state_dict().items()}
 
     def loaded(self, state: Mapping[str, Tensor]) -> nn.Module:
         """Builds the network on the CPU and loads these weights and buffers."""

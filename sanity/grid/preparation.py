@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import torch
 
-from sanity import recipes
+from sanity import models, recipes
 from sanity.config import RunConfig
 from sanity.config.options import names
 from sanity.data import REGISTRY
@@ -22,7 +22,7 @@ from sanity.grid.moments import check_against
 from sanity.grid.predictions import predicted
 from sanity.grid.scoring_batches import scoring_batches
 from sanity.grid.ticket_search import examples_for_scoring
-from sanity.models.check import check_model
+from sanity.models.check import check_draws, check_model
 from sanity.recipes import Recipe
 from sanity.seeds import generator
 from sanity.store.environment import machine
@@ -83,6 +83,8 @@ def _check(experiment: Experiment, cells: Sequence[Cell]) -> None:
     rehearsed = experiment.build(generator(cells[0].seed, "init")).to(experiment.device)
     check_model(experiment.config.model, rehearsed, train.input_shape, train.classes)
     net = experiment.initial(cells[0].seed)
+    if models.fingerprint(experiment.config.model):  # ours draw anew
+        check_draws(experiment.config.model, net, experiment.build(generator(cells[0].seed, "check"), again=True))
     check_batches(net, train, recipe)
     _check_crop(train, recipe)
     _check_learning_rates(recipe)

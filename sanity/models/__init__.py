@@ -9,7 +9,35 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-REGISTRY = Registry(
+LIBRARIES = ("torchvision", "timm")
+
+
+class _Models(Registry):
+    """Registers models; those of torchvision and timm, and functions and modules of the user's, become models too."""
+
+    def load(self, name: str) -> Any:
+        """Imports the class of models called `name`; `torchvision:NAME` and `timm:NAME` need not be registered."""
+        if ":" not in name:
+            return super().load(name)
+        from torch import nn
+
+        from sanity.models import constructors
+
+        if name.partition(":")[0] in LIBRARIES:
+            return constructors.from_library(name)
+        loaded = super().load(name)
+        return constructors.class_of(loaded, name) if issubclass(loaded, nn.Module) else loaded
+
+    def fingerprint(self, name: str) -> str:
+        """Returns a hash of the source of a user's network; of a library's, the library's version."""
+        if name.partition(":")[0] not in LIBRARIES:
+            return super().fingerprint(name)
+        from sanity.models.constructors import library_version
+
+        return library_version(name)
+
+
+REGISTRY = _Models(
     "model",
     "sanity.models",
     {
@@ -29,9 +57,10 @@ REGISTRY = Registry(
         "resnet18": "sanity.models.imagenet_resnet:ResNet18",
         "resnet50": "sanity.models.imagenet_resnet:ResNet50",
     },
+    of_functions="sanity.models.constructors:class_of",
 )
 
-AS_BUILT = "as_built"
+AS_BUILT, AS_BUILT_NONZERO = "as_built", "as_built_nonzero"
 INITS = Registry(
     "initialisation",
     "sanity.inits",
@@ -51,6 +80,7 @@ INITS = Registry(
         "frankle2021": "sanity.models.init:Frankle2021",
         "openlth": "sanity.models.init:OpenLTH",
         AS_BUILT: "sanity.models.init:AsBuilt",
+        AS_BUILT_NONZERO: "sanity.models.init:AsBuiltNonzero",
     },
 )
 
@@ -72,16 +102,19 @@ def build(
     *,
     init: str | None = None,
     generator: "torch.Generator | None" = None,
+    again: bool = False,
     **options: Any,
 ) -> "nn.Module":
     """Builds a network by name and draws its weights.
 
     Args:
-        name: a registered model, or `module:Class`.
+        name: a registered model, `torchvision:NAME`, `timm:NAME`, or `module:NAME` or `file.py:NAME` of a class or
+            function.
         input_shape: (C, H, W) of one example.
         classes: the number of logits, at least 2.
         init: the initialisation's name; None takes the model's own `default_init`.
         generator: a CPU generator; None seeds one from torch's global generator.
+        again: whether the weights are those that `reinit` starts from (see `sanity.models.base.Model.rebuild`).
         options: the model's options, typed or as text.
 
     Raises:
@@ -90,7 +123,7 @@ def build(
     """
     from sanity.models.base import build_by_name
 
-    return build_by_name(name, input_shape, classes, init=init, generator=generator, **options)
+    return build_by_name(name, input_shape, classes, init=init, generator=generator, again=again, **options)
 
 
 def initialise(model: "nn.Module", init: str, generator: "torch.Generator | None" = None) -> None:

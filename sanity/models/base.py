@@ -2,7 +2,7 @@
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -14,8 +14,8 @@ from torch.nn.parameter import is_lazy
 
 from sanity.config.options import fill
 from sanity.errors import UserError, reason
-from sanity.models import AS_BUILT, REGISTRY
-from sanity.models.init import initialise
+from sanity.models import AS_BUILT, AS_BUILT_NONZERO, REGISTRY
+from sanity.models.init import draw_zeros, initialise
 from sanity.models.prunable import check_weights_are_parameters
 
 InputShape = tuple[int, int, int]
@@ -36,6 +36,13 @@ class Model(ABC):
         drawn here, from torch's, numpy's or Python's global generator, is seeded by the run's seed.
         """
 
+    def rebuild(self, input_shape: InputShape, classes: int) -> nn.Module:
+        """Returns the network of which `reinit` takes its weights: one that `build` returns under another seed.
+
+        Overridden by a model whose `build` does not draw all weights anew, as of one that loads some from a file.
+        """
+        return self.build(input_shape, classes)
+
 
 def build_by_name(
     name: str,
@@ -44,6 +51,7 @@ def build_by_name(
     *,
     init: str | None,
     generator: torch.Generator | None,
+    again: bool,
     **options: Any,
 ) -> nn.Module:
     """Builds a network; see `sanity.models.build`. With a `generator`, global generators do not change."""
@@ -52,10 +60,13 @@ def build_by_name(
     if generator is None:
         generator = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
     with names_the_model(name), _global_generators_seeded(_next_seed(generator)):
-        network = _built(name, model, shape, classes)
-    if (init or model.default_init) != AS_BUILT:
-        with names_the_model(name):
-            initialise(network, init or model.default_init, generator, keep_as_built=True)
+        network = _built(name, model.rebuild if again else model.build, shape, classes)
+    drawn = init or model.default_init
+    with names_the_model(name):
+        if drawn == AS_BUILT_NONZERO:
+            draw_zeros(network, generator)
+        elif drawn != AS_BUILT:
+            initialise(network, drawn, generator, keep_as_built=True)
     return network
 
 
@@ -69,11 +80,13 @@ def names_the_model(name: str) -> Iterator[None]:
         raise UserError(prefix + str(error).removeprefix(prefix)) from error
 
 
-def _built(name: str, model: Model, shape: InputShape, classes: int) -> nn.Module:
+def _built(
+    name: str, constructor: Callable[[InputShape, int], nn.Module], shape: InputShape, classes: int
+) -> nn.Module:
     """Builds the network and materialises its lazy layers. Raises `UserError` for an error in the model's code."""
-    call = f"model {name}: build(input_shape={tuple(shape)}, classes={classes})"
+    call = f"model {name}: {constructor.__name__}(input_shape={tuple(shape)}, classes={classes})"
     try:
-        network = model.build(shape, classes)
+        network = constructor(shape, classes)
         if not isinstance(network, nn.Module):
             raise UserError(f"{call} returns {type(network).__name__}, not a torch.nn.Module")
         if any(is_lazy(tensor) for tensor in [*network.parameters(), *network.buffers()]):

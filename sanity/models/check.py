@@ -36,6 +36,16 @@ def check_model(name: str, network: nn.Module, input_shape: Sequence[int], class
         _check_logits(f"model {name}: its output in {mode} on inputs of shape {shape}", logits, classes)
 
 
+def check_draws(name: str, initial: nn.Module, redrawn: nn.Module) -> None:
+    """Raises `UserError` where the network that `reinit` draws has the weights of the `initial` one."""
+    weights = prunable(redrawn)
+    if all(torch.equal(weight, weights[part]) for part, weight in prunable(initial).items()):
+        raise UserError(
+            f"model {name}: its constructor returns the same weights under every seed; let init=NAME draw them, or "
+            "define Model.rebuild"
+        )
+
+
 def _check_state(name: str, network: nn.Module) -> None:
     for key, tensor in network.named_parameters():
         if tensor.dtype != torch.float32:

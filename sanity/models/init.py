@@ -16,6 +16,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from sanity.errors import UserError, reason
 from sanity.models import INITS
+from sanity.models.prunable import prunable
 
 Kind = Literal["conv", "linear", "norm"]
 # The standard deviation of a standard normal truncated to [-2, 2].
@@ -176,6 +177,23 @@ class AsBuilt(Init):
 
     def weight(self, shape: Sequence[int], kind: Kind, generator: torch.Generator) -> Tensor:
         raise UserError("initialisation 'as_built' is a network's own: it cannot draw the weights of a single layer")
+
+
+class AsBuiltNonzero(AsBuilt):
+    """Keeps the weights that the network's own code draws; those of layers that start at zero are N(0, 0.02^2), cut.
+
+    Published transformers start their classifier at zero. The gradients behind it, its own |w| and any flow through it
+    are then zero, so that SNIP, GraSP and SynFlow have nothing to rank. 0.02, cut off at two deviations, is what such
+    networks draw their other layers from.
+    """
+
+
+@torch.no_grad()
+def draw_zeros(model: nn.Module, generator: torch.Generator) -> None:
+    """Draws the prunable weights that are zero throughout from N(0, 0.02^2), cut off at two deviations."""
+    for weight in prunable(model).values():
+        if not weight.any():
+            weight.copy_(truncated(weight.shape, 0.02, generator))
 
 
 def draw(init: str, shape: Sequence[int], kind: Kind, generator: torch.Generator) -> Tensor:

@@ -6,6 +6,7 @@ Names and summaries are read without importing the named modules, so that `--hel
 import ast
 import importlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Mapping
 from functools import cached_property
@@ -15,13 +16,17 @@ from typing import Any
 
 from sanity.errors import UserError, unknown
 from sanity.registry.source_hash import code_key, qualified_name
+from sanity.registry.user_file import is_file, load_file
 
 
 class Registry:
-    """Maps the names of one kind of part to the `module:object` that defines each."""
+    """Maps the names of one kind of part to the `module:object` that defines each.
 
-    def __init__(self, kind: str, group: str, builtin: Mapping[str, str]) -> None:
-        self.kind, self.group, self._builtin = kind, group, dict(builtin)
+    of_functions: the `module:function` that makes a class of a plain function; empty where only classes are parts.
+    """
+
+    def __init__(self, kind: str, group: str, builtin: Mapping[str, str], of_functions: str = "") -> None:
+        self.kind, self.group, self._builtin, self._of_functions = kind, group, dict(builtin), of_functions
 
     @cached_property
     def _targets(self) -> dict[str, str]:
@@ -53,21 +58,32 @@ class Registry:
         return self._targets[name]
 
     def load(self, name: str) -> Any:
-        """Imports the class called `name`. A dotted `module:Class` need not be registered."""
+        """Imports the class called `name`. A dotted `module:Class` or `file.py:Class` need not be registered.
+
+        Where the registry takes plain functions, a function becomes a class of its own.
+        """
         where = name if ":" in name else self.target(name)
-        module, _, attribute = where.partition(":")
+        part = self._imported(name, where)
+        if isinstance(part, type):
+            return part
+        if not self._of_functions:
+            raise UserError(f"{self.kind} '{name}': {where} is no class")
+        if not inspect.isfunction(part):
+            raise UserError(f"{self.kind} '{name}': {where} is neither a class nor a function")
+        module, _, attribute = self._of_functions.partition(":")
+        return getattr(importlib.import_module(module), attribute)(part, name)
+
+    def _imported(self, name: str, where: str) -> Any:
+        module, _, attribute = where.rpartition(":")
         if module not in sys.modules:
             importlib.invalidate_caches()  # a file that a notebook has just written is found too
         try:
-            cls = getattr(importlib.import_module(module), attribute)
+            return getattr(load_file(module) if is_file(module) else importlib.import_module(module), attribute)
         except (Exception, SystemExit) as error:  # the import of a user's module may raise anything
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             if isinstance(error, SystemExit):
                 reason = f"it ends the program (sys.exit({error.code!r}))"
             raise UserError(f"{self.kind} '{name}' cannot be loaded from {where}: {reason}") from error
-        if not isinstance(cls, type):
-            raise UserError(f"{self.kind} '{name}': {where} is no class")
-        return cls
 
     def load_subclass(self, name: str, base: type) -> Any:
         """Imports the class called `name`. Raises `UserError` if it does not derive from `base` or is abstract."""

@@ -140,7 +140,8 @@ def _found(name: str) -> ModuleSpec | None:
         if not parent:
             return importlib.util.find_spec(name)
         above = _found(parent)
-        return PathFinder.find_spec(name, above.submodule_search_locations) if above else None
+        inside = above.submodule_search_locations if above else None  # None: no package, which holds no modules
+        return PathFinder.find_spec(name, inside) if inside is not None else None
     except (ImportError, ValueError, AttributeError):
         return None
 

@@ -88,7 +88,11 @@ Lazy = _model(lambda classes: _flat(nn.LazyLinear(classes)))
 
 
 class Plain(nn.Module):
-    """A network, not the class that builds one."""
+    """A network without weights."""
+
+
+class NoNetwork:
+    """A class that is neither a network nor a class of models."""
 
 
 @dataclass(frozen=True)
