@@ -23,6 +23,7 @@ REGISTRY = Registry(
         "rearrange_kernels": "checks.rearrange_kernels:RearrangeKernels",
         "layer_order": "checks.layer_order:LayerOrder",
         "layerwise_shuffle": "checks.layerwise_shuffle:LayerwiseShuffle",
+        "permute_neurons": "checks.permute_neurons:PermuteNeurons",
         "reinit": "checks.reinit:Reinit",
         "invert": "checks.invert:Invert",
         "signed_reinit": "checks.signed_reinit:SignedReinit",

@@ -65,6 +65,9 @@ class Check:
         """Returns the method that searches."""
         return method
 
+    def check_feasible(self, network: nn.Module) -> None:
+        """Raises `UserError` where tickets of `network` cannot be perturbed; called before anything is trained."""
+
     def predicts(self, method: "Method") -> Prediction:
         """Returns what the check must do to the tickets of `method`, derived from its formula; it is proven.
 
@@ -113,6 +116,11 @@ class Composed(Check):
                 raise UserError(f"check {name}: alter returned {type(altered).__name__}, not a Method")
             method = altered
         return method
+
+    def check_feasible(self, network: nn.Module) -> None:
+        for name, part in self.parts.items():
+            with of_ones_own(f"check {name}"):
+                part.check_feasible(network)
 
     def predicts(self, method: "Method") -> Prediction:
         """Returns the weakest of the parts' predictions: each keeps what the parts before it kept."""

@@ -22,6 +22,7 @@ class Ticket:
         first name, and a check's change of that tensor applies to all names.
     pattern: which weights are kept together (see `sanity.masks.patterns`); a rearranged mask has the same pattern.
     groups: parameter name -> in how many groups of channels a convolution is cut; 1 where it is not named.
+    network: the network whose state `weights` is, for checks that need its wiring; never to be changed.
     """
 
     weights: Mapping[str, Tensor]
@@ -32,6 +33,7 @@ class Ticket:
     tied: Mapping[str, str] = field(default_factory=dict)
     pattern: str = "unstructured"
     groups: Mapping[str, int] = field(default_factory=dict)
+    network: nn.Module | None = field(default=None, repr=False)
 
     def start(self) -> dict[str, Tensor]:
         """Returns the state dict that training starts from: `weights` with pruned weights set to zero."""

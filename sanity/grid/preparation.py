@@ -88,6 +88,8 @@ def _check(experiment: Experiment, cells: Sequence[Cell]) -> None:
     check_batches(net, train, recipe)
     _check_crop(train, recipe)
     _check_learning_rates(recipe)
+    for check in dict.fromkeys(cell.check for cell in cells):
+        check.build().check_feasible(net)
     steps = experiment.steps(cells[0].check, cells[0].seed)
     files = {cell: str(experiment.inputs(cell)) for cell in cells}
     searches = {(cell.method, cell.check, cell.ratio, files[cell]): cell for cell in cells if cell.method.name != DENSE}

@@ -12,6 +12,7 @@ from sanity.grid import outcomes, stored
 from sanity.grid.cells import DENSE, Cell
 from sanity.grid.experiment import Experiment
 from sanity.grid.predictions import predicted
+from sanity.grid.same_function import function_gap
 from sanity.grid.tasks import DenseTraining, control_ticket, own_searches, tasks
 from sanity.grid.ticket_source import TicketSource
 from sanity.grid.versions import versions
@@ -37,6 +38,8 @@ def record(cell: Cell, experiment: Experiment) -> dict[str, Any]:
         about |= _compared(source, mask, control_ticket(cell, experiment), experiment)
         if about["identical_to_none"] and not experiment.part(cell, "perturb").is_control:
             log.warning("%s: the check changed nothing of the ticket", cell.title)
+        if about["predicted"] == "same function":
+            about["function_gap"] = function_gap(source, control_ticket(cell, experiment), experiment)
     ended = [stored.search_record(experiment, search.key) for search in own_searches(cell, experiment)]
     searches = [search for search in ended if search]
     seconds = sum((float(search["seconds"]) for search in searches), 0.0)

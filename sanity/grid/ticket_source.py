@@ -90,6 +90,7 @@ class TicketSource:
             tied_names(net),
             self.pattern,
             channel_groups(net),
+            net,
         )
         if self.perturbed_by.is_control:
             return ticket

@@ -42,7 +42,8 @@ def ticket(method: Method, check: Check, seed: int = 0) -> Ticket:
     def fresh(source: torch.Generator) -> dict[str, Tensor]:
         return nets.net(NET, int(torch.randint(2**31, (), generator=derive(source, "init")))).state_dict()
 
-    return check.perturb(Ticket(nets.net(NET, seed).state_dict(), found, fresh=fresh), generator(seed, "check"))
+    model = nets.net(NET, seed)
+    return check.perturb(Ticket(model.state_dict(), found, fresh=fresh, network=model), generator(seed, "check"))
 
 
 @torch.no_grad()

@@ -1,0 +1,67 @@
+"""Which hidden units a network has, and the networks whose wiring is not understood."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from sanity.errors import UserError
+from sanity.models import build
+from sanity.models.wiring import Axis, Units, hidden_units
+from sanity.seeds import generator
+
+
+def test_the_units_of_a_perceptron_are_rows_of_a_layer_and_columns_of_the_next() -> None:
+    network = build("lenet_300_100", (1, 2, 2), 3, generator=generator(0))
+    assert hidden_units(network) == [
+        Units(300, (Axis("1.weight", 0, 1), Axis("1.bias", 0, 1), Axis("3.weight", 1, 1))),
+        Units(100, (Axis("3.weight", 0, 1), Axis("3.bias", 0, 1), Axis("5.weight", 1, 1))),
+    ]
+
+
+def test_a_flattened_channel_is_a_block_of_the_next_layer() -> None:
+    units = hidden_units(build("lenet5", (1, 8, 8), 3, generator=generator(0)))
+    assert units[1].axes[-1] == Axis("5.weight", 1, 4)
+
+
+def test_a_residual_connection_ties_the_channels_of_its_stage() -> None:
+    units = hidden_units(build("resnet8", (3, 8, 8), 10, generator=generator(0)))
+    assert sorted(group.count for group in units) == [16, 16, 32, 32, 64, 64]
+    stage = next(group for group in units if Axis("conv1.weight", 0, 1) in group.axes)
+    assert {Axis("layer1.0.conv2.weight", 0, 1), Axis("layer2.0.downsample.0.weight", 1, 1)} <= set(stage.axes)
+
+
+class Custom(nn.Module):
+    """Two convolutions, and between them whatever a test asks for."""
+
+    def __init__(self, between: Callable[[Tensor], Tensor], width: int = 4) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(1, 4, 1), nn.Conv2d(width, 2, 1)
+        self.between = between
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.second(self.between(self.first(images))).mean((2, 3))
+
+
+@pytest.mark.parametrize(
+    ("between", "width", "culprit"),
+    [
+        (lambda values: torch.cat([values, values], 1), 8, "cat"),
+        (lambda values: values.flip(1), 4, "flip"),
+        (lambda values: values[:, :2], 2, "getitem"),
+        (nn.GroupNorm(2, 4), 4, r"'between' \(GroupNorm\)"),
+        (nn.Conv2d(4, 4, 1, groups=2), 4, r"'between' \(Conv2d\)"),
+        (lambda values: values if values.sum() > 0 else -values, 4, "cannot be traced"),
+    ],
+)  # fmt: skip
+def test_wiring_that_is_not_understood_is_refused_with_its_place(
+    between: Callable[[Tensor], Tensor], width: int, culprit: str
+) -> None:
+    with pytest.raises(UserError, match=culprit):
+        hidden_units(Custom(between, width))
+
+
+def test_a_network_without_hidden_units_is_refused() -> None:
+    with pytest.raises(UserError, match="no hidden units"):
+        hidden_units(nn.Sequential(nn.Flatten(), nn.Linear(4, 2)))
