@@ -46,7 +46,9 @@ class Check:
     draws: ClassVar[bool] = True
     """Whether every seed has a perturbation of its own; otherwise all have the same."""
     dose: ClassVar[str] = ""
-    """The option that says how much is destroyed, where there is one. The control is its dose 0."""
+    """The option that says how much is destroyed, where there is one."""
+    dose_scale: ClassVar[Literal["linear", "log10"]] = "linear"
+    """How accuracy is regressed on the dose: on the option, with the control at 0, or on its logarithm, without it."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -1,15 +1,18 @@
 """Flips signs of kept weights: does the ticket depend on the signs that it starts from?"""
 
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from checks.base import Check
+from checks.base import Check, Prediction, ignores
 from sanity.seeds import derive
 from sanity.tickets import Ticket
+
+if TYPE_CHECKING:
+    from methods.base import Method
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +32,9 @@ class SignFlip(Check):
     dose: ClassVar[str] = "p"
 
     p: Annotated[float, Field(gt=0, le=1)] = 0.5
+
+    def predicts(self, method: "Method") -> Prediction:
+        return "null" if ignores(method, "signs") else "open"
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
         flipped = {

@@ -1,13 +1,16 @@
 """Redraws the magnitudes of the weights: do their signs alone make the ticket?"""
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
-from checks.base import Check
+from checks.base import Check, Prediction, ignores
 from sanity.errors import UserError
 from sanity.tickets import Ticket
+
+if TYPE_CHECKING:
+    from methods.base import Method
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +25,9 @@ class SignedReinit(Check):
 
     keeps: ClassVar[str] = "the mask, the sign of every weight, and the distribution of the initial magnitudes"
     destroys: ClassVar[str] = "the magnitudes of the weights"
+
+    def predicts(self, method: "Method") -> Prediction:
+        return "null" if ignores(method, "sizes") else "open"
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
         if ticket.fresh is None:

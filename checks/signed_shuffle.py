@@ -1,14 +1,17 @@
 """Permutes the magnitudes of the kept weights: does it matter which magnitude sits on which kept connection?"""
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
 
-from checks.base import Check
+from checks.base import Check, Prediction, ignores
 from sanity.seeds import derive
 from sanity.tickets import Ticket
+
+if TYPE_CHECKING:
+    from methods.base import Method
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +26,9 @@ class SignedShuffle(Check):
 
     keeps: ClassVar[str] = "the mask, the sign of every weight, and the multiset of kept magnitudes in every layer"
     destroys: ClassVar[str] = "which magnitude sits where"
+
+    def predicts(self, method: "Method") -> Prediction:
+        return "null" if ignores(method, "sizes") else "open"
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
         shuffled = {

@@ -28,7 +28,7 @@ class Dataset:
 
     `examples` is a tensor, or an `Examples` that reads or computes images on demand; `fetch` and `chunks`
     work with both. `mean` and `std` are per channel, of examples / 255; they belong to the training split and both
-    splits carry them.
+    splits carry them. `folder` is where data sets are read from.
     """
 
     examples: Tensor | Examples
@@ -37,6 +37,7 @@ class Dataset:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     name: str = ""
+    folder: Path = DEFAULT_DIR
 
     def __post_init__(self) -> None:
         dtype = self.examples.dtype if isinstance(self.examples, Tensor) else torch.uint8
@@ -130,7 +131,7 @@ def load(name: str, data_dir: str | Path | None = None, **options: Any) -> tuple
     train, test, classes = validated(name, source, _read(name, source, folder))
     train, test = _limited(train, source.limit), _limited(test, source.test_limit)
     mean, std = (source.mean, source.std) if source.mean and source.std else statistics(train.examples)
-    return Dataset(*train, classes, mean, std, name), Dataset(*test, classes, mean, std, name)
+    return Dataset(*train, classes, mean, std, name, folder), Dataset(*test, classes, mean, std, name, folder)
 
 
 def _source(name: str, options: Mapping[str, Any]) -> Source:

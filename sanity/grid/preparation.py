@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import torch
 
+from methods.moments import needs_dense
 from sanity import models, recipes
 from sanity.config import RunConfig
 from sanity.config.options import names
@@ -103,6 +104,7 @@ def _check(experiment: Experiment, cells: Sequence[Cell]) -> None:
         check_against(method, cell.method.label, recipe, steps)
         method.check_feasible(experiment.initial(cell.seed), cell.ratio)
     _check_examples(experiment, cells)
+    _check_dense_trainings(experiment, cells)
 
 
 def _check_crop(train: Dataset, recipe: Recipe) -> None:
@@ -127,10 +129,9 @@ def _check_learning_rates(recipe: Recipe) -> None:
 def _check_examples(experiment: Experiment, cells: Sequence[Cell]) -> None:
     """Draws each method's scoring examples for every seed, from the data after its data check and the hold-out."""
     enough: dict[str, list[tuple[int, int]]] = {}
-    fetching = replace(experiment, train=replace(experiment.train, examples=View(experiment.train.examples)))
+    fetching = _postponing(experiment)
     for cell in _drawing(experiment, cells):
         method = experiment.altered(cell)
-        # A view postpones our own checks' changes of pixels until they are fetched; only labels are needed here.
         examples = examples_for_scoring(cell, method, experiment if cell.check.fingerprint() else fetching)
         counts = torch.bincount(examples.targets.cpu(), minlength=examples.classes)
         least, total = int(counts.min()), len(examples)
@@ -145,6 +146,31 @@ def _check_examples(experiment: Experiment, cells: Sequence[Cell]) -> None:
         if not passed:
             method.rehearse(experiment.initial(cell.seed), batches)
         passed.append((least, total))
+
+
+def _postponing(experiment: Experiment) -> Experiment:
+    """Returns an experiment whose own checks change pixels only when they are fetched: labels and counts cost little.
+
+    A user's check may ask for all pixels at once, and gets them from `experiment` alone.
+    """
+    return replace(experiment, train=replace(experiment.train, examples=View(experiment.train.examples)))
+
+
+def _check_dense_trainings(experiment: Experiment, cells: Sequence[Cell]) -> None:
+    """Raises `UserError` where what a data check leaves of the training set is too little to train a network on it."""
+    training = {
+        (seen, cell.seed): cell
+        for cell in cells
+        if cell.method.name != DENSE and needs_dense(experiment.altered(cell))
+        if not (seen := experiment.part(cell, "corrupt")).is_control
+    }
+    fetching = _postponing(experiment)
+    for (seen, seed), cell in training.items():
+        left = (experiment if seen.fingerprint() else fetching).seen(seen, seed)
+        try:
+            check_batches(experiment.initial(seed), left, experiment.recipe)
+        except UserError as error:
+            raise UserError(f"{cell.title}: {error} (of what {seen.label} leaves)") from None
 
 
 def _drawing(experiment: Experiment, cells: Sequence[Cell]) -> list[Cell]:

@@ -126,9 +126,10 @@ def dataset(examples: int = 48, seed: int = 0, classes: int = CLASSES, side: int
 
 
 def batches(data: Dataset | None = None, size: int = 8, count: int = 2, double: bool = False) -> Batches:
-    """Returns the first `count` batches of `size` examples; every class is in each."""
+    """Returns the first `count` batches of `size` examples, from the first again where they are few; every class of the
+    data set is in each."""
     chosen = data or dataset()
-    parts = [torch.arange(size * i, size * (i + 1)) for i in range(count)]
+    parts = [torch.arange(size * i, size * (i + 1)) % len(chosen) for i in range(count)]
     dtype = torch.float64 if double else torch.float32
     return [(chosen.normalise(chosen.pixels[part], dtype), chosen.targets[part].clone()) for part in parts]
 

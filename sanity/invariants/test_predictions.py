@@ -147,6 +147,7 @@ def _p(method: Method, name: str) -> list[float]:
 
 
 NULL = ["layerwise_rearrange", "rearrange_units", "rearrange_kernels", "reinit", "layerwise_shuffle", "invert"]
+NULL += ["signed_reinit", "signed_shuffle", "sign_flip"]
 
 
 @pytest.mark.parametrize("name", NULL)
@@ -155,7 +156,13 @@ def test_null_tickets_with_the_check_and_without_have_one_distribution(name: str
     assert min(_p(methods.get("random"), name)) > 1e-4
 
 
-@pytest.mark.parametrize("name", ["layerwise_rearrange", "reinit", "invert"])
+def test_flipped_signs_are_null_where_the_mask_looks_at_magnitudes_alone() -> None:
+    assert checks.get("sign_flip").predicts(methods.get("magnitude")) == "null"
+    assert min(_p(methods.get("magnitude"), "sign_flip")) > 1e-4
+    assert checks.get("sign_flip").predicts(methods.get("snip")) == "open"
+
+
+@pytest.mark.parametrize("name", ["layerwise_rearrange", "reinit", "invert", "signed_reinit"])
 def test_the_measures_would_see_another_distribution(name: str) -> None:
     assert checks.get(name).predicts(methods.get("magnitude")) == "open"
     assert min(_p(methods.get("magnitude"), name)) < 1e-4

@@ -34,6 +34,12 @@ KEYS: dict[str, Any] = {
             "layer_order: pattern=2:4 gives every layer the same density",
         ),
         ({"checks": "half_dataset"}, "of what half_dataset leaves"),
+        (
+            {"methods": "partially_trained", "checks": "examples", "recipe.drop_last": True},
+            r"examples seed 0: recipe.batch_size=\d+: with drop_last no batch of 10 examples .*what examples leaves",
+        ),
+        ({"checks": "one_class"}, r"one_class seed 0: 100 examples are asked .*has 15 \(of what one_class leaves\)"),
+        ({"checks": "transfer"}, r"transfer\.dataset=digits: is the run's own data set"),
         ({"recipe.holdout": 0.5}, "100 examples are asked for scoring"),
         ({"recipe.holdout": 0.9}, "are asked for scoring"),
         ({"ratio": f"0.3,{0.1 + 0.2!r}"}, "ratio: 0.3 and 0.30000000000000004 are the same to 9 digits"),
