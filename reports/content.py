@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from checks.decomposition import LEVELS
 from reports import figures, provenance
 from reports.answer import Answer, Value, answer
 from reports.comparisons import VERDICTS
+from reports.decomposition import decompositions, gap_text, step_text
 from reports.escape import visible
 from reports.overview import legend, meaning, notes, overview, remarks
 from reports.records import CONTROL
@@ -77,7 +79,11 @@ def assemble(frame: pd.DataFrame, summary: Summary, command: str = "", title: st
         legend(summary),
         tuple((SYMBOLS[name], name, meaning(name, summary)) for name in VERDICTS if name in present),
         tuple(filter(None, (answer(setting, summary) for setting in summary.names("setting")))),
-        tuple(table for table in (_comparisons(summary), _papers(summary), _outcomes(summary)) if table.rows),
+        tuple(
+            table
+            for table in (_comparisons(summary), _papers(summary), _decompositions(summary), _outcomes(summary))
+            if table.rows
+        ),
         tuple(figures.draw(summary)),
         tuple(provenance.entries(cleaned(frame), command)),
         summary,
@@ -114,6 +120,31 @@ def _papers(summary: Summary) -> Table:
         ("read in", False, _paper(lambda paper: Value(paper.source))),
     ]  # fmt: skip
     return _table("papers", say("caption.papers"), columns, [cell for cell in summary.cells if cell.paper], summary)
+
+
+def _decompositions(summary: Summary) -> Table:
+    """A row for each method and ratio; the settings are named where there are several."""
+    several = [
+        (name, place) for place, name in enumerate(("dataset", "model", "recipe")) if len(summary.names(name)) > 1
+    ]
+    levels = [level.keeps for level in LEVELS]
+    columns = [*(name for name, _ in several), "method", "ratio", "random, %", "gap", *levels, "n", "notes"]
+    numeric = [False] * (len(several) + 1) + [True] * (len(levels) + 4) + [False]
+    rows = tuple(
+        (
+            *(Value(one.setting[place]) for _, place in several),
+            Value(method_name(one.method)),
+            Value(percent(one.ratio), one.ratio),
+            _accuracy(one.base),
+            Value(gap_text(one), one.gap.value),
+            *(Value(step_text(step), step.points.value) for step in one.steps),
+            Value(str(len(one.seeds)), len(one.seeds)),
+            Value("" if one.clear else say("decomposition.no_gap")),
+        )
+        for one in decompositions(summary)
+    )
+    filters = tuple(range(len(several) + 2))
+    return Table("decomposition", say("caption.decomposition"), tuple(columns), tuple(numeric), rows, filters)
 
 
 def _outcomes(summary: Summary) -> Table:

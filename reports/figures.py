@@ -17,7 +17,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from reports import plots
+from reports import plots, steps
+from reports.decomposition import Decomposition, decompositions, sentence
 from reports.statistics import Cell, Summary
 from reports.text import say
 from reports.wording import method_name, percent, points, share
@@ -72,6 +73,7 @@ def draw(summary: Summary) -> list[Section]:
         "overlap": _by_method(summary, lambda cell: not math.isnan(cell.overlap)),
     }
     sections = [_section(kind, panels, look, summary) for kind, panels in groups.items()]
+    sections.insert(0, _decomposed(summary))
     return [section for section in sections if section.pictures]
 
 
@@ -113,6 +115,31 @@ def _section(kind: str, groups: list[list[Cell]], look: plots.Look, summary: Sum
     omitted = len(groups) - len(pictures)
     note = say(f"picture.{kind}_note") + (" " + say("picture.omitted", count=omitted) if omitted else "")
     return Section(kind, say(f"picture.{kind}"), note, pictures)
+
+
+def _decomposed(summary: Summary) -> Section:
+    """A panel for each method, its ratios below each other."""
+    groups: dict[tuple[object, ...], list[Decomposition]] = {}
+    for one in decompositions(summary):
+        groups.setdefault((one.setting, one.method), []).append(one)
+    several = len(summary.names("setting")) > 1
+    drawn = list(groups.values())[:PANELS]
+    heads = [method_name(group[0].method) + (f" · {', '.join(group[0].setting)}" if several else "") for group in drawn]
+    pictures = tuple(
+        Picture(
+            "decomposition",
+            name,
+            head,
+            " ".join(map(sentence, group)),
+            _svg(lambda axes, group=group: steps.paint(axes, group), steps.height(group), head, name),  # type: ignore[misc]
+        )
+        for name, head, group in zip(
+            _file_names([f"decomposition-{head}" for head in heads]), heads, drawn, strict=True
+        )
+    )
+    omitted = len(groups) - len(pictures)
+    note = say("picture.decomposition_note") + (" " + say("picture.omitted", count=omitted) if omitted else "")
+    return Section("decomposition", say("picture.decomposition"), note, pictures)
 
 
 def _label(kind: str, cells: list[Cell], summary: Summary) -> str:

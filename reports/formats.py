@@ -8,7 +8,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports import escape, figures
+from reports import decomposition, escape, figures
 from reports.content import Content, Table
 from reports.statistics import Cell
 from reports.text import say
@@ -37,8 +37,14 @@ def html(content: Content, directory: Path) -> Path:
 
 
 def csv(content: Content, directory: Path) -> Path:
-    """report.csv: a row a cell, with every number of the comparison and of the paper."""
+    """report.csv: a row a cell, with every number of the comparison and of the paper.
+
+    decomposition.csv, where there is one: a row a level.
+    """
     rows = [{name: escape.csv(value) for name, value in flat(cell).items()} for cell in content.summary.cells]
+    if levels := decomposition.rows(content.summary):
+        table = pd.DataFrame([{name: escape.csv(value) for name, value in row.items()} for row in levels])
+        save(directory / "decomposition.csv", table.to_csv(index=False, lineterminator="\n"))
     frame = pd.DataFrame(rows)
     return save(directory / "report.csv", frame.to_csv(index=False, lineterminator="\n"))
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reports import escape
+from reports.decomposition import decompositions, sentence
 from reports.overview import legend, notes, overview, share
 from reports.sentences import outlook
 from reports.statistics import Cell, Summary
@@ -86,6 +87,7 @@ def _render(summary: Summary, remarks: Sequence[str], page: Page) -> Group:
             rows = [_paper(cell, page) for cell in papers]
             parts.append(_table(say("caption.papers_terminal"), PAPERS, papers, rows, page))
         parts += [page.text(f"! {_where(cell)}: {note}", "yellow") for cell in cells for note in notes(cell)]
+        parts += [page.text(sentence(one)) for one in decompositions(summary) if one.setting == setting]
         if of := share(cells):
             parts.append(page.text(of, "dim"))
     parts += [page.text(f"! {remark}", "yellow") for remark in remarks]
