@@ -143,7 +143,9 @@ def share(cells: Sequence[Cell]) -> str:
         return say("share.pruned", weights=weights)
     names, rest = ", ".join(list(dense)[:LISTED]), len(dense) - LISTED
     named = say("share.many", names=names, rest=rest) if rest > 0 else names
-    return say("share.left", weights=weights, count=f"{sum(dense.values()):,.0f}", names=named)
+    left = sum(dense.values())
+    part = f"{100 * left / (left + counts[-1]):.2g} %"
+    return say("share.left", weights=weights, count=f"{left:,.0f}", share=part, names=named)
 
 
 def meaning(verdict: str, summary: Summary) -> str:

@@ -24,6 +24,7 @@ COLUMNS = {
     "precision": "precision",
     "deterministic": "deterministic",
     "commit": "commit",
+    "paths_unknown": "effective density unknown",
 }
 
 
@@ -79,10 +80,19 @@ def _versions(done: pd.DataFrame, column: str, label: str) -> list[Entry]:
 
 def _left_dense(done: pd.DataFrame) -> list[Entry]:
     """The weights of the networks that no mask covers, however many are said to be removed."""
-    if "left_dense" not in done.columns:
+    if not {"left_dense", "prunable"} <= set(done.columns):
         return []
-    sizes = {name: size for parameters in done["left_dense"] for name, size in parameters.items()}
-    return [("never pruned", ", ".join(f"{name} ({size:,.0f})" for name, size in sizes.items()))] if sizes else []
+    shares = {
+        name: f"{size:,.0f}{_share(size, prunable + sum(left.values()))}"
+        for left, prunable in zip(done["left_dense"], done["prunable"], strict=True)
+        for name, size in left.items()
+    }
+    return [("never pruned", ", ".join(f"{name} ({share})" for name, share in shares.items()))] if shares else []
+
+
+def _share(size: float, total: float) -> str:
+    """The share of all weights of the network, for behind a number; empty where their number is not recorded."""
+    return f", {100 * size / total:.2g} % of the weights" if total > 0 else ""
 
 
 def _times(done: pd.DataFrame, column: str) -> str:

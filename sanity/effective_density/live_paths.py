@@ -7,14 +7,22 @@ import torch
 from torch import Tensor, nn
 
 from sanity.effective_density.algebra import InDouble, mark_as_weight
-from sanity.effective_density.signals import AllPaths
+from sanity.effective_density.signals import AllPaths, UnknownOperatorError
+from sanity.errors import reason
 from sanity.masks import Mask, dense, prunable
 
+STATISTICS_ALONE = (
+    "no kept weight is on a path; the input reaches the output through statistics of normalisation or softmax, which "
+    "are no paths"
+)
+"""Why `density_of_paths` is None for a mask of a network whose paths are known."""
 _REACHED = 1e-12
 """Gradients below this share of the largest are taken for rounding errors (float64)."""
 
 
-def live_weights(model: nn.Module, mask: Mapping[str, Tensor], input_shape: tuple[int, ...]) -> Mask:
+def live_weights(
+    model: nn.Module, mask: Mapping[str, Tensor], input_shape: tuple[int, ...], paths: AllPaths | None = None
+) -> Mask:
     """Returns the weights of `mask` that lie on a path from an input to an output all of whose weights are kept.
 
     One forward and one backward pass of the network on signals, by the rules of
@@ -24,6 +32,7 @@ def live_weights(model: nn.Module, mask: Mapping[str, Tensor], input_shape: tupl
         model: left as it was.
         mask: parameter name -> boolean tensor.
         input_shape: (C, H, W) of one example.
+        paths: notes which operator it met last; None: nobody asks.
     """
     net = copy.deepcopy(model).double().train(False)
     weights = prunable(net)
@@ -37,7 +46,7 @@ def live_weights(model: nn.Module, mask: Mapping[str, Tensor], input_shape: tupl
     example = torch.ones(1, *input_shape, dtype=torch.float64, device=device, requires_grad=True)
     with torch.autocast(device.type, enabled=False), torch.enable_grad():
         inputs = example.clone()  # not a leaf, so that a network may change it in place
-        with AllPaths():
+        with paths or AllPaths():
             output = net(inputs)
         grads = torch.autograd.grad(output.sum(), list(weights.values()), allow_unused=True)
     return {
@@ -66,16 +75,29 @@ def density_of_paths(model: nn.Module, mask: Mapping[str, Tensor], input_shape: 
 
 
 def paths_are_known(model: nn.Module, input_shape: tuple[int, ...]) -> bool:
-    """Returns whether the paths of the unpruned network include every weight that a real gradient reaches.
+    """Returns whether the paths of the unpruned network include every weight that a real gradient reaches."""
+    return not why_unknown(model, input_shape)
 
-    They may miss some where `sanity.effective_density.signals` has no rule for an operator of the network. Then nothing
-    can be said of paths under any mask. Costs some passes over two examples; once per network is enough.
+
+def why_unknown(model: nn.Module, input_shape: tuple[int, ...]) -> str:
+    """Returns why the paths of a network are not known; empty where they include every weight that a gradient reaches.
+
+    They are not where `sanity.effective_density.signals` has no rule for an operator that needs one. Then nothing can
+    be said of paths under any mask. Costs some passes over two examples; once per network is enough.
     """
+    paths = AllPaths()
     try:
-        live = live_weights(model, dense(model), input_shape)
-    except Exception:  # any network's code may fail in any way on signals; that its paths are not known is the answer
-        return False
-    return not any((reached & ~live[name]).any() for name, reached in _reached(model, input_shape).items())
+        live = live_weights(model, dense(model), input_shape, paths)
+    except UnknownOperatorError as error:
+        return str(error)
+    except Exception as error:  # any network's code may fail in any way on signals
+        return f"the network fails on signals, at {paths.last or 'its first operator'}: {reason(error)}"
+    reached = _reached(model, input_shape)
+    missed = {name: int((layer & ~live[name]).sum()) for name, layer in reached.items()}
+    if not any(missed.values()):
+        return ""
+    layer = max(missed, key=lambda name: missed[name] / reached[name].numel())
+    return f"a gradient reaches {missed[layer]} weights of '{layer}' that no path reaches"
 
 
 def _reached(model: nn.Module, input_shape: tuple[int, ...], mask: Mapping[str, Tensor] | None = None) -> Mask:

@@ -71,6 +71,12 @@ def _operands(args: Arguments, kwargs: Options, count: int) -> list[Any]:
     return [*args[:count], *(value for value in kwargs.values() if isinstance(value, Tensor))]
 
 
+def gated_halves(operator: Operator, args: Arguments, kwargs: Options) -> Any:
+    """Passes both halves of a gated linear unit: the values and their gates."""
+    signal, *rest = args or [kwargs["input"]]
+    return total(*signal.chunk(2, rest[0] if rest else kwargs.get("dim", -1)))
+
+
 def joined(operator: Operator, args: Arguments, kwargs: Options) -> Any:
     """Joins signals, as `cat` and `stack` do: a constant that is not zero, such as a class token, counts as input."""
     parts, *rest = args or [kwargs["tensors"]]
@@ -159,9 +165,15 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(CONVERSIONS, converted),
     **dict.fromkeys(("cat", "concat", "concatenate", "stack", "hstack", "vstack"), joined),
     **dict.fromkeys(("embedding", "embedding_bag"), embedded),
+    "glu": gated_halves,
     "where": chosen,
     "masked_fill": filled,
     "pad": padded,
 }
+MOVING = _words("""view reshape flatten unflatten transpose permute movedim swapaxes squeeze unsqueeze getitem expand
+    expand_as repeat repeat_interleave chunk split unbind select narrow index_select gather roll flip contiguous clone
+    mean sum cumsum avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d
+    pixel_shuffle pixel_unshuffle interpolate unfold fold t mT T len iter setitem tril triu detach channel_shuffle""")
+"""Operators that need no rule, since they move or average signals as they do numbers."""
 MAKING_SIGNALS = (*WEIGHED, "embedding", "embedding_bag", "multi_head_attention_forward")
 """Operators whose output is a signal even where no input is: what a learned constant is turned into."""

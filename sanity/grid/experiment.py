@@ -14,7 +14,7 @@ from methods.base import Method
 from sanity import masks, models
 from sanity.config import RunConfig
 from sanity.data.dataset import Dataset
-from sanity.effective_density import paths_are_known
+from sanity.effective_density import why_unknown
 from sanity.grid import keys
 from sanity.grid.cells import DENSE, Cell, CheckSpec
 from sanity.masks.files import formats
@@ -160,9 +160,9 @@ class Experiment:
         return {**({"mask_file": mask} if mask else {}), **({"init_file": formats.digest(file)} if file else {})}
 
     @cached_property
-    def paths_are_known(self) -> bool:
-        """Whether the effective density of the network's masks can be measured."""
-        return paths_are_known(self.initial(self.config.seeds[0]), self.train.input_shape)
+    def paths_unknown(self) -> str:
+        """Why the effective density of the network's masks cannot be measured; empty where it can."""
+        return why_unknown(self.initial(self.config.seeds[0]), self.train.input_shape)
 
     def state(self, seed: int) -> State:
         """Returns the weights and buffers of a seed at initialisation."""

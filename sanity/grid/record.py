@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from sanity import masks
-from sanity.effective_density import density_of_paths
+from sanity.effective_density import STATISTICS_ALONE, density_of_paths
 from sanity.grid import outcomes, stored
 from sanity.grid.cells import DENSE, Cell
 from sanity.grid.experiment import Experiment
@@ -72,14 +72,17 @@ def _measured(mask: Mapping[str, Tensor], cell: Cell, experiment: Experiment) ->
     kept, size = masks.kept(mask), masks.size(mask)
     net = experiment.initial(cell.seed)
     weights_only = {name: mask[name] for name in prunable(net)}
+    unknown, density = experiment.paths_unknown, None
+    if not unknown:
+        density = density_of_paths(net, weights_only, experiment.train.input_shape)
+        unknown = STATISTICS_ALONE if density is None else ""
     return {
         "kept": kept,
         "prunable": size,
         "actual_ratio": 1 - kept / size,
         "left_dense": unpruned(net),
-        "effective_density": density_of_paths(net, weights_only, experiment.train.input_shape)
-        if experiment.paths_are_known
-        else None,
+        "effective_density": density,
+        **({"paths_unknown": unknown} if unknown else {}),
         "collapsed": masks.collapsed(weights_only),
         "layers": masks.layers(mask),
     }

@@ -85,7 +85,7 @@ INITS = Registry(
 )
 
 
-_VERSION = "2"
+_VERSION = "3"
 """Of how networks that are not ours are built, drawn, pruned and measured; raised when their results change."""
 
 

@@ -53,7 +53,8 @@ class Constructed(Model):
     def build(self, input_shape: InputShape, classes: int) -> nn.Module:
         channels, height, width = input_shape
         size = height if height == width else (height, width)
-        of_data = {"classes": classes, "channels": channels, "size": size, "shape": input_shape, "untrained": False}
+        of_data: dict[str, Any] = {"classes": classes, "channels": channels, "size": size, "sides": (height, width)}
+        of_data |= {"shape": input_shape, "untrained": False}
         arguments = {parameter: of_data[source] for parameter, source in self.passed.items()}
         options = {option.name: getattr(self, option.name) for option in fields(self)}
         arguments |= {name: value for name, value in options.items() if value != self.defaults[name]}
@@ -134,6 +135,11 @@ def class_of(constructor: _Constructor, name: str) -> type[Constructed]:
     own, preset, built = _parameters(constructor, name)
     usable = [parameter for parameter in (own | preset).values() if parameter.name not in _NO_OPTIONS]
     passed = {parameter.name: _FROM_DATA[parameter.name] for parameter in usable if parameter.name in _FROM_DATA}
+    passed |= {
+        parameter.name: "sides"
+        for parameter in usable
+        if passed.get(parameter.name) == "size" and get_origin(parameter.annotation) is tuple
+    }
     if "pretrained" in own:
         passed["pretrained"] = "untrained"
     options = [parameter for parameter in usable if parameter.name not in passed and not hasattr(Model, parameter.name)]

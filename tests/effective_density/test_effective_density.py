@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision import models
 
-from sanity.effective_density import effective_density, live_weights, paths_are_known
+from sanity.effective_density import effective_density, live_weights, paths_are_known, why_unknown
 from sanity.invariants import nets
 from sanity.masks import allocate, dense, kept, prunable
 
@@ -263,6 +263,54 @@ def test_paths_through_an_operator_without_a_rule_are_not_known() -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(4, 4), waves, nn.Linear(4, 2))
     assert not paths_are_known(model, (1, 2, 2))
     assert effective_density(model, dense(model), (1, 2, 2)) is None
+    assert why_unknown(model, (1, 2, 2)).startswith("operator fft_fft has no rule")
+
+
+@pytest.mark.parametrize(
+    ("operator", "known"),
+    [
+        (lambda x: torch.special.expit(x), False),  # 0.5 of nothing
+        (lambda x: F.cosine_similarity(x[:, :2], x[:, 2:], -1)[:, None].expand(-1, 4), False),
+        (lambda x: torch.kron(x, x)[:, :4], False),
+        (lambda x: torch.rot90(x.unflatten(1, (2, 2)), 1, (1, 2)).flatten(1), True),
+        (lambda x: torch.zeros(len(x), 4).index_add(1, torch.tensor([0, 1, 2, 3]), x), True),
+        (lambda x: x.diff(dim=1, prepend=x[:, :1] * 0), False),
+    ],
+)
+def test_an_operator_without_a_rule_is_known_only_if_it_moves_signals(
+    operator: Callable[[Tensor], Tensor], known: bool
+) -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 4), Reshaped(operator), nn.Linear(4, 2))
+    assert paths_are_known(model, (1, 2, 2)) == known
+    assert (effective_density(model, dense(model), (1, 2, 2)) is not None) == known
+
+
+@pytest.mark.parametrize("gate", [lambda x, g: x * g.sigmoid(), lambda x, g: F.glu(torch.cat([x, g], -1))])
+@pytest.mark.parametrize("ratio", [0.5, 0.8])
+def test_a_gated_layer_has_the_paths_that_gradients_find(gate: Callable[..., Tensor], ratio: float) -> None:
+    class Gated(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.value, self.gate = nn.Linear(4, 6), nn.Linear(4, 6)
+            self.depthwise, self.out = nn.Conv1d(6, 6, 1, groups=6, bias=False), nn.Linear(6, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            gated = gate(self.value(x.flatten(1)), self.gate(x.flatten(1)))
+            return self.out(self.depthwise(gated[..., None]).flatten(1))
+
+    torch.manual_seed(1)
+    model = Gated()
+    assert not why_unknown(model, (1, 2, 2))
+    mask = allocate({key: torch.rand_like(weight) for key, weight in prunable(model).items()}, ratio)
+    live = live_weights(model, mask, (1, 2, 2))
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.mul_(mask[name]) if name in mask else parameter.normal_()
+    outputs = model(torch.randn(64, 1, 2, 2))
+    grads = torch.autograd.grad((outputs * torch.randn_like(outputs)).sum(), list(prunable(model).values()))
+    for (name, layer), grad in zip(live.items(), grads, strict=True):
+        reached = mask[name] & (grad != 0)
+        assert not (reached & ~layer).any(), name
 
 
 def test_no_path_beside_a_network_that_learns_is_not_known() -> None:
@@ -284,6 +332,7 @@ def test_a_network_that_fails_on_signals_is_not_known() -> None:
 
     model = nn.Sequential(Reshaped(refuse), nn.Flatten(), nn.Linear(4, 2))
     assert effective_density(model, dense(model), (1, 2, 2)) is None
+    assert why_unknown(model, (1, 2, 2)) == "the network fails on signals, at __eq__: RuntimeError: constant input"
 
 
 def test_tensors_that_a_forward_makes_in_single_precision_are_borne() -> None:

@@ -38,6 +38,11 @@ class Sequence(nn.Module):
         return logits
 
 
+def of_sides(input_size: tuple[int, int], num_classes: int) -> nn.Module:
+    """Takes height and width."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(input_size[0] * input_size[1], num_classes))
+
+
 def seeds_itself(num_classes: int) -> nn.Module:
     """Draws the same weights always."""
     torch.manual_seed(0)

@@ -31,6 +31,8 @@ def test_shape_classes_and_options_reach_a_constructor() -> None:
     assert [tuple(weight.shape) for weight in prunable(network).values()] == [(24, 64), (7, 24)]
     assert network.get_submodule("3").p == 0.5
     assert prunable(made(f"{HERE}:perceptron", (1, 12, 12)))["1.weight"].shape == (16, 144)
+    oblong = build(f"{HERE}:of_sides", (1, 4, 6), 7)
+    assert prunable(oblong)["1.weight"].shape == (7, 24)
     attending = made(f"{HERE}:Sequence", (3, 8, 10), width="8")
     assert attending.get_parameter("rows.weight").shape == (8, 24, 3)
     assert attending.get_parameter("places").shape == (1, 11, 8)

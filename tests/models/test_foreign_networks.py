@@ -88,5 +88,7 @@ def test_paths_that_are_not_known_are_null_and_the_report_says_nothing(
     [cell] = load_records(tmp_path / "results").to_dict("records")
     assert cell["effective_density"] is None or math.isnan(cell["effective_density"])
     assert cell["status"] == "done"
+    assert "fft" in cell["paths_unknown"]
     [report] = (tmp_path / "results" / "reports").glob("*/report.md")
+    assert "effective density unknown" in report.read_text()
     assert "path to the output" not in capsys.readouterr().out + report.read_text()

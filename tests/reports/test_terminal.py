@@ -64,6 +64,8 @@ def test_what_the_ratios_are_shares_of_is_said_and_what_is_never_pruned(make_rec
     rows = [{**make_record("snip", "none", 0.9, seed, 60.0), "prunable": 1520} for seed in range(2)]
     texts = [" ".join(printed(pd.DataFrame([{**row, "left_dense": left} for row in rows])).split()) for left in sizes]
     assert "Ratios are shares of 1,520 prunable weights. " in texts[0]
-    expected = "of 1,520 prunable weights; 2,048 more are never pruned: lstm.weight_ih_l0, lstm.weight_hh_l0. "
+    expected = (
+        "of 1,520 prunable weights; 2,048 more (57 % of all) are never pruned: lstm.weight_ih_l0, lstm.weight_hh_l0. "
+    )
     assert expected in texts[1]
-    assert re.search(r"90 more are never pruned: table\.0, .* and \d others\. ", texts[2])
+    assert re.search(r"90 more \(.* % of all\) are never pruned: table\.0, .* and \d others\. ", texts[2])
