@@ -36,6 +36,7 @@ REGISTRY = Registry(
         "signed_constant": "checks.signed_constant:SignedConstant",
         "signed_shuffle": "checks.signed_shuffle:SignedShuffle",
         "sign_flip": "checks.sign_flip:SignFlip",
+        "freeze": "checks.freeze:Freeze",
     },
 )
 

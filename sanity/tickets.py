@@ -23,6 +23,7 @@ class Ticket:
     pattern: which weights are kept together (see `sanity.masks.patterns`); a rearranged mask has the same pattern.
     groups: parameter name -> in how many groups of channels a convolution is cut; 1 where it is not named.
     network: the network whose state `weights` is, for checks that need its wiring; never to be changed.
+    frozen: whether pruned weights stay at their values of `weights`, untrained, instead of zero.
     """
 
     weights: Mapping[str, Tensor]
@@ -34,18 +35,20 @@ class Ticket:
     pattern: str = "unstructured"
     groups: Mapping[str, int] = field(default_factory=dict)
     network: nn.Module | None = field(default=None, repr=False)
+    frozen: bool = False
 
     def start(self) -> dict[str, Tensor]:
-        """Returns the state dict that training starts from: `weights` with pruned weights set to zero."""
+        """Returns the state dict that training starts from: `weights`, pruned ones set to zero unless `frozen`."""
+        zeroed = {} if self.frozen else self.mask
         masked = {
-            name: weight.masked_fill(~self.mask[name], 0) if name in self.mask else weight
+            name: weight.masked_fill(~zeroed[name], 0) if name in zeroed else weight
             for name, weight in self.weights.items()
         }
         return masked | {name: masked[first] for name, first in self.tied.items()}
 
     def digest(self) -> str:
         """Hashes everything that retraining depends on; tickets of equal digest train to the same network."""
-        summary = hashlib.sha256(f"{self.start_epoch}/{self.epochs}".encode())
+        summary = hashlib.sha256(f"{self.start_epoch}/{self.epochs}{'/frozen' if self.frozen else ''}".encode())
         start = self.start()
         for name in sorted(start):
             summary.update(f"{name}/{tuple(start[name].shape)}/{start[name].dtype}".encode())

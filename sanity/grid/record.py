@@ -30,8 +30,11 @@ def record(cell: Cell, experiment: Experiment) -> dict[str, Any]:
     _, training = tasks(cell, experiment)
     source = training.source
     key = training.key if isinstance(training, DenseTraining) else training.key_in(experiment)
-    mask = source.load(experiment).mask
+    ticket = source.load(experiment)
+    mask = ticket.mask
     about = {**place(cell, experiment), **_measured(mask, cell, experiment), "ticket": source.digest(experiment)}
+    if ticket.frozen:  # pruned weights still conduct: no layer is empty, and every path is live
+        about |= {"frozen": True, "effective_density": None, "collapsed": []}
     about |= outcomes.before_training(cell, source, experiment)
     about |= {"mask_overlap": None, "expected_overlap": None, "identical_to_none": False, "search_s": 0.0}
     if cell.method.name != DENSE and not cell.check.is_control:

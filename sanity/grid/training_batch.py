@@ -121,6 +121,7 @@ def _job(planned: PlannedTraining, experiment: Experiment) -> TrainingSpec:
         length=part.length,
         directory=stored.training_folder(experiment, planned.key),
         snapshots=_kept(planned.moments) | goes_on,
+        frozen=ticket.frozen,
     )
 
 

@@ -32,7 +32,13 @@ def copied(values: dict[str, Any]) -> dict[str, Any]:
 
 def parts(ticket: Ticket) -> dict[str, Any]:
     masks = {f"mask of {name}": layer for name, layer in ticket.mask.items()}
-    return {**ticket.weights, **masks, "start_epoch": ticket.start_epoch, "epochs": ticket.epochs}
+    return {
+        **ticket.weights,
+        **masks,
+        "start_epoch": ticket.start_epoch,
+        "epochs": ticket.epochs,
+        "frozen": ticket.frozen,
+    }
 
 
 def test_it_says_what_it_keeps_and_what_it_destroys(check: Check) -> None:

@@ -44,6 +44,7 @@ def identity(job: TrainingSpec, epochs: Epochs, data: Dataset, recipe: Recipe, *
     end = epochs.start + epochs.length
     mask = {f"mask/{name}": tensor for name, tensor in (job.mask or {}).items()}
     facts = (describe(recipe), data.digest, job.seed, job.start, end if end % epochs.steps else None, *circumstances)
+    facts += ("frozen",) if job.frozen else ()
     return tensor_files.digest({**job.model.state_dict(), **mask}, *map(str, facts))
 
 

@@ -37,6 +37,8 @@ class TrainingSpec:
     """Where the checkpoint is written; None: no checkpoint."""
     snapshots: frozenset[int] = frozenset()
     """After how many iterations of this training its weights are kept (0: before the first)."""
+    frozen: bool = False
+    """Whether pruned weights stay at the values that they have in `model` instead of zero."""
 
     @classmethod
     def from_epochs(

@@ -1,4 +1,4 @@
-"""Holds the weights, masks and optimizer state of tickets that train together, and keeps pruned weights at zero."""
+"""Holds the weights, masks and optimizer state of tickets that train together, and keeps pruned weights as they are."""
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,6 +32,7 @@ class StackedModel:
         layers = {name: module for name, module in self.network.named_modules() if isinstance(module, StackedLinear)}
         self.sparse = {f"{name}.weight".lstrip("."): layer for name, layer in layers.items() if layer.where is not None}
         self.masks = self._masks(masks)
+        self.frozen = self._frozen(jobs)
         self.optimizer = make_optimizer(recipe, self.network, device, not_decayed(recipe, models[0]))
         self.apply_masks()
 
@@ -50,6 +51,12 @@ class StackedModel:
             factors.append((parameters[name], factor))
         return factors
 
+    def _frozen(self, jobs: Sequence[TrainingSpec]) -> list[Tensor]:
+        """Returns the values at which pruned weights stay, a tensor a mask; empty where they are zero."""
+        if any(job.frozen for job in jobs) and self.tickets > 1:
+            raise ValueError("tickets whose pruned weights are frozen cannot be stacked")
+        return [parameter.detach().clone() for parameter, _ in self.masks] if jobs[0].frozen else []
+
     def _shares(self, name: str, tensor: Tensor) -> Shares:
         """Returns the tickets' shares of `tensor`, which is, or is shaped like, the parameter or buffer `name`."""
         if self.tickets == 1 or tensor.ndim == 0:
@@ -58,9 +65,16 @@ class StackedModel:
 
     @torch.no_grad()
     def apply_masks(self) -> None:
-        """Zeroes the pruned weights, be they NaN."""
-        for parameter, mask in self.masks:
+        """Sets the pruned weights, be they NaN, to zero or to the values at which they are frozen."""
+        self.restore_frozen()
+        for parameter, mask in self.masks if not self.frozen else ():
             parameter.masked_fill_(mask == 0, 0.0)
+
+    @torch.no_grad()
+    def restore_frozen(self) -> None:
+        """Sets frozen weights back to their values after a step: unlike zeros they feel weight decay."""
+        for (parameter, mask), value in zip(self.masks, self.frozen, strict=False):
+            parameter.copy_(torch.where(mask == 0, value, parameter))
 
     def mask_gradients(self) -> None:
         """Zeroes the pruned weights' gradients: a zero weight with zero momentum then stays zero in every optimizer."""
@@ -74,9 +88,10 @@ class StackedModel:
             nn.utils.clip_grad_norm_(self.network.parameters(), norm)
 
     def check_masks(self, index: int) -> None:
-        """Raises `RuntimeError` where a pruned weight of the ticket `index` is not exactly zero."""
-        for parameter, mask in self.masks:
-            revived = self._shares("", (parameter != 0) & (mask == 0)).read(index)
+        """Raises `RuntimeError` where a pruned weight of the ticket `index` is not exactly zero, or as frozen."""
+        values = self.frozen or [torch.zeros((), device=self.device)] * len(self.masks)
+        for (parameter, mask), value in zip(self.masks, values, strict=True):
+            revived = self._shares("", (parameter != value) & (mask == 0)).read(index)
             if bool(revived.any()):
                 raise RuntimeError("a pruned weight came back to life in training; this is a defect of the suite")
 

@@ -143,6 +143,7 @@ class Trainer:
         self.stacked_model.mask_gradients()
         self.stacked_model.clip_gradients(recipe.clip_norm)
         self.stacked_model.optimizer.step()
+        self.stacked_model.restore_frozen()
         self.stacked_model.optimizer.zero_grad(set_to_none=True)
         self.sums += self._count(logits, targets, losses)
 
