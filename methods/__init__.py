@@ -21,6 +21,7 @@ REGISTRY = Registry(
         "hybrid_tickets": "methods.hybrid_tickets:HybridTickets",
         "imported": "methods.imported:Imported",
     },
+    of_functions="methods.foreign.method:as_method",
 )
 
 
@@ -32,7 +33,7 @@ def searching() -> list[str]:
 def get(name: str, variant: str = "", **options: Any) -> "Method":
     """Returns the method called `name`, with the settings of the paper `variant` and then `options` over its defaults.
 
-    name: a registered name, or `package.module:Class`.
+    name: a registered name, or `package.module:Class`, or `package.module:function` for a plain function that prunes.
     variant: e.g. "su2020": the settings of that paper's own code; "" takes the method's defaults.
     options: the dataclass fields of the method, as values or as text.
 

@@ -18,6 +18,7 @@ class ScoringData:
     passes: how often all of it is read: every pass after the first has the examples in another order and augmented
         anew, and its batches follow those of the one before.
     augment: with the recipe's crops and flips.
+    whole: all examples instead, in batches of `batch_size` (None: of the recipe's size), in a new order on every pass.
     """
 
     examples_per_class: int = 10
@@ -29,3 +30,4 @@ class ScoringData:
     batch_size: int | None = None
     passes: int = 1
     augment: bool = False
+    whole: bool = False

@@ -61,8 +61,8 @@ class Imported(Method):
 
     def why_no_data_checks(self) -> str:
         return (
-            "a bare mask has no search whose data could be perturbed; run this check on the code that found it, as a "
-            "method of your own"
+            "a bare mask has no search whose data could be perturbed; run this check on the code that found it: "
+            "methods=package.module:function"
         )
 
     @staticmethod

@@ -16,7 +16,8 @@ _UNPRUNED = "unpruned_weights"
 
 
 @contextmanager
-def _global_rng_untouched(device: torch.device) -> Iterator[None]:
+def global_rng_untouched(device: torch.device) -> Iterator[None]:
+    """Context manager; on exit the global generators of Python, numpy and torch are as before."""
     python, arrays = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         try:
@@ -57,7 +58,7 @@ def scoring_copy(
     first = next(model.parameters())
     precision = torch.float64 if double or first.dtype == torch.float64 else torch.float32
     with ExitStack() as stack:
-        stack.enter_context(_global_rng_untouched(first.device))
+        stack.enter_context(global_rng_untouched(first.device))
         recurrent = any(isinstance(module, nn.RNNBase) for module in model.modules())
         stack.enter_context(full_precision(first.device, recurrent))
         stack.enter_context(torch.enable_grad())

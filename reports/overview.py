@@ -104,12 +104,23 @@ def notes(cell: Cell) -> list[str]:
         texts.append(say("note.emptied", count=cell.collapsed_runs, runs=cell.accuracy.n, layers=layers))
     if not math.isnan(cell.actual_ratio) and abs(cell.actual_ratio - cell.ratio) > 5e-4:
         texts.append(say("note.ratio", actual=percent(round(cell.actual_ratio, 5)), asked=percent(cell.ratio)))
+    if any(cell.off_budget):
+        texts.append(say("note.budget", span=_off_budget(cell.off_budget)))
+    if cell.repeat_differs:
+        texts.append(say("note.repeat", count=f"{cell.repeat_differs:,}", weights=f"{cell.prunable:,.0f}"))
     kept = 1 - cell.actual_ratio
     if not cell.collapsed and cell.effective_density < DISCONNECTED * kept:
         dead = rounded_percent(1 - cell.effective_density / kept)
         live = rounded_percent(cell.effective_density)
         texts.append(say("note.dead", dead=dead, kept=rounded_percent(kept), live=live))
     return texts
+
+
+def _off_budget(counts: Sequence[int]) -> str:
+    """By how many weights tickets miss the budget: "1 more", "3 fewer to 2 more"."""
+    ends = dict.fromkeys((counts[0], counts[-1]))
+    keys = {off: "note.more" if off > 0 else "note.fewer" if off else "note.exactly" for off in ends}
+    return " to ".join(say(key, count=f"{abs(off):,}") for off, key in keys.items())
 
 
 def flaws(cell: Cell, summary: Summary) -> list[str]:

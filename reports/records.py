@@ -26,6 +26,8 @@ OPTIONAL: dict[str, object] = {
     "actual_ratio": float("nan"),
     "kept": float("nan"),
     "prunable": float("nan"),
+    "off_budget": float("nan"),
+    "repeat_differs": float("nan"),
     "effective_density": float("nan"),
     "mask_overlap": float("nan"),
     "expected_overlap": float("nan"),

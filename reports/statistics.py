@@ -69,6 +69,8 @@ class Cell:
     collapsed_runs: int = 0
     kept: float = NAN
     prunable: float = NAN
+    off_budget: tuple[int, ...] = ()  # by how many weights tickets of somebody's code miss the ratio, ascending
+    repeat_differs: int = 0  # in how many entries of the mask two calls of somebody's code with one seed differ at most
     left_dense: dict[str, float] = field(default_factory=dict)  # parameter that no mask covers -> its size
     actual_ratio: float = NAN
     effective_density: float = NAN
@@ -170,6 +172,8 @@ def _cell(key: tuple, rows: pd.DataFrame, comparison: Comparison | None, metric:
         collapsed_runs=sum(map(bool, emptied)),
         kept=_average(done["kept"]),
         prunable=_average(done["prunable"]),
+        off_budget=tuple(sorted({int(off) for off in done["off_budget"].dropna()})),
+        repeat_differs=int(done["repeat_differs"].fillna(0).max()) if len(done) else 0,
         left_dense={name: size for sizes in done.get("left_dense", []) for name, size in sizes.items()},
         actual_ratio=_average(done["actual_ratio"]),
         effective_density=_average(done["effective_density"]),

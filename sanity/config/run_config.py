@@ -96,8 +96,18 @@ class RunConfig:
         return " ".join(f"{key}={value}" for key, value in sorted(overridden.items()))
 
     def section(self, name: str) -> dict[str, Any]:
-        """Returns the options that the run sets for one part, such as `recipe` or a method."""
-        return dict(self.options.get(name, {}))
+        """Returns the options that the run sets for one part, such as `recipe` or a method.
+
+        Those of `package.module:find` may also be written find.option=value, unless another part is called `find`.
+        """
+        return {**self.options.get(self.short_name(name), {}), **self.options.get(name, {})}
+
+    def short_name(self, name: str) -> str:
+        """Returns `find` of `package.module:find`; the whole name where another part of the run is called so."""
+        short = name.rpartition(":")[2]
+        others = {part.strip() for check in self.checks for part in check.split("+")}
+        others |= {*SECTIONS, *(method.partition("@")[0] for method in self.methods)}
+        return name if short in others else short
 
 
 def table() -> list[tuple[str, str, str, str]]:

@@ -233,11 +233,12 @@ def _check_ratios(ratios: Sequence[float]) -> None:
 
 def _check_sections(config: RunConfig, method_specs: list[MethodSpec], check_specs: list[CheckSpec]) -> None:
     in_grid = {spec.name for spec in method_specs} | {name for spec in check_specs for name, _ in spec.parts}
+    named = in_grid | {config.short_name(name) for name in in_grid}
     for part, values in config.options.items():
-        if part in SECTIONS or part in in_grid:
+        if part in SECTIONS or part in named:
             continue
         option = next(iter(values), "")
         registered = [*methods.REGISTRY.names(), *checks.REGISTRY.names()]
         if part in registered:
             raise UserError(f"{part}.{option}: {part} is neither among the methods nor among the checks of this run")
-        raise unknown(f"part in '{part}.{option}'", part, [*SECTIONS, *sorted(in_grid)])
+        raise unknown(f"part in '{part}.{option}'", part, [*SECTIONS, *sorted(named)])

@@ -16,6 +16,7 @@ from sanity.grid.same_function import function_gap
 from sanity.grid.tasks import DenseTraining, control_ticket, own_searches, tasks
 from sanity.grid.ticket_source import TicketSource
 from sanity.grid.versions import versions
+from sanity.masks.allocation import budget
 from sanity.models.prunable import prunable, unpruned
 
 log = logging.getLogger("sanity")
@@ -26,6 +27,8 @@ def record(cell: Cell, experiment: Experiment) -> dict[str, Any]:
 
     `ties` counts the weights that the method kept by position alone, of the round that had most; None where it is not
     known: for a dense network, a mask that did not come from scores, or a search of before `ties` was written.
+    `off_budget` counts by how many weights somebody else's mask misses the ratio, `repeat_differs` in how many entries
+    it differs from that of a second call; both are None for our methods.
     """
     _, training = tasks(cell, experiment)
     source = training.source
@@ -48,6 +51,8 @@ def record(cell: Cell, experiment: Experiment) -> dict[str, Any]:
     seconds = sum((float(search["seconds"]) for search in searches), 0.0)
     ties = max((search["ties"] for search in searches if search.get("ties") is not None), default=None)
     made_by = {"item_versions": versions(cell, experiment.config)}
+    repeats = [search["repeat_differs"] for search in searches if search.get("repeat_differs") is not None]
+    about |= {"off_budget": _off_budget(mask, cell, experiment), "repeat_differs": max(repeats, default=None)}
     return {**about, **made_by, "search_s": seconds, "ties": ties, "training": key}
 
 
@@ -89,6 +94,12 @@ def _measured(mask: Mapping[str, Tensor], cell: Cell, experiment: Experiment) ->
         "collapsed": masks.collapsed(weights_only),
         "layers": masks.layers(mask),
     }
+
+
+def _off_budget(mask: Mapping[str, Tensor], cell: Cell, experiment: Experiment) -> int | None:
+    if cell.method.name == DENSE or experiment.altered(cell).exact_counts:
+        return None
+    return masks.kept(mask) - budget(masks.size(mask), cell.ratio)
 
 
 def _compared(

@@ -10,15 +10,17 @@ from methods.base import Batches, Method
 from methods.data import ScoringData
 from sanity.data.dataset import Dataset
 from sanity.errors import UserError, unknown
+from sanity.grid.scoring_loader import WholeSet, crops_of
 from sanity.recipes import Recipe
 from sanity.seeds import derive
-from sanity.training.batches import BatchBuilder, EpochOrder, normalisation
+from sanity.training.batches import BatchBuilder, normalisation
 
 
 def scoring_batches(method: Method, dataset: Dataset, recipe: Recipe, generator: torch.Generator) -> Batches:
     """Returns (examples, targets) batches for `method`, normalised by the recipe, augmented if the method asks for it.
 
-    A method that needs no data gets one example, for its shape. Raises `UserError` if there are too few examples.
+    A method that needs no data gets one example, for its shape; one that reads all examples gets a `WholeSet`.
+    Raises `UserError` if there are too few examples.
     """
     statistics = normalisation(dataset, recipe.normalise)
     still = replace(recipe, crop_padding=0, flip=False)
@@ -32,10 +34,12 @@ def scoring_batches(method: Method, dataset: Dataset, recipe: Recipe, generator:
         )
     shown = recipe if data.augment else still
     images = BatchBuilder(dataset, shown, *statistics)
+    if data.whole:
+        return WholeSet(images, shown, data.batch_size or recipe.batch_size, generator)
     parts = scoring_indices(dataset, data, generator)
     for number in range(1, data.passes):
         parts += _reordered(parts[: len(parts) // number], derive(generator, "pass", number))
-    plans = [_plan(part, shown, derive(generator, "augment", number)) for number, part in enumerate(parts)]
+    plans = [crops_of(part, shown, derive(generator, "augment", number)) for number, part in enumerate(parts)]
     return [images.train(plan, slice(None)) for plan in plans]
 
 
@@ -44,13 +48,6 @@ def _reordered(parts: list[Tensor], generator: torch.Generator) -> list[Tensor]:
     index = torch.cat(parts)
     order = torch.randperm(len(index), generator=generator).to(index.device)
     return list(index[order].split([len(part) for part in parts]))
-
-
-def _plan(index: Tensor, recipe: Recipe, generator: torch.Generator) -> EpochOrder:
-    device = index.device
-    shift = torch.randint(2 * recipe.crop_padding + 1, (1, len(index), 2), generator=generator)
-    flip = torch.rand(1, len(index), generator=generator) < (0.5 if recipe.flip else 0.0)
-    return EpochOrder(index[None], shift.to(device), flip.to(device))
 
 
 def scoring_indices(dataset: Dataset, data: ScoringData, generator: torch.Generator) -> list[Tensor]:

@@ -14,6 +14,7 @@ from sanity.grid.experiment import Experiment
 from sanity.grid.scoring_batches import scoring_batches
 from sanity.grid.tasks import MaskSearch
 from sanity.masks import Mask
+from sanity.masks.repeated import repeat_differs
 from sanity.seeds import derive, generator
 from sanity.training.batches import train_indices
 from sanity.training.cpu_threads import fitting
@@ -30,6 +31,8 @@ def find_mask(search: MaskSearch, experiment: Experiment) -> None:
     folder = stored.mask_folder(experiment, search.key)
     experiment.store.save(folder / "mask.safetensors", {name: layer.cpu() for name, layer in mask.items()})
     facts = {"cell": search.cell.title, "seconds": seconds, "layers": masks.layers(mask), "ties": masks.ties(mask)}
+    if (differs := repeat_differs(mask)) is not None:
+        facts["repeat_differs"] = differs
     experiment.store.write(folder / "ticket.json", facts)
 
 

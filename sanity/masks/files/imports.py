@@ -52,6 +52,11 @@ def fitted(file: TensorFile, found: FileMasks, targets: Mapping[str, Tensor]) ->
     return ImportedMask(mask, matched, found.notes)
 
 
+def tolerated(mask: Mapping[str, Tensor]) -> int:
+    """Returns by how many weights somebody's mask may miss the budget: one a layer, or 1 % of those that it keeps."""
+    return max(len(mask), int(_SHARE * kept(mask)))
+
+
 def off_budget(mask: Mapping[str, Tensor], ratio: float, where: str) -> int:
     """Counts by how many weights a mask misses round((1 - ratio) * N); negative where it keeps fewer.
 
@@ -59,7 +64,7 @@ def off_budget(mask: Mapping[str, Tensor], ratio: float, where: str) -> int:
     """
     total = size(mask)
     off = kept(mask) - budget(total, ratio)
-    if abs(off) > max(len(mask), int(_SHARE * kept(mask))):
+    if abs(off) > tolerated(mask):
         says = f"ratio={ratio:g} is {budget(total, ratio)}"
         raise UserError(
             f"{where}: keeps {kept(mask)} of {total} weights, but {says}; say ratio={plain_ratio([mask]):g}"

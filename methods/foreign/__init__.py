@@ -1,0 +1,1 @@
+"""Runs plain functions of other repositories as pruning methods."""
