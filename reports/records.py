@@ -118,6 +118,8 @@ def _tell_apart(frame: pd.DataFrame) -> pd.DataFrame:
     frame["settings"] = _settings(frame)
     for name in (name for name in (*SETTINGS, *CIRCUMSTANCES) if name in frame.columns):
         what = "settings" if name == "overrides" else name
+        if frame[what].nunique(dropna=False) == 1:
+            continue
         twice = frame[frame.duplicated(key, keep=False)].groupby(key, dropna=False)[what].nunique(dropna=False) > 1
         mixed = {tuple(index[:3]) for index in twice[twice].index}
         if name in SETTINGS:

@@ -1,5 +1,6 @@
 """Sets one thread for every test: networks this small only wait for each other's threads."""
 
+import gc
 import importlib
 import os
 import sys
@@ -13,6 +14,12 @@ from tests.small_runs import TINY, Start
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the processes that tests start
 torch.set_num_threads(1)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported is no garbage: hypothesis collects often, 0.6 s each time with torch."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

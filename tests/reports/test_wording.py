@@ -148,8 +148,8 @@ def test_every_template_is_said_and_filled(
     for check in ("half_dataset+random_labels[x=1]", "mine"):
         phrase(check)
     for records in frames(make_record):
-        for metric in ("last", "best"):
-            assert not re.findall(r"\{\w*\}", sentences(records, metric))
+        assert not re.findall(r"\{\w*\}", sentences(records, "last"))
+    assert not re.findall(r"\{\w*\}", sentences(frame, "best"))
     for damaged in (1, 2):
         unreadable = pd.DataFrame([{"status": "unreadable", "reason": "it is damaged"}] * damaged)
         assert remarks(pd.concat([frame.assign(origin="packed"), unreadable], ignore_index=True))

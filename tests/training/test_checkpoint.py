@@ -3,11 +3,11 @@
 import dataclasses
 import json
 import logging
+import multiprocessing
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -97,15 +97,12 @@ def test_dropout_goes_on_with_the_same_noise(tmp_path: Path) -> None:
     assert_same(fit(job_in(tmp_path, model()), recipe()), whole)
 
 
-KILLED = """
-import sys, torch
-sys.path.insert(0, {tests!r})
-from pathlib import Path
-from tests.training.test_checkpoint import fit, job_in, recipe
-torch.set_num_threads(1)
-tell = lambda job, row: print(row["epoch"], flush=True)
-fit(job_in(Path({folder!r})), recipe(epochs=40), checkpoint_minutes=1e-9, progress=tell)
-"""
+FORK = multiprocessing.get_context("fork")  # a child has all modules imported
+
+
+def train_until_killed(folder: Path, epochs: Connection) -> None:
+    """Trains in a child process and tells each epoch that ended."""
+    fit(job_in(folder), recipe(epochs=40), checkpoint_minutes=1e-9, progress=lambda job, row: epochs.send(row["epoch"]))
 
 
 @pytest.fixture
@@ -119,17 +116,18 @@ def _one_thread() -> Iterator[None]:
 @pytest.mark.usefixtures("_one_thread")
 def test_killed_at_any_moment_it_ends_as_if_never(tmp_path: Path) -> None:
     whole = fit(job_in(None), recipe(epochs=40))
-    code = KILLED.format(tests=str(Path(__file__).parents[2]), folder=str(tmp_path))
     reached = 0
     for delay in (0.003, 0.013, 0.031):  # well within an epoch of 7 steps and as many checkpoints
-        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout is not None
-            epoch = int(process.stdout.readline())
-            assert epoch > reached, "what an earlier process finished must not be trained again"
-            reached = epoch
-            time.sleep(delay)
-            process.send_signal(signal.SIGKILL)
-        assert process.returncode == -signal.SIGKILL
+        receiver, sender = FORK.Pipe(duplex=False)
+        process = FORK.Process(target=train_until_killed, args=(tmp_path, sender))
+        process.start()
+        epoch = receiver.recv()
+        assert epoch > reached, "what an earlier process finished must not be trained again"
+        reached = epoch
+        time.sleep(delay)
+        process.kill()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
     result = fit(job_in(tmp_path), recipe(epochs=40))
     assert result.resumed_from is not None
     assert result.resumed_from >= reached
