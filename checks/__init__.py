@@ -27,6 +27,8 @@ REGISTRY = Registry(
         "rewire": "checks.rewire:Rewire",
         "rearrange_units": "checks.rearrange_units:RearrangeUnits",
         "rearrange_kernels": "checks.rearrange_kernels:RearrangeKernels",
+        "density_of": "checks.density_of:DensityOf",
+        "positions_of": "checks.positions_of:PositionsOf",
         "layer_order": "checks.layer_order:LayerOrder",
         "layerwise_shuffle": "checks.layerwise_shuffle:LayerwiseShuffle",
         "permute_neurons": "checks.permute_neurons:PermuteNeurons",

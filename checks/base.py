@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, get_args
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from methods.aspects import Aspect
 from methods.moments import needs_dense
@@ -52,7 +52,7 @@ class Check:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if "predicts" not in vars(cls) and {"corrupt", "perturb", "alter"} & vars(cls).keys():
+        if "predicts" not in vars(cls) and {"corrupt", "perturb", "alter", "reallocate"} & vars(cls).keys():
             cls.predicts = Check.predicts  # type: ignore[method-assign]  # it does something else than its base class
 
     def corrupt(self, dataset: Dataset, generator: torch.Generator) -> Dataset:
@@ -70,6 +70,18 @@ class Check:
     def check_feasible(self, network: nn.Module) -> None:
         """Raises `UserError` where tickets of `network` cannot be perturbed; called before anything is trained."""
 
+    def refers_to(self) -> str:
+        """Returns the method whose mask the check needs, as `snip` or `snip@lee2019`; empty where it needs none.
+
+        Its mask of the same network, ratio and seed is found on the clean data. `reallocate` gets it, and `perturb`
+        finds it in `Ticket.reference`.
+        """
+        return ""
+
+    def reallocate(self, method: M, reference: Mapping[str, Tensor]) -> M:
+        """Returns the method that searches, with another allocation taken from the mask that the check refers to."""
+        return method
+
     def predicts(self, method: "Method") -> Prediction:
         """Returns what the check must do to the tickets of `method`, derived from its formula; it is proven.
 
@@ -78,7 +90,7 @@ class Check:
         that initial weights of a layer are independent draws of one symmetric distribution and that biases are
         constants; where an initialisation is otherwise, the grid makes it `open`.
         """
-        if self.overrides("perturb", "alter"):
+        if self.overrides("perturb", "alter", "reallocate"):
             return "open"
         return "open" if self.overrides("corrupt") and not ignores(method, "data") else "identical"
 
@@ -123,6 +135,18 @@ class Composed(Check):
         for name, part in self.parts.items():
             with of_ones_own(f"check {name}"):
                 part.check_feasible(network)
+
+    def refers_to(self) -> str:
+        """Returns the one method that the parts refer to. Raises `UserError` where they refer to several."""
+        methods = {method for part in self.parts.values() if (method := part.refers_to())}
+        if len(methods) > 1:
+            raise UserError(f"check {'+'.join(self.parts)} refers to {' and '.join(sorted(methods))}; one is allowed")
+        return next(iter(methods), "")
+
+    def reallocate(self, method: M, reference: Mapping[str, Tensor]) -> M:
+        for part in self.parts.values():
+            method = part.reallocate(method, reference)
+        return method
 
     def predicts(self, method: "Method") -> Prediction:
         """Returns the weakest of the parts' predictions: each keeps what the parts before it kept."""

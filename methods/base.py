@@ -1,5 +1,6 @@
 """Defines the interface of all methods: a score, and the settings that turn a score into a ticket."""
 
+import copy
 import logging
 from abc import ABC
 from collections.abc import Mapping, Sequence
@@ -271,6 +272,12 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
         return SmartRatio(
             self.smart_decay, self.smart_linear_keep, self.smart_layer_count, normaliser=self.smart_normaliser
         )
+
+    def allocated(self, rule: Allocation) -> Self:
+        """Returns the method with another allocation, for one search: a copy of it, by `replace`, has its own again."""
+        other = copy.copy(self)
+        object.__setattr__(other, "rule", lambda: rule)
+        return other
 
     def kept_together(self) -> Pattern:
         """Returns the pattern by its name."""

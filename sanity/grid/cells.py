@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 DENSE = "dense"
 CONTROL = "none"
 _DIGITS = 9  # decimals to which reports round ratios; ratios that agree to them would look the same
+SEARCHING = ("corrupt", "alter", "reallocate")
+"""The hooks of a check that act on the search; `perturb` acts on its ticket."""
 Options = tuple[tuple[str, Any], ...]
 
 
@@ -99,6 +101,16 @@ class CheckSpec:
         ]
         return CheckSpec(tuple(overriding)) if overriding else NO_CHECK
 
+    def reference(self) -> MethodSpec | None:
+        """Returns the method whose mask the check needs; None if it needs none. Raises `UserError` for a wrong name."""
+        name, _, variant = self.build().refers_to().partition("@")
+        if not name:
+            return None
+        spec = MethodSpec(name, variant)
+        if spec.build().reads_files:
+            raise UserError(f"{self.label}: {name} reads its masks from files; name a method that finds them")
+        return spec
+
     def data_part(self) -> "CheckSpec":
         """Returns the check of only the parts that corrupt the training data of the search."""
         return self.part_with("corrupt")
@@ -157,6 +169,13 @@ def cells(config: RunConfig) -> list[Cell]:
             perturbed = [NO_CHECK] if spec in base else check_specs
             all_cells += [Cell(spec, check, ratio, seed) for ratio, check in product(config.ratio, perturbed)]
     return all_cells
+
+
+def references(cells: Sequence[Cell]) -> list[Cell]:
+    """Returns the cells, without a check, whose masks the checks of `cells` refer to."""
+    needed = {check: check.reference() for check in dict.fromkeys(cell.check for cell in cells)}
+    referring = ((cell, spec) for cell in cells if (spec := needed[cell.check]))
+    return list(dict.fromkeys(Cell(spec, NO_CHECK, cell.ratio, cell.seed) for cell, spec in referring))
 
 
 def _base(config: RunConfig, specs: list[MethodSpec]) -> list[MethodSpec]:

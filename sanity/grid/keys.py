@@ -11,7 +11,7 @@ Methods, checks and models enter a key with their options; classes from outside 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -51,20 +51,24 @@ def _of_both(cell: Cell, experiment: "Experiment") -> dict[str, Any]:
     if cell.method.name != DENSE and type(experiment.altered(cell)) is not type(experiment.method(cell)):
         fields["altered"] = experiment.altered(cell).key()
     seen = experiment.part(cell, "corrupt")
+    if (reference := cell.check.reference()) is not None:
+        fields["reference"] = experiment.method(replace(cell, method=reference)).key()
     if any("+" in part for part in seen.labels) and not seen.is_control:
         fields["seen"] = seen.labels
     return fields
 
 
-def mask(cell: Cell, experiment: "Experiment", ratio: float, number: int) -> str:
+def mask(cell: Cell, experiment: "Experiment", ratio: float, number: int, reference: str = "") -> str:
     """Returns the name of the mask that the search of `cell` computes in round `number`, pruned to `ratio`.
 
-    The data are part of the name only if the method uses them.
+    The data are part of the name only if the method uses them. reference: the mask that the check refers to, if any.
     """
     method = experiment.altered(cell)
     own = {"ratio": ratio, "seed": cell.seed, **experiment.inputs(cell)}
     if scores_trained(method):
         own["round"] = number
+    if reference:
+        own["reference"] = reference
 
     def make() -> Form:
         shared = _encoded(_of_search(cell, method, experiment))
@@ -85,6 +89,9 @@ def _of_search(cell: Cell, method: "Method", experiment: "Experiment") -> dict[s
     altering = experiment.part(cell, "alter")
     if altering.fingerprint() or (is_another and not altering.is_control):
         fields["altered_by"] = [altering.labels, altering.fingerprint()]
+    reallocating = experiment.part(cell, "reallocate")
+    if not reallocating.is_control:
+        fields["reallocated_by"] = [reallocating.labels, reallocating.fingerprint()]
     if scores_trained(method):
         circumstances = [experiment.precision, experiment.device.type, experiment.config.deterministic]
         return {**fields, "trained_by": [differing(recipe), *circumstances], "snapshots": []}

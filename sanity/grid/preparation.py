@@ -17,7 +17,7 @@ from sanity.data.dataset import Dataset
 from sanity.data.dataset import load as load_dataset
 from sanity.data.examples import View
 from sanity.errors import UserError
-from sanity.grid.cells import DENSE, Cell, cells
+from sanity.grid.cells import DENSE, SEARCHING, Cell, cells, references
 from sanity.grid.experiment import Experiment
 from sanity.grid.moments import check_against
 from sanity.grid.predictions import predicted
@@ -43,9 +43,9 @@ def prepare(config: RunConfig, together: Sequence[RunConfig] = ()) -> tuple[Expe
     own_cells = cells(config)
     recipe = recipes.get(config.recipe, config.model, config.dataset, **config.section("recipe"))
     sharing = [run for run in together if run is not config and _networks(run) == _networks(config)]
-    requested = tuple(dict.fromkeys([*own_cells, *(cell for run in sharing for cell in cells(run))]))
-    experiment = _load(config, recipe, requested)
-    _check(experiment, own_cells)
+    requested = list(dict.fromkeys([*own_cells, *(cell for run in sharing for cell in cells(run))]))
+    experiment = _load(config, recipe, (*requested, *references(requested)))
+    _check(experiment, [*own_cells, *references(own_cells)])
     return experiment, own_cells
 
 
@@ -98,7 +98,7 @@ def _check(experiment: Experiment, cells: Sequence[Cell]) -> None:
         method = experiment.altered(cell)
         if not cell.check.data_part().is_control and (reason := method.why_no_data_checks()):
             raise UserError(f"{cell.method.label} {cell.check.data_label()}: {reason}")
-        if reason := cell.check.build().why_not(method, net):
+        if reason := cell.check.build().why_not(method, experiment.initial(cell.seed)):
             raise UserError(f"{cell.method.label} {cell.check.label}: {reason}")
         predicted(cell, experiment)  # raises for a check of one's own that cannot say it
         check_against(method, cell.method.label, recipe, steps)
@@ -179,5 +179,5 @@ def _drawing(experiment: Experiment, cells: Sequence[Cell]) -> list[Cell]:
     for cell in cells:
         if cell.method.name != DENSE:
             seed = cell.seed if experiment.altered(cell).needs_data else None
-            drawing.setdefault((cell.method, experiment.part(cell, "corrupt", "alter"), seed), cell)
+            drawing.setdefault((cell.method, experiment.part(cell, *SEARCHING), seed), cell)
     return list(drawing.values())

@@ -5,13 +5,13 @@ is done is read from the store.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from methods.base import Method
 from methods.moments import rewinds_to, scores_trained
 from sanity.grid import keys, stored
-from sanity.grid.cells import DENSE, NO_CHECK, Cell, CheckSpec
+from sanity.grid.cells import DENSE, NO_CHECK, SEARCHING, Cell, CheckSpec
 from sanity.grid.experiment import Experiment
 from sanity.grid.moments import dense_moments, retrain_epochs, starts_at
 from sanity.grid.ticket_source import TicketSource, Weights
@@ -55,6 +55,7 @@ class MaskSearch:
 
     number: the round. ratio: the fraction of all weights pruned after it. scored: the weights that are scored.
     alive: the key of the previous round's mask; empty in the first round.
+    reference: the key of the mask of the method that the check refers to; empty if it refers to none.
     """
 
     key: str
@@ -63,6 +64,7 @@ class MaskSearch:
     ratio: float
     scored: Weights
     alive: str
+    reference: str = ""
 
     @property
     def name(self) -> str:
@@ -98,7 +100,8 @@ class TicketTraining:
     def can_start(self, experiment: Experiment) -> bool:
         """Whether the ticket's mask and weights are stored."""
         start = self.source.weights
-        if self.source.mask and stored.search_record(experiment, self.source.mask) is None:
+        masks = filter(None, (self.source.mask, self.source.reference))
+        if any(stored.search_record(experiment, mask) is None for mask in masks):
             return False
         if isinstance(start.training, TicketSource):
             return TicketTraining(start.training, start.data).is_done(experiment)
@@ -125,10 +128,13 @@ def tasks(cell: Cell, experiment: Experiment) -> tuple[list[Task], Training]:
     if cell.method.name == DENSE:
         return [], dense_training(cell.seed, NO_CHECK, frozenset([None]), experiment)
     search, perturbing = _search(cell, experiment), experiment.part(cell, "perturb")
-    perturbed = search.ticket if perturbing.is_control else replace(search.ticket, perturbed_by=perturbing)
-    final = TicketTraining(perturbed)
+    reference = _reference(perturbing, cell, experiment)
+    perturbed = search.ticket
+    if not perturbing.is_control:
+        perturbed = replace(search.ticket, perturbed_by=perturbing, reference=reference.ticket.mask)
     control = [] if cell.check.is_control else _control_search(cell, experiment).tasks
-    return list({task.name: task for task in [*search.tasks, *control]}.values()), final
+    needed = [*reference.tasks, *search.of_reference, *search.tasks, *control]
+    return list({task.name: task for task in needed}.values()), TicketTraining(perturbed)
 
 
 def control_ticket(cell: Cell, experiment: Experiment) -> TicketSource:
@@ -175,19 +181,31 @@ def _starts_from_dense(cell: Cell, experiment: Experiment) -> bool:
 
 @dataclass(frozen=True)
 class _Search:
-    """Holds the tasks that compute a ticket, and the ticket before its check perturbs it."""
+    """Holds the tasks that compute a ticket, and the ticket before its check perturbs it.
+
+    of_reference: the tasks that compute the mask of the method that the check refers to, which come first.
+    """
 
     tasks: list[Task]
     ticket: TicketSource
+    of_reference: list[Task] = field(default_factory=list)
 
 
 def _search(cell: Cell, experiment: Experiment) -> _Search:
     """Returns the search of a cell. Cells whose checks perturb only the ticket share one search."""
-    return _search_under(experiment.part(cell, "corrupt", "alter"), cell, experiment)
+    return _search_under(experiment.part(cell, *SEARCHING), cell, experiment)
 
 
 def _control_search(cell: Cell, experiment: Experiment) -> _Search:
     return _search_under(NO_CHECK, cell, experiment)
+
+
+def _reference(parts: CheckSpec, cell: Cell, experiment: Experiment) -> _Search:
+    """Returns the search of the method that these parts of a check refer to; one without tasks if they do not."""
+    spec = experiment.once(("reference", parts), parts.reference)
+    if spec is None:
+        return _Search([], TicketSource(cell.seed, Weights(cell.seed)))
+    return _control_search(replace(cell, method=spec), experiment)
 
 
 def _search_under(searching: CheckSpec, cell: Cell, experiment: Experiment) -> _Search:
@@ -209,16 +227,16 @@ def _new_search(cell: Cell, experiment: Experiment) -> _Search:
     scored = Weights(cell.seed)
     if trained and dense is not None:
         scored = _at(dense, method.scored_at, experiment)
-    mask = ""
+    mask, reference = "", _reference(experiment.part(cell, "reallocate"), cell, experiment)
     for number, ratio in enumerate(method.ratios(cell.ratio) if trained else [cell.ratio]):
         if number:
             training = TicketTraining(_ticket(cell, method, mask, dense, scored, data, experiment), data)
             needed.append(training)
             scored = Weights(cell.seed, training.source, data)
-        key = keys.mask(cell, experiment, ratio, number)
-        needed.append(MaskSearch(key, cell, number, ratio, scored, mask))
+        key = keys.mask(cell, experiment, ratio, number, reference.ticket.mask)
+        needed.append(MaskSearch(key, cell, number, ratio, scored, mask, reference.ticket.mask))
         mask = key
-    return _Search(needed, _ticket(cell, method, mask, dense, scored, NO_CHECK, experiment))
+    return _Search(needed, _ticket(cell, method, mask, dense, scored, NO_CHECK, experiment), reference.tasks)
 
 
 def _start(cell: Cell, method: Method, experiment: Experiment) -> DenseTraining:

@@ -47,6 +47,8 @@ def examples_for_scoring(cell: Cell, method: Method, experiment: Experiment) -> 
 
 def _mask(search: MaskSearch, method: Method, experiment: Experiment) -> Mask:
     cell = search.cell
+    if search.reference:
+        method = cell.check.build().reallocate(method, stored.mask(experiment, search.reference))
     net = experiment.loaded(search.scored.load(experiment)).to(experiment.device)
     examples = examples_for_scoring(cell, method, experiment)
     batches = scoring_batches(method, examples, experiment.recipe_for_loop, generator(cell.seed, "batches"))

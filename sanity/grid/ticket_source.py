@@ -52,6 +52,7 @@ class TicketSource:
     mask: the key of the mask; empty for the dense network. perturbed_by: the checks that perturb the ticket.
     start: the moment of the schedule at which training starts. epochs: its length; None: to the schedule's end.
     pattern: which weights the method keeps together, see `sanity.masks.patterns`.
+    reference: the key of the mask of the method that the check refers to; empty if it refers to none.
     """
 
     seed: int
@@ -61,6 +62,7 @@ class TicketSource:
     start: int | str = 0
     epochs: int | None = None
     pattern: str = "unstructured"
+    reference: str = ""
 
     def __hash__(self) -> int:
         return self._hash
@@ -68,7 +70,8 @@ class TicketSource:
     @cached_property
     def _hash(self) -> int:
         """Cached: a source of many rounds contains the sources of all earlier rounds."""
-        return hash((self.seed, self.weights, self.mask, self.perturbed_by, self.start, self.epochs, self.pattern))
+        fields = (self.mask, self.perturbed_by, self.start, self.epochs, self.pattern, self.reference)
+        return hash((self.seed, self.weights, *fields))
 
     def __str__(self) -> str:
         parts = [str(self.weights), f"mask {self.mask}" if self.mask else "dense"]
@@ -91,6 +94,7 @@ class TicketSource:
             self.pattern,
             channel_groups(net),
             net,
+            stored.mask(experiment, self.reference) if self.reference else None,
         )
         if self.perturbed_by.is_control:
             return ticket
@@ -122,6 +126,7 @@ class TicketSource:
             "start": self.start,
             "epochs": self.epochs,
             "pattern": self.pattern,
+            "reference": self.reference,
         }
 
     @classmethod
@@ -130,7 +135,7 @@ class TicketSource:
         of = fields["weights"]
         training = cls.from_dict(of["training"]) if isinstance(of["training"], Mapping) else of["training"]
         weights = Weights(of["seed"], training, _spec(of["data"]), of["at"])
-        plain = {name: fields[name] for name in ("seed", "mask", "start", "epochs", "pattern")}
+        plain = {name: fields[name] for name in ("seed", "mask", "start", "epochs", "pattern", "reference")}
         return cls(weights=weights, perturbed_by=_spec(fields["perturbed_by"]), **plain)
 
 

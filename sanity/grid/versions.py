@@ -10,6 +10,8 @@ from sanity.registry.source_hash import version
 def versions(cell: Cell, config: RunConfig) -> dict[str, int]:
     """Returns name -> version of the method and checks of `cell`, and of the published table that it was run for."""
     listed = {} if cell.method.name == DENSE else {cell.method.name: version(methods.REGISTRY.load(cell.method.name))}
+    if reference := cell.check.reference():
+        listed[reference.name] = version(methods.REGISTRY.load(reference.name))
     parts = [name for name, _ in cell.check.parts if name != CONTROL]
     listed |= {name: version(checks.REGISTRY.load(name)) for name in parts}
     return listed | ({config.reproduction: config.table_version} if config.reproduction else {})

@@ -147,7 +147,8 @@ def ticket(ratio: float = 0.5, seed: int = 0, name: str = "shortcut") -> Ticket:
     def fresh(source: torch.Generator) -> dict[str, Tensor]:
         return net(name, int(torch.randint(2**31, (), generator=derive(source, "init")))).state_dict()
 
-    return Ticket(model.state_dict(), allocate(scores(model, seed), ratio), start_epoch=1, fresh=fresh, network=model)
+    mask, reference = allocate(scores(model, seed), ratio), allocate(scores(model, seed + 1), ratio, "erk")
+    return Ticket(model.state_dict(), mask, start_epoch=1, fresh=fresh, network=model, reference=reference)
 
 
 def snapshot(model: nn.Module) -> dict[str, Any]:

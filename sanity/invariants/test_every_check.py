@@ -9,11 +9,11 @@ import methods
 from checks.base import Check, Composed
 from sanity.data.dataset import Dataset
 from sanity.invariants import nets
-from sanity.masks import kept
+from sanity.masks import allocate, kept
 from sanity.seeds import generator
 from sanity.tickets import Ticket
 
-HOOKS = ("corrupt", "perturb", "alter")
+HOOKS = ("corrupt", "perturb", "alter", "reallocate")
 
 
 def content(data: Dataset) -> dict[str, Any]:
@@ -52,6 +52,7 @@ def test_it_changes_something_and_nothing_but_what_its_hooks_are_for(check: Chec
         "corrupt": bool(nets.changed(content(data), content(check.corrupt(data, generator(0))))),
         "perturb": bool(nets.changed(parts(ticket), parts(check.perturb(ticket, generator(0))))),
         "alter": check.alter(method) != method,
+        "reallocate": check.reallocate(method, ticket.reference or {}).rule() != method.rule(),
     }
     for hook in HOOKS:
         assert moved[hook] <= check.overrides(hook), f"{hook} changes something that `overrides` does not tell"
@@ -156,6 +157,8 @@ def test_a_method_that_needs_no_data_finds_the_same_mask(check: Check) -> None:
 def test_every_method_still_works_under_it(check: Check) -> None:
     seen = check.corrupt(nets.dataset(), generator(0))
     for name in methods.searching():
-        method = check.alter(methods.get(name, allocation="global", rounds=1))
-        mask = method.mask(nets.net("batch_norm"), nets.batches(seen, size=8), 0.8, generator(0))
+        method, net = check.alter(methods.get(name, allocation="global", rounds=1)), nets.net("batch_norm")
+        reference = allocate(nets.scores(net), 0.8, "erk")
+        method = check.reallocate(method, reference) if not check.why_not(method, net) else method
+        mask = method.mask(net, nets.batches(seen, size=8), 0.8, generator(0))
         assert kept(mask) == round(0.2 * sum(layer.numel() for layer in mask.values()))

@@ -1,7 +1,8 @@
 """What each check of the mask keeps and destroys, measured."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import pytest
@@ -16,7 +17,8 @@ import methods
 from checks.base import Composed
 from sanity.errors import UserError
 from sanity.invariants import nets
-from sanity.masks import kept, layers, overlap, scattered
+from sanity.masks import allocate, expected_overlap, keep_best, kept, layers, overlap, scattered
+from sanity.masks.allocation import CountsOf
 from sanity.seeds import generator
 from sanity.tickets import Ticket
 
@@ -230,3 +232,80 @@ def test_resample_changes_the_tickets_of_methods_that_read_data_alone() -> None:
         masks = [method.mask(nets.net("shortcut"), nets.batches(each), 0.5, generator(0)) for each in (data, seen)]
         assert checks.get("resample").predicts(method) == ("null" if method.needs_data else "identical")
         assert bool(nets.changed(*masks)) == method.needs_data
+
+
+def counts(mask: Mapping[str, Tensor]) -> list[int]:
+    return [int(layer.sum()) for layer in mask.values()]
+
+
+def test_density_of_takes_the_layer_counts_and_no_position() -> None:
+    ticket = nets.ticket(ratio=0.7)
+    assert ticket.reference is not None
+    assert counts(ticket.reference) != counts(ticket.mask)
+    tickets = [perturbed("density_of", ticket, seed) for seed in range(60)]
+    assert all(counts(seen.mask) == counts(ticket.reference) for seen in tickets)
+    assert not nets.changed(dict(ticket.weights), dict(tickets[0].weights))
+    for other in (ticket.mask, ticket.reference):
+        mean_overlap = sum(overlap(other, seen.mask) for seen in tickets) / len(tickets)
+        assert mean_overlap == pytest.approx(expected_overlap(other, ticket.reference), abs=0.02)
+
+
+def test_density_of_keeps_the_tickets_own_size() -> None:
+    ticket = nets.ticket(ratio=0.7)
+    assert ticket.reference is not None
+    fewer = dict(ticket.reference)
+    first = next(iter(fewer))
+    fewer[first] = scattered(fewer[first], int(fewer[first].sum()) - 3, generator(0))
+    seen = perturbed("density_of", replace(ticket, reference=fewer))
+    assert kept(fewer) == kept(ticket.mask) - 3
+    assert kept(seen.mask) == kept(ticket.mask)
+    assert max(abs(a - b) for a, b in zip(counts(seen.mask), counts(fewer), strict=True)) <= 2
+
+
+def test_density_of_without_the_other_mask_is_a_mistake() -> None:
+    with pytest.raises(UserError, match=r"Ticket\.reference"):
+        perturbed("density_of", replace(nets.ticket(), reference=None))
+
+
+@pytest.mark.parametrize("name", ["snip", "synflow", "magnitude"])
+def test_positions_of_ranks_within_the_counts_of_the_other_mask(name: str) -> None:
+    net, method = nets.net("shortcut"), methods.get(name, rounds=1)
+    reference = allocate(nets.scores(net), 0.7, "erk")
+    scores = method.score(net, nets.batches(), generator(0))
+    check = checks.get("positions_of")
+    mask = check.reallocate(method, reference).mask(net, nets.batches(), 0.7, generator(0))
+    for key, layer in reference.items():
+        assert torch.equal(mask[key], keep_best(scores[key], int(layer.sum())))
+
+
+def test_positions_of_itself_changes_nothing() -> None:
+    net, method = nets.net("shortcut"), methods.get("synflow", rounds=1)
+    mask = method.mask(net, nets.batches(), 0.8, generator(0))
+    again = checks.get("positions_of", method="synflow").reallocate(method, mask)
+    assert not nets.changed(mask, again.mask(net, nets.batches(), 0.8, generator(0)))
+
+
+def test_positions_of_several_rounds_ends_at_the_counts_and_revives_nothing() -> None:
+    net, method = nets.net("shortcut"), methods.get("synflow", rounds=7)
+    reference = allocate(nets.scores(net), 0.9, "erk")
+    reallocated = checks.get("positions_of").reallocate(method, reference)
+    assert counts(reallocated.mask(net, nets.batches(), 0.9, generator(0))) == counts(reference)
+    shapes = {name: tuple(layer.shape) for name, layer in reference.items()}
+    rule = CountsOf({name: int(layer.sum()) for name, layer in reference.items()})
+    assert reallocated.rule() == rule
+    ladder = [list(rule.counts(shapes, ratio).values()) for ratio in method.ratios(0.9)]
+    for before, after in pairwise(ladder):
+        assert all(later <= earlier for earlier, later in zip(before, after, strict=True))
+
+
+def test_counts_of_refuses_what_has_no_ranking_or_a_pattern() -> None:
+    net = nets.net("shortcut")
+    for name in ("density_of", "positions_of"):
+        assert "pattern=2:4" in checks.get(name).why_not(methods.get("snip", pattern="2:4"), net)
+        assert not checks.get(name).why_not(methods.get("snip"), net)
+    imported = methods.get("imported", masks="mask.npz")
+    assert "constructs" in checks.get("positions_of").why_not(imported, net)
+    assert not checks.get("density_of").why_not(imported, net)
+    both = checks.get("density_of+positions_of", {"density_of": {"method": "snip"}})
+    with pytest.raises(UserError, match="refers to random and snip"):
+        both.refers_to()

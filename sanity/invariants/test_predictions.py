@@ -37,13 +37,16 @@ def mask_of(method: Method, model: nn.Module, seed: int = 0) -> Mask:
 def ticket(method: Method, check: Check, seed: int = 0) -> Ticket:
     """The ticket that `method` finds under `check`, in a network that is drawn from `seed`."""
     seen = check.corrupt(nets.dataset(), generator(seed, "check"))
-    found = check.alter(method).mask(nets.net(NET, seed), nets.batches(seen), 0.5, generator(seed, "score"))
+    reference = nets.ticket().reference
+    method = check.reallocate(check.alter(method), reference or {})
+    found = method.mask(nets.net(NET, seed), nets.batches(seen), 0.5, generator(seed, "score"))
 
     def fresh(source: torch.Generator) -> dict[str, Tensor]:
         return nets.net(NET, int(torch.randint(2**31, (), generator=derive(source, "init")))).state_dict()
 
     model = nets.net(NET, seed)
-    return check.perturb(Ticket(model.state_dict(), found, fresh=fresh, network=model), generator(seed, "check"))
+    searched = Ticket(model.state_dict(), found, fresh=fresh, network=model, reference=reference)
+    return check.perturb(searched, generator(seed, "check"))
 
 
 @torch.no_grad()

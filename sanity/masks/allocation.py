@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from math import ceil, floor, prod
+from math import ceil, floor, log, prod
 from typing import Literal
 
 import torch
@@ -247,6 +247,28 @@ def _pour_over(densities: torch.Tensor, sizes: torch.Tensor) -> torch.Tensor:
         if surplus == 0:
             break
     return densities
+
+
+@dataclass(frozen=True)
+class CountsOf(Allocation):
+    """The counts of another mask.
+
+    Before its ratio is reached, in the rounds of a search, the layers' densities are powers of their last ones, as with
+    one threshold that falls exponentially; after it, and where the budget is another by a few weights, they keep their
+    proportions.
+
+    kept: kept weights per parameter; parameters that are not named stay whole.
+    """
+
+    kept: Mapping[str, int]
+
+    def counts(self, shapes: Shapes, ratio: float) -> dict[str, int]:
+        sizes = {name: prod(shape) for name, shape in shapes.items()}
+        last = {name: self.kept.get(name, size) for name, size in sizes.items()}
+        total, left = sum(sizes.values()), sum(last.values())
+        keep = budget(total, ratio)
+        way = 1.0 if left in (0, total) else log(keep / total) / log(left / total)
+        return fitted({name: (last[name] / size) ** way for name, size in sizes.items()}, sizes, keep)
 
 
 def is_chain(shapes: Shapes) -> bool:

@@ -1,0 +1,61 @@
+"""Takes another method's layer counts: is a ticket more than how many weights its layers keep?"""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from torch import nn
+
+from checks.base import Check
+from sanity.errors import UserError
+from sanity.masks import scattered
+from sanity.masks.allocation import fitted
+from sanity.seeds import derive
+from sanity.tickets import Ticket
+
+if TYPE_CHECKING:
+    from methods.base import Method
+
+
+@dataclass(frozen=True, kw_only=True)
+class DensityOf(Check):
+    """Keeps as many weights in each layer as another method does, at random positions.
+
+    Null hypothesis: the ticket is worth no more than random positions at the layer counts of the other method. Frankle
+    et al. 2021 and Ma et al. 2021 ask it of the method's own counts, which is `layerwise_rearrange`; the ticket itself,
+    these two and `positions_of` are the four corners of layer counts by positions.
+
+    The other method searches in the same network, on the clean data. The ticket keeps its own number of weights: where
+    the other's is a few more or fewer, as a smart ratio's may be, its counts are scaled.
+
+    method: the other method with its default options, or those of a paper (`snip@lee2019`). Random pruning gives all
+        layers about the same density.
+    """
+
+    keeps: ClassVar[str] = "the number of weights kept in all, and the weights' values"
+    destroys: ClassVar[str] = "how many weights each layer keeps, and which"
+
+    method: str = "random"
+
+    def refers_to(self) -> str:
+        return self.method
+
+    def why_not(self, method: "Method", net: nn.Module) -> str:
+        return _why_not(method.pattern)
+
+    def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
+        if ticket.reference is None:
+            raise UserError(f"density_of needs the mask of {self.method} (Ticket.reference)")
+        if reason := _why_not(ticket.pattern):
+            raise UserError(f"density_of: {reason}")
+        sizes = {name: layer.numel() for name, layer in ticket.mask.items()}
+        densities = {
+            name: float(ticket.reference[name].double().mean()) if name in ticket.reference else 1.0 for name in sizes
+        }
+        counts = fitted(densities, sizes, sum(int(layer.sum()) for layer in ticket.mask.values()))
+        moved = {name: scattered(layer, counts[name], derive(generator, name)) for name, layer in ticket.mask.items()}
+        return replace(ticket, mask=moved)
+
+
+def _why_not(pattern: str) -> str:
+    return "" if pattern == "unstructured" else f"pattern={pattern} fixes how many weights each layer keeps"

@@ -1,0 +1,47 @@
+"""Ranks within another method's layer counts: what are a method's positions worth by themselves?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from torch import Tensor, nn
+
+from checks.base import Check
+from sanity.masks.allocation import CountsOf
+
+if TYPE_CHECKING:
+    from methods.base import Method
+
+
+@dataclass(frozen=True, kw_only=True)
+class PositionsOf(Check):
+    """Keeps as many weights in each layer as another method does, those that this method ranks highest.
+
+    Null hypothesis: it does not matter whose layer counts the ranking fills. The converse of `density_of` (Frankle et
+    al. 2021; Ma et al. 2021). Under a check of the data the other method still sees the clean data: SNIP under
+    `random_labels+positions_of` and `positions_of.method=snip` shows what labels are worth to its positions alone.
+
+    In several rounds the layers approach their counts together (`sanity.masks.allocation.CountsOf`). A method that
+    constructs its mask, as an imported one does, ranks nothing and is refused.
+
+    method: the other method with its default options, or those of a paper (`snip@lee2019`). Random pruning gives all
+        layers about the same density.
+    """
+
+    keeps: ClassVar[str] = "the number of weights kept in all, and the method's ranking within each layer"
+    destroys: ClassVar[str] = "how many weights each layer keeps"
+
+    method: str = "random"
+
+    def refers_to(self) -> str:
+        return self.method
+
+    def why_not(self, method: "Method", net: nn.Module) -> str:
+        if method.constructs:
+            return "the method constructs its mask, so that it ranks nothing within the layers"
+        if method.pattern != "unstructured":
+            return f"pattern={method.pattern} fixes how many weights each layer keeps"
+        return ""
+
+    def reallocate(self, method: Any, reference: Mapping[str, Tensor]) -> Any:
+        return method.allocated(CountsOf({name: int(layer.sum()) for name, layer in reference.items()}))
