@@ -67,8 +67,11 @@ class Check:
         """Returns the method that searches."""
         return method
 
-    def check_feasible(self, network: nn.Module) -> None:
-        """Raises `UserError` where tickets of `network` cannot be perturbed; called before anything is trained."""
+    def check_feasible(self, method: "Method", network: nn.Module) -> None:
+        """Raises `UserError` where the check cannot be made on tickets of `method` in `network`.
+
+        It is called before anything is trained. method: the one that searches, after `alter`.
+        """
 
     def refers_to(self) -> str:
         """Returns the method whose mask the check needs, as `snip` or `snip@lee2019`; empty where it needs none.
@@ -93,13 +96,6 @@ class Check:
         if self.overrides("perturb", "alter", "reallocate"):
             return "open"
         return "open" if self.overrides("corrupt") and not ignores(method, "data") else "identical"
-
-    def why_not(self, method: "Method", net: nn.Module) -> str:
-        """Returns the reason why the check cannot be made on `method` and `net`; empty where it can.
-
-        It is asked before anything is computed; `method` is the one that `alter` returned.
-        """
-        return ""
 
     def overrides(self, *hooks: str) -> bool:
         """Returns whether this check overrides any of the named hooks."""
@@ -131,10 +127,10 @@ class Composed(Check):
             method = altered
         return method
 
-    def check_feasible(self, network: nn.Module) -> None:
+    def check_feasible(self, method: "Method", network: nn.Module) -> None:
         for name, part in self.parts.items():
             with of_ones_own(f"check {name}"):
-                part.check_feasible(network)
+                part.check_feasible(method, network)
 
     def refers_to(self) -> str:
         """Returns the one method that the parts refer to. Raises `UserError` where they refer to several."""
@@ -159,13 +155,6 @@ class Composed(Check):
             method = part.alter(method)
             predictions.append(prediction)
         return max(predictions, key=PREDICTIONS.index)
-
-    def why_not(self, method: "Method", net: nn.Module) -> str:
-        for name, part in self.parts.items():
-            with of_ones_own(f"check {name}: why_not"):
-                if reason := part.why_not(method, net):
-                    return reason
-        return ""
 
     def overrides(self, *hooks: str) -> bool:
         return any(part.overrides(*hooks) for part in self.parts.values())

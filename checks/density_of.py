@@ -40,14 +40,13 @@ class DensityOf(Check):
     def refers_to(self) -> str:
         return self.method
 
-    def why_not(self, method: "Method", net: nn.Module) -> str:
-        return _why_not(method.pattern)
+    def check_feasible(self, method: "Method", network: nn.Module) -> None:
+        _check(method.pattern)
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
         if ticket.reference is None:
             raise UserError(f"density_of needs the mask of {self.method} (Ticket.reference)")
-        if reason := _why_not(ticket.pattern):
-            raise UserError(f"density_of: {reason}")
+        _check(ticket.pattern)
         sizes = {name: layer.numel() for name, layer in ticket.mask.items()}
         densities = {
             name: float(ticket.reference[name].double().mean()) if name in ticket.reference else 1.0 for name in sizes
@@ -57,5 +56,6 @@ class DensityOf(Check):
         return replace(ticket, mask=moved)
 
 
-def _why_not(pattern: str) -> str:
-    return "" if pattern == "unstructured" else f"pattern={pattern} fixes how many weights each layer keeps"
+def _check(pattern: str) -> None:
+    if pattern != "unstructured":
+        raise UserError(f"density_of: pattern={pattern} fixes how many weights each layer keeps")

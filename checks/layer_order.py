@@ -37,14 +37,12 @@ class LayerOrder(Check):
 
     order: Literal["permuted", "reversed"] = "permuted"
 
-    def why_not(self, method: "Method", net: nn.Module) -> str:
-        layers = sum(weight.dim() > 1 for weight in method.targets(net).values())
-        return _why_not(method.pattern, layers)
+    def check_feasible(self, method: "Method", network: nn.Module) -> None:
+        _check(method.pattern, sum(weight.dim() > 1 for weight in method.targets(network).values()))
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
         names = [name for name, layer in ticket.mask.items() if layer.dim() > 1]
-        if reason := _why_not(ticket.pattern, len(names)):
-            raise UserError(f"layer_order: {reason}")
+        _check(ticket.pattern, len(names))
         sizes = {name: ticket.mask[name].numel() for name in names}
         kept = {name: int(ticket.mask[name].sum()) for name in names}
         sources = [names[place] for place in self._order(len(names), derive(generator, "order"))]
@@ -63,7 +61,8 @@ class LayerOrder(Check):
         return order
 
 
-def _why_not(pattern: str, layers: int) -> str:
+def _check(pattern: str, layers: int) -> None:
     if pattern != "unstructured":
-        return f"pattern={pattern} gives every layer the same density"
-    return "" if layers > 1 else "there is a single layer, whose density has nowhere to go"
+        raise UserError(f"layer_order: pattern={pattern} gives every layer the same density")
+    if layers < 2:
+        raise UserError("layer_order: there is a single layer, whose density has nowhere to go")

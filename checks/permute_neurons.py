@@ -32,7 +32,7 @@ class PermuteNeurons(Check):
     def predicts(self, method: "Method") -> Prediction:
         return "same function"
 
-    def check_feasible(self, network: nn.Module) -> None:
+    def check_feasible(self, method: "Method", network: nn.Module) -> None:
         hidden_units(network)
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from torch import Tensor, nn
 
 from checks.base import Check
+from sanity.errors import UserError
 from sanity.masks.allocation import CountsOf
 
 if TYPE_CHECKING:
@@ -36,12 +37,11 @@ class PositionsOf(Check):
     def refers_to(self) -> str:
         return self.method
 
-    def why_not(self, method: "Method", net: nn.Module) -> str:
+    def check_feasible(self, method: "Method", network: nn.Module) -> None:
         if method.constructs:
-            return "the method constructs its mask, so that it ranks nothing within the layers"
+            raise UserError(f"positions_of: {type(method).__name__} constructs its mask, so that it ranks no weights")
         if method.pattern != "unstructured":
-            return f"pattern={method.pattern} fixes how many weights each layer keeps"
-        return ""
+            raise UserError(f"positions_of: pattern={method.pattern} fixes how many weights each layer keeps")
 
     def reallocate(self, method: Any, reference: Mapping[str, Tensor]) -> Any:
         return method.allocated(CountsOf({name: int(layer.sum()) for name, layer in reference.items()}))

@@ -34,16 +34,15 @@ class RearrangeKernels(Check):
     keeps: ClassVar[str] = "the number of weights kept in every layer, the patterns of its kernels, and all values"
     destroys: ClassVar[str] = "which channels are connected by which kernel"
 
-    def why_not(self, method: "Method", net: nn.Module) -> str:
-        return _why_not(method.kept_together(), {name: weight.shape for name, weight in method.targets(net).items()})
+    def check_feasible(self, method: "Method", network: nn.Module) -> None:
+        _check(method.kept_together(), {name: weight.shape for name, weight in method.targets(network).items()})
 
     def predicts(self, method: "Method") -> Prediction:
         return "null" if ignores(method, *EVERYTHING) else "open"
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
         pattern = patterns.get(ticket.pattern)
-        if reason := _why_not(pattern, {name: layer.shape for name, layer in ticket.mask.items()}):
-            raise UserError(f"rearrange_kernels: {reason}")
+        _check(pattern, {name: layer.shape for name, layer in ticket.mask.items()})
         rearranged = {
             name: pattern.permute(layer, source) if _size(layer.shape) == 1 else _permuted(layer, source)
             for name, layer, source in ((name, layer, derive(generator, name)) for name, layer in ticket.mask.items())
@@ -61,11 +60,10 @@ def _permuted(mask: Tensor, generator: torch.Generator) -> Tensor:
     return kernels[torch.randperm(len(kernels), generator=generator).to(mask.device)].view_as(mask)
 
 
-def _why_not(pattern: Pattern, shapes: Shapes) -> str:
+def _check(pattern: Pattern, shapes: Shapes) -> None:
     if all(_size(shape) == 1 for shape in shapes.values()):
-        return "no layer has kernels of more than one weight; layerwise_rearrange permutes single weights"
+        raise UserError("rearrange_kernels: no layer has kernels of more than one weight; use layerwise_rearrange")
     for name, shape in shapes.items():
         width = pattern.exchange_width(shape)
         if _size(shape) > 1 and width < prod(shape[1:]) and _size(shape) % width:
-            return f"pattern={pattern}: {width} consecutive weights of '{name}' reach over several kernels"
-    return ""
+            raise UserError(f"rearrange_kernels: {width} consecutive weights of '{name}' reach over several kernels")

@@ -89,8 +89,6 @@ def _check(experiment: Experiment, cells: Sequence[Cell]) -> None:
     check_batches(net, train, recipe)
     _check_crop(train, recipe)
     _check_learning_rates(recipe)
-    for check in dict.fromkeys(cell.check for cell in cells):
-        check.build().check_feasible(net)
     steps = experiment.steps(cells[0].check, cells[0].seed)
     files = {cell: str(experiment.inputs(cell)) for cell in cells}
     searches = {(cell.method, cell.check, cell.ratio, files[cell]): cell for cell in cells if cell.method.name != DENSE}
@@ -98,8 +96,7 @@ def _check(experiment: Experiment, cells: Sequence[Cell]) -> None:
         method = experiment.altered(cell)
         if not cell.check.data_part().is_control and (reason := method.why_no_data_checks()):
             raise UserError(f"{cell.method.label} {cell.check.data_label()}: {reason}")
-        if reason := cell.check.build().why_not(method, experiment.initial(cell.seed)):
-            raise UserError(f"{cell.method.label} {cell.check.label}: {reason}")
+        cell.check.build().check_feasible(method, experiment.initial(cell.seed))
         predicted(cell, experiment)  # raises for a check of one's own that cannot say it
         check_against(method, cell.method.label, recipe, steps)
         method.check_feasible(experiment.initial(cell.seed), cell.ratio)

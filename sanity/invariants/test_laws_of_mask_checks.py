@@ -172,10 +172,9 @@ def test_rearrange_kernels_refuses_what_has_no_kernels() -> None:
     with pytest.raises(UserError, match="several kernels"):
         perturbed("rearrange_kernels", of(torch.ones(2, 4, 3, 3, dtype=torch.bool), pattern="2:4"))
     check, method = checks.get("rearrange_kernels"), methods.get("snip")
-    assert check.why_not(method, nets.net("perceptron")) == Composed({"a": check}).why_not(
-        method, nets.net("perceptron")
-    )
-    assert not check.why_not(method, nets.net("convolutional"))
+    check.check_feasible(method, nets.net("convolutional"))
+    with pytest.raises(UserError, match="layerwise_rearrange"):
+        Composed({"a": check}).check_feasible(method, nets.net("perceptron"))
 
 
 def test_layer_order_hands_the_densities_to_other_layers() -> None:
@@ -299,13 +298,14 @@ def test_positions_of_several_rounds_ends_at_the_counts_and_revives_nothing() ->
 
 
 def test_counts_of_refuses_what_has_no_ranking_or_a_pattern() -> None:
-    net = nets.net("shortcut")
+    net, imported = nets.net("shortcut"), methods.get("imported", masks="mask.npz")
     for name in ("density_of", "positions_of"):
-        assert "pattern=2:4" in checks.get(name).why_not(methods.get("snip", pattern="2:4"), net)
-        assert not checks.get(name).why_not(methods.get("snip"), net)
-    imported = methods.get("imported", masks="mask.npz")
-    assert "constructs" in checks.get("positions_of").why_not(imported, net)
-    assert not checks.get("density_of").why_not(imported, net)
+        checks.get(name).check_feasible(methods.get("snip"), net)
+        with pytest.raises(UserError, match="pattern=2:4"):
+            checks.get(name).check_feasible(methods.get("snip", pattern="2:4"), net)
+    checks.get("density_of").check_feasible(imported, net)
+    with pytest.raises(UserError, match="positions_of: Imported constructs its mask"):
+        checks.get("positions_of").check_feasible(imported, net)
     both = checks.get("density_of+positions_of", {"density_of": {"method": "snip"}})
     with pytest.raises(UserError, match="refers to random and snip"):
         both.refers_to()

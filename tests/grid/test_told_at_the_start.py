@@ -28,7 +28,7 @@ KEYS: dict[str, Any] = {
             {"checks": "random_labels", "seeds": "0,1,2,3,4,5"},
             r"random_labels seed \d: class \d has \d examples",
         ),
-        ({"checks": "rearrange_kernels"}, "snip rearrange_kernels: no layer has kernels of more than one weight"),
+        ({"checks": "rearrange_kernels"}, "rearrange_kernels: no layer has kernels of more than one weight"),
         (
             {"checks": "layer_order", "snip.pattern": "2:4"},
             "layer_order: pattern=2:4 gives every layer the same density",
