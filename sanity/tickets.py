@@ -21,10 +21,10 @@ class Ticket:
     tied: further name -> first name of a tensor that the state dict lists under several names; `mask` has only the
         first name, and a check's change of that tensor applies to all names.
     pattern: which weights are kept together (see `sanity.masks.patterns`); a rearranged mask has the same pattern.
-    reference: the mask of the method that a check refers to (`Check.refers_to`), of the same network and ratio.
     groups: parameter name -> in how many groups of channels a convolution is cut; 1 where it is not named.
     network: the network whose state `weights` is, for checks that need its wiring; never to be changed.
     frozen: whether pruned weights stay at their values of `weights`, untrained, instead of zero.
+    reference: the mask of the method that a check refers to (`Check.refers_to`), of the same network and ratio.
     """
 
     weights: Mapping[str, Tensor]

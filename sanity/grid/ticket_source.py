@@ -94,7 +94,7 @@ class TicketSource:
             self.pattern,
             channel_groups(net),
             net,
-            stored.mask(experiment, self.reference) if self.reference else None,
+            reference=stored.mask(experiment, self.reference) if self.reference else None,
         )
         if self.perturbed_by.is_control:
             return ticket
