@@ -19,6 +19,7 @@ from reports.sentences import outlook
 from reports.statistics import summarise
 from reports.text import say
 from reports.verify import Verification
+from tests.reports.levels import family, noisy
 
 Record = Callable[..., dict]
 
@@ -159,6 +160,8 @@ def test_every_template_is_said_and_filled(
     monkeypatch.setattr(figures, "PANELS", 1)
     other = frame[frame["check"] == "none"].assign(check="invert", ratio=0.9).drop_duplicates(["method", "seed"])
     reports.write(pd.concat([frame, other]), tmp_path, formats=["html"])
+    levels = [*family(noisy(2)), *family(0 * noisy(2) + 90, ratio=0.9)]  # a clear gap, and none
+    reports.write(pd.DataFrame(levels), tmp_path, formats=["html"])
     reports.show(frame, io.StringIO())
     assert set(recorder) - recorder.said == set()
 
