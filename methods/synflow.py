@@ -11,6 +11,11 @@ from torch import Tensor, nn
 from methods.aspects import Aspect
 from methods.base import Batches, Method
 from methods.gradients import BatchNorm, gradient
+from methods.linear_flow import LinearFlow, Watched
+from methods.scoring_copy import scoring_copy, statistics_needed
+from sanity.effective_density.algebra import mark_as_weight
+from sanity.errors import UserError
+from sanity.seeds import generator as seeded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +32,12 @@ class SynFlow(Method):
     hundred rounds amplify that: on ResNet-32 of double width at 98 %, a tenth of the kept weights is others.
 
     linearise: absolute values of the whole `state`, or of the `parameters` alone.
+    nonlinear: what stands for attention, normalisation over features (layer, group, instance and RMS norm), products of
+        signals (gates) and saturating activations (ReLU6, sigmoid). The flow through them is no sum over paths, so that
+        it is not conserved, and an input of ones may leave none. `refuse`: such a network is refused. `paths`: norms
+        keep their scale and shift alone, a product of signals is the mean of what each passes where the others are one,
+        softmax and activations pass their input. `uniform`: the same, but attention weighs all positions alike, so that
+        queries and keys score zero. Both are this suite's own choice (see `methods.linear_flow`).
     batch_norm: `running` statistics, `batch` statistics of the one input of ones, or the `identity`.
     """
 
@@ -38,6 +49,7 @@ class SynFlow(Method):
 
     rounds: Annotated[int, Field(ge=1)] = 100
     linearise: Literal["state", "parameters"] = "state"
+    nonlinear: Literal["refuse", "paths", "uniform"] = "refuse"
     batch_norm: Literal["running", "batch", "identity"] = "running"
 
     @property
@@ -59,12 +71,35 @@ class SynFlow(Method):
             parameter.requires_grad_(False)
         for weight in self.targets(net).values():
             weight.requires_grad_(True)
+            mark_as_weight(weight)
 
     def bare_passes(self, net: nn.Module, batches: Batches) -> None:
-        gradient(net(torch.ones_like(batches[0][0][:1])).sum(), self.targets(net))
+        gradient(self._flow(net, batches), self.targets(net))
+
+    def rehearse(self, model: nn.Module, batches: Batches) -> None:
+        super().rehearse(model, batches)
+        with scoring_copy(model, batches[:1], self.double) as (net, prepared), statistics_needed(type(self).__name__):
+            self.prepare(net, seeded(0, "prepare"))
+            self._flow(net, prepared)
+
+    def _flow(self, net: nn.Module, batches: Batches) -> Tensor:
+        """Returns the sum of the outputs for an input of ones. Raises `UserError` where it is refused."""
+        ones = torch.ones_like(batches[0][0][:1])
+        if self.nonlinear != "refuse":
+            with LinearFlow(uniform=self.nonlinear == "uniform"):
+                output: Tensor = net(ones).sum()
+            return output
+        watched = Watched()
+        with watched:
+            output = net(ones).sum()
+        if watched.found:
+            raise UserError(
+                f"SynFlow: the flow through {', '.join(watched.found)} of {type(net).__name__} is no sum over paths; "
+                "nonlinear=paths or nonlinear=uniform puts a linear operator in its place"
+            )
+        return output
 
     def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
         weights = self.targets(net)
-        example = batches[0][0]
-        flow = gradient(net(torch.ones_like(example[:1])).sum(), weights)
+        flow = gradient(self._flow(net, batches), weights)
         return {name: flow[name].mul_(weight.detach()).abs_() for name, weight in weights.items()}

@@ -62,7 +62,8 @@ LEFT_DENSE = {
 @pytest.mark.parametrize("name", ["Waves", "Rows", "Attending", "ViT", "Tied", "NoStatistics"])
 @pytest.mark.filterwarnings("ignore")
 def test_a_run_scores_checks_and_trains_it(name: str, tmp_path: Path) -> None:
-    scoring = {f"{method}.examples_per_class": 2 for method in ("snip", "grasp")}
+    scoring: dict[str, object] = {f"{method}.examples_per_class": 2 for method in ("snip", "grasp")}
+    scoring["synflow.nonlinear"] = "paths"
     settings = {"ratio": "0.8", "seeds": "0", "recipe.epochs": 1, "dataset.limit": 100, "dataset.test_limit": 50}
     grid = {"model": f"{HERE}:{name}", "methods": "snip,grasp,synflow", "checks": CHECKS}
     records = run({**grid, **settings, **scoring, "results_dir": str(tmp_path)})
