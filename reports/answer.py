@@ -100,12 +100,12 @@ def _parts(cells: Sequence[Cell], summary: Summary) -> Iterator[tuple[str, list[
 
 
 def _by_verdict(cells: Sequence[Cell]) -> Iterator[list[Cell]]:
-    """The cells of each verdict and reason; apart from the others those whose error is unknown, about which less can
-    be said."""
-    groups: dict[tuple[int, bool, str], list[Cell]] = {}
+    """The cells of each verdict, reason and manner; those whose error is unknown, about which less can be said, apart
+    from the others."""
+    groups: dict[tuple[int, bool, str, str], list[Cell]] = {}
     for cell in cells:
-        obstacle = cell.comparison.obstacle if cell.comparison else ""
-        groups.setdefault((VERDICTS.index(_verdict(cell)), not has_error(cell), obstacle), []).append(cell)
+        obstacle, manner = (cell.comparison.obstacle, cell.comparison.manner) if cell.comparison else ("", "")
+        groups.setdefault((VERDICTS.index(_verdict(cell)), not has_error(cell), obstacle, manner), []).append(cell)
     yield from (groups[key] for key in sorted(groups))
 
 

@@ -1,7 +1,6 @@
-"""Compares a check with the control of the same method and ratio, seed by seed, and finds the verdict."""
+"""Compares the runs of a check with those of the control of the same method and ratio, seed by seed."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,11 +10,13 @@ from reports import inference
 from reports.designs import FIXED, Design
 from reports.records import ran
 
-VERDICTS = ("identical", "equivalent", "different", "undecided", "not testable", "missing")
-OPEN = ("undecided", "missing")  # what more seeds may change
+VERDICTS = ("identical", "equivalent", "small or none", "different", "likely different", "undecided", "not testable",
+            "missing")  # fmt: skip
+OPEN = ("small or none", "likely different", "undecided", "missing")  # what more seeds may change
 NAN = math.nan
+WIDER = 2  # times the margin: the bound of "small or none"
 ABOVE_CHANCE = 0.05  # of the way from chance to 100 %: a network that always names one class gets less
-GROUPS_APART = 10  # margins between two groups of differences that are worth a note
+FAR = 10  # margins between two groups of differences, or between the lowest and the highest, that are worth a note
 
 
 @dataclass(frozen=True)
@@ -39,26 +40,41 @@ class Comparison:
     """A check against the control of the same method and ratio, paired by seed. p values are NaN where no test was
     possible: a single pair, or differences without any spread.
 
+    p_different: before Holm's correction.
+    p_small: of equivalence within `WIDER` margins.
+    p_apart: that another run of the control lies as far off as the nearest of the check.
     low, high: the interval that decided, at `confidence`: that of the two one-sided tests where they found
-        equivalence, else that of the test of a difference at the step of Holm's correction at which it was decided.
+        equivalence (within the margin, or within `WIDER` of them), else that of the test of a difference: at the step
+        of Holm's correction at which it was decided, or without correction where it is likely only.
     family: how many tests Holm's correction was made for.
-    obstacle: why it is not testable: "diverged", "dead" or "chance".
-    groups: (seed, difference) of every pair, where the differences lie in two groups far apart.
+    seeds_needed: for one that is open: NaN unknown, infinity more than inference.SEEDS_LIMIT.
+    unpaired: runs of the check or of the control without a partner of the same seed.
+    obstacle: why it is not testable: "diverged", "dead", "chance" or "null" (by construction the check cannot matter).
+    manner: what else must be known of the verdict: "wide" (seeds too far apart for a mean to describe them), "runs"
+        (likely, since every run lies apart), "skewed" (not called equivalent for that reason).
+    found: the verdict that the numbers alone give, where `verdict` is another since the check cannot matter.
+    seeds: (seed, difference) of every pair.
+    in_groups: whether the differences lie in two groups far apart.
     """
 
     difference: Mean
     verdict: str
-    p_different: float = NAN  # before Holm's correction
+    p_different: float = NAN
     p_holm: float = NAN
     p_equivalent: float = NAN
+    p_small: float = NAN
+    p_apart: float = NAN
     low: float = NAN
     high: float = NAN
     confidence: float = NAN
     family: int = 0
-    seeds_needed: float = NAN  # for an undecided one: NaN unknown, infinity more than inference.SEEDS_LIMIT
-    unpaired: int = 0  # runs of the check or of the control without a partner of the same seed
+    seeds_needed: float = NAN
+    unpaired: int = 0
     obstacle: str = ""
-    groups: tuple[tuple[int, float], ...] = ()
+    manner: str = ""
+    found: str = ""
+    seeds: tuple[tuple[int, float], ...] = ()
+    in_groups: bool = False
 
     @property
     def excluded(self) -> float:
@@ -70,6 +86,16 @@ class Comparison:
         """Whether more seeds may decide it."""
         return self.verdict in OPEN
 
+    @property
+    def tested(self) -> bool:
+        """Whether a test was possible."""
+        return not math.isnan(self.p_different)
+
+    @property
+    def scattered(self) -> bool:
+        """Whether the differences of the seeds say more than a mean with an interval."""
+        return self.manner in ("wide", "runs")
+
 
 def compare(
     done: pd.DataFrame, control: pd.DataFrame | None, metric: str, margin: float, design: Design = FIXED
@@ -77,7 +103,8 @@ def compare(
     """The comparison before Holm's correction, for which the whole claim is needed: the verdict is preliminary."""
     empty = done.iloc[:0]
     without = empty if control is None else ran(control)
-    pairs = done.merge(without[["seed", metric]], on="seed", suffixes=("", "_control"))
+    of_check = done[["seed", metric, "identical_to_none", "predicted"]]  # merging all columns takes ten times as long
+    pairs = of_check.merge(without[["seed", metric]], on="seed", suffixes=("", "_control"))
     differences = pairs[metric] - pairs[f"{metric}_control"]
     difference = Mean.of(differences)
     unpaired = len(done) + len(without) - 2 * len(pairs)
@@ -85,24 +112,32 @@ def compare(
         return Comparison(Mean(), "missing", unpaired=unpaired)
     if pairs["identical_to_none"].eq(True).all() and difference.mean == 0 and not difference.std > 0:
         return Comparison(difference, "identical", unpaired=unpaired)
-    by_seed = tuple(zip(map(int, pairs["seed"]), map(float, differences), strict=True))
-    groups = by_seed if in_two_groups(differences.to_numpy(float), GROUPS_APART * margin) else ()
+    values = differences.to_numpy(float)
+    seeds = tuple(zip(map(int, pairs["seed"]), map(float, values), strict=True))
+    groups = in_two_groups(values, FAR * margin)
+    paired = Comparison(difference, "undecided", unpaired=unpaired, seeds=seeds, in_groups=groups)
     if obstacle := _obstacle(done, without, metric):
-        return Comparison(difference, "not testable", unpaired=unpaired, obstacle=obstacle, groups=groups)
+        return replace(paired, verdict="not testable", obstacle=obstacle)
     numbers = difference.mean, difference.std, difference.n
-    p_different = float(inference.p_different(*numbers, design))
-    p_equivalent = float(inference.p_equivalent(*numbers, margin, design))
-    return Comparison(difference, "undecided", p_different, NAN, p_equivalent, unpaired=unpaired, groups=groups)
+    return replace(
+        paired,
+        p_different=float(inference.p_different(*numbers, design)),
+        p_equivalent=float(inference.p_equivalent(*numbers, margin, design)),
+        p_small=float(inference.p_equivalent(*numbers, WIDER * margin, design)),
+        p_apart=float(inference.p_runs_apart(pairs[metric], pairs[f"{metric}_control"])),
+        obstacle="null" if pairs["predicted"].eq("null").all() else "",
+    )
 
 
 def _obstacle(done: pd.DataFrame, control: pd.DataFrame, metric: str) -> str:
     """Why a difference between these runs would say nothing of the check; empty where it would."""
-    if (done["status"] == "diverged").all() and (control["status"] == "diverged").all():
+    sides = done, control
+    if all((runs["status"] == "diverged").all() for runs in sides):
         return "diverged"
-    if control["effective_density"].astype(float).eq(0).all():
+    if all(runs["effective_density"].astype(float).median() == 0 for runs in sides):
         return "dead"
-    classes = control["classes"].astype(float).max()
-    return "chance" if control[metric].median() <= chance_level(classes) else ""
+    level = chance_level(control["classes"].astype(float).max())
+    return "chance" if all(runs[metric].median() <= level for runs in sides) else ""
 
 
 def chance_level(classes: float) -> float:
@@ -117,35 +152,3 @@ def in_two_groups(values: np.ndarray, least: float) -> bool:
         return False
     gap = float(np.diff(np.sort(values)).max())
     return gap > least and gap > 10 * (float(np.ptp(values)) - gap)
-
-
-def decided(claim: Sequence[Comparison], margin: float, alpha: float, design: Design = FIXED) -> list[Comparison]:
-    """The comparisons of one claim (one check of one method in one setting, over its ratios) with their verdicts.
-
-    Holm's correction is made over those of them that allow a test; all others come back as they are.
-    """
-    tested = [comparison for comparison in claim if not math.isnan(comparison.p_different)]
-    p_holm = inference.holm([comparison.p_different for comparison in tested])
-    verdicts = inference.decide(p_holm, [comparison.p_equivalent for comparison in tested], alpha)
-    steps = inference.holm_steps([comparison.p_different for comparison in tested], alpha)
-    final = iter([
-        _final(replace(comparison, verdict=str(verdict), p_holm=float(p), family=len(tested)), int(step), margin, alpha,
-               design)
-        for comparison, p, verdict, step in zip(tested, p_holm, verdicts, steps, strict=True)
-    ])  # fmt: skip
-    return [comparison if math.isnan(comparison.p_different) else next(final) for comparison in claim]
-
-
-def _final(comparison: Comparison, step: int, margin: float, alpha: float, design: Design) -> Comparison:
-    """The comparison with the interval that decided and, where undecided, the seeds needed."""
-    difference = comparison.difference
-    numbers = difference.mean, difference.std, difference.n
-    if comparison.verdict == "equivalent":
-        (low, high), confidence = inference.interval(*numbers, alpha, 1, design), 1 - 2 * alpha
-    else:
-        (low, high), confidence = inference.interval(*numbers, alpha / step, 2, design), 1 - alpha / step
-    needed = NAN
-    if comparison.verdict == "undecided":
-        needed = inference.seeds_to_decide(*numbers[:2], margin, alpha, comparison.family, design)
-        needed = max(needed, difference.n + 1)
-    return replace(comparison, low=low, high=high, confidence=confidence, seeds_needed=needed)

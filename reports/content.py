@@ -30,6 +30,7 @@ from reports.wording import (
     percent,
     points,
     share,
+    verdict_name,
     with_half,
     with_interval,
 )
@@ -210,7 +211,8 @@ def _difference(cell: Cell) -> Value:
 
 
 def _excluded(cell: Cell) -> Value:
-    excluded = cell.comparison.excluded if cell.comparison else math.nan
+    comparison = cell.comparison
+    excluded = math.nan if comparison is None or comparison.scattered else comparison.excluded
     return Value(f"± {excluded:.2f}" if math.isfinite(excluded) else "", excluded)
 
 
@@ -222,7 +224,7 @@ def _verdict(cell: Cell, summary: Summary) -> Value:
     if cell.comparison is None:
         return Value("")
     verdict = cell.comparison.verdict
-    return Value(f"{SYMBOLS[verdict]} {verdict}", verdict=verdict, note=outlook(cell, summary))
+    return Value(f"{SYMBOLS[verdict]} {verdict_name(verdict)}", verdict=verdict, note=outlook(cell, summary))
 
 
 def _p(value: float) -> Value:

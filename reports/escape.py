@@ -8,14 +8,14 @@ import re
 import unicodedata
 
 _ASCII = {
-    "±": "+-", "\N{MINUS SIGN}": "-", "\N{EN DASH}": "-", "≡": "==", "≈": "~", "≠": "!=", "✓": "+", "✗": "x",
+    "±": "+-", "\N{MINUS SIGN}": "-", "\N{EN DASH}": "-", "≡": "==", "≈": "~", "≠": "!=", "≤": "<=", "✓": "+", "✗": "x",
     "\N{MULTIPLICATION SIGN}": "x", "·": "|", "…": "...", "─": "-", "\N{NO-BREAK SPACE}": " ",
 }  # fmt: skip
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # controls, marks of direction, surrogates, unassigned
 _TEX = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
         "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "\N{MINUS SIGN}": "$-$",
-        "≡": r"$\equiv$", "≈": r"$\approx$", "≠": r"$\neq$", "\N{EN DASH}": "--", "✓": r"$\surd$", "✗": r"$\times$",
-        "\N{MULTIPLICATION SIGN}": r"$\times$",
+        "≡": r"$\equiv$", "≈": r"$\approx$", "≠": r"$\neq$", "≤": r"$\leq$", "\N{EN DASH}": "--",
+        "✓": r"$\surd$", "✗": r"$\times$", "\N{MULTIPLICATION SIGN}": r"$\times$",
         "<": "$<$", "…": r"\dots{}", "[": "{[}", "]": "{]}"}  # fmt: skip
 _MARKUP = re.compile(r"[\\`*\[\]|~]|(?<![^\W_])_|_(?![^\W_])")  # an underscore within a word marks nothing
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

@@ -10,9 +10,10 @@ from markupsafe import Markup
 
 from reports import decomposition, escape, figures
 from reports.content import Content, Table
-from reports.statistics import Cell
+from reports.references import could_not_fail
+from reports.statistics import Cell, Summary
 from reports.text import say
-from reports.wording import SYMBOLS, check_name
+from reports.wording import SYMBOLS, check_name, verdict_name
 from sanity.store.files import write_atomically
 
 FIGURES = "figures"  # the folder beside report.md that holds its pictures
@@ -41,7 +42,10 @@ def csv(content: Content, directory: Path) -> Path:
 
     decomposition.csv, where there is one: a row a level.
     """
-    rows = [{name: escape.csv(value) for name, value in flat(cell).items()} for cell in content.summary.cells]
+    rows = [
+        {name: escape.csv(value) for name, value in flat(cell, content.summary).items()}
+        for cell in content.summary.cells
+    ]
     if levels := decomposition.rows(content.summary):
         table = pd.DataFrame([{name: escape.csv(value) for name, value in row.items()} for row in levels])
         save(directory / "decomposition.csv", table.to_csv(index=False, lineterminator="\n"))
@@ -58,7 +62,7 @@ def latex(content: Content, directory: Path) -> Path:
 FORMATS: Mapping[str, Callable[[Content, Path], Path]] = {"md": markdown, "html": html, "csv": csv, "latex": latex}
 
 
-def flat(cell: Cell) -> dict[str, object]:
+def flat(cell: Cell, summary: Summary) -> dict[str, object]:
     """A cell as one row of numbers without formatting; what it does not have stays empty."""
     comparison, paper = cell.comparison, cell.paper
     row: dict[str, object] = {name: getattr(cell, name) for name in ("dataset", "model", "recipe", "method", "check")}
@@ -82,7 +86,12 @@ def flat(cell: Cell) -> dict[str, object]:
         "p_holm": comparison and comparison.p_holm,
         "tests_in_claim": comparison and comparison.family,
         "p_equivalent": comparison and comparison.p_equivalent,
+        "p_within_two_margins": comparison and comparison.p_small,
+        "p_runs_apart": comparison and comparison.p_apart,
         "verdict": comparison and comparison.verdict,
+        "verdict_by_numbers": comparison and (comparison.found or comparison.verdict),
+        "why": comparison and (comparison.obstacle or comparison.manner),
+        "could_not_fail": could_not_fail(cell, summary),
         "seeds_needed": comparison and comparison.seeds_needed,
         "paper_mean": paper and paper.mean,
         "paper_std": paper and paper.std,
@@ -108,7 +117,7 @@ def _environment(autoescape: bool) -> Environment:
     environment = Environment(loader=PackageLoader("reports"), autoescape=autoescape, undefined=StrictUndefined,
                               trim_blocks=True, lstrip_blocks=True)  # fmt: skip
     environment.filters |= {"md": escape.markdown, "row": _row, "check_name": check_name}
-    environment.globals |= {"symbols": SYMBOLS, "say": say}
+    environment.globals |= {"symbols": SYMBOLS, "say": say, "verdict_name": verdict_name}
     return environment
 
 

@@ -90,6 +90,49 @@ def decide(p_holm: ArrayLike, p_equal: ArrayLike, alpha: float) -> NDArray[np.st
     return np.where(np.nan_to_num(np.asarray(p_equal), nan=1.0) < alpha, "equivalent", verdict)
 
 
+def degrees(
+    verdicts: ArrayLike, p: ArrayLike, p_apart: ArrayLike, p_small: ArrayLike, alpha: float
+) -> NDArray[np.str_]:
+    """The verdicts of `decide` with more degrees for what is undecided: "likely different" where a test finds a
+    difference before Holm's correction or every run lies apart (`p_runs_apart`), else "small or none" where the two
+    one-sided tests succeed at a wider margin.
+    """
+    difference, apart, small = (
+        np.nan_to_num(np.asarray(values, dtype=float), nan=1.0) for values in (p, p_apart, p_small)
+    )
+    degree = np.where(small < alpha, "small or none", "undecided")
+    degree = np.where(np.minimum(difference, apart) < alpha, "likely different", degree)
+    return np.where(np.asarray(verdicts) == "undecided", degree, verdicts)
+
+
+def p_runs_apart(check: ArrayLike, control: ArrayLike) -> Floats:
+    """p that one more run of the control would lie as far off its mean as the nearest run of the check does, provided
+    that these lie all on one side; else 1. Runs along the last axis; NaN below three runs or where the control's do
+    not vary.
+
+    By the prediction interval of a normal sample (Hahn 1969). Since every run must lie outside of it and not just one,
+    it is far below its level for a check without effect (see docs/statistics.md).
+    """
+    check, control = np.asarray(check, dtype=float), np.asarray(control, dtype=float)
+    n = control.shape[-1]
+    if min(n, check.shape[-1]) < 3:
+        return np.full(control.shape[:-1], np.nan)
+    off = check - control.mean(-1, keepdims=True)
+    nearest = np.where((off > 0).all(-1) | (off < 0).all(-1), np.abs(off).min(-1), 0.0)
+    error = control.std(-1, ddof=1) * math.sqrt(1 + 1 / n)
+    varies = error > 1e-9
+    return np.where(varies, 2 * stats.t.sf(nearest / np.where(varies, error, 1.0), n - 1), np.nan)
+
+
+def skewed(values: ArrayLike, alpha: float = 1 - CONFIDENCE) -> bool:
+    """Whether values lie too unevenly about their mean to come from a symmetric bell (D'Agostino's test, 1970).
+
+    From eight values on; fewer do not show it.
+    """
+    values = np.asarray(values, dtype=float)
+    return len(values) >= 8 and float(np.std(values)) > 1e-9 and float(stats.skewtest(values).pvalue) < alpha
+
+
 def seeds_to_decide(
     mean: float, std: float, margin: float, alpha: float, family: int = 1, design: Design = FIXED
 ) -> float:

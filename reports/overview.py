@@ -5,13 +5,14 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from reports.comparisons import VERDICTS
+from reports.comparisons import VERDICTS, WIDER
 from reports.escape import visible
 from reports.records import CONTROL
-from reports.sentences import control_of
+from reports.references import could_not_fail
+from reports.sentences import control_of, times_in_100
 from reports.statistics import Cell, PaperDelta, Summary
 from reports.text import counted, say
-from reports.wording import method_name, percent, points, rounded_percent, span, trimmed
+from reports.wording import method_name, percent, points, rounded_percent, span, trimmed, verdict_name
 
 DISCONNECTED = 0.9  # a few kept weights without a way through are usual, a tenth of them is worth saying
 LISTED = 3  # differences to printed numbers that are named one by one
@@ -23,9 +24,23 @@ def overview(summary: Summary) -> str:
     papers = [cell for cell in summary.cells if cell.paper]
     first = "" if papers else say("overview.no_check")
     if verdicts:
-        counts = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in VERDICTS if verdict in verdicts)
+        counts = ", ".join(
+            f"{verdicts.count(verdict)} {verdict_name(verdict)}" for verdict in VERDICTS if verdict in verdicts
+        )
         first = say("overview.verdicts", count=counted(len(verdicts), "comparison"), verdicts=counts)
+        first = " ".join(filter(None, (first, _could_not_fail(summary))))
     return " ".join(filter(None, (first, *_against_papers(papers), _unfinished(summary))))
+
+
+def _could_not_fail(summary: Summary) -> str:
+    """How many of the checks without effect could not have had one, since random pruning does as well there."""
+    reasons = [could_not_fail(cell, summary) for cell in summary.cells]
+    dense, ticket = reasons.count("dense"), reasons.count("ticket")
+    if not dense + ticket:
+        return ""
+    equivalent = sum(cell.comparison is not None and cell.comparison.verdict == "equivalent" for cell in summary.cells)
+    return say("overview.easy", easy=dense + ticket, equivalent=equivalent, margin=trimmed(summary.margin),
+               dense=dense, ticket=ticket)  # fmt: skip
 
 
 def _unfinished(summary: Summary) -> str:
@@ -162,7 +177,9 @@ def share(cells: Sequence[Cell]) -> str:
 def meaning(verdict: str, summary: Summary) -> str:
     """What a verdict means, for the key of a report."""
     interval, test = percent(1 - 2 * summary.alpha), say(f"meaning.test_{summary.design}")
-    return say(f"meaning.{verdict}", interval=interval, margin=trimmed(summary.margin), test=test)
+    margin, bound = trimmed(summary.margin), trimmed(WIDER * summary.margin)
+    sure = times_in_100(1 - summary.alpha)
+    return say(f"meaning.{verdict}", interval=interval, margin=margin, bound=bound, test=test, sure=sure)
 
 
 def legend(summary: Summary) -> str:
@@ -175,7 +192,7 @@ def legend(summary: Summary) -> str:
     texts = [
         accuracy,
         say("legend.comparison", margin=margin, equal=percent(1 - 2 * summary.alpha), error=percent(1 - summary.alpha)),
-        say("legend.errors", margin=margin, times=f"{100 * summary.alpha:g}", error=error,
+        say("legend.errors", margin=margin, times=times_in_100(summary.alpha), error=error,
             claims=counted(len(claims), "claim")),
         say(f"legend.{summary.design}"),
     ]  # fmt: skip

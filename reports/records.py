@@ -32,6 +32,7 @@ OPTIONAL: dict[str, object] = {
     "mask_overlap": float("nan"),
     "expected_overlap": float("nan"),
     "identical_to_none": False,
+    "predicted": None,  # what the check must find, by the formulas: "identical", "null" or "open"
     "collapsed": None,
     "layers": None,
     "diverged_epoch": None,

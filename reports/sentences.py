@@ -4,13 +4,15 @@ import math
 from collections.abc import Sequence
 
 from reports import inference
-from reports.comparisons import Comparison
+from reports.comparisons import WIDER, Comparison
 from reports.phrases import Phrase, phrase
 from reports.records import CONTROL
+from reports.references import could_not_fail
 from reports.statistics import Cell, Summary
 from reports.text import say
 from reports.wording import (
     bracketed,
+    by_seed,
     method_name,
     percents,
     points,
@@ -83,12 +85,19 @@ def has_error(cell: Cell) -> bool:
 
 
 def outlook(cell: Cell, summary: Summary) -> str:
-    """In a few words what an undecided comparison still needs ("about 25 seeds"), or why it is not testable."""
+    """In a few words what an open comparison still needs ("about 25 seeds"), why it is not testable, or that it could
+    not have failed."""
     comparison = cell.comparison
-    if comparison is None or comparison.verdict not in ("undecided", "not testable"):
+    if comparison is None:
         return ""
-    if comparison.obstacle:
+    if comparison.verdict == "not testable":
         return say(f"needed.{comparison.obstacle}")
+    if could_not_fail(cell, summary):
+        return say("needed.easy")
+    if not comparison.open or comparison.verdict == "missing":
+        return ""
+    if comparison.manner == "skewed":
+        return say("needed.skewed")
     if comparison.difference.n < 2:
         return say("needed.two")
     return seeds(comparison.seeds_needed)
@@ -124,18 +133,31 @@ def _finding(form: str, cells: Sequence[Cell], words: Phrase, summary: Summary) 
     differences = [comparison.difference for comparison in comparisons]
     runs = sorted({difference.n for difference in differences})
     n = str(runs[0]) if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
-    values = {**vars(words), "n": n, "margin": trimmed(summary.margin)}
+    values = {**vars(words), "n": n, "margin": trimmed(summary.margin), "bound": trimmed(WIDER * summary.margin)}
     if verdict == "identical":
         return say(f"{form}.identical_data" if words.data else f"{form}.identical", **values)
     estimates = span([difference.mean for difference in differences])
-    values |= {"change": change(cells), "estimates": estimates, "estimate": estimates}
+    values |= {"change": change(cells), "estimates": estimates, "estimate": estimates, "seeds": by_seed(comparisons)}
+    values |= {"family": comparisons[0].family, "side": _side(comparisons), "sure": times_in_100(1 - summary.alpha)}
     values |= _interval(comparisons)
     if verdict == "not testable":
         return say(f"{form}.untestable_{comparisons[0].obstacle}", **values)
-    if verdict == "undecided":
-        kind, needed = _undecided(form, comparisons)
-        return say(f"{form}.{kind}", **values, **needed)
-    return say(f"{form}.{verdict}", **values)
+    kind = {"small or none": "small", "likely different": "likely"}.get(verdict, verdict)
+    needed: dict[str, str] = {}
+    if comparisons[0].open:
+        kind, needed = _open(form, kind, comparisons)
+    return say(f"{form}.{kind}", **values, **needed)
+
+
+def times_in_100(share: float) -> str:
+    """How often in 100 times something happens: 0.05 is "5"."""
+    return f"{100 * share:g}"
+
+
+def _side(comparisons: Sequence[Comparison]) -> str:
+    """Where the runs with the check lie that lie apart from all others."""
+    sides = {comparison.difference.mean > 0 for comparison in comparisons}
+    return say("side.outside" if len(sides) > 1 else "side.above" if sides.pop() else "side.below")
 
 
 def _interval(comparisons: Sequence[Comparison]) -> dict[str, str]:
@@ -147,14 +169,18 @@ def _interval(comparisons: Sequence[Comparison]) -> dict[str, str]:
     return {"interval": interval, "low": low, "high": high, "excluded": f"{excluded:.2f}"}
 
 
-def _undecided(form: str, comparisons: Sequence[Comparison]) -> tuple[str, dict[str, str]]:
-    """The template for comparisons that are undecided, and the seeds that it names."""
+def _open(form: str, kind: str, comparisons: Sequence[Comparison]) -> tuple[str, dict[str, str]]:
+    """The template for comparisons that more seeds may decide, and the seeds that it names."""
     if all(comparison.difference.n < 2 for comparison in comparisons):
         return "undecided_one_seed", {}
     if any(math.isnan(comparison.excluded) for comparison in comparisons):
         return "undecided_alike", {}
     needed = [comparison.seeds_needed for comparison in comparisons]
     texts = {"fewest": seeds(min(needed)), "most": seeds(max(needed))}
+    if comparisons[0].manner:
+        return f"{kind}_{comparisons[0].manner}", texts
+    if kind != "undecided":
+        return kind, texts
     if any(math.isinf(comparison.excluded) for comparison in comparisons):
         return "undecided_few", texts
     alike = form == "several" and texts["fewest"] == texts["most"]
@@ -189,8 +215,14 @@ def _weaknesses(cell: Cell, summary: Summary) -> dict[str, str]:
     if cell.comparison and cell.comparison.unpaired and cell.comparison.difference.n:
         kind = say("weakness.unpaired")
         weaknesses[kind] = say("weakness.counted", count=cell.comparison.unpaired, what=kind)
-    if cell.comparison and cell.comparison.groups:
+    if cell.comparison and cell.comparison.in_groups:
         kind = say("weakness.groups")
-        listed = ", ".join(f"{points(moved, signed=True)} (seed {seed})" for seed, moved in cell.comparison.groups)
+        listed = ", ".join(f"{points(moved, signed=True)} (seed {seed})" for seed, moved in cell.comparison.seeds)
         weaknesses[kind] = say("weakness.listed", what=kind, differences=listed)
+    if reason := could_not_fail(cell, summary):
+        kind = say(f"weakness.easy_{reason}", margin=trimmed(summary.margin))
+        weaknesses[kind] = kind
+    if cell.comparison and cell.comparison.obstacle == "null" and cell.comparison.verdict == "different":
+        kind = say("weakness.null_found", times=times_in_100(summary.alpha))
+        weaknesses[kind] = kind
     return weaknesses

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from reports import inference
-from reports.comparisons import Comparison, Mean, compare, decided
+from reports.comparisons import Comparison, Mean, compare
 from reports.designs import SEQUENTIAL, Design, design_of
 from reports.outcomes import Outcomes
 from reports.records import CONTROL, GROUP, METRICS, SETTING, column_of, prepare, ran
+from reports.verdicts import decided
 from sanity.errors import UserError
 
 MARGIN = 0.5  # percentage points

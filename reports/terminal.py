@@ -26,12 +26,13 @@ from reports.wording import (
     metric_text,
     paper_number,
     percent,
+    verdict_name,
     with_half,
     with_interval,
 )
 
-STYLES = {"identical": "cyan", "equivalent": "green", "different": "magenta", "undecided": "yellow",
-          "not testable": "yellow", "missing": "dim"}  # fmt: skip
+STYLES = {"identical": "cyan", "equivalent": "green", "small or none": "green", "different": "magenta",
+          "likely different": "magenta", "undecided": "yellow", "not testable": "yellow", "missing": "dim"}  # fmt: skip
 WIDTH = 100
 NARROWEST = 12  # columns that the names of methods and checks get at least
 GAP = 2  # between two columns
@@ -96,12 +97,12 @@ def _render(summary: Summary, remarks: Sequence[str], page: Page) -> Group:
 
 
 def verdict_text(cell: Cell, summary: Summary) -> str:
-    """The verdict with its sign, as in "≈ equivalent"; for an undecided one also the seeds that would decide it."""
+    """The verdict with its sign, as in "≈ no effect"; for an open one also the seeds that would decide it."""
     if cell.comparison is None:
         return ""
     verdict = cell.comparison.verdict
     needed = outlook(cell, summary)
-    return f"{SYMBOLS[verdict]} {verdict}" + (f" ({needed})" if needed else "")
+    return f"{SYMBOLS[verdict]} {verdict_name(verdict)}" + (f" ({needed})" if needed else "")
 
 
 def _comparison(cell: Cell, summary: Summary, page: Page) -> list[Text]:

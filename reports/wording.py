@@ -6,12 +6,14 @@ from collections.abc import Collection
 from reports.comparisons import Comparison, Mean
 from reports.labels import parse
 from reports.statistics import Cell, PaperDelta
+from reports.text import say
 
 FOLDED = 4  # more ratios than that of a method are read as a curve, not one by one
 MINUS, EN_DASH, CROSS = "\N{MINUS SIGN}", "\N{EN DASH}", "\N{MULTIPLICATION SIGN}"
 
-SYMBOLS = {"identical": "≡", "equivalent": "≈", "different": "≠", "undecided": "?", "not testable": CROSS,
-           "missing": EN_DASH}  # fmt: skip
+SYMBOLS = {"identical": "≡", "equivalent": "≈", "small or none": "≤", "different": "≠", "likely different": "≠?",
+           "undecided": "?", "not testable": CROSS, "missing": EN_DASH}  # fmt: skip
+LISTED_SEEDS = 4  # more differences than that are told by their range
 
 TOO_FEW = "not testable: too few runs"
 ERRORS = {"both": "", "assumed": ", our spread for both", "ours": ", our error alone"}
@@ -109,8 +111,25 @@ def bracketed(low: float, high: float) -> str:
     return f"[{points(low, digits=digits)}, {points(high, digits=digits)}]"
 
 
+def verdict_name(verdict: str) -> str:
+    """A verdict as a reader sees it: "equivalent" is "no effect"."""
+    return say(f"verdict.{verdict}")
+
+
+def by_seed(comparisons: Collection[Comparison]) -> str:
+    """The differences of the seeds, "-2.0, -5.0, -50.0"; of many seeds or comparisons the ends of their range."""
+    values = [moved for comparison in comparisons for _, moved in comparison.seeds]
+    few = len(values) <= LISTED_SEEDS
+    return (", " if few else " to ").join(
+        points(value, signed=True, digits=1) for value in (values if few else (min(values), max(values)))
+    )
+
+
 def with_interval(comparison: Comparison) -> str:
-    """The mean difference of a comparison and the interval that decided: "-0.12 [-0.32, 0.08]"."""
+    """The mean difference of a comparison and the interval that decided: "-0.12 [-0.32, 0.08]"; the differences of its
+    seeds where these say more."""
+    if comparison.scattered:
+        return by_seed([comparison])
     estimate = points(comparison.difference.mean, signed=True)
     return f"{estimate} {bracketed(comparison.low, comparison.high)}".rstrip()
 

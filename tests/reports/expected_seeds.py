@@ -29,6 +29,11 @@ def draws(kind: str) -> Floats:
             return rng.exponential(1, shape) - 1
         case "heavy":
             return rng.standard_t(3, shape) / math.sqrt(3)
+        case "skewed, exchanged":  # two accuracies that might as well be exchanged: the check has no effect at all
+            return (rng.exponential(1, shape) - rng.exponential(1, shape)) / math.sqrt(2)
+        case "collapsing, exchanged":
+            lost = [rng.random(shape) < 0.05 for _ in range(2)]
+            return np.where(lost[0], -3.2, 0.0) - np.where(lost[1], -3.2, 0.0) + 0.2 * rng.standard_normal(shape)
         case _:  # one run in twenty collapses
             lost = rng.random(shape) < 0.05
             return np.where(lost, -4.25, 0.224) + 0.2 * rng.standard_normal(shape)
@@ -75,7 +80,7 @@ def main() -> None:
         print(f"| {c2:g} | " + " | ".join(f"{count:.1f}" for count in seeds) + " |", flush=True)
     known = [fixed(0.0, std) for std in SPREADS] + [fixed(effect, 1.0) for effect in EFFECTS]
     print("| fixed, truth known | " + " | ".join(known) + " |")
-    for kind in ("normal", "skewed", "heavy", "collapsing"):
+    for kind in ("normal", "skewed", "heavy", "collapsing", "skewed, exchanged", "collapsing, exchanged"):
         noise = draws(kind)
         ends = [equivalent(side * noise + MARGIN, sequential.C2).any(1).mean() for side in (1, -1)]
         false = different(noise, sequential.C2).any(1).mean()

@@ -163,3 +163,44 @@ def test_holms_steps_divide_alpha_so_that_each_p_alone_tells_its_verdict(p: list
 
 def test_holms_steps_end_where_the_procedure_does() -> None:
     assert inference.holm_steps([0.04, 0.001, 0.02, 0.9], 0.05).tolist() == [3, 4, 3, 3]
+
+
+@given(st.lists(st.tuples(*[st.floats(0, 1)] * 4), min_size=1, max_size=6))
+@settings(deadline=None, max_examples=50)
+def test_degrees_tell_apart_only_what_is_undecided(rows: list[tuple[float, float, float, float]]) -> None:
+    p_different, p_equal, p_apart, p_small = map(np.array, zip(*rows, strict=True))
+    verdicts = inference.decide(inference.holm(p_different), p_equal, 0.05)
+    degrees = inference.degrees(verdicts, p_different, p_apart, p_small, 0.05)
+    assert ((degrees == verdicts) | (verdicts == "undecided")).all()
+    left = degrees[verdicts == "undecided"]
+    assert set(left) <= {"undecided", "likely different", "small or none"}
+
+
+def test_runs_apart_are_measured_by_the_prediction_interval_of_the_control() -> None:
+    control, check = np.array([90.0, 90.4, 90.2]), np.array([88.0, 70.0, 30.0])
+    # 88 lies 2.2 below 90.2, with a standard deviation of 0.2: t = 2.2 / (0.2 sqrt(4 / 3)) = 9.526, 2 d.o.f.
+    assert float(inference.p_runs_apart(check, control)) == pytest.approx(2 * stats.t.sf(9.526279, 2))
+    assert float(inference.p_runs_apart([88.0, 90.3, 95.0], control)) == 1.0
+    assert np.isnan(inference.p_runs_apart(check[:2], control[:2]))
+    assert np.isnan(inference.p_runs_apart(check, [90.0, 90.0, 90.0]))
+
+
+@pytest.mark.parametrize("kind", ["normal", "heavy", "collapsing"])
+def test_runs_without_an_effect_seldom_all_lie_apart_however_often_one_looks(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    shape = 2, 5000, 12
+    accuracies = {
+        "normal": rng.standard_normal(shape),
+        "heavy": rng.standard_t(3, shape),
+        "collapsing": np.where(rng.random(shape) < 0.1, -80.0, 0.0) + rng.standard_normal(shape),
+    }[kind]
+    looks = [inference.p_runs_apart(*accuracies[..., :n]) < 0.05 for n in range(3, shape[-1] + 1)]
+    assert np.any(looks, axis=0).mean() < 0.03
+
+
+def test_seven_values_are_too_few_to_be_called_skewed() -> None:
+    lopsided = [0.0, 0.1, -0.1, 0.05, -0.05, 0.1, -0.1, 9.0]
+    assert inference.skewed(lopsided)
+    assert not inference.skewed(lopsided[1:])
+    draws = np.random.default_rng(0).standard_normal((500, 12))
+    assert np.mean([inference.skewed(row) for row in draws]) < 0.08

@@ -140,6 +140,22 @@ def test_without_spread_nothing_is_said(values: list[float]) -> None:
     assert np.isnan(inference.interval(*numbers, 0.05, 2, SEQUENTIAL)).all()
 
 
+@pytest.mark.parametrize("kind", ["skewed, exchanged", "collapsing, exchanged"])
+def test_a_check_without_any_effect_is_seldom_different_however_skewed_accuracies_are(kind: str) -> None:
+    assert expected_seeds.different(expected_seeds.draws(kind), sequential.C2).any(1).mean() < ALPHA
+
+
+def test_what_skewed_differences_cost_is_what_the_documentation_says() -> None:
+    """Fixed at 20 seeds, a true difference of the margin, exponential: false "equivalent" before and after the flag."""
+    values = expected_seeds.draws("skewed")[:, :20] + 0.5
+    p = inference.p_equivalent(values.mean(1), values.std(1, ddof=1), np.full(len(values), 20), 0.5)
+    false = values[p < ALPHA]
+    left = [row for row in false if not (inference.skewed(row) and np.abs(row).max() > 0.5)]
+    assert len(false) / len(values) == pytest.approx(0.11, abs=0.001)
+    assert len(left) / len(values) == pytest.approx(0.045, abs=0.001)
+    assert 0.995**598 <= ALPHA < 0.995**597
+
+
 def test_the_expected_seeds_are_those_of_the_documentation() -> None:
     page = (Path(__file__).parents[2] / "docs" / "statistics.md").read_text(encoding="utf-8")
     rows = {cells[1].strip(): cells[2:] for cells in (line.split("|") for line in page.splitlines()) if len(cells) == 9}
