@@ -13,6 +13,7 @@ from reports.records import ran
 VERDICTS = ("identical", "equivalent", "small or none", "different", "likely different", "undecided", "not testable",
             "missing")  # fmt: skip
 OPEN = ("small or none", "likely different", "undecided", "missing")  # what more seeds may change
+BY_CONSTRUCTION = {"null": "null", "same function": "function"}  # predictions of what cannot matter, as obstacles
 NAN = math.nan
 WIDER = 2  # times the margin: the bound of "small or none"
 ABOVE_CHANCE = 0.05  # of the way from chance to 100 %: a network that always names one class gets less
@@ -49,7 +50,8 @@ class Comparison:
     family: how many tests Holm's correction was made for.
     seeds_needed: for one that is open: NaN unknown, infinity more than inference.SEEDS_LIMIT.
     unpaired: runs of the check or of the control without a partner of the same seed.
-    obstacle: why it is not testable: "diverged", "dead", "chance" or "null" (by construction the check cannot matter).
+    obstacle: why it is not testable: "diverged", "dead", "chance"; "null" or "function" where by construction the check
+        cannot matter: it exchanges one random draw for another, or the network computes the same function.
     manner: what else must be known of the verdict: "wide" (seeds too far apart for a mean to describe them), "runs"
         (likely, since every run lies apart), "skewed" (not called equivalent for that reason).
     found: the verdict that the numbers alone give, where `verdict` is another since the check cannot matter.
@@ -125,7 +127,7 @@ def compare(
         p_equivalent=float(inference.p_equivalent(*numbers, margin, design)),
         p_small=float(inference.p_equivalent(*numbers, WIDER * margin, design)),
         p_apart=float(inference.p_runs_apart(pairs[metric], pairs[f"{metric}_control"])),
-        obstacle="null" if pairs["predicted"].eq("null").all() else "",
+        obstacle=next((BY_CONSTRUCTION[name] for name in BY_CONSTRUCTION if pairs["predicted"].eq(name).all()), ""),
     )
 
 

@@ -32,7 +32,7 @@ OPTIONAL: dict[str, object] = {
     "mask_overlap": float("nan"),
     "expected_overlap": float("nan"),
     "identical_to_none": False,
-    "predicted": None,  # what the check must find, by the formulas: "identical", "null" or "open"
+    "predicted": None,  # what the check must do, by the formulas: checks.base.Prediction
     "collapsed": None,
     "layers": None,
     "diverged_epoch": None,

@@ -53,12 +53,15 @@ def where(cells: Sequence[Cell], summary: Summary) -> str:
 def change(cells: Sequence[Cell]) -> str:
     """How far the check moved accuracy, in points, with the interval that decided: "-0.12 [-0.32, 0.08]".
 
-    Of several cells the lowest to the highest estimate, and the lowest to the highest end of the intervals.
+    Of several cells the lowest to the highest estimate, and the lowest to the highest end of the intervals, or of the
+    seeds where these are too far apart for intervals.
     """
     comparisons = _comparisons(cells)
     if len(comparisons) == 1:
         return with_interval(comparisons[0])
     estimates = span([comparison.difference.mean for comparison in comparisons])
+    if any(comparison.scattered for comparison in comparisons):
+        return say("caption.seeds", estimates=estimates, seeds=by_seed(comparisons))
     return f"{estimates} {bracketed(*_ends(comparisons))}".rstrip()
 
 
@@ -222,7 +225,7 @@ def _weaknesses(cell: Cell, summary: Summary) -> dict[str, str]:
     if reason := could_not_fail(cell, summary):
         kind = say(f"weakness.easy_{reason}", margin=trimmed(summary.margin))
         weaknesses[kind] = kind
-    if cell.comparison and cell.comparison.obstacle == "null" and cell.comparison.verdict == "different":
+    if cell.comparison and cell.comparison.obstacle and cell.comparison.verdict == "different":
         kind = say("weakness.null_found", times=times_in_100(summary.alpha))
         weaknesses[kind] = kind
     return weaknesses

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from reports import inference
-from reports.comparisons import FAR, NAN, OPEN, Comparison
+from reports.comparisons import BY_CONSTRUCTION, FAR, NAN, OPEN, Comparison
 from reports.designs import FIXED, Design
 
 
@@ -68,7 +68,7 @@ def _manner(comparison: Comparison, margin: float, alpha: float) -> tuple[str, s
 
 def _by_construction(comparison: Comparison) -> Comparison:
     """What cannot matter by construction is not testable, unless the numbers say that it does: that must be seen."""
-    if comparison.obstacle != "null" or comparison.verdict in ("identical", "missing"):
+    if comparison.obstacle not in BY_CONSTRUCTION.values() or comparison.verdict in ("identical", "missing"):
         return comparison
     verdict = comparison.verdict if comparison.verdict == "different" else "not testable"
     return replace(comparison, verdict=verdict, found=comparison.verdict, seeds_needed=NAN)

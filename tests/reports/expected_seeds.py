@@ -32,8 +32,8 @@ def draws(kind: str) -> Floats:
         case "skewed, exchanged":  # two accuracies that might as well be exchanged: the check has no effect at all
             return (rng.exponential(1, shape) - rng.exponential(1, shape)) / math.sqrt(2)
         case "collapsing, exchanged":
-            lost = [rng.random(shape) < 0.05 for _ in range(2)]
-            return np.where(lost[0], -3.2, 0.0) - np.where(lost[1], -3.2, 0.0) + 0.2 * rng.standard_normal(shape)
+            runs = np.where(rng.random((2, *shape)) < 0.05, -3.2, 0.0)
+            return runs[0] - runs[1] + 0.2 * rng.standard_normal(shape)
         case _:  # one run in twenty collapses
             lost = rng.random(shape) < 0.05
             return np.where(lost, -4.25, 0.224) + 0.2 * rng.standard_normal(shape)

@@ -151,6 +151,8 @@ def test_skewed_differences_are_not_called_equivalent(make_record: Callable[...,
 def test_what_cannot_matter_by_construction_is_not_testable_unless_it_does(make_record: Callable[..., dict]) -> None:
     (noise,) = claim(make_record, {0.9: [0.1, -0.1, 0.0]}, predicted="null")
     assert (noise.verdict, noise.found, noise.obstacle) == ("not testable", "equivalent", "null")
+    (permuted,) = claim(make_record, {0.9: [0.1, -0.1, 0.0]}, predicted="same function")
+    assert (permuted.verdict, permuted.found, permuted.obstacle) == ("not testable", "equivalent", "function")
     (alarm,) = claim(make_record, {0.9: [-9.0, -9.1, -9.3]}, predicted="null")
     assert (alarm.verdict, alarm.found) == ("different", "different")
     (open_question,) = claim(make_record, {0.9: [0.1, -0.1, 0.0]}, predicted="open")

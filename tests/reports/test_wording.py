@@ -129,6 +129,7 @@ def frames(make: Record) -> Iterator[pd.DataFrame]:
         yield pair(make, [50.0, 50.1, 50.2], [52.0, 70.0, 99.0], ratios)
         for predicted in (near[::-1], far):
             yield pair(make, near, predicted, ratios, predicted="null")
+        yield pair(make, near, near[::-1], ratios, predicted="same function")
         uneven = [0.7, -0.7, 0.6, -0.5, 0.8, -0.8]
         yield pair(make, [90.0] * 6, [90.0 + by for by in uneven], ratios)
         skewed = [0.1, -0.1, 0.05, -0.05, 0.15, -0.15, 0.0, 0.2, -0.2, 0.1, 0.9]
