@@ -1,6 +1,6 @@
 """Defines the interface of all checks: a check perturbs the search's data, the ticket, or the method's ranking."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, get_args
 
@@ -21,15 +21,16 @@ if TYPE_CHECKING:
 M = TypeVar("M")
 T = TypeVar("T")
 
-Prediction = Literal["identical", "same function", "null", "open"]
+Prediction = Literal["identical", "same function", "null", "better", "open"]
 """What a check must do to a method's tickets, by construction.
 
     identical       it cannot change the ticket
     same function   it changes the ticket, but not what the network computes before training
     null            it changes the ticket, but tickets with and without it are draws of one distribution
+    better          the ticket has a known defect that the check mends: accuracy must rise
     open            nothing follows: this is what is measured
 """
-PREDICTIONS: tuple[Prediction, ...] = get_args(Prediction)  # each says less than the one before
+PREDICTIONS: tuple[Prediction, ...] = get_args(Prediction)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +146,7 @@ class Composed(Check):
         return method
 
     def predicts(self, method: "Method") -> Prediction:
-        """Returns the weakest of the parts' predictions: each keeps what the parts before it kept."""
+        """Returns what all parts together must do: each keeps what the parts before it kept."""
         searching, predictions = self.alter(method), []
         for name, part in self.parts.items():
             with of_ones_own(f"check {name}: predicts"):
@@ -154,10 +155,20 @@ class Composed(Check):
                 raise unknown(f"prediction of check {name}", prediction, PREDICTIONS)
             method = part.alter(method)
             predictions.append(prediction)
-        return max(predictions, key=PREDICTIONS.index)
+        return combined(predictions)
 
     def overrides(self, *hooks: str) -> bool:
         return any(part.overrides(*hooks) for part in self.parts.values())
+
+
+def combined(predictions: Iterable[Prediction]) -> Prediction:
+    """Returns what checks must do together that do this one by one."""
+    moving = set(predictions) - {"identical"}
+    if not moving:
+        return "identical"
+    if moving <= {"same function", "null"}:
+        return "null" if "null" in moving else "same function"
+    return moving.pop() if len(moving) == 1 else "open"
 
 
 def ignores(method: "Method", *aspects: Aspect) -> bool:

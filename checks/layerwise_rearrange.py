@@ -27,6 +27,8 @@ class LayerwiseRearrange(Check):
     destroys: ClassVar[str] = "which weights of a layer are kept"
 
     def predicts(self, method: "Method") -> Prediction:
+        if "layerwise_rearrange" in method.healed_by:
+            return "better"
         return "null" if ignores(method, *EVERYTHING) else "open"
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:

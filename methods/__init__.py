@@ -19,6 +19,7 @@ REGISTRY = Registry(
         "random_tickets": "methods.random_tickets:RandomTickets",
         "partially_trained": "methods.partially_trained:PartiallyTrained",
         "hybrid_tickets": "methods.hybrid_tickets:HybridTickets",
+        "blind": "methods.blind:Blind",
         "imported": "methods.imported:Imported",
     },
     of_functions="methods.foreign.method:as_method",

@@ -45,6 +45,7 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
     revive: whether a later round may keep a weight that an earlier one pruned. It then has its old value again, which
         `methods.scoring_copy.original_weights` tells while it is pruned.
     exact_counts: whether a constructed mask must keep the budget's count. reads_files: whether it comes from files.
+    healed_by: checks that must raise the accuracy of its tickets, of a control whose defect is known.
 
     allocation: how many weights each layer keeps: global | uniform | erk | smart_ratio.
     smart_decay: of smart_ratio: a layer's share by its place l of L: quadratic (L-l+1)^2 + (L-l+1), linear L-l+1, cubic
@@ -84,6 +85,7 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
     revive: ClassVar[bool] = False
     exact_counts: ClassVar[bool] = True
     reads_files: ClassVar[bool] = False
+    healed_by: ClassVar[frozenset[str]] = frozenset()
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     allocation: Literal["global", "uniform", "erk", "smart_ratio"] = "global"
