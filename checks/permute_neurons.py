@@ -33,7 +33,10 @@ class PermuteNeurons(Check):
         return "same function"
 
     def check_feasible(self, method: "Method", network: nn.Module) -> None:
-        hidden_units(network)
+        try:
+            hidden_units(network)
+        except UserError as error:
+            raise UserError(f"permute_neurons: {error}") from None
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
         if ticket.network is None:

@@ -99,6 +99,7 @@ def _comparisons(summary: Summary) -> Table:
         ("accuracy, %", True, lambda cell: Value(accuracy(cell), cell.accuracy.mean)),
         ("difference", True, _difference),
         ("excludes", True, _excluded),
+        ("predicted", False, lambda cell: Value(say(f"predicted.{cell.predicted}") if cell.predicted else "")),
         ("verdict", False, lambda cell: _verdict(cell, summary)),
         ("p", True, lambda cell: _p(cell.comparison.p_different if cell.comparison else math.nan)),
         ("p (Holm)", True, lambda cell: _p(cell.comparison.p_holm if cell.comparison else math.nan)),

@@ -73,6 +73,7 @@ def flat(cell: Cell, summary: Summary) -> dict[str, object]:
     outcomes = cell.outcomes
     row |= {"start_accuracy": outcomes.start, "pruned_accuracy": outcomes.pruned}
     row |= {"round_accuracies": " ".join(f"{accuracy:g}" for accuracy in outcomes.rounds)}
+    row |= {"predicted": cell.predicted, "function_gap": cell.function_gap}
     row |= {"mask_overlap": cell.overlap, "expected_overlap": cell.expected_overlap}
     row |= {
         "difference": comparison and comparison.difference.mean,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from reports.comparisons import VERDICTS, WIDER
+from reports.controls import contradiction, verdict_on_controls
 from reports.escape import visible
 from reports.records import CONTROL
 from reports.references import could_not_fail
@@ -29,7 +30,7 @@ def overview(summary: Summary) -> str:
         )
         first = say("overview.verdicts", count=counted(len(verdicts), "comparison"), verdicts=counts)
         first = " ".join(filter(None, (first, _could_not_fail(summary))))
-    return " ".join(filter(None, (first, *_against_papers(papers), _unfinished(summary))))
+    return " ".join(filter(None, (first, verdict_on_controls(summary), *_against_papers(papers), _unfinished(summary))))
 
 
 def _could_not_fail(summary: Summary) -> str:
@@ -128,7 +129,7 @@ def notes(cell: Cell) -> list[str]:
         dead = rounded_percent(1 - cell.effective_density / kept)
         live = rounded_percent(cell.effective_density)
         texts.append(say("note.dead", dead=dead, kept=rounded_percent(kept), live=live))
-    return texts
+    return [*filter(None, [contradiction(cell)]), *texts]
 
 
 def _off_budget(counts: Sequence[int]) -> str:

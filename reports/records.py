@@ -33,6 +33,7 @@ OPTIONAL: dict[str, object] = {
     "expected_overlap": float("nan"),
     "identical_to_none": False,
     "predicted": None,  # what the check must do, by the formulas: checks.base.Prediction
+    "function_gap": float("nan"),
     "collapsed": None,
     "layers": None,
     "diverged_epoch": None,

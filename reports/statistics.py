@@ -80,6 +80,8 @@ class Cell:
     layers: dict[str, float] = field(default_factory=dict)  # layer -> mean density, in the network's order
     runs: tuple[float, ...] = ()  # the accuracies, by seed
     outcomes: Outcomes = field(default_factory=Outcomes)
+    predicted: str = ""  # what the check must do, see `checks.base.Prediction`; empty where that is not recorded
+    function_gap: float = NAN  # largest relative difference of the logits before training, where these must be equal
     comparison: Comparison | None = None  # None for the control and for the dense network
     paper: PaperDelta | None = None
 
@@ -183,6 +185,8 @@ def _cell(key: tuple, rows: pd.DataFrame, comparison: Comparison | None, metric:
         layers=_densities(done),
         runs=tuple(float(value) for value in done[metric]),
         outcomes=Outcomes.of(done),
+        predicted=_predicted(rows),
+        function_gap=max(done["function_gap"].dropna(), default=NAN),
         comparison=comparison,
         paper=_paper(rows, done, metric),
     )  # fmt: skip
@@ -192,6 +196,12 @@ def _reasons(rows: pd.DataFrame, status: str) -> dict[str, int]:
     """Why, and how often, runs have this status."""
     counts = rows.loc[rows["status"] == status, "reason"].fillna("").value_counts()
     return {str(reason): int(count) for reason, count in counts.items()}
+
+
+def _predicted(rows: pd.DataFrame) -> str:
+    """The prediction of all runs of a cell; empty where they have none, or not the same."""
+    values = {value if isinstance(value, str) else "" for value in rows["predicted"]}
+    return values.pop() if len(values) == 1 else ""
 
 
 def _missing(rows: pd.DataFrame) -> int:

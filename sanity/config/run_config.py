@@ -52,6 +52,7 @@ class RunConfig:
     deterministic: bit-equal repeats on one machine
     runs_per_device: trainings at a time; auto: as many as pay off. Networks with dropout train one at a time
     results_dir: where results go and what exists is found
+    controls: add comparisons whose answer is known: random pruning rearranged, neurons permuted, a mended defect
     report_dir: where the report goes; empty: a folder of its own in results_dir
     metric: the test accuracy that verdicts are about: of the last or best epoch
     margin: accuracy points within which two tickets count as equivalent
@@ -79,6 +80,7 @@ class RunConfig:
     deterministic: bool = False
     runs_per_device: Literal["auto"] | Count = "auto"
     results_dir: str = "results"
+    controls: bool = False
     report_dir: str = ""
     metric: Literal["last", "best"] = "last"
     margin: Annotated[float, Field(gt=0, le=100)] = 0.5

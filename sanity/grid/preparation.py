@@ -18,6 +18,7 @@ from sanity.data.dataset import load as load_dataset
 from sanity.data.examples import View
 from sanity.errors import UserError
 from sanity.grid.cells import DENSE, SEARCHING, Cell, cells, references
+from sanity.grid.controls import feasible, with_controls
 from sanity.grid.experiment import Experiment
 from sanity.grid.moments import check_against
 from sanity.grid.predictions import predicted
@@ -45,6 +46,8 @@ def prepare(config: RunConfig, together: Sequence[RunConfig] = ()) -> tuple[Expe
     sharing = [run for run in together if run is not config and _networks(run) == _networks(config)]
     requested = list(dict.fromkeys([*own_cells, *(cell for run in sharing for cell in cells(run))]))
     experiment = _load(config, recipe, (*requested, *references(requested)))
+    if config.controls:
+        own_cells = feasible(with_controls(own_cells, config.ratio), own_cells, experiment)
     _check(experiment, [*own_cells, *references(own_cells)])
     return experiment, own_cells
 

@@ -107,6 +107,14 @@ def frames(make: Record) -> Iterator[pd.DataFrame]:
         90.9, 89.6, 90.1,
     ]  # fmt: skip
     yield frame
+    yield pair(make, near, near, identical_to_none=True, predicted="identical")
+    yield pair(make, near, near[::-1], predicted="same function", function_gap=1e-16)
+    yield pair(make, near, near[::-1], predicted="same function", function_gap=0.1)
+    yield pair(make, near, far, predicted="null")
+    yield pair(make, near, [accuracy + 0.01 for accuracy in near], predicted="null")
+    yield pair(make, far, near, predicted="better")
+    yield pair(make, near, wide, predicted="better")
+    yield pair(make, near, far, predicted="better")
     yield pair(make, near, near[::-1], effective_density=0.01, actual_ratio=0.3)
     for means in ([90.1], [95.0], [90.1, 90.1], [95.0, 95.0], [90.1, 95.0], [95.0] * 5):
         yield beside_paper(make, near, means, asked=5)
@@ -180,7 +188,11 @@ def test_every_template_is_said_and_filled(
     for again in (90.0, 90.2, 93.0):
         assert not re.findall(r"\{\w*\}", Verification("a run", 90.0, again).text(margin=0.5))
     monkeypatch.setattr(figures, "PANELS", 1)
-    other = frame[frame["check"] == "none"].assign(check="invert", ratio=0.9).drop_duplicates(["method", "seed"])
+    other = (
+        frame[frame["check"] == "none"]
+        .assign(check="invert", ratio=0.9, predicted="open")
+        .drop_duplicates(["method", "seed"])
+    )
     reports.write(pd.concat([frame, other]), tmp_path, formats=["html"])
     levels = [*family(noisy(2)), *family(0 * noisy(2) + 90, ratio=0.9)]  # a clear gap, and none
     reports.write(pd.DataFrame(levels), tmp_path, formats=["html"])
