@@ -186,4 +186,11 @@ def from_class(cls: type[Check], name: str, options: Mapping[str, Any]) -> Check
     """Returns an instance of `cls` with `options` over its defaults."""
     if not (isinstance(cls, type) and issubclass(cls, Check)):
         raise UserError(f"check {name} is no class that derives from checks.base.Check")
-    return fill(cls, options, name)
+    check = fill(cls, options, name)
+    if check.dose and not _is_dose(getattr(check, check.dose, None)):
+        raise UserError(f"check {name}: its dose '{check.dose}' should be an option that is a number above 0")
+    return check
+
+
+def _is_dose(value: object) -> bool:
+    return isinstance(value, int | float) and value > 0

@@ -11,6 +11,7 @@ from reports import figures, provenance
 from reports.answer import Answer, Value, answer
 from reports.comparisons import VERDICTS
 from reports.decomposition import decompositions, gap_text, step_text
+from reports.doses import interval_text, slopes
 from reports.escape import visible
 from reports.overview import legend, meaning, notes, overview, remarks
 from reports.records import CONTROL
@@ -82,7 +83,13 @@ def assemble(frame: pd.DataFrame, summary: Summary, command: str = "", title: st
         tuple(filter(None, (answer(setting, summary) for setting in summary.names("setting")))),
         tuple(
             table
-            for table in (_comparisons(summary), _papers(summary), _decompositions(summary), _outcomes(summary))
+            for table in (
+                _comparisons(summary),
+                _papers(summary),
+                _decompositions(summary),
+                _slopes(summary),
+                _outcomes(summary),
+            )
             if table.rows
         ),
         tuple(figures.draw(summary)),
@@ -147,6 +154,34 @@ def _decompositions(summary: Summary) -> Table:
     )
     filters = tuple(range(len(several) + 2))
     return Table("decomposition", say("caption.decomposition"), tuple(columns), tuple(numeric), rows, filters)
+
+
+def _slopes(summary: Summary) -> Table:
+    """A row for each check that was made at several doses, method and ratio."""
+    several = [
+        (name, place) for place, name in enumerate(("dataset", "model", "recipe")) if len(summary.names(name)) > 1
+    ]
+    columns = [*(name for name, _ in several), "method", "ratio", "check", "doses", "points per unit", "interval",
+               "verdict", "p", "p (Holm)", "n"]  # fmt: skip
+    numeric = [*[False] * len(several), False, True, False, False, True, True, False, True, True, True]
+    rows = tuple(
+        (
+            *(Value(slope.setting[place]) for _, place in several),
+            Value(method_name(slope.method)),
+            Value(percent(slope.ratio), slope.ratio),
+            Value(slope.check),
+            Value(f"{slope.option} = {', '.join(f'{dose:g}' for dose in slope.doses)}"),
+            Value(points(slope.mean, signed=True), slope.mean),
+            Value(interval_text(slope), slope.low),
+            Value(f"{SYMBOLS[slope.verdict]} {verdict_name(slope.verdict)}", verdict=slope.verdict),
+            _p(slope.p),
+            _p(slope.p_holm),
+            Value(str(slope.n), slope.n),
+        )
+        for slope in slopes(summary)
+    )
+    filters = tuple(range(len(several) + 3))
+    return Table("doses", say("caption.doses"), tuple(columns), tuple(numeric), rows, filters)
 
 
 def _outcomes(summary: Summary) -> Table:

@@ -36,6 +36,7 @@ OPTIONAL: dict[str, object] = {
     "function_gap": float("nan"),
     "collapsed": None,
     "layers": None,
+    "dose": None,
     "diverged_epoch": None,
     "reason": None,
     "classes": float("nan"),

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pandas as pd
 
@@ -82,6 +83,7 @@ class Cell:
     outcomes: Outcomes = field(default_factory=Outcomes)
     predicted: str = ""  # what the check must do, see `checks.base.Prediction`; empty where that is not recorded
     function_gap: float = NAN  # largest relative difference of the logits before training, where these must be equal
+    dose: Mapping[str, Any] | None = None  # of a check that has one; see `reports.doses.Dose`
     comparison: Comparison | None = None  # None for the control and for the dense network
     paper: PaperDelta | None = None
 
@@ -187,6 +189,7 @@ def _cell(key: tuple, rows: pd.DataFrame, comparison: Comparison | None, metric:
         outcomes=Outcomes.of(done),
         predicted=_predicted(rows),
         function_gap=max(done["function_gap"].dropna(), default=NAN),
+        dose=next((dose for dose in rows["dose"] if isinstance(dose, Mapping)), None),
         comparison=comparison,
         paper=_paper(rows, done, metric),
     )  # fmt: skip

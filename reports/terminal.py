@@ -11,7 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from reports import escape
+from reports import doses, escape
 from reports.decomposition import decompositions, sentence
 from reports.overview import legend, notes, overview, share
 from reports.sentences import outlook
@@ -89,6 +89,7 @@ def _render(summary: Summary, remarks: Sequence[str], page: Page) -> Group:
             parts.append(_table(say("caption.papers_terminal"), PAPERS, papers, rows, page))
         parts += [page.text(f"! {_where(cell)}: {note}", "yellow") for cell in cells for note in notes(cell)]
         parts += [page.text(sentence(one)) for one in decompositions(summary) if one.setting == setting]
+        parts += [page.text(doses.sentence(slope)) for slope in doses.slopes(summary) if slope.setting == setting]
         if of := share(cells):
             parts.append(page.text(of, "dim"))
     parts += [page.text(f"! {remark}", "yellow") for remark in remarks]

@@ -17,7 +17,8 @@ NUMBERS = ("actual_ratio", "kept", "prunable", "effective_density", "mask_overla
            "asked", "wall_s", "search_s", "paper_mean", "paper_std", "paper_n", "test_examples", "function_gap",
            "earlier_look", "off_budget", "repeat_differs", "start_test_accuracy", "pruned_test_accuracy")  # fmt: skip
 STRUCTURES = ("layers", "collapsed", "versions", "item_versions", "curve", "left_dense",
-              "round_test_accuracies")  # fmt: skip
+              "round_test_accuracies", "dose")  # fmt: skip
+DOSE_SCALES = ("linear", "log10")
 FEW_CLASSES = 50  # chance is 2 %: no setting has all of its accuracies below 1 %
 
 
@@ -50,6 +51,7 @@ def cleaned(frame: pd.DataFrame) -> pd.DataFrame:
         ("versions", _versions),
         ("item_versions", _versions),
         ("left_dense", _sizes),
+        ("dose", _dose),
     ):
         if column in frame.columns:
             frame[column] = _each(frame[column], read)
@@ -127,6 +129,14 @@ def _versions(value: Any) -> Any:
 
 def _sizes(value: Any) -> Any:
     return {visible(str(name)): number(size) for name, size in value.items()} if isinstance(value, dict) else {}
+
+
+def _dose(value: Any) -> Any:
+    """{"of", "option", "value", "scale"} where all of it is as it should be, else None."""
+    if not isinstance(value, dict) or not number(value.get("value")) > 0 or value.get("scale") not in DOSE_SCALES:
+        return None
+    texts = {name: visible(str(value.get(name, ""))) for name in ("of", "option")}
+    return {**texts, "value": number(value["value"]), "scale": value["scale"]}
 
 
 def _without_unusable(frame: pd.DataFrame) -> pd.DataFrame:

@@ -90,7 +90,11 @@ class CheckSpec:
         """Builds the composed check. A part draws the same random numbers alone and composed with others."""
         from checks.base import Composed
 
-        return Composed({name: _part(checks.REGISTRY.load(name), name, options) for name, options in self.parts})
+        return Composed(self.build_parts())
+
+    def build_parts(self) -> "dict[str, Check]":
+        """Builds each part of the check, by name."""
+        return {name: _part(checks.REGISTRY.load(name), name, options) for name, options in self.parts}
 
     def part_with(self, *hooks: str) -> "CheckSpec":
         """Returns the check of only the parts that override any of these hooks; the control if none does."""

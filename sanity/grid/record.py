@@ -10,6 +10,7 @@ from sanity import masks
 from sanity.effective_density import STATISTICS_ALONE, density_of_paths
 from sanity.grid import outcomes, stored
 from sanity.grid.cells import DENSE, Cell
+from sanity.grid.doses import dose
 from sanity.grid.experiment import Experiment
 from sanity.grid.predictions import predicted
 from sanity.grid.same_function import function_gap
@@ -69,6 +70,7 @@ def place(cell: Cell, experiment: Experiment) -> dict[str, Any]:
         "ratio": cell.ratio,
         "seed": cell.seed,
         "predicted": predicted(cell, experiment),
+        "dose": dose(cell),
         "classes": experiment.train.classes,
         "train_examples": len(experiment.train),
         "test_examples": len(experiment.test),

@@ -1,13 +1,14 @@
 """Checks on images of four pixels and layers of four weights, and the mistakes that a user can make with them."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import pytest
 import torch
 from torch import nn
 
 import checks
-from checks.base import Composed
+from checks.base import Check, Composed, from_class
 from sanity.data.dataset import Dataset
 from sanity.errors import UserError
 from sanity.seeds import generator
@@ -111,6 +112,17 @@ def test_tickets_that_train_alike_have_one_digest() -> None:
     others = [Ticket(moved, mask, 2), Ticket(ticket().weights, mask, 3), Ticket(ticket().weights, mask, 2, 9)]
     others.append(Ticket(unmasked, ones, 2))
     assert len({ticket().digest(), *(each.digest() for each in others)}) == 5
+
+
+def test_a_dose_that_is_no_number_is_a_mistake() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Dosed(Check):
+        dose: ClassVar[str] = "share"
+        share: float = 0.0
+
+    with pytest.raises(UserError, match="check mine: its dose 'share' should be an option that is a number above 0"):
+        from_class(Dosed, "mine", {})
+    assert from_class(Dosed, "mine", {"share": "0.5"}).dose == "share"
 
 
 def tied_ticket() -> Ticket:

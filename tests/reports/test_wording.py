@@ -13,6 +13,7 @@ import reports
 from reports import figures, text
 from reports.answer import answer
 from reports.comparisons import VERDICTS
+from reports.doses import sentence, slopes
 from reports.overview import flaws, legend, meaning, overview, remarks, share
 from reports.phrases import phrase
 from reports.sentences import outlook
@@ -20,6 +21,7 @@ from reports.statistics import summarise
 from reports.text import say
 from reports.verify import Verification
 from tests.reports.levels import family, noisy
+from tests.reports.test_doses import every_kind
 
 Record = Callable[..., dict]
 
@@ -181,6 +183,8 @@ def test_every_template_is_said_and_filled(
     for records in frames(make_record):
         assert not re.findall(r"\{\w*\}", sentences(records, "last"))
     assert not re.findall(r"\{\w*\}", sentences(frame, "best"))
+    for records in every_kind():
+        assert not any(re.findall(r"\{\w*\}", sentence(slope)) for slope in slopes(summarise(records)))
     for damaged in (1, 2):
         unreadable = pd.DataFrame([{"status": "unreadable", "reason": "it is damaged"}] * damaged)
         assert remarks(pd.concat([frame.assign(origin="packed"), unreadable], ignore_index=True))
