@@ -13,6 +13,7 @@ from reports.comparisons import VERDICTS
 from reports.decomposition import decompositions, gap_text, step_text
 from reports.doses import interval_text, slopes
 from reports.escape import visible
+from reports.noise_floor import noise_floors
 from reports.overview import legend, meaning, notes, overview, remarks
 from reports.records import CONTROL
 from reports.sentences import outlook
@@ -102,6 +103,7 @@ Getter = Callable[[Cell], Value]
 
 
 def _comparisons(summary: Summary) -> Table:
+    floor = noise_floors(summary.cells)
     columns: list[tuple[str, bool, Getter]] = [
         ("accuracy, %", True, lambda cell: Value(accuracy(cell), cell.accuracy.mean)),
         ("difference", True, _difference),
@@ -112,6 +114,7 @@ def _comparisons(summary: Summary) -> Table:
         ("p (Holm)", True, lambda cell: _p(cell.comparison.p_holm if cell.comparison else math.nan)),
         ("overlap", True, lambda cell: _share(cell.overlap)),
         ("chance", True, lambda cell: _share(cell.expected_overlap)),
+        ("resample", True, lambda cell: _share(floor(cell))),
         ("kept", True, lambda cell: Value("" if math.isnan(cell.kept) else f"{cell.kept:,.0f}", cell.kept)),
         ("notes", False, lambda cell: Value("; ".join(notes(cell)))),
     ]  # fmt: skip

@@ -8,6 +8,7 @@ import pandas as pd
 from reports.comparisons import VERDICTS, WIDER
 from reports.controls import contradiction, verdict_on_controls
 from reports.escape import visible
+from reports.noise_floor import noise_floors
 from reports.records import CONTROL
 from reports.references import could_not_fail
 from reports.sentences import control_of, times_in_100
@@ -197,6 +198,8 @@ def legend(summary: Summary) -> str:
             claims=counted(len(claims), "claim")),
         say(f"legend.{summary.design}"),
     ]  # fmt: skip
+    if not all(math.isnan(floor) for floor in map(noise_floors(summary.cells), summary.cells)):
+        texts.insert(2, say("legend.resample"))
     if summary.looked_at:
         texts.append(say("legend.looked_at", count=counted(summary.looked_at, "seed")))
     return " ".join(texts)

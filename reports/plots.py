@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator
 
 from reports.labels import parse
+from reports.noise_floor import noise_floors
 from reports.records import CONTROL
 from reports.statistics import Cell
 from reports.wording import method_name, percent
@@ -118,13 +119,19 @@ def layers(axes: Axes, cells: Sequence[Cell], look: Look) -> None:
 
 
 def overlap(axes: Axes, cells: Sequence[Cell], look: Look) -> None:
-    """How many of the kept weights the unperturbed mask keeps too (filled), and how many by chance (hollow)."""
+    """How many kept weights the unperturbed mask keeps too (filled), by chance (hollow), and under `resample` (|)."""
     for place, cell in enumerate(cells):
         colour = look.colours[cell.check]
         measured, chance = 100 * cell.overlap, 100 * cell.expected_overlap
         axes.plot([chance, measured], [place, place], color=colour, linewidth=1.2)
         axes.plot(measured, place, look.markers[cell.check], color=colour, label="measured" if not place else None)
         axes.plot(chance, place, "o", color=colour, fillstyle="none", label="by chance" if not place else None)
+    of = noise_floors(cells)
+    floors = {place: 100 * of(cell) for place, cell in enumerate(cells) if not math.isnan(of(cell))}
+    if floors:
+        axes.plot(
+            [*floors.values()], [*floors], "|", color=INK, markersize=9, label="under another draw of the examples"
+        )
     _rows(axes, cells)
     axes.set(xlim=(-4, 104), xlabel="kept weights shared with none, %")
     _legend(axes)

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from reports import doses, escape
 from reports.decomposition import decompositions, sentence
+from reports.noise_floor import noise_floors
 from reports.overview import legend, notes, overview, share
 from reports.sentences import outlook
 from reports.statistics import Cell, Summary
@@ -83,7 +84,12 @@ def _render(summary: Summary, remarks: Sequence[str], page: Page) -> Group:
     for setting in summary.names("setting"):
         cells = summary.select(setting=setting)
         compared = [_comparison(cell, summary, page) for cell in cells]
-        parts.append(_table(" · ".join(setting), COMPARISONS, cells, compared, page))
+        columns: Sequence[Column] = COMPARISONS
+        if any(floor >= 0 for floor in map(noise_floors(cells), cells)):
+            columns = (*COMPARISONS, Column("resample"))
+            for row, floor in zip(compared, map(noise_floors(cells), cells), strict=True):
+                row.append(page.text(f"{100 * floor:.1f}" if floor >= 0 else ""))
+        parts.append(_table(" · ".join(setting), columns, cells, compared, page))
         if papers := [cell for cell in cells if cell.paper]:
             rows = [_paper(cell, page) for cell in papers]
             parts.append(_table(say("caption.papers_terminal"), PAPERS, papers, rows, page))
