@@ -119,14 +119,15 @@ def notes(cell: Cell) -> list[str]:
     if cell.collapsed:
         layers = ", ".join(name.removesuffix(".weight") for name in cell.collapsed)
         texts.append(say("note.emptied", count=cell.collapsed_runs, runs=cell.accuracy.n, layers=layers))
-    if not math.isnan(cell.actual_ratio) and abs(cell.actual_ratio - cell.ratio) > 5e-4:
+    by_counts = cell.match == "counts"
+    if by_counts and not math.isnan(cell.actual_ratio) and abs(cell.actual_ratio - cell.ratio) > 5e-4:
         texts.append(say("note.ratio", actual=percent(round(cell.actual_ratio, 5)), asked=percent(cell.ratio)))
     if any(cell.off_budget):
         texts.append(say("note.budget", span=_off_budget(cell.off_budget)))
     if cell.repeat_differs:
         texts.append(say("note.repeat", count=f"{cell.repeat_differs:,}", weights=f"{cell.prunable:,.0f}"))
     kept = 1 - cell.actual_ratio
-    if not cell.collapsed and cell.effective_density < DISCONNECTED * kept:
+    if by_counts and not cell.collapsed and cell.effective_density < DISCONNECTED * kept:
         dead = rounded_percent(1 - cell.effective_density / kept)
         live = rounded_percent(cell.effective_density)
         texts.append(say("note.dead", dead=dead, kept=rounded_percent(kept), live=live))
@@ -152,6 +153,8 @@ def remarks(frame: pd.DataFrame) -> list[str]:
     packed = int((frame["origin"] == "packed").sum()) if "origin" in frame.columns else 0
     if packed:
         texts.append(say("remark.packed", runs=counted(packed, "run")))
+    if "match" in frame.columns and frame["match"].eq("live").any():
+        texts.append(say("remark.live"))
     damaged = frame[(frame["status"] == "unreadable") & frame["method"].isna()] if "method" in frame.columns else frame
     if len(damaged):
         are = say("remark.one" if len(damaged) == 1 else "remark.many")

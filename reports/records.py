@@ -17,7 +17,7 @@ ABSENT = ("missing", "failed", "unreadable")
 
 # What may differ between the runs of one cell that a results folder holds. Seeds that differ in a setting are no sample
 # of one thing, and never averaged; circumstances tell apart what would else be the same run twice.
-SETTINGS = ("overrides", "settings", "epochs", "precision", "data_digest")
+SETTINGS = ("overrides", "settings", "epochs", "precision", "data_digest", "match")
 IN_FULL = ("recipe_in_full", "model_options", "init")  # what `overrides` comes to, however it was asked for
 CIRCUMSTANCES = ("device", "deterministic", "commit")
 
@@ -27,6 +27,7 @@ OPTIONAL: dict[str, object] = {
     "kept": float("nan"),
     "prunable": float("nan"),
     "off_budget": float("nan"),
+    "match": None,
     "repeat_differs": float("nan"),
     "effective_density": float("nan"),
     "mask_overlap": float("nan"),
@@ -71,6 +72,7 @@ def prepare(frame: pd.DataFrame) -> pd.DataFrame:
     for name, value in OPTIONAL.items():
         if name not in frame.columns:
             frame[name] = pd.Series([value] * len(frame), index=frame.index, dtype=object if value is None else None)
+    frame["match"] = frame["match"].fillna("counts")
     for name, column in METRICS.items():
         frame[name] = _accuracy(frame, column)
     frame["ratio"] = frame["ratio"].round(9)

@@ -81,6 +81,7 @@ class Cell:
     layers: dict[str, float] = field(default_factory=dict)  # layer -> mean density, in the network's order
     runs: tuple[float, ...] = ()  # the accuracies, by seed
     outcomes: Outcomes = field(default_factory=Outcomes)
+    match: str = "counts"  # whether kept weights meet the ratio, or with "live" those on a path
     predicted: str = ""  # what the check must do, see `checks.base.Prediction`; empty where that is not recorded
     function_gap: float = NAN  # largest relative difference of the logits before training, where these must be equal
     dose: Mapping[str, Any] | None = None  # of a check that has one; see `reports.doses.Dose`
@@ -187,6 +188,7 @@ def _cell(key: tuple, rows: pd.DataFrame, comparison: Comparison | None, metric:
         layers=_densities(done),
         runs=tuple(float(value) for value in done[metric]),
         outcomes=Outcomes.of(done),
+        match=str(rows["match"].iloc[0]),
         predicted=_predicted(rows),
         function_gap=max(done["function_gap"].dropna(), default=NAN),
         dose=next((dose for dose in rows["dose"] if isinstance(dose, Mapping)), None),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from reproductions.table import Reproduction
 
 # Keys that, like options of parts, change the measurement: the report's title names those that differ from the table.
-SETTINGS = {"recipe", "init", "variant"}
+SETTINGS = {"recipe", "init", "variant", "match"}
 CHOICES = ("model", "methods", "ratio", "seeds")  # with dataset and checks, the keys that select a part of the table
 
 

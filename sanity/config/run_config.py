@@ -40,6 +40,8 @@ class RunConfig:
     checks: checks, composed with +, or decompose: what a ticket's counts, degrees, edges, signs and values are worth
         each; the control none is always added
     ratio: fractions of the prunable weights to remove
+    match: what the ratio counts: kept weights (counts), or those on a path from input to output (live): control and
+        check are then pruned anew until their live weights are equal
     seeds: seeds, or ranges of them (0-9); each is one replicate of the whole grid
     dataset: data set
     data_dir: where data sets are, or are downloaded to
@@ -68,6 +70,7 @@ class RunConfig:
     methods: Names = ("grasp",)
     checks: Names = ("layerwise_rearrange",)
     ratio: tuple[Removed, ...] = (0.98,)
+    match: Literal["counts", "live"] = "counts"
     seeds: tuple[Seed, ...] = (0, 1, 2, 3, 4)
     dataset: str = "digits"
     data_dir: str = "data"
@@ -94,6 +97,7 @@ class RunConfig:
     def overrides(self) -> str:
         """Returns the options of data set, network and recipe and the initialisation, as keys."""
         overridden = {"init": self.init} if self.init else {}
+        overridden |= {"match": self.match} if self.match != "counts" else {}
         overridden |= {f"{part}.{name}": value for part in SECTIONS for name, value in self.section(part).items()}
         return " ".join(f"{key}={value}" for key, value in sorted(overridden.items()))
 

@@ -22,6 +22,7 @@ from sanity.store.identity import FORMAT, KEY_LENGTH, differing, plain
 if TYPE_CHECKING:
     from methods.base import Method
     from sanity.grid.experiment import Experiment
+    from sanity.grid.ticket_source import TicketSource
 
 _GAP = "\0"  # JSON escapes it, so that no encoded value contains it
 
@@ -29,6 +30,8 @@ _GAP = "\0"  # JSON escapes it, so that no encoded value contains it
 def cell(cell: Cell, experiment: "Experiment") -> str:
     """Returns the name of a cell's record. It is known before anything is computed."""
     own = {"ratio": cell.ratio, "seed": cell.seed, **experiment.inputs(cell)}
+    if experiment.config.match == "live" and cell.method.name != DENSE:
+        own["match"] = "live"
 
     def make() -> Form:
         shared = {**_of_method(cell, experiment), "check": asdict(cell.check), **_of_both(cell, experiment)}
@@ -58,10 +61,18 @@ def _of_both(cell: Cell, experiment: "Experiment") -> dict[str, Any]:
     return fields
 
 
-def mask(cell: Cell, experiment: "Experiment", ratio: float, number: int, reference: str = "") -> str:
+def mask(
+    cell: Cell,
+    experiment: "Experiment",
+    ratio: float,
+    number: int,
+    reference: str = "",
+    matched: "TicketSource | None" = None,
+) -> str:
     """Returns the name of the mask that the search of `cell` computes in round `number`, pruned to `ratio`.
 
     The data are part of the name only if the method uses them. reference: the mask that the check refers to, if any.
+    matched: the ticket whose live weights are to meet the budget.
     """
     method = experiment.altered(cell)
     own = {"ratio": ratio, "seed": cell.seed, **experiment.inputs(cell)}
@@ -69,6 +80,9 @@ def mask(cell: Cell, experiment: "Experiment", ratio: float, number: int, refere
         own["round"] = number
     if reference:
         own["reference"] = reference
+    if matched is not None:
+        perturbing = matched.perturbed_by
+        own["match"] = " ".join(["live", *perturbing.labels, perturbing.fingerprint(), matched.reference])
 
     def make() -> Form:
         shared = _encoded(_of_search(cell, method, experiment))

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import torch
 
+from methods.base import Method
 from methods.moments import needs_dense
 from sanity import models, recipes
 from sanity.config import RunConfig
@@ -102,9 +103,21 @@ def _check(experiment: Experiment, cells: Sequence[Cell]) -> None:
         cell.check.build().check_feasible(method, experiment.initial(cell.seed))
         predicted(cell, experiment)  # raises for a check of one's own that cannot say it
         check_against(method, cell.method.label, recipe, steps)
+        if experiment.config.match == "live":
+            _check_match(method, cell.method.label, experiment)
         method.check_feasible(experiment.initial(cell.seed), cell.ratio)
     _check_examples(experiment, cells)
     _check_dense_trainings(experiment, cells)
+
+
+def _check_match(method: Method, label: str, experiment: Experiment) -> None:
+    """Raises `UserError` where a method's live weights cannot be counted, or its number of weights not be chosen."""
+    if why := experiment.paths_unknown:
+        raise UserError(f"match=live: paths in model={experiment.config.model} are not known ({why}); use match=counts")
+    if method.reads_files:
+        raise UserError(f"match=live: {label} reads its masks, which cannot be pruned anew; use match=counts")
+    if method.pattern != "unstructured":
+        raise UserError(f"match=live: {label} with pattern={method.pattern} keeps a fixed number; use match=counts")
 
 
 def _check_crop(train: Dataset, recipe: Recipe) -> None:

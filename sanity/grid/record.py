@@ -68,6 +68,7 @@ def place(cell: Cell, experiment: Experiment) -> dict[str, Any]:
         "method": cell.method.label,
         "check": cell.check.label,
         "ratio": cell.ratio,
+        "match": config.match,
         "seed": cell.seed,
         "predicted": predicted(cell, experiment),
         "dose": dose(cell),

@@ -56,6 +56,7 @@ class MaskSearch:
     number: the round. ratio: the fraction of all weights pruned after it. scored: the weights that are scored.
     alive: the key of the previous round's mask; empty in the first round.
     reference: the key of the mask of the method that the check refers to; empty if it refers to none.
+    matched: the ticket whose live weights are to meet the budget (`match=live`); None: the kept weights do.
     """
 
     key: str
@@ -65,6 +66,7 @@ class MaskSearch:
     scored: Weights
     alive: str
     reference: str = ""
+    matched: TicketSource | None = None
 
     @property
     def name(self) -> str:
@@ -192,8 +194,11 @@ class _Search:
 
 
 def _search(cell: Cell, experiment: Experiment) -> _Search:
-    """Returns the search of a cell. Cells whose checks perturb only the ticket share one search."""
-    return _search_under(experiment.part(cell, *SEARCHING), cell, experiment)
+    """Returns the search of a cell. Cells whose checks perturb only the ticket share one search, if counts match."""
+    searching = experiment.part(cell, *SEARCHING)
+    if experiment.config.match == "counts":
+        return _search_under(searching, cell, experiment)
+    return _search_under(searching, cell, experiment, experiment.part(cell, "perturb"))
 
 
 def _control_search(cell: Cell, experiment: Experiment) -> _Search:
@@ -208,14 +213,17 @@ def _reference(parts: CheckSpec, cell: Cell, experiment: Experiment) -> _Search:
     return _control_search(replace(cell, method=spec), experiment)
 
 
-def _search_under(searching: CheckSpec, cell: Cell, experiment: Experiment) -> _Search:
+def _search_under(
+    searching: CheckSpec, cell: Cell, experiment: Experiment, perturbing: CheckSpec = NO_CHECK
+) -> _Search:
     return experiment.once(
-        ("search", cell.method, searching, cell.ratio, cell.seed),
-        lambda: _new_search(replace(cell, check=searching), experiment),
+        ("search", cell.method, searching, perturbing, cell.ratio, cell.seed),
+        lambda: _new_search(replace(cell, check=searching), perturbing, experiment),
     )
 
 
-def _new_search(cell: Cell, experiment: Experiment) -> _Search:
+def _new_search(cell: Cell, perturbing: CheckSpec, experiment: Experiment) -> _Search:
+    """Returns the search of `cell`. perturbing: the check before which live weights are counted, with `match=live`."""
     method = experiment.altered(cell)
     data = experiment.part(cell, "corrupt")
     needed: list[Task] = []
@@ -228,13 +236,19 @@ def _new_search(cell: Cell, experiment: Experiment) -> _Search:
     if trained and dense is not None:
         scored = _at(dense, method.scored_at, experiment)
     mask, reference = "", _reference(experiment.part(cell, "reallocate"), cell, experiment)
-    for number, ratio in enumerate(method.ratios(cell.ratio) if trained else [cell.ratio]):
+    of_ticket = _reference(perturbing, cell, experiment)
+    ratios = method.ratios(cell.ratio) if trained else [cell.ratio]
+    for number, ratio in enumerate(ratios):
         if number:
             training = TicketTraining(_ticket(cell, method, mask, dense, scored, data, experiment), data)
             needed.append(training)
             scored = Weights(cell.seed, training.source, data)
-        key = keys.mask(cell, experiment, ratio, number, reference.ticket.mask)
-        needed.append(MaskSearch(key, cell, number, ratio, scored, mask, reference.ticket.mask))
+        matched = None
+        if experiment.config.match == "live" and number + 1 == len(ratios):
+            counted = _ticket(cell, method, "", dense, scored, NO_CHECK, experiment)
+            matched = replace(counted, perturbed_by=perturbing, reference=of_ticket.ticket.mask)
+        key = keys.mask(cell, experiment, ratio, number, reference.ticket.mask, matched)
+        needed.append(MaskSearch(key, cell, number, ratio, scored, mask, reference.ticket.mask, matched))
         mask = key
     return _Search(needed, _ticket(cell, method, mask, dense, scored, NO_CHECK, experiment), reference.tasks)
 

@@ -11,6 +11,7 @@ from sanity.data.dataset import Dataset
 from sanity.grid import stored
 from sanity.grid.cells import Cell
 from sanity.grid.experiment import Experiment
+from sanity.grid.live_match import matched
 from sanity.grid.scoring_batches import scoring_batches
 from sanity.grid.tasks import MaskSearch
 from sanity.masks import Mask
@@ -52,14 +53,18 @@ def _mask(search: MaskSearch, method: Method, experiment: Experiment) -> Mask:
     net = experiment.loaded(search.scored.load(experiment)).to(experiment.device)
     examples = examples_for_scoring(cell, method, experiment)
     batches = scoring_batches(method, examples, experiment.recipe_for_loop, generator(cell.seed, "batches"))
-    source = generator(cell.seed, "score")
-    with fitting(net, experiment.train.input_shape, len(batches[0][0])):
+    alive = _alive(search, method, experiment)
+
+    def find(ratio: float) -> Mask:
+        source = generator(cell.seed, "score")
         if scores_trained(method):
-            alive = _alive(search, method, experiment)
-            mask = method.prune(net, batches, search.ratio, derive(source, search.number), alive)
-        else:
-            mask = method.mask(net, batches, search.ratio, source)
-    return mask
+            return method.prune(net, batches, ratio, derive(source, search.number), alive)
+        return method.mask(net, batches, ratio, source)
+
+    with fitting(net, experiment.train.input_shape, len(batches[0][0])):
+        if search.matched is None:
+            return find(search.ratio)
+        return matched(find, method, search.ratio, search.matched, experiment, alive)
 
 
 def _alive(search: MaskSearch, method: Method, experiment: Experiment) -> Mask:

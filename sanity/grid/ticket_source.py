@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from torch import Tensor
+
 from sanity import masks
 from sanity.grid import stored
 from sanity.grid.cells import NO_CHECK, CheckSpec
@@ -80,10 +82,14 @@ class TicketSource:
         parts += [] if self.epochs is None else [f"{self.epochs} epochs"]
         return f"ticket({', '.join(parts)})"
 
-    def load(self, experiment: Experiment) -> Ticket:
-        """Makes the ticket. Raises `UserError` if its mask or weights are not in the store."""
+    def load(self, experiment: Experiment, mask: Mapping[str, Tensor] | None = None) -> Ticket:
+        """Makes the ticket. Raises `UserError` if its mask or weights are not in the store.
+
+        mask: takes the place of the ticket's own, before its check perturbs it.
+        """
         net = experiment.initial(self.seed)
-        mask = stored.mask(experiment, self.mask) if self.mask else masks.dense(net)
+        if mask is None:
+            mask = stored.mask(experiment, self.mask) if self.mask else masks.dense(net)
         ticket = Ticket(
             self.weights.load(experiment),
             mask,
