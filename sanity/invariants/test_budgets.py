@@ -113,7 +113,8 @@ def test_a_round_by_itself_keeps_among_the_living(preset: Method, allocation: st
         revived = [name for name in after if (after[name] & ~alive[name]).any()]
         assert not revived, f"round {step} revives weights of {revived}"
         if allocation != "smart_ratio":
-            assert kept(after) == keep, f"round {step} keeps {kept(after)}, not {keep}"
+            most = 0 if method.exact_counts else tolerated(after)
+            assert abs(kept(after) - keep) <= most, f"round {step} keeps {kept(after)}, not {keep}"
         alive, before = after, 1 - kept(after) / size(after)
 
 
