@@ -259,6 +259,10 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
         """Returns the method of one ratio and seed, e.g. with the file that holds its mask."""
         return self
 
+    def printed_accuracy(self) -> float | None:
+        """Returns the test accuracy in percent that a paper prints for the unperturbed ticket, if one is given."""
+        return None
+
     def inputs(self) -> str:
         """Names what the mask depends on beside options, network and data, e.g. by the digest of a file."""
         return ""

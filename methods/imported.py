@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
+from pydantic import Field
 from torch import nn
 
 from methods.base import Batches, Method
@@ -14,8 +15,11 @@ from sanity.masks.files import formats
 from sanity.masks.files.contents import masks_of
 from sanity.masks.files.imports import ImportedMask, off_budget, plain_ratio, read_mask, show_match
 from sanity.masks.files.paths import fill_in, find
+from sanity.masks.files.writing import place_of
 
 _KEY = "imported.masks"
+_NOT_IN_THE_MASK = ("masks", "paper_accuracy")
+"""Options that the mask does not depend on, but for the content of the file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +33,7 @@ class Imported(Method):
         and {ratio}. Masks are 0/1 tensors by name or in the order of the modules, those of torch.nn.utils.prune, or
         open_lth's.
     from: `weights` takes the zeros of pruned weights for the mask.
+    paper_accuracy: the test accuracy in percent that their paper prints; the report shows it beside ours.
     """
 
     exact_counts: ClassVar[bool] = False
@@ -36,6 +41,7 @@ class Imported(Method):
 
     masks: str = ""
     from_: Literal["masks", "weights"] = "masks"
+    paper_accuracy: Annotated[float, Field(gt=0, le=100)] | None = None
 
     def mask(self, model: nn.Module, batches: Batches, ratio: float, generator: torch.Generator | None = None) -> Mask:
         device = next(model.parameters()).device
@@ -49,7 +55,10 @@ class Imported(Method):
 
     def key(self) -> list[Any]:
         name, options, code = super().key()
-        return [name, {option: value for option, value in options.items() if option != "masks"}, code]
+        return [name, {option: value for option, value in options.items() if option not in _NOT_IN_THE_MASK}, code]
+
+    def printed_accuracy(self) -> float | None:
+        return self.paper_accuracy
 
     def check_feasible(self, net: nn.Module, ratio: float) -> None:
         super().check_feasible(net, ratio)
@@ -57,7 +66,18 @@ class Imported(Method):
         off = off_budget(found.mask, ratio, where)
         weights = f"{abs(off)} weight{'s' * (abs(off) != 1)} {'more' if off > 0 else 'fewer'}"
         missed = [f"keeps {weights} than ratio={ratio:g} says"] if off else []
-        show_match(where, found.match, [*found.notes, *missed])
+        show_match(where, found.match, [*found.notes, *missed, *self._place()])
+
+    def _place(self) -> list[str]:
+        """Says with which options the ticket trains from the moment that the file beside it names."""
+        start, epochs = place_of(find(self.masks, _KEY))
+        given: dict[str, object] = {}
+        if start != 0 and (self.rewind, self.rewind_epoch) != ("learning_rate", start):
+            given = {"imported.rewind": "learning_rate", "imported.rewind_epoch": start}
+        if epochs is not None and epochs != self.retrain_epochs:
+            given["imported.retrain_epochs"] = epochs
+        words = " ".join(f"{option}={value}" for option, value in given.items())
+        return [f"was exported with another place on the schedule; {words} trains it from there"] if given else []
 
     def why_no_data_checks(self) -> str:
         return (

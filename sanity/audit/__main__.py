@@ -8,34 +8,28 @@ from sanity.audit.report import audit, text, write_page
 from sanity.audit.subject import AuditConfig
 from sanity.config import nested, options, pairs
 from sanity.config.options import expanded
-from sanity.console.output import CannotPrint, printing, use_readable_output
+from sanity.console.ending import MISTAKE, exit_code
+from sanity.console.output import printing
 from sanity.errors import UserError, complain
 from sanity.masks.files.formats import SUFFIXES
 from sanity.masks.files.paths import find
-from sanity.store.files import CannotWrite
-
-MISTAKE, FAILED = 2, 1
 
 
 def main(words: Sequence[str]) -> int:
     """Audits the files that the words name. Returns 2, with one line, for a mistake; 1 where output fails."""
-    use_readable_output()
-    try:
-        if any(word in ("-h", "--help", "help") for word in words):
-            with printing():
-                print(_help())
-            return 0
-        config, paths = _parse(words)
-        if len(paths) == 1:
-            _audit(paths[0], config)
-            return 0
-        return _audit_all(paths, config)
-    except UserError as error:
-        complain(f"error: {error}")
-        return MISTAKE
-    except (CannotWrite, CannotPrint) as error:
-        complain(f"error: {error}")
-        return FAILED
+    return exit_code(lambda: _run(words))
+
+
+def _run(words: Sequence[str]) -> int:
+    if any(word in ("-h", "--help", "help") for word in words):
+        with printing():
+            print(_help())
+        return 0
+    config, paths = _parse(words)
+    if len(paths) == 1:
+        _audit(paths[0], config)
+        return 0
+    return _audit_all(paths, config)
 
 
 def _parse(words: Sequence[str]) -> tuple[AuditConfig, list[Path]]:

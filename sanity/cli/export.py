@@ -11,18 +11,18 @@ from pathlib import Path
 from sanity.cli.request import requested
 from sanity.config import RunConfig, pairs
 from sanity.config.options import expanded
-from sanity.console.output import CannotPrint, printing, use_readable_output
-from sanity.errors import UserError, complain, unknown
+from sanity.console.ending import exit_code
+from sanity.console.output import printing
+from sanity.errors import UserError, unknown
 from sanity.masks.files.writing import WRITERS, write
-from sanity.store.files import DiskError
 
-MISTAKE, FAILED = 2, 1
 _HELP = """\
 python -m sanity.export to=FOLDER [format=safetensors] KEY=VALUE ...
 
 Writes the tickets that a run has found, one file a ticket: METHOD_RATIO_seedSEED, with the check behind the method. The
 keys are those of python -m sanity.run, which must have run. A file holds the weights to start from (weight_orig) and
-the masks (weight_mask), as torch.nn.utils.prune names them; imported.masks= and init=file: read them again.
+the masks (weight_mask), as torch.nn.utils.prune names them; imported.masks= and init=file: read them again. A ticket
+that does not start at the beginning of the schedule has a file NAME.json beside it, which says where.
 
   to=      folder, made where it is not there
   format=  safetensors, torch (a state dict, .pt) or npz"""
@@ -30,29 +30,25 @@ the masks (weight_mask), as torch.nn.utils.prune names them; imported.masks= and
 
 def main(words: Sequence[str]) -> int:
     """Exports what the words name. Returns 2, with one line, for a mistake; 1 where files cannot be written."""
-    use_readable_output()
-    try:
-        if any(word in ("-h", "--help", "help") for word in words):
-            with printing():
-                print(_HELP)
-            return 0
-        keys = pairs(words)
-        folder, form = keys.pop("to", ""), keys.pop("format", "safetensors")
-        if not folder:
-            raise UserError("to=: name the folder that the tickets go to")
-        if form not in WRITERS:
-            raise unknown("format", form, WRITERS)
-        for config in requested(keys).configs:
-            for path in export(config, expanded(folder, "to"), form):
-                with printing():
-                    print(path)
+    return exit_code(lambda: _run(words))
+
+
+def _run(words: Sequence[str]) -> int:
+    if any(word in ("-h", "--help", "help") for word in words):
+        with printing():
+            print(_HELP)
         return 0
-    except UserError as error:
-        complain(f"error: {error}")
-        return MISTAKE
-    except (DiskError, CannotPrint) as error:
-        complain(f"error: {error}")
-        return FAILED
+    keys = pairs(words)
+    folder, form = keys.pop("to", ""), keys.pop("format", "safetensors")
+    if not folder:
+        raise UserError("to=: name the folder that the tickets go to")
+    if form not in WRITERS:
+        raise unknown("format", form, WRITERS)
+    for config in requested(keys).configs:
+        for path in export(config, expanded(folder, "to"), form):
+            with printing():
+                print(path)
+    return 0
 
 
 def export(config: RunConfig, folder: Path, form: str = "safetensors") -> list[Path]:
@@ -83,7 +79,7 @@ def export(config: RunConfig, folder: Path, form: str = "safetensors") -> list[P
             raise UserError(f"{cell.title}: has not been found in results_dir={config.results_dir}; run it first")
         check = "" if cell.check.is_control else f"+{cell.check.label}"
         name = f"{cell.method.label}{check}_{cell.ratio:g}_seed{cell.seed}"
-        sources[folder / f"{re.sub(r'[^A-Za-z0-9@=+,._-]', '-', name)}{WRITERS[form][0]}"] = training.source
+        sources[folder / f"{re.sub(r'[^A-Za-z0-9@=+._-]', '-', name)}{WRITERS[form][0]}"] = training.source
     if not sources:
         raise UserError("methods: none of them has a mask to export")
     for path, source in sources.items():

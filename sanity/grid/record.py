@@ -59,7 +59,7 @@ def record(cell: Cell, experiment: Experiment) -> dict[str, Any]:
 
 def place(cell: Cell, experiment: Experiment) -> dict[str, Any]:
     """Returns the columns that place the cell in the tables."""
-    config = experiment.config
+    config, printed = experiment.config, _printed(cell, experiment)
     return {
         "dataset": config.dataset,
         "model": config.model,
@@ -75,7 +75,17 @@ def place(cell: Cell, experiment: Experiment) -> dict[str, Any]:
         "classes": experiment.train.classes,
         "train_examples": len(experiment.train),
         "test_examples": len(experiment.test),
+        **printed,
     }
+
+
+def _printed(cell: Cell, experiment: Experiment) -> dict[str, Any]:
+    """Returns the number that the user says a paper prints for the cell, in the columns of published tables."""
+    is_control = cell.method.name != DENSE and cell.check.is_control
+    accuracy = experiment.method(cell).printed_accuracy() if is_control else None
+    if accuracy is None:
+        return {}
+    return {"paper_mean": accuracy, "paper_metric": "unstated", "paper_source": "as the option paper_accuracy says"}
 
 
 def _measured(mask: Mapping[str, Tensor], cell: Cell, experiment: Experiment) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What is exported and imported again is the same ticket."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch.nn.utils import prune
 
 from sanity import models
 from sanity.cli.export import main
+from sanity.errors import UserError
 from sanity.masks.files.contents import masks_of
 from sanity.masks.files.formats import read
 from sanity.run import run
@@ -86,3 +88,20 @@ def test_a_mistake_is_one_line(
     error = capsys.readouterr().err
     assert complaint in error
     assert error.count("\n") == 1
+
+
+def test_a_rewound_ticket_keeps_its_moment(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    keys = {**_keys(tmp_path, "lenet_300_100"), "recipe.epochs": 2, "checks": "none", "seeds": 0}
+    rewound = {**keys, "magnitude.rewind": "weights", "magnitude.rewind_epoch": 1}
+    ticket = run(rewound).iloc[0]["ticket"]
+    assert main(_words(rewound, f"to={tmp_path / 'tickets'}")) == 0
+    (file,) = (tmp_path / "tickets").glob("*.safetensors")
+    imported = {**keys, "methods": "imported", "imported.masks": str(file), "init": f"file:{file}"}
+    run(imported)
+    words = re.search(r"another place on the schedule; (.*) trains it from there", caplog.text)
+    assert words is not None
+    again = run({**imported, **dict(word.split("=") for word in words[1].split())}).iloc[0]
+    assert again["ticket"] == ticket
+    file.with_suffix(".json").write_text('{"start": []}')
+    with pytest.raises(UserError, match="is damaged; it should hold start and epochs"):
+        run(imported)

@@ -4,11 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 import methods
+from reports.statistics import summarise
 from sanity import models
 from sanity.errors import UserError
 from sanity.grid import keys
@@ -187,3 +189,40 @@ def test_a_count_that_rounding_explains_is_said_and_run(
     record = ran(**_imported(tmp_path / "mask.pt")).iloc[0]
     assert record["kept"] == round(0.1 * record["prunable"]) - 1
     assert "keeps 1 weight fewer than ratio=0.9 says" in caplog.text
+
+
+def test_the_papers_accuracy_stands_beside_ours(tmp_path: Path, ran: Callable[..., pd.DataFrame]) -> None:
+    torch.save(_mask(0), tmp_path / "mask.pt")
+    plain = ran(**_imported(tmp_path / "mask.pt"))
+    records = ran(**_imported(tmp_path / "mask.pt", checks="reinit", **{"imported.paper_accuracy": 98.5}))
+    assert records["training"].iloc[0] == plain["training"].iloc[0], "only the comparison is another one"
+    control, checked = summarise(records).cells
+    assert control.paper is not None
+    assert control.paper.mean == 98.5
+    assert control.paper.delta == pytest.approx(control.accuracy.mean - 98.5)
+    assert checked.paper is None
+
+
+def test_layers_that_are_stored_the_other_way_round_are_transposed(
+    tmp_path: Path, ran: Callable[..., pd.DataFrame], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Masks and initial weights, under TensorFlow's names."""
+    names = {"1.": "dense", "3.": "dense_1", "5.": "dense_2"}
+
+    def kept(tensors: Any) -> dict[str, Any]:
+        parts = {"weight": "kernel:0", "bias": "bias:0"}
+        return {f"{names[name[:2]]}/{parts[name[2:]]}": tensor.numpy().T for name, tensor in tensors.items()}
+
+    np.savez(tmp_path / "mask.npz", **kept(_mask(0)))
+    np.savez(tmp_path / "init.npz", **kept(_network(0).state_dict()))
+    read = ran(**_imported(tmp_path / "mask.npz", init=f"file:{tmp_path / 'init.npz'}")).iloc[0]
+    assert read["ticket"] == ran(methods="magnitude", ratio=RATIO).iloc[0]["ticket"]
+    assert caplog.text.count("stored as inputs x outputs, and were transposed") == 2
+
+
+def test_with_convolutions_nothing_is_transposed(tmp_path: Path, ran: Callable[..., pd.DataFrame]) -> None:
+    network = models.build("lenet5", (1, 8, 8), 10, generator=generator(0, "init"))
+    masks = methods.get("magnitude").mask(network, [], RATIO)
+    torch.save({name: mask.mT if mask.dim() == 2 else mask for name, mask in masks.items()}, tmp_path / "mask.pt")
+    with pytest.raises(UserError, match="but that layer of the network"):
+        ran(**_imported(tmp_path / "mask.pt", model="lenet5"))

@@ -1,7 +1,8 @@
 """Reads the masks of a file for a network, the ratio that a file has, and initial weights from a file."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,9 +48,30 @@ def read_mask(path: Path, targets: Mapping[str, Tensor], source: str = "masks") 
 def fitted(file: TensorFile, found: FileMasks, targets: Mapping[str, Tensor]) -> ImportedMask:
     """Puts the masks of a file under the names of a network's prunable weights `targets`; raises as `read_mask`."""
     full = {name for name, layer in found.layers.items() if layer.all()}
-    matched = match(found.layers, targets, str(file.path), file.ordered, full.__contains__)
-    mask = {name: found.layers[theirs] for name, theirs in matched.names.items()}
-    return ImportedMask(mask, matched, found.notes)
+    layers, matched, notes = _matched(found.layers, targets, file, full.__contains__)
+    mask = {name: layers[theirs] for name, theirs in matched.names.items()}
+    return ImportedMask(mask, matched, (*found.notes, *notes))
+
+
+def _matched(
+    theirs: Mapping[str, Tensor], own: Mapping[str, Tensor], file: TensorFile, ignorable: Callable[[str], bool]
+) -> tuple[Mapping[str, Tensor], Match, list[str]]:
+    """Matches the tensors of a file with those of a network, transposed where they fit in no other way.
+
+    Keras stores the weights of a linear layer as inputs x outputs. Networks with convolutions are not transposed:
+    behind them also the order of a linear layer's inputs is another one.
+    """
+    where = str(file.path)
+    try:
+        return theirs, match(theirs, own, where, file.ordered, ignorable), []
+    except UserError:
+        if any(tensor.dim() > 2 for tensor in theirs.values()):
+            raise
+        transposed = {name: tensor.mT.contiguous() if tensor.dim() == 2 else tensor for name, tensor in theirs.items()}
+        with suppress(UserError):
+            matched = match(transposed, own, where, file.ordered, ignorable)
+            return transposed, matched, ["the layers are stored as inputs x outputs, and were transposed"]
+        raise
 
 
 def tolerated(mask: Mapping[str, Tensor]) -> int:
@@ -104,12 +126,13 @@ def load_weights(net: nn.Module, path: Path) -> Match:
     """
     file = read(path)
     weights, state, tied = weights_of(file), net.state_dict(), tied_names(net)
-    theirs = {name: value for name, value in weights.items() if value.is_floating_point()}
+    theirs: Mapping[str, Tensor] = {name: value for name, value in weights.items() if value.is_floating_point()}
     own = {name: value for name, value in state.items() if value.is_floating_point() and name not in tied}
     if not any(name.endswith("running_mean") for name in theirs):
         parameters = dict(net.named_parameters(remove_duplicate=False))
         own = {name: value for name, value in own.items() if name in parameters}
-    matched = match(theirs, own, str(path), file.ordered, tied.__contains__)
+    theirs, matched, notes = _matched(theirs, own, file, tied.__contains__)
+    show_match(str(path), Match({}, "by name"), notes)
     for other in matched.names.values():
         if not theirs[other].isfinite().all():
             raise UserError(f"{path}: '{other}' holds values that are not finite")

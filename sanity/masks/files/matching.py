@@ -129,7 +129,8 @@ def _check_numbered(group: list[str], name: str, where: str) -> None:
 
 def _kind(name: str, tensor: Tensor) -> tuple[str, ...]:
     """Shape, and for vectors what they are: a layer's bias never stands for its mean."""
-    return (str(tuple(tensor.shape)), *([name.rpartition(".")[2]] if tensor.dim() < 2 else []))
+    last = re.split(r"[./]", name.removesuffix(":0"))[-1]  # TensorFlow writes dense/bias:0
+    return (str(tuple(tensor.shape)), *([last] if tensor.dim() < 2 else []))
 
 
 def _unmatched(name: str, own: Mapping[str, Tensor], theirs: Mapping[str, Tensor], where: str) -> UserError:

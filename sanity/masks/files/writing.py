@@ -1,5 +1,6 @@
 """Writes tickets in forms that other code reads: names and tensors as torch.nn.utils.prune has them."""
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,13 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from sanity.store.files import replacing
+from sanity.errors import UserError
+from sanity.store.files import replacing, write_atomically
 from sanity.tickets import Ticket
 
 Content = Mapping[str, Tensor]
+PLACE = ".json"
+"""The end of the name of the file that says where on the schedule the ticket beside it starts."""
 
 
 def content(ticket: Ticket) -> dict[str, Tensor]:
@@ -56,6 +60,31 @@ WRITERS: Mapping[str, tuple[str, Callable[[Content, Path], None]]] = {
 
 
 def write(ticket: Ticket, path: Path, form: str) -> None:
-    """Writes a ticket to `path`, whole or not at all, in a format of `WRITERS`. Raises `CannotWrite`."""
+    """Writes a ticket to `path`, whole or not at all, in a format of `WRITERS`. Raises `CannotWrite`.
+
+    A ticket that does not start at the beginning of the schedule, or has a length of its own, gets a JSON file beside
+    it.
+    """
     with replacing(path) as temporary:
         WRITERS[form][1](content(ticket), temporary)
+    if ticket.start_epoch != 0 or ticket.epochs is not None:
+        place = {"start": ticket.start_epoch, "epochs": ticket.epochs}
+        write_atomically(path.with_suffix(PLACE), json.dumps(place).encode())
+
+
+def place_of(path: Path) -> tuple[int | str, int | None]:
+    """Reads where on the schedule the ticket in `path` starts and how long it trains; (0, None) if nothing says so.
+
+    Raises `UserError` where the JSON file beside it is damaged.
+    """
+    beside = path.with_suffix(PLACE)
+    if not beside.is_file():
+        return 0, None
+    try:
+        fields = json.loads(beside.read_text(encoding="utf-8"))
+        start, epochs = fields["start"], fields["epochs"]
+        if isinstance(start, int | str) and (epochs is None or isinstance(epochs, int)):
+            return start, epochs
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise UserError(f"{beside}: is damaged; it should hold start and epochs of the ticket in {path.name}")
