@@ -39,6 +39,7 @@ REGISTRY = Registry(
         "signed_shuffle": "checks.signed_shuffle:SignedShuffle",
         "sign_flip": "checks.sign_flip:SignFlip",
         "freeze": "checks.freeze:Freeze",
+        "other_init": "checks.other_init:OtherInit",
     },
 )
 

@@ -1,6 +1,6 @@
 """Defines the interface of all checks: a check perturbs the search's data, the ticket, or the method's ranking."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, get_args
 
@@ -33,6 +33,10 @@ Prediction = Literal["identical", "same function", "null", "better", "open"]
 PREDICTIONS: tuple[Prediction, ...] = get_args(Prediction)
 
 
+HOOKS = ("corrupt", "perturb", "alter", "reallocate", "initialise")
+"""What a check overrides to perturb something."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Check:
     """One perturbation. Every hook is the identity unless a check overrides it.
@@ -53,7 +57,7 @@ class Check:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if "predicts" not in vars(cls) and {"corrupt", "perturb", "alter", "reallocate"} & vars(cls).keys():
+        if "predicts" not in vars(cls) and set(HOOKS) & vars(cls).keys():
             cls.predicts = Check.predicts  # type: ignore[method-assign]  # it does something else than its base class
 
     def corrupt(self, dataset: Dataset, generator: torch.Generator) -> Dataset:
@@ -86,6 +90,18 @@ class Check:
         """Returns the method that searches, with another allocation taken from the mask that the check refers to."""
         return method
 
+    def initialise(
+        self,
+        weights: Mapping[str, Tensor],
+        fresh: Callable[[torch.Generator], Mapping[str, Tensor]],
+        generator: torch.Generator,
+    ) -> Mapping[str, Tensor]:
+        """Returns the initial state dict that the search starts from; the usual one is retrained.
+
+        weights: the usual initial state dict. fresh: draws another from the same distribution.
+        """
+        return weights
+
     def predicts(self, method: "Method") -> Prediction:
         """Returns what the check must do to the tickets of `method`, derived from its formula; it is proven.
 
@@ -94,7 +110,7 @@ class Check:
         that initial weights of a layer are independent draws of one symmetric distribution and that biases are
         constants; where an initialisation is otherwise, the grid makes it `open`.
         """
-        if self.overrides("perturb", "alter", "reallocate"):
+        if self.overrides("perturb", "alter", "reallocate", "initialise"):
             return "open"
         return "open" if self.overrides("corrupt") and not ignores(method, "data") else "identical"
 
@@ -144,6 +160,16 @@ class Composed(Check):
         for part in self.parts.values():
             method = part.reallocate(method, reference)
         return method
+
+    def initialise(
+        self,
+        weights: Mapping[str, Tensor],
+        fresh: Callable[[torch.Generator], Mapping[str, Tensor]],
+        generator: torch.Generator,
+    ) -> Mapping[str, Tensor]:
+        for name, part in self.parts.items():
+            weights = part.initialise(weights, fresh, derive(generator, name))
+        return weights
 
     def predicts(self, method: "Method") -> Prediction:
         """Returns what all parts together must do: each keeps what the parts before it kept."""

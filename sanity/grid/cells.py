@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 DENSE = "dense"
 CONTROL = "none"
 _DIGITS = 9  # decimals to which reports round ratios; ratios that agree to them would look the same
-SEARCHING = ("corrupt", "alter", "reallocate")
+SEARCHING = ("corrupt", "alter", "reallocate", "initialise")
 """The hooks of a check that act on the search; `perturb` acts on its ticket."""
 Options = tuple[tuple[str, Any], ...]
 

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from methods.moments import scores_trained
-from sanity.grid.cells import DENSE, Cell, CheckSpec
+from sanity.grid.cells import DENSE, NO_CHECK, Cell, CheckSpec
 from sanity.store.identity import FORMAT, KEY_LENGTH, differing, plain
 
 if TYPE_CHECKING:
@@ -106,6 +106,9 @@ def _of_search(cell: Cell, method: "Method", experiment: "Experiment") -> dict[s
     reallocating = experiment.part(cell, "reallocate")
     if not reallocating.is_control:
         fields["reallocated_by"] = [reallocating.labels, reallocating.fingerprint()]
+    drawing = experiment.part(cell, "initialise")
+    if not drawing.is_control:
+        fields["drawn_by"] = [drawing.labels, drawing.fingerprint()]
     if scores_trained(method):
         circumstances = [experiment.precision, experiment.device.type, experiment.config.deterministic]
         return {**fields, "trained_by": [differing(recipe), *circumstances], "snapshots": []}
@@ -116,16 +119,21 @@ def _of_search(cell: Cell, method: "Method", experiment: "Experiment") -> dict[s
     return {**fields, "seen_as": seen_as}
 
 
-def dense(seed: int, data: CheckSpec, experiment: "Experiment") -> str:
+def dense(seed: int, data: CheckSpec, experiment: "Experiment", drawn_by: CheckSpec = NO_CHECK) -> str:
     """Returns the name of the training of the unpruned network on the data after the checks `data`.
 
-    Length and saved moments are not part of the name, since a longer training continues a shorter one.
+    drawn_by: the checks that draw its initialisation. Length and saved moments are not part of the name, since a longer
+    training continues a shorter one.
     """
 
     def make() -> str:
-        return ticket(experiment.dense_digest(seed), seed, data, experiment)
+        from sanity.grid.ticket_source import dense_source
 
-    return experiment.once(("dense", seed, data), make)
+        usual = drawn_by.is_control
+        digest = experiment.dense_digest(seed) if usual else dense_source(seed, drawn_by).digest(experiment)
+        return ticket(digest, seed, data, experiment)
+
+    return experiment.once(("dense", seed, data, drawn_by), make)
 
 
 def ticket(digest: str, seed: int, data: CheckSpec, experiment: "Experiment") -> str:

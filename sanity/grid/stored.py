@@ -73,16 +73,19 @@ def training_record(experiment: "Experiment", key: str, digest: str, seed: int) 
     return record if all(map(experiment.store.is_whole, paths)) else None
 
 
-def has_weights(experiment: "Experiment", key: str, at: int | None, data: "CheckSpec", seed: int) -> bool:
+def has_weights(
+    experiment: "Experiment", key: str, at: int | None, data: "CheckSpec", seed: int, digest: str | None = None
+) -> bool:
     """Whether the weights at a moment of a dense training are stored, or the training diverged before that moment.
 
-    at: in iterations of the training; None: its end. data, seed: the checks on its data, and its seed.
+    at: in iterations of the training; None: its end. data, seed: the checks on its data, and its seed. digest: of the
+    network that was trained; None: of the seed's usual one.
     """
     if not _exists(experiment, "trainings", key):
         return False
     if at is not None and experiment.store.is_whole(_moment(experiment, key, at)):
         return True
-    record = training_record(experiment, key, experiment.dense_digest(seed), seed)
+    record = training_record(experiment, key, digest or experiment.dense_digest(seed), seed)
     if record is None or at is None:
         return record is not None
     return record["status"] == "diverged" and at > (record["diverged_epoch"] - 1) * experiment.steps(data, seed)

@@ -14,7 +14,7 @@ from sanity.grid import keys, stored
 from sanity.grid.cells import DENSE, NO_CHECK, SEARCHING, Cell, CheckSpec
 from sanity.grid.experiment import Experiment
 from sanity.grid.moments import dense_moments, retrain_epochs, starts_at
-from sanity.grid.ticket_source import TicketSource, Weights
+from sanity.grid.ticket_source import TicketSource, Weights, dense_source
 from sanity.moment import END, iterations
 
 Moments = frozenset[int | None]
@@ -29,6 +29,7 @@ class DenseTraining:
     seed: int
     data: CheckSpec
     moments: Moments
+    drawn_by: CheckSpec = NO_CHECK
 
     @property
     def name(self) -> str:
@@ -38,7 +39,7 @@ class DenseTraining:
     @property
     def source(self) -> TicketSource:
         """The unpruned network as a ticket source."""
-        return TicketSource(self.seed, Weights(self.seed))
+        return dense_source(self.seed, self.drawn_by)
 
     def is_done(self, experiment: Experiment) -> bool:
         """Whether the weights at all its moments are stored, or it diverged before them."""
@@ -46,7 +47,8 @@ class DenseTraining:
 
     def missing(self, experiment: Experiment, moments: Moments) -> Moments:
         """Returns the moments whose weights are not stored."""
-        return frozenset(at for at in moments if not stored.has_weights(experiment, self.key, at, self.data, self.seed))
+        stands_for = Weights(self.seed, self.key, self.data, drawn_by=self.drawn_by)
+        return frozenset(at for at in moments if not _is_stored(replace(stands_for, at=at), experiment))
 
 
 @dataclass(frozen=True)
@@ -107,9 +109,7 @@ class TicketTraining:
             return False
         if isinstance(start.training, TicketSource):
             return TicketTraining(start.training, start.data).is_done(experiment)
-        return start.training is None or stored.has_weights(
-            experiment, start.training, start.at, start.data, start.seed
-        )
+        return start.training is None or _is_stored(start, experiment)
 
     def is_done(self, experiment: Experiment) -> bool:
         """Whether the training's record and files are stored."""
@@ -119,6 +119,13 @@ class TicketTraining:
 
     def _record(self, experiment: Experiment) -> Mapping[str, Any] | None:
         return stored.training_record(experiment, self.key_in(experiment), self.source.digest(experiment), self.seed)
+
+
+def _is_stored(weights: Weights, experiment: Experiment) -> bool:
+    """Whether these weights of a dense training are stored, or it diverged before them."""
+    usual, key = weights.drawn_by.is_control, str(weights.training)
+    digest = None if usual else dense_source(weights.seed, weights.drawn_by).digest(experiment)
+    return stored.has_weights(experiment, key, weights.at, weights.data, weights.seed, digest)
 
 
 Training = DenseTraining | TicketTraining
@@ -131,11 +138,12 @@ def tasks(cell: Cell, experiment: Experiment) -> tuple[list[Task], Training]:
         return [], dense_training(cell.seed, NO_CHECK, frozenset([None]), experiment)
     search, perturbing = _search(cell, experiment), experiment.part(cell, "perturb")
     reference = _reference(perturbing, cell, experiment)
-    perturbed = search.ticket
+    usual = _search_of_usual_weights(cell, experiment)
+    perturbed = search.ticket if usual is search else replace(search.ticket, weights=usual.ticket.weights)
     if not perturbing.is_control:
-        perturbed = replace(search.ticket, perturbed_by=perturbing, reference=reference.ticket.mask)
+        perturbed = replace(perturbed, perturbed_by=perturbing, reference=reference.ticket.mask)
     control = [] if cell.check.is_control else _control_search(cell, experiment).tasks
-    needed = [*reference.tasks, *search.of_reference, *search.tasks, *control]
+    needed = [*reference.tasks, *search.of_reference, *search.tasks, *usual.tasks, *control]
     return list({task.name: task for task in needed}.values()), TicketTraining(perturbed)
 
 
@@ -154,9 +162,11 @@ def own_searches(cell: Cell, experiment: Experiment) -> list[MaskSearch]:
     return [task for task in own_tasks(cell, experiment) if isinstance(task, MaskSearch)]
 
 
-def dense_training(seed: int, data: CheckSpec, moments: Moments, experiment: Experiment) -> DenseTraining:
-    """Returns the training of the unpruned network up to these moments."""
-    return DenseTraining(keys.dense(seed, data, experiment), seed, data, moments)
+def dense_training(
+    seed: int, data: CheckSpec, moments: Moments, experiment: Experiment, drawn_by: CheckSpec = NO_CHECK
+) -> DenseTraining:
+    """Returns the training of the unpruned network, whose initialisation `drawn_by` draws, up to these moments."""
+    return DenseTraining(keys.dense(seed, data, experiment, drawn_by), seed, data, moments, drawn_by)
 
 
 def requested_moments(experiment: Experiment) -> Mapping[str, Moments]:
@@ -201,6 +211,16 @@ def _search(cell: Cell, experiment: Experiment) -> _Search:
     return _search_under(searching, cell, experiment, experiment.part(cell, "perturb"))
 
 
+def _search_of_usual_weights(cell: Cell, experiment: Experiment) -> _Search:
+    """Returns the search whose ticket has the weights that are retrained: that of the cell, but for the checks that
+    search on another initialisation."""
+    drawing = experiment.part(cell, "initialise")
+    if drawing.is_control:
+        return _search(cell, experiment)
+    others = tuple(part for part in experiment.part(cell, *SEARCHING).parts if part not in drawing.parts)
+    return _search_under(CheckSpec(others) if others else NO_CHECK, cell, experiment)
+
+
 def _control_search(cell: Cell, experiment: Experiment) -> _Search:
     return _search_under(NO_CHECK, cell, experiment)
 
@@ -232,7 +252,7 @@ def _new_search(cell: Cell, perturbing: CheckSpec, experiment: Experiment) -> _S
         dense = _start(cell, method, experiment)
         needed.append(dense)
     trained = scores_trained(method)
-    scored = Weights(cell.seed)
+    scored = Weights(cell.seed, drawn_by=experiment.part(cell, "initialise"))
     if trained and dense is not None:
         scored = _at(dense, method.scored_at, experiment)
     mask, reference = "", _reference(experiment.part(cell, "reallocate"), cell, experiment)
@@ -257,12 +277,12 @@ def _start(cell: Cell, method: Method, experiment: Experiment) -> DenseTraining:
     """Returns the dense training that the search of a cell starts from."""
     data, seed = experiment.part(cell, "corrupt"), cell.seed
     moments = frozenset(_iterations(moment, data, seed, experiment) for moment in dense_moments(method))
-    return dense_training(seed, data, moments, experiment)
+    return dense_training(seed, data, moments, experiment, experiment.part(cell, "initialise"))
 
 
 def _at(dense: DenseTraining, moment: int | str, experiment: Experiment) -> Weights:
     at = _iterations(moment, dense.data, dense.seed, experiment)
-    return Weights(dense.seed, dense.key, dense.data, at)
+    return Weights(dense.seed, dense.key, dense.data, at, dense.drawn_by)
 
 
 def _iterations(moment: int | str, data: CheckSpec, seed: int, experiment: Experiment) -> int | None:
@@ -285,7 +305,7 @@ def _ticket(
     experiment: Experiment,
 ) -> TicketSource:
     """Returns the ticket: the mask, and the weights and moment of the schedule that the method rewinds to."""
-    weights = Weights(cell.seed)
+    weights = Weights(cell.seed, drawn_by=experiment.part(cell, "initialise"))
     if dense is not None and rewinds_to(method) != 0:
         weights = _at(dense, rewinds_to(method), experiment)
     elif method.rewind in ("learning_rate", "fine_tune"):

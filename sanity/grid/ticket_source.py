@@ -24,23 +24,28 @@ class Weights:
 
     training: the key of a dense training, or the source of a trained ticket; None: the initialisation.
     data: the checks that corrupt the data of that training. at: the iteration; None: the end of the training.
+    drawn_by: the checks that draw another initialisation.
     """
 
     seed: int
     training: "str | TicketSource | None" = None
     data: CheckSpec = NO_CHECK
     at: int | None = None
+    drawn_by: CheckSpec = NO_CHECK
 
     def __str__(self) -> str:
         if self.training is None:
-            return f"init({self.seed})"
+            return f"init({self.seed}{'' if self.drawn_by.is_control else f', {self.drawn_by.label}'})"
         moment = "end" if self.at is None else f"{self.at}it"
         return f"training({self.training}, {moment})"
 
     def load(self, experiment: Experiment) -> State:
         """Loads the state dict. Raises `UserError` if the training diverged or its weights are damaged."""
         if self.training is None:
-            return experiment.state(self.seed)
+            state = experiment.state(self.seed)
+            if self.drawn_by.is_control:
+                return state
+            return dict(self.drawn_by.build().initialise(state, experiment.fresh, generator(self.seed, "search init")))
         key = self.training
         if isinstance(key, TicketSource):
             key = key.training_key(self.data, experiment)
@@ -126,6 +131,7 @@ class TicketSource:
                 "training": training.as_dict() if isinstance(training, TicketSource) else training,
                 "data": _parts(self.weights.data),
                 "at": self.weights.at,
+                "drawn_by": _parts(self.weights.drawn_by),
             },
             "mask": self.mask,
             "perturbed_by": _parts(self.perturbed_by),
@@ -140,9 +146,14 @@ class TicketSource:
         """Reads a source that `as_dict` wrote."""
         of = fields["weights"]
         training = cls.from_dict(of["training"]) if isinstance(of["training"], Mapping) else of["training"]
-        weights = Weights(of["seed"], training, _spec(of["data"]), of["at"])
+        weights = Weights(of["seed"], training, _spec(of["data"]), of["at"], _spec(of["drawn_by"]))
         plain = {name: fields[name] for name in ("seed", "mask", "start", "epochs", "pattern", "reference")}
         return cls(weights=weights, perturbed_by=_spec(fields["perturbed_by"]), **plain)
+
+
+def dense_source(seed: int, drawn_by: CheckSpec = NO_CHECK) -> TicketSource:
+    """Returns the unpruned network of a seed, at the initialisation that these checks draw."""
+    return TicketSource(seed, Weights(seed, drawn_by=drawn_by))
 
 
 def _parts(spec: CheckSpec) -> list[list[Any]]:

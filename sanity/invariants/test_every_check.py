@@ -6,14 +6,12 @@ import torch
 
 import checks
 import methods
-from checks.base import Check, Composed
+from checks.base import HOOKS, Check, Composed
 from sanity.data.dataset import Dataset
 from sanity.invariants import nets
 from sanity.masks import allocate, kept
 from sanity.seeds import generator
 from sanity.tickets import Ticket
-
-HOOKS = ("corrupt", "perturb", "alter", "reallocate")
 
 
 def content(data: Dataset) -> dict[str, Any]:
@@ -41,6 +39,12 @@ def parts(ticket: Ticket) -> dict[str, Any]:
     }
 
 
+def initial(check: Check, ticket: Ticket, seed: int) -> dict[str, Any]:
+    """The initial weights that the search starts from under the check."""
+    assert ticket.fresh is not None
+    return dict(check.initialise(ticket.weights, ticket.fresh, generator(seed, "check")))
+
+
 def test_it_says_what_it_keeps_and_what_it_destroys(check: Check) -> None:
     assert check.keeps.strip()
     assert check.destroys.strip()
@@ -52,6 +56,7 @@ def test_it_changes_something_and_nothing_but_what_its_hooks_are_for(check: Chec
         "corrupt": bool(nets.changed(content(data), content(check.corrupt(data, generator(0))))),
         "perturb": bool(nets.changed(parts(ticket), parts(check.perturb(ticket, generator(0))))),
         "alter": check.alter(method) != method,
+        "initialise": bool(nets.changed(dict(ticket.weights), initial(check, ticket, 0))),
         "reallocate": check.reallocate(method, ticket.reference or {}).rule() != method.rule(),
     }
     for hook in HOOKS:
@@ -106,13 +111,14 @@ def test_one_generator_gives_one_perturbation_and_another_gives_another(check: C
     def run(seed: int) -> dict[str, Any]:
         torch.manual_seed(seed)
         seen = content(check.corrupt(data, generator(seed % 2, "check")))
-        return {**seen, **parts(check.perturb(ticket, generator(seed % 2, "check")))}
+        begun = {f"initial {name}": value for name, value in initial(check, ticket, seed % 2).items()}
+        return {**seen, **begun, **parts(check.perturb(ticket, generator(seed % 2, "check")))}
 
     drawn = nets.random_state()
     first, again, other_seed = run(0), run(2), run(1)
     torch.set_rng_state(drawn["torch"])
     assert not (changes := nets.changed(first, again)), f"{changes} depend on more than the generator"
-    if check.overrides("corrupt", "perturb"):
+    if check.overrides("corrupt", "perturb", "initialise"):
         assert bool(nets.changed(first, other_seed)) == check.draws, "`draws` says whether every seed has its own"
 
 

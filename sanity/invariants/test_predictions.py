@@ -39,12 +39,13 @@ def ticket(method: Method, check: Check, seed: int = 0) -> Ticket:
     seen = check.corrupt(nets.dataset(), generator(seed, "check"))
     reference = nets.ticket().reference
     method = check.reallocate(check.alter(method), reference or {})
-    found = method.mask(nets.net(NET, seed), nets.batches(seen), 0.5, generator(seed, "score"))
 
     def fresh(source: torch.Generator) -> dict[str, Tensor]:
         return nets.net(NET, int(torch.randint(2**31, (), generator=derive(source, "init")))).state_dict()
 
-    model = nets.net(NET, seed)
+    model, other = nets.net(NET, seed), nets.net(NET, seed)
+    other.load_state_dict(dict(check.initialise(model.state_dict(), fresh, generator(seed, "search init"))))
+    found = method.mask(other, nets.batches(seen), 0.5, generator(seed, "score"))
     searched = Ticket(model.state_dict(), found, fresh=fresh, network=model, reference=reference)
     return check.perturb(searched, generator(seed, "check"))
 
