@@ -12,6 +12,7 @@ import torch
 import methods
 from reports.statistics import summarise
 from sanity import models
+from sanity.config import from_mapping
 from sanity.errors import UserError
 from sanity.grid import keys
 from sanity.run import prepare, run
@@ -59,10 +60,17 @@ def test_a_mask_of_a_file_is_the_ticket_that_was_found(tmp_path: Path, ran: Call
 
 def test_checks_of_the_ticket_apply(tmp_path: Path, ran: Callable[..., pd.DataFrame]) -> None:
     torch.save(_mask(0), tmp_path / "mask.pt")
-    checks = "layerwise_rearrange,layerwise_shuffle,reinit"
+    checks = "layerwise_rearrange,layerwise_shuffle,reinit,rewire,rearrange_units,layer_order,density_of"
     records = ran(**_imported(tmp_path / "mask.pt", checks=checks))
     assert set(records["status"]) == {"done"}
-    assert records["ticket"].nunique() == 4
+    assert records["ticket"].nunique() == 8
+    assert records["kept"].nunique() == 1
+
+
+def test_a_check_of_the_ranking_is_refused(tmp_path: Path) -> None:
+    torch.save(_mask(0), tmp_path / "mask.pt")
+    with pytest.raises(UserError, match="positions_of: Imported constructs its mask, so that it ranks no weights"):
+        prepare(from_mapping({**SMALL, **_imported(tmp_path / "mask.pt"), "ratio": RATIO, "checks": "positions_of"}))
 
 
 def test_patterns_give_each_seed_and_ratio_its_file(tmp_path: Path, ran: Callable[..., pd.DataFrame]) -> None:
