@@ -1,7 +1,6 @@
 """Makes a pruning method of a plain function of somebody else's code."""
 
 import copy
-import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, make_dataclass
@@ -20,13 +19,12 @@ from methods.foreign.loader import loader_of
 from sanity.errors import UserError
 from sanity.masks import Mask, kept, size
 from sanity.masks.allocation import budget
-from sanity.masks.files.imports import show_match
+from sanity.masks.files.imports import say_once, show_match
 from sanity.masks.repeated import RepeatedMask
 from sanity.seeds import derive
 from sanity.seeds import generator as seeded
 from sanity.store.identity import differing
 
-log = logging.getLogger("sanity")
 _QUICK = 60.0
 """Seconds; a function whose first call takes no longer is called a second time, to see whether it repeats."""
 _DECIDED = (
@@ -95,17 +93,15 @@ class FunctionMethod(Method):
         return {name: layer.to(device) for name, layer in imported.mask.items()}
 
     def _say(self, mask: RepeatedMask, ratio: float) -> None:
-        owner, total = self.written, size(mask)
-        if off := kept(mask) - budget(total, ratio):
+        total = size(mask)
+        off, findings = kept(mask) - budget(total, ratio), []
+        if off:
             side = "more" if off > 0 else "fewer"
-            log.warning("%s: keeps %d of %d weights %s than ratio=%g asks for", owner, abs(off), total, side, ratio)
+            findings.append(f"keeps {abs(off)} of {total} weights {side} than ratio={ratio:g} asks for")
         if mask.differs:
-            log.warning(
-                "%s: is not deterministic: two calls with one seed differ in %d of %d entries of the mask",
-                owner,
-                mask.differs,
-                total,
-            )
+            entries = f"{mask.differs} of {total} entries of the mask"
+            findings.append(f"is not deterministic: two calls with one seed differ in {entries}")
+        say_once(self.written, findings)
 
 
 def _differing(mask: Mapping[str, Tensor], again: Mapping[str, Tensor]) -> int:

@@ -9,6 +9,7 @@ import ast
 import hashlib
 import importlib.util
 import inspect
+import marshal
 import sys
 import sysconfig
 from collections.abc import Iterator
@@ -70,11 +71,14 @@ def _package(module: str) -> str:
 
 
 def _typed_in(classes: list[type]) -> dict[str, bytes]:
-    """The source of classes that no file defines, as in a notebook."""
+    """The source of classes that no file defines, as in a notebook; of a function without any, its compiled code."""
     sources = {}
     for cls in classes:
         with suppress(OSError, TypeError):
             sources[qualified_name(cls)] = inspect.getsource(cls).encode()
+        function = vars(cls).get("__wrapped__")  # of a class that was made of a function
+        if qualified_name(cls) not in sources and inspect.isfunction(function):
+            sources[qualified_name(cls)] = marshal.dumps(function.__code__)
     return sources
 
 

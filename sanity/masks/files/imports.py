@@ -132,7 +132,7 @@ def load_weights(net: nn.Module, path: Path) -> Match:
         parameters = dict(net.named_parameters(remove_duplicate=False))
         own = {name: value for name, value in own.items() if name in parameters}
     theirs, matched, notes = _matched(theirs, own, file, tied.__contains__)
-    show_match(str(path), Match({}, "by name"), notes)
+    say_once(str(path), notes)
     for other in matched.names.values():
         if not theirs[other].isfinite().all():
             raise UserError(f"{path}: '{other}' holds values that are not finite")
@@ -153,6 +153,11 @@ def show_match(where: str, matched: Match, notes: Iterable[str] = ()) -> None:
     if matched.how != "by name":
         pairs = ", ".join(f"{own} <- {theirs}" for own, theirs in matched.names.items() if own != theirs)
         lines.insert(0, f"layers matched {matched.how}: {pairs}")
+    say_once(where, lines)
+
+
+def say_once(where: str, lines: Iterable[str]) -> None:
+    """Warns in the log, with `where` before each line; a line that was said before is left out."""
     for line in lines:
         if (text := f"{where}: {line}") not in _shown:
             _shown.add(text)

@@ -5,6 +5,7 @@ import random
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -268,6 +269,16 @@ def test_what_cannot_be_run_is_one_line(
     errors = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error")]
     assert len(errors) == 1
     assert complaint in errors[0]
+
+
+def test_a_function_that_no_file_holds_has_a_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
+    fingerprints = []
+    for value in (1, 1, 2):
+        module = ModuleType("typed")
+        exec(f"def find(model, loader, ratio): return {value}", vars(module))
+        monkeypatch.setitem(sys.modules, "typed", module)
+        fingerprints.append(methods.REGISTRY.fingerprint("typed:find"))
+    assert fingerprints[0] == fingerprints[1] != fingerprints[2]
 
 
 @pytest.fixture
