@@ -22,6 +22,7 @@ def write(
     *,
     command: str = "",
     title: str = "",
+    spent: str = "",
     formats: Sequence[str] = ("md", "html"),
     metric: str = "last",
     margin: float = 0.5,
@@ -30,7 +31,8 @@ def write(
 ) -> dict[str, Path]:
     """Write the report of a frame of records into `directory`, as report.md, report.html, report.csv, report.tex.
 
-    `command` is what gives exactly these records again. `metric`: "last" or "best" test accuracy. `margin`: within
+    `command` is what gives exactly these records again. `spent` says how many seeds were spent and why no more, where
+    the results decided on them. `metric`: "last" or "best" test accuracy. `margin`: within
     how many percentage points two accuracies count as equivalent. `design`: "fixed", where the number of seeds was
     chosen beforehand, or "sequential", for seeds that are added as one likes. Returns the file of each format.
     Raises `UserError` for an unknown format, metric or design, unusable records, or a directory that cannot be written.
@@ -41,7 +43,7 @@ def write(
     from reports import content, statistics  # pictures and tests take a second to import
     from reports.formats import FORMATS as WRITERS
 
-    report = content.assemble(frame, statistics.summarise(frame, metric, margin, alpha, design), command, title)
+    report = content.assemble(frame, statistics.summarise(frame, metric, margin, alpha, design), command, title, spent)
     try:
         return {name: WRITERS[name](report, Path(directory)) for name in formats}
     except OSError as error:

@@ -36,7 +36,7 @@ def parser() -> Parser:
     )
     line.add_argument("--title", default="", help="the report's heading")
     line.add_argument("--metric", default="last", help="last or best test accuracy (default: %(default)s)")
-    line.add_argument("--margin", type=float, default=0.5, help="points that count as equal (default: %(default)s)")
+    line.add_argument("--margin", type=float, help="points that count as equal (default: as margin=auto in sanity.run)")
     line.add_argument("--design", default="fixed", help="fixed or sequential, as in sanity.run (default: %(default)s)")
     line.add_argument(
         "--pack", action="store_true", help="keep the records as records.jsonl, without weights: a run there goes on"
@@ -77,6 +77,7 @@ def _report(options: argparse.Namespace, command: str) -> bool:
 
     Returns whether the runs that were trained again agree with their records.
     """
+    from reports.margin import margin_of
     from sanity.store.records import load_records
 
     _check(options)
@@ -88,6 +89,7 @@ def _report(options: argparse.Namespace, command: str) -> bool:
         table = measured(options.reproduction, options.dataset, frame)
         frame, title = table.attach(frame), title or table.title
     formats = [name.strip() for name in options.format.split(",")]
+    options.margin = margin_of(frame) if options.margin is None else options.margin
     how = {"metric": options.metric, "margin": options.margin, "design": options.design}
     files = reports.write(frame, output, command=command, title=title, formats=formats, **how)
     if options.pack:
@@ -118,7 +120,7 @@ def _verified(frame: "pd.DataFrame", options: argparse.Namespace) -> bool:
 
 def _check(options: argparse.Namespace) -> None:
     """Raises `UserError` for options that cannot be meant."""
-    if not 0 < options.margin <= 100:
+    if options.margin is not None and not 0 < options.margin <= 100:
         raise UserError(f"--margin={options.margin:g}: should be greater than 0 and at most 100 points")
     if options.verify < 0:
         raise UserError(f"--verify={options.verify}: should be a number of runs")

@@ -73,7 +73,7 @@ class Content:
     summary: Summary
 
 
-def assemble(frame: pd.DataFrame, summary: Summary, command: str = "", title: str = "") -> Content:
+def assemble(frame: pd.DataFrame, summary: Summary, command: str = "", title: str = "", spent: str = "") -> Content:
     """The content of the report of a frame of records and their `summary`."""
     present = {cell.comparison.verdict for cell in summary.cells if cell.comparison}
     return Content(
@@ -94,7 +94,7 @@ def assemble(frame: pd.DataFrame, summary: Summary, command: str = "", title: st
             if table.rows
         ),
         tuple(figures.draw(summary)),
-        tuple(provenance.entries(cleaned(frame), command)),
+        tuple(provenance.entries(cleaned(frame), command, spent)),
         summary,
     )
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from reports.escape import visible
 from reports.records import ran
+from reports.text import say
 
 Entry = tuple[str, str]
 
@@ -28,13 +29,15 @@ COLUMNS = {
 }
 
 
-def entries(frame: pd.DataFrame, command: str = "") -> list[Entry]:
+def entries(frame: pd.DataFrame, command: str = "", spent: str = "") -> list[Entry]:
     """(label, value) pairs for "how it was run". Several values are all named, each with its number of runs.
 
-    frame: records that `validation.cleaned` has gone through.
+    frame: records that `validation.cleaned` has gone through. spent: how many seeds were spent and why no more, where
+        the results decided on them.
     """
     done = ran(frame)
     rows: list[Entry] = [("command", visible(command))] if command else []
+    rows += [(say("spent.label"), visible(spent))] if spent else []
     rows.append(("runs", _runs(frame)))
     for column, label in COLUMNS.items():
         if column in done.columns and done[column].notna().any():

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sanity.cli.request import Request, requested
-from sanity.config import RunConfig, pairs
+from sanity.config import AUTO, RunConfig, pairs
 from sanity.console.output import CannotPrint, printing, use_readable_output
 from sanity.console.shadows import refuse_shadows
 from sanity.errors import UserError, complain
@@ -35,10 +35,8 @@ def run(config: RunConfig | Mapping[str, Any], stop: Callable[[], bool] = lambda
 
     Raises `UserError` for a mistake in the configuration, before anything is trained.
     """
-    from sanity.grid.execution import run_grids
-
     request = requested(config)
-    return request.report(run_grids(request.configs, stop))
+    return request.report(_records(request, stop)[0])
 
 
 def prepare(config: RunConfig, together: Sequence[RunConfig] = ()) -> "tuple[Experiment, list[Cell]]":
@@ -112,31 +110,40 @@ def _help(names: Sequence[str]) -> int:
     return 0
 
 
+def _records(request: Request, stop: Callable[[], bool]) -> "tuple[pd.DataFrame, str]":
+    """Runs the request. Returns its records and, where the results decided on the seeds, how they were spent."""
+    if request.configs[0].seeds != AUTO:
+        from sanity.grid.execution import run_grids
+
+        return run_grids(request.configs, stop), ""
+    from sanity.cli.auto_seeds import ended, judge
+    from sanity.grid.rounds import Rounds
+
+    rounds = Rounds(request.configs, judge(request.configs[0]), stop)
+    rounds.run()
+    return rounds.frame(), ended(rounds.outlook(), request.configs[0])
+
+
 def _execute(request: Request, words: Sequence[str]) -> int:
-    from sanity.grid.execution import run_grids
     from sanity.training.allocator import keep_memory
     from sanity.training.loop import Interrupted
 
     keep_memory()
     if request.configs[0].dry_run:
-        from sanity.grid.plan import plan, text
+        from sanity.cli.dry_run import planned
 
-        before: frozenset[object] = frozenset()
-        for config in request.configs:
-            experiment, cells = prepare(config, request.configs)
-            planned = plan(cells, experiment, before)
-            before |= planned.names
-            with printing():
-                print(text(cells, planned, experiment))
+        text = planned(request)
+        with printing():
+            print(text)
         return 0
     if request.configs[0].report_dir:
         _writable("report_dir", Path(request.configs[0].report_dir))
     try:
         with stopping() as stop:
-            frame = run_grids(request.configs, stop)
+            frame, spent = _records(request, stop)
     except Interrupted:
         raise KeyboardInterrupt from None
-    return _report(request, frame, shlex.join(["python", "-m", "sanity.run", *words]))
+    return _report(request, frame, shlex.join(["python", "-m", "sanity.run", *words]), spent)
 
 
 def _writable(key: str, folder: Path) -> None:
@@ -146,23 +153,25 @@ def _writable(key: str, folder: Path) -> None:
         raise UserError(f"{key}={folder}: cannot be written ({error.strerror or error})") from None
 
 
-def _report(request: Request, frame: "pd.DataFrame", command: str) -> int:
+def _report(request: Request, frame: "pd.DataFrame", command: str, spent: str) -> int:
     import reports
+    from reports.margin import margin_of
     from sanity.store import looks
     from sanity.store.identity import identity
 
     config = request.configs[0]
-    seen = looks.with_earlier(frame, config.results_dir)
+    seen = frame if spent else looks.with_earlier(frame, config.results_dir)
     looks.remember(frame, config.results_dir)
-    how: dict[str, Any] = {"metric": config.metric, "margin": config.margin}
+    margin = margin_of(frame) if config.margin == AUTO else config.margin
+    how: dict[str, Any] = {"metric": config.metric, "margin": margin}
     how |= {"design": config.design} if config.design != "fixed" else {}
     of = identity({"cells": sorted(frame["cell"]), **how})[:8]
     folder = Path(config.report_dir or Path(config.results_dir) / "reports" / f"{request.name}-{of}")
     whole = request.report(seen)
-    files = reports.write(whole, folder, command=command, title=request.title, **how)
+    files = reports.write(whole, folder, command=command, title=request.title, spent=spent, **how)
     with printing():
         reports.show(request.shown(seen), **how)
-        for line in [*request.notes(frame), *files.values()]:
+        for line in [*filter(None, [spent]), *request.notes(frame), *files.values()]:
             print(line)
     failed = frame[frame["status"] == "failed"]
     for row in failed.to_dict("records"):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from sanity.config import RunConfig, from_mapping, nested
+from sanity.config import AUTO, RunConfig, from_mapping, nested
 from sanity.errors import UserError
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _ratio_of_files(config: RunConfig) -> float:
     from sanity.grid.cells import cells
 
     methods = [cell.method.build() for cell in cells(config)]
-    return Imported.common_ratio([method for method in methods if isinstance(method, Imported)], config.seeds)
+    return Imported.common_ratio([method for method in methods if isinstance(method, Imported)], config.first_seeds)
 
 
 def _of_table(keys: Mapping[str, Any]) -> Request:
@@ -87,7 +87,9 @@ def _of_table(keys: Mapping[str, Any]) -> Request:
     name = str(keys["reproduction"])
     seeds = from_mapping(keys).seeds  # reports an unknown key or a bad value before the table is read
     whole, departures = on_data(load(name), keys.get("dataset"))
-    part = whole.narrow(**{key: seeds if key == "seeds" else keys[key] for key in CHOICES if key in keys})
+    narrowed = {key: seeds if key == "seeds" else keys[key] for key in CHOICES if key in keys}
+    auto = narrowed.get("seeds") == AUTO and bool(narrowed.pop("seeds"))  # the table keeps the seeds that it asks for
+    part = whole.narrow(**narrowed)
     if "dataset" in keys:
         part = part.narrow(dataset=str(keys["dataset"]).rpartition(":")[2])
     part, further = _checked(part, keys.get("checks"))
@@ -102,7 +104,8 @@ def _of_table(keys: Mapping[str, Any]) -> Request:
     title = whole.title + (f" (not as published: {', '.join(departures)})" if departures else "")
     title += " (no printed number was seen)" * whole.numbers.empty
     configs = tuple(
-        replace(from_mapping(panel), reproduction=name, table_version=version(name)) for panel in part.configs()
+        replace(from_mapping({**panel, "seeds": AUTO} if auto else panel), reproduction=name, table_version=version(name))
+        for panel in part.configs()
     )
     return Request(configs, name, title, whole, part)
 

@@ -1,6 +1,7 @@
 """Defines the keys of the command line and fills typed options; a mistake is reported in one line."""
 
 from sanity.config.run_config import (
+    AUTO,
     SECTIONS,
     RunConfig,
     from_mapping,
@@ -12,4 +13,4 @@ from sanity.config.run_config import (
     type_name,
 )
 
-__all__ = ["SECTIONS", "RunConfig", "from_mapping", "is_list", "nested", "pairs", "parse", "table", "type_name"]
+__all__ = ["AUTO", "SECTIONS", "RunConfig", "from_mapping", "is_list", "nested", "pairs", "parse", "table", "type_name"]

@@ -25,6 +25,9 @@ Seed = Annotated[int, Field(ge=0)]
 SECTIONS = ("dataset", "model", "recipe")
 PATHS = ("data_dir", "results_dir", "report_dir", "log")
 LONGEST_RANGE = 10_000  # seeds; a longer range is taken for a typing error
+AUTO = "auto"
+FIRST_SEEDS = (0, 1, 2, 3)  # of every comparison: the fewest with which `design=sequential` finds equivalence
+LIMITS = ("max_seeds", "max_hours")
 
 
 NOT_KEYS = ("options", "table_version")
@@ -42,7 +45,10 @@ class RunConfig:
     ratio: fractions of the prunable weights to remove
     match: what the ratio counts: kept weights (counts), or those on a path from input to output (live): control and
         check are then pruned anew until their live weights are equal
-    seeds: seeds, or ranges of them (0-9); each is one replicate of the whole grid
+    seeds: auto: 4 for every comparison, then more where they decide something; or seeds and ranges of them (0-9), each
+        one replicate of the whole grid
+    max_seeds: seeds=auto: the most seeds that a comparison gets
+    max_hours: seeds=auto: hours of training and searching that the grid may take in all, whoever runs it
     dataset: data set
     data_dir: where data sets are, or are downloaded to
     model: network
@@ -57,8 +63,10 @@ class RunConfig:
     controls: add comparisons whose answer is known: random pruning rearranged, neurons permuted, a mended defect
     report_dir: where the report goes; empty: a folder of its own in results_dir
     metric: the test accuracy that verdicts are about: of the last or best epoch
-    margin: accuracy points within which two tickets count as equivalent
-    design: fixed: as many seeds as were chosen beforehand; sequential: verdicts hold however often seeds are added
+    margin: accuracy points within which two tickets count as equivalent; auto: 0.5, but at least six test images, which
+        are 1 point of the 597 of digits: one of them is 0.17, and tickets of two seeds differ by about four
+    design: fixed: as many seeds as were chosen beforehand; sequential: verdicts hold however often seeds are added;
+        auto: sequential with seeds=auto, else fixed
     checkpoint_minutes: a training saves its state this often, and at named epochs; 0: after every epoch
     log: file that gets a line of progress for every training
     dry_run: print the cells, what is shared and cached and the work ahead; run nothing
@@ -71,7 +79,9 @@ class RunConfig:
     checks: Names = ("layerwise_rearrange",)
     ratio: tuple[Removed, ...] = (0.98,)
     match: Literal["counts", "live"] = "counts"
-    seeds: tuple[Seed, ...] = (0, 1, 2, 3, 4)
+    seeds: Literal["auto"] | tuple[Seed, ...] = "auto"
+    max_seeds: Annotated[int, Field(ge=2, le=LONGEST_RANGE)] = 40
+    max_hours: Annotated[float, Field(gt=0)] = 2.0
     dataset: str = "digits"
     data_dir: str = "data"
     model: str = "resnet20"
@@ -86,13 +96,18 @@ class RunConfig:
     controls: bool = False
     report_dir: str = ""
     metric: Literal["last", "best"] = "last"
-    margin: Annotated[float, Field(gt=0, le=100)] = 0.5
-    design: Literal["fixed", "sequential"] = "fixed"
+    margin: Literal["auto"] | Annotated[float, Field(gt=0, le=100)] = "auto"
+    design: Literal["auto", "fixed", "sequential"] = "auto"
     checkpoint_minutes: Annotated[float, Field(ge=0)] = 1.0
     log: str = ""
     dry_run: bool = False
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     table_version: int = 0
+
+    @property
+    def first_seeds(self) -> tuple[int, ...]:
+        """The seeds that are run in any case."""
+        return FIRST_SEEDS[: self.max_seeds] if isinstance(self.seeds, str) else self.seeds
 
     def overrides(self) -> str:
         """Returns the options of data set, network and recipe and the initialisation, as keys."""
@@ -158,7 +173,8 @@ def _bounded(name: str, notes: Iterable[Any]) -> str:
 
 def is_list(key: str) -> bool:
     """Whether the key `key` takes a list."""
-    return get_origin(options.hints(RunConfig)[key]) is tuple
+    hint = options.hints(RunConfig)[key]
+    return any(get_origin(member) is tuple for member in (hint, *get_args(hint)))
 
 
 def parse(words: Sequence[str]) -> RunConfig:
@@ -217,14 +233,29 @@ def from_mapping(keys: Mapping[str, Any]) -> RunConfig:
     filled = options.fill(RunConfig, plain, "")
     for key in filter(is_list, allowed):
         values = getattr(filled, key)
-        repeated = sorted({value for value in values if values.count(value) > 1})
+        repeated = sorted({value for value in values if values.count(value) > 1}) if values != AUTO else []
         if repeated:
             raise UserError(f"{key}: names {', '.join(map(str, repeated))} twice")
-    return dataclasses.replace(filled, options=sections)
+    return dataclasses.replace(filled, options=sections, design=_design(filled))
+
+
+def _design(config: RunConfig) -> Literal["fixed", "sequential"]:
+    """Returns the design that `auto` stands for. Raises `UserError` for keys that contradict `seeds`."""
+    if config.seeds == AUTO:
+        if config.design == "fixed":
+            raise UserError(
+                "design=fixed: with seeds=auto the results decide on the seeds; name them, as in seeds=0-9"
+            )
+        return "sequential"
+    for spec in dataclasses.fields(RunConfig):
+        if spec.name in LIMITS and getattr(config, spec.name) != spec.default:
+            value = getattr(config, spec.name)
+            raise UserError(f"{spec.name}={value:g}: is a limit of seeds=auto, but seeds are named")
+    return "sequential" if config.design == "sequential" else "fixed"
 
 
 def _as_list(key: str, value: Any) -> Any:
-    if key not in options.names(RunConfig) or not is_list(key):
+    if key not in options.names(RunConfig) or not is_list(key) or (key == "seeds" and value == AUTO):
         return value
     if isinstance(value, str):
         return _split(key, value)

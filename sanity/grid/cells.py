@@ -166,7 +166,7 @@ def cells(config: RunConfig) -> list[Cell]:
     _check_ratios(config.ratio)
     base = _base(config, method_specs)
     all_cells = []
-    for seed, spec in product(config.seeds, [*base, *method_specs]):
+    for seed, spec in product(config.first_seeds, [*base, *method_specs]):
         if spec.name == DENSE:
             all_cells.append(Cell(spec, NO_CHECK, 0.0, seed))
         else:

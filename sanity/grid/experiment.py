@@ -1,7 +1,7 @@
 """Holds what all cells of a run share: data, network, recipe and store."""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -31,6 +31,7 @@ from sanity.training.epochs import steps_per_epoch
 
 T = TypeVar("T")
 State = dict[str, Tensor]
+MOMENTS = "requested moments"  # the only value of `Experiment.once` that depends on which cells are asked for
 _MISSING = object()
 _READY_FOR_EACH = 3
 """How many trainings wait in the queue for each place in a stack. Stacks hold trainings of the same kind; a grid of one
@@ -64,6 +65,11 @@ class Experiment:
         if value is _MISSING:
             value = self._values[key] = make()
         return cast(T, value)
+
+    def asked_for(self, cells: Iterable[Cell]) -> "Experiment":
+        """Returns the same experiment for other cells: these are the ones that share its dense networks."""
+        values = {key: value for key, value in self._values.items() if key != MOMENTS}
+        return replace(self, requested=tuple(cells), _values=values)
 
     @cached_property
     def root(self) -> str:
@@ -162,7 +168,7 @@ class Experiment:
     @cached_property
     def paths_unknown(self) -> str:
         """Why the effective density of the network's masks cannot be measured; empty where it can."""
-        return why_unknown(self.initial(self.config.seeds[0]), self.train.input_shape)
+        return why_unknown(self.initial(self.config.first_seeds[0]), self.train.input_shape)
 
     def state(self, seed: int) -> State:
         """Returns the weights and buffers of a seed at initialisation."""
@@ -174,7 +180,7 @@ class Experiment:
 
     def loaded(self, state: Mapping[str, Tensor]) -> nn.Module:
         """Builds the network on the CPU and loads these weights and buffers."""
-        net = copy.deepcopy(self.initial(self.config.seeds[0]))
+        net = copy.deepcopy(self.initial(self.config.first_seeds[0]))
         net.load_state_dict(dict(state))
         return net
 

@@ -94,7 +94,7 @@ def without_garbage_collection() -> Iterator[None]:
 
 def operations(experiment: Experiment) -> float:
     """Counts the floating-point operations of one dense epoch: forward on every example, twice that backward."""
-    net = experiment.initial(experiment.config.seeds[0])
+    net = experiment.initial(experiment.config.first_seeds[0])
     return 3.0 * forward_operations(net, experiment.train.input_shape) * len(experiment.train)
 
 

@@ -44,7 +44,7 @@ def prepare(config: RunConfig, together: Sequence[RunConfig] = ()) -> tuple[Expe
     """
     own_cells = cells(config)
     recipe = recipes.get(config.recipe, config.model, config.dataset, **config.section("recipe"))
-    sharing = [run for run in together if run is not config and _networks(run) == _networks(config)]
+    sharing = [run for run in together if run is not config and share_networks(run, config)]
     requested = list(dict.fromkeys([*own_cells, *(cell for run in sharing for cell in cells(run))]))
     experiment = _load(config, recipe, (*requested, *references(requested)))
     if config.controls:
@@ -53,9 +53,11 @@ def prepare(config: RunConfig, together: Sequence[RunConfig] = ()) -> tuple[Expe
     return experiment, own_cells
 
 
-def _networks(config: RunConfig) -> tuple[str, ...]:
-    """Returns the settings in which two runs must agree to share their dense networks."""
-    return config.dataset, config.model, config.recipe, config.overrides()
+def share_networks(first: RunConfig, second: RunConfig) -> bool:
+    """Whether the settings of two runs agree so that they share their dense networks."""
+    return all(getattr(first, name) == getattr(second, name) for name in ("dataset", "model", "recipe")) and (
+        first.overrides() == second.overrides()
+    )
 
 
 def _load(config: RunConfig, recipe: Recipe, requested: tuple[Cell, ...]) -> Experiment:

@@ -23,7 +23,14 @@ class Reporter:
     def __init__(self, epochs: int, bar: Progress | None, task: TaskID | None) -> None:
         self.total, self.done = epochs, 0
         self._bar, self._task = bar, task
+        self._beside = ""
         self._began = self._spoke = time.monotonic()
+
+    def beside(self, text: str) -> None:
+        """Shows a text beside all that follows, such as how many comparisons are open; logs it where it is new."""
+        if text != self._beside:
+            log.info("%s", text)
+        self._beside = text
 
     def expect(self, epochs: int) -> None:
         """Adds to the expected number of epochs; negative where results were already stored."""
@@ -57,13 +64,14 @@ class Reporter:
         if not self.done:
             return f"{self.total} epochs to go"
         rest = (time.monotonic() - self._began) / self.done * max(self.total - self.done, 0)
-        return f"{self.done} of {self.total} epochs, about {rest / 60:.1f} min left"
+        left = f"{self.done} of {self.total} epochs, about {rest / 60:.1f} min left"
+        return f"{left} in this round; {self._beside}" if self._beside else left
 
     def _show(self, text: str | None) -> None:
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=self.done, total=max(self.total, 1))
             if text is not None:
-                self._bar.update(self._task, now=text)
+                self._bar.update(self._task, now=f"{self._beside}; {text}" if self._beside else text)
 
 
 class _LogFile(logging.FileHandler):

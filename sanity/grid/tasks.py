@@ -12,7 +12,7 @@ from methods.base import Method
 from methods.moments import rewinds_to, scores_trained
 from sanity.grid import keys, stored
 from sanity.grid.cells import DENSE, NO_CHECK, SEARCHING, Cell, CheckSpec
-from sanity.grid.experiment import Experiment
+from sanity.grid.experiment import MOMENTS, Experiment
 from sanity.grid.moments import dense_moments, retrain_epochs, starts_at
 from sanity.grid.ticket_source import TicketSource, Weights, dense_source
 from sanity.moment import END, iterations
@@ -171,7 +171,7 @@ def dense_training(
 
 def requested_moments(experiment: Experiment) -> Mapping[str, Moments]:
     """Returns for each dense training the moments that the cells of the request need, so that it saves all of them."""
-    return experiment.once("requested moments", lambda: _requested_moments(experiment.requested, experiment))
+    return experiment.once(MOMENTS, lambda: _requested_moments(experiment.requested, experiment))
 
 
 def _requested_moments(cells: Iterable[Cell], experiment: Experiment) -> Mapping[str, Moments]:
