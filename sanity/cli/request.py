@@ -104,7 +104,9 @@ def _of_table(keys: Mapping[str, Any]) -> Request:
     title = whole.title + (f" (not as published: {', '.join(departures)})" if departures else "")
     title += " (no printed number was seen)" * whole.numbers.empty
     configs = tuple(
-        replace(from_mapping({**panel, "seeds": AUTO} if auto else panel), reproduction=name, table_version=version(name))
+        replace(
+            from_mapping({**panel, "seeds": AUTO} if auto else panel), reproduction=name, table_version=version(name)
+        )
         for panel in part.configs()
     )
     return Request(configs, name, title, whole, part)

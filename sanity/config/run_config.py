@@ -243,9 +243,7 @@ def _design(config: RunConfig) -> Literal["fixed", "sequential"]:
     """Returns the design that `auto` stands for. Raises `UserError` for keys that contradict `seeds`."""
     if config.seeds == AUTO:
         if config.design == "fixed":
-            raise UserError(
-                "design=fixed: with seeds=auto the results decide on the seeds; name them, as in seeds=0-9"
-            )
+            raise UserError("design=fixed: with seeds=auto the results decide on the seeds; name them, as in seeds=0-9")
         return "sequential"
     for spec in dataclasses.fields(RunConfig):
         if spec.name in LIMITS and getattr(config, spec.name) != spec.default:

@@ -2,8 +2,8 @@
 
 Every point of the grid (a cell without its seed) starts with the same few seeds. Then come rounds. A round gives
 further seeds to comparisons that are open, first to those that are probably decided with the fewest hours. The seeds of
-a point are 0, 1, 2, ..., so that a count says which it has. All decisions are functions of what was recorded: a run that
-was killed, another process at the same store and a later repetition come to the same end.
+a point are 0, 1, 2, ..., so that a count says which it has. All decisions are functions of what was recorded: a run
+that was killed, another process at the same store and a later repetition come to the same end.
 """
 
 import math

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -69,7 +69,10 @@ class Experiment:
     def asked_for(self, cells: Iterable[Cell]) -> "Experiment":
         """Returns the same experiment for other cells: these are the ones that share its dense networks."""
         values = {key: value for key, value in self._values.items() if key != MOMENTS}
-        return replace(self, requested=tuple(cells), _values=values)
+        other = replace(self, requested=tuple(cells), _values=values)
+        cached = vars(self).keys() - {spec.name for spec in fields(self)}
+        other.__dict__.update({name: vars(self)[name] for name in cached})
+        return other
 
     @cached_property
     def root(self) -> str:
@@ -194,7 +197,7 @@ class Experiment:
     def _concurrency(self) -> Concurrency:
         per_device = self.config.runs_per_device
         return choose(
-            self.initial(self.config.seeds[0]),
+            self.initial(self.config.first_seeds[0]),
             self.train,
             self.recipe,
             self.device,

@@ -156,8 +156,8 @@ class Rounds:
         reports_to.beside(self._open_of())
 
     def _open_of(self) -> str:
-        total = len(self.comparisons)
-        return f"{len(self.further) if self.rows else total} of {total} comparisons open"
+        total, seeds = len(self.comparisons), max(self.counts.values())
+        return f"{len(self.further) if self.rows else total} of {total} comparisons open after {seeds} seeds"
 
     def _run(self, number: int, cells: Sequence[Cell], ahead: Sequence[tuple[int, Cell]], reports_to: Reporter) -> None:
         config = self.configs[number]
@@ -190,7 +190,7 @@ class Rounds:
         return stored.has_ended(experiment, keys.cell(cell, experiment))
 
     def _most(self, number: int, cell: Cell) -> int:
-        """Returns how many seeds a point may have: as many as are allowed, fewer where it needs files that end before."""
+        """Returns how many seeds a point may have: as many as are allowed, or as there are files that it needs."""
         experiment, allowed = self.experiments[number], self.configs[number].max_seeds
         for seed in range(allowed):
             try:
