@@ -139,8 +139,12 @@ def _is_beyond(value: Any) -> bool:
 
 def _one_line(key: str, value: Any, error: ValidationError) -> str:
     problems = error.errors(include_url=False, include_context=False)
-    expected = "; ".join(dict.fromkeys(problem["msg"][0].lower() + problem["msg"][1:] for problem in problems))
-    shown = problems[0]["input"] if len(problems) == 1 and problems[0]["loc"] else value
+    words = [problem for problem in problems if problem["type"] == "literal_error"]
+    others = [problem for problem in problems if problem not in words]
+    main = others or words  # of "auto, or a number" the number says more of what is wrong
+    expected = "; ".join(dict.fromkeys(problem["msg"][0].lower() + problem["msg"][1:] for problem in main))
+    expected += "".join(problem["msg"].replace("Input should be", ", or") for problem in words if others)
+    shown = main[0]["input"] if len(main) == 1 and main[0]["loc"] else value
     return f"{key}={_shortened(shown)}: {expected.replace('input ', '')}"
 
 

@@ -41,8 +41,8 @@ class Costs:
     spent: hours so far.
     """
 
-    pieces: Mapping[Point, frozenset[Hashable]]
-    seconds: Mapping[Hashable, float]
+    pieces: Mapping[Any, frozenset[Hashable]]
+    seconds: Mapping[Any, float]
     spent: float = 0.0
 
     def reached(self, counts: Counts) -> dict[Hashable, int]:
