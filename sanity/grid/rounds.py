@@ -10,7 +10,7 @@ import pandas as pd
 from sanity.config import RunConfig
 from sanity.errors import UserError
 from sanity.grid import keys, stored
-from sanity.grid.cells import NO_CHECK, Cell
+from sanity.grid.cells import NO_CHECK, Cell, references
 from sanity.grid.costs import Meter
 from sanity.grid.design import Comparison, Counts, Design
 from sanity.grid.plan import plan
@@ -162,7 +162,8 @@ class Rounds:
     def _run(self, number: int, cells: Sequence[Cell], ahead: Sequence[tuple[int, Cell]], reports_to: Reporter) -> None:
         config = self.configs[number]
         sharing = {of for of, other in enumerate(self.configs) if of == number or share_networks(config, other)}
-        experiment = self.experiments[number].asked_for(cell for of, cell in ahead if of in sharing)
+        asked = [cell for of, cell in ahead if of in sharing]
+        experiment = self.experiments[number].asked_for([*asked, *references(asked)])
         reports_to.expect(round(plan(cells, experiment).epochs))
         for cell, row in zip(cells, Runner(experiment, reports_to, self.stop).run(cells), strict=True):
             self.rows[number, cell] = row

@@ -170,5 +170,5 @@ def test_it_takes_half_the_seeds_of_as_many_for_all() -> None:
             n for n in range(4, MOST + 1) if (verdicts(differences, np.full(12, n))[0] != "undecided").sum() >= decided
         ]
         spent.append(seeds.sum())
-        equal.append(12 * min(enough))
+        equal.append(12 * min(enough, default=MOST))
     assert np.mean(spent) < 0.5 * np.mean(equal)
