@@ -4,6 +4,7 @@ import io
 import math
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -20,6 +21,10 @@ from reports.sentences import outlook
 from reports.statistics import summarise
 from reports.text import say
 from reports.verify import Verification
+from sanity.cli.auto_seeds import forecast
+from sanity.config import RunConfig
+from sanity.grid.design import ALL_DECIDED, MAX_HOURS, MAX_SEEDS
+from sanity.grid.rounds import Outlook
 from tests.reports.levels import family, noisy
 from tests.reports.test_doses import every_kind
 
@@ -171,6 +176,17 @@ def sentences(records: pd.DataFrame, metric: str) -> str:
     )
 
 
+def standings() -> Iterator[Outlook]:
+    """Where a run with seeds=auto may stand: at each end, before the first record, and with a spread or none."""
+    open_still = Outlook(
+        comparisons=3, open=2, fewest=4, most=7, hours=0.1, end="", cells_ahead=20, hours_ahead=0.5, unknown=1
+    )
+    for end in (ALL_DECIDED, MAX_SEEDS, MAX_HOURS):
+        yield replace(open_still, end=end)
+    yield replace(open_still, hours=0.0)
+    yield open_still
+
+
 def test_every_template_is_said_and_filled(
     make_record: Record, frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -201,6 +217,9 @@ def test_every_template_is_said_and_filled(
     levels = [*family(noisy(2)), *family(0 * noisy(2) + 90, ratio=0.9)]  # a clear gap, and none
     reports.write(pd.DataFrame(levels), tmp_path, formats=["html"])
     reports.show(frame, io.StringIO())
+    reports.write(frame, tmp_path, spent="so many")
+    for outlook_now in standings():
+        assert not re.findall(r"\{\w*\}", forecast(outlook_now, RunConfig(), trainings=3))
     assert set(recorder) - recorder.said == set()
 
 
