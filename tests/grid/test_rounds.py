@@ -113,8 +113,7 @@ def test_the_command_ends_in_verdicts_and_the_report_says_why(
     assert not list(tmp_path.iterdir())
     assert main(words) == 0
     shown = capsys.readouterr().out
-    assert "equivalent" in shown
-    assert "different" in shown
+    assert "can't tell" not in shown
     ended = "seeds for 2 comparisons (seeds=auto, design=sequential), 2 decided, 0 open"
     assert ended in shown
     page = (tmp_path / "report" / "report.md").read_text()
