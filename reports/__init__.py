@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from reports.unsettled import OpenComparison
 
 FORMATS = ("md", "html", "csv", "latex")
+COMPARE = ("methods", "none")
 
 
 def write(
@@ -28,14 +29,18 @@ def write(
     margin: float = 0.5,
     alpha: float = 0.05,
     design: str = "fixed",
+    compare: str = "methods",
 ) -> dict[str, Path]:
     """Write the report of a frame of records into `directory`, as report.md, report.html, report.csv, report.tex.
 
     `command` is what gives exactly these records again. `spent` says how many seeds were spent and why no more, where
     the results decided on them. `metric`: "last" or "best" test accuracy. `margin`: within
     how many percentage points two accuracies count as equivalent. `design`: "fixed", where the number of seeds was
-    chosen beforehand, or "sequential", for seeds that are added as one likes. Returns the file of each format.
-    Raises `UserError` for an unknown format, metric or design, unusable records, or a directory that cannot be written.
+    chosen beforehand, or "sequential", for seeds that are added as one likes. `compare`: "methods" also compares each
+    method with random and with magnitude pruning, where these are among the records; "none" does not. Returns the file
+    of each format.
+    Raises `UserError` for an unknown format, metric, design or comparison, unusable records, or a directory that cannot
+    be written.
     """
     for name in formats:
         if name not in FORMATS:
@@ -43,7 +48,8 @@ def write(
     from reports import content, statistics  # pictures and tests take a second to import
     from reports.formats import FORMATS as WRITERS
 
-    report = content.assemble(frame, statistics.summarise(frame, metric, margin, alpha, design), command, title, spent)
+    summary = statistics.summarise(frame, metric, margin, alpha, design, _methods(compare))
+    report = content.assemble(frame, summary, command, title, spent)
     try:
         return {name: WRITERS[name](report, Path(directory)) for name in formats}
     except OSError as error:
@@ -58,11 +64,20 @@ def show(
     margin: float = 0.5,
     alpha: float = 0.05,
     design: str = "fixed",
+    compare: str = "methods",
 ) -> None:
     """Print the comparison table of a frame of records to `file` (default: stdout). Raises `UserError` as `write`."""
     from reports import overview, statistics, terminal
 
-    terminal.show(statistics.summarise(frame, metric, margin, alpha, design), file, overview.remarks(frame))
+    summary = statistics.summarise(frame, metric, margin, alpha, design, _methods(compare))
+    terminal.show(summary, file, overview.remarks(frame))
+
+
+def _methods(compare: str) -> bool:
+    """Whether methods are compared with each other. Raises `UserError` for another word."""
+    if compare not in COMPARE:
+        raise unknown("comparison", compare, COMPARE)
+    return compare == "methods"
 
 
 def open_comparisons(

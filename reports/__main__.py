@@ -39,6 +39,11 @@ def parser() -> Parser:
     line.add_argument("--margin", type=float, help="points that count as equal (default: as margin=auto in sanity.run)")
     line.add_argument("--design", default="fixed", help="fixed or sequential, as in sanity.run (default: %(default)s)")
     line.add_argument(
+        "--compare",
+        default="methods",
+        help="methods: each with random and magnitude, where these are there; none (default: %(default)s)",
+    )
+    line.add_argument(
         "--pack", action="store_true", help="keep the records as records.jsonl, without weights: a run there goes on"
     )
     line.add_argument(
@@ -91,6 +96,7 @@ def _report(options: argparse.Namespace, command: str) -> bool:
     formats = [name.strip() for name in options.format.split(",")]
     options.margin = margin_of(frame) if options.margin is None else options.margin
     how = {"metric": options.metric, "margin": options.margin, "design": options.design}
+    how["compare"] = options.compare
     files = reports.write(frame, output, command=command, title=title, formats=formats, **how)
     if options.pack:
         from sanity.store.records import pack

@@ -16,12 +16,16 @@ from reports.wording import DATASETS, FOLDED, method_name
 
 @dataclass(frozen=True)
 class Value:
-    """One cell of a table: what is shown, what it sorts by (numbers before text), and the verdict that it states."""
+    """One cell of a table: what is shown, what it sorts by (numbers before text), and the verdict that it states.
+
+    word: how the verdict is called here, where that is not its name.
+    """
 
     text: str
     sort: float | str = ""
     verdict: str = ""
     note: str = ""
+    word: str = ""
 
     @property
     def full(self) -> str:

@@ -13,10 +13,12 @@ from reports.comparisons import VERDICTS
 from reports.decomposition import decompositions, gap_text, step_text
 from reports.doses import interval_text, slopes
 from reports.escape import visible
+from reports.methods_compared import MethodComparison
+from reports.methods_told import method_sentences
 from reports.noise_floor import noise_floors
 from reports.overview import legend, meaning, notes, overview, remarks
 from reports.records import CONTROL
-from reports.sentences import outlook
+from reports.sentences import outlook, still_needed
 from reports.statistics import Cell, PaperDelta, Summary
 from reports.text import say
 from reports.validation import cleaned
@@ -27,6 +29,7 @@ from reports.wording import (
     mean_std,
     method_name,
     metric_text,
+    outcome_name,
     p_value,
     paper_number,
     percent,
@@ -67,6 +70,7 @@ class Content:
     legend: str
     verdicts: tuple[tuple[str, str, str], ...]  # symbol, name, meaning, of those that occur
     answers: tuple[Answer, ...]
+    methods: tuple[str, ...]  # how each did against random and magnitude pruning, in words
     tables: tuple[Table, ...]
     sections: tuple[figures.Section, ...]
     provenance: tuple[tuple[str, str], ...]
@@ -82,17 +86,8 @@ def assemble(frame: pd.DataFrame, summary: Summary, command: str = "", title: st
         legend(summary),
         tuple((SYMBOLS[name], name, meaning(name, summary)) for name in VERDICTS if name in present),
         tuple(filter(None, (answer(setting, summary) for setting in summary.names("setting")))),
-        tuple(
-            table
-            for table in (
-                _comparisons(summary),
-                _papers(summary),
-                _decompositions(summary),
-                _slopes(summary),
-                _outcomes(summary),
-            )
-            if table.rows
-        ),
+        tuple(method_sentences(summary)),
+        tuple(table for table in (build(summary) for build in TABLES) if table.rows),
         tuple(figures.draw(summary)),
         tuple(provenance.entries(cleaned(frame), command, spent)),
         summary,
@@ -119,6 +114,39 @@ def _comparisons(summary: Summary) -> Table:
         ("notes", False, lambda cell: Value("; ".join(notes(cell)))),
     ]  # fmt: skip
     return _table("cells", say("caption.cells", metric=summary.metric), columns, summary.cells, summary)
+
+
+def _methods(summary: Summary) -> Table:
+    """A row for each method, reference and ratio; the settings are named where there are several."""
+    several = [
+        (name, place) for place, name in enumerate(("dataset", "model", "recipe")) if len(summary.names(name)) > 1
+    ]
+    columns = [*(name for name, _ in several), "method", "ratio", "against", "accuracy, %", "the other's, %",
+               "difference", "verdict", "p", "p (Holm)"]  # fmt: skip
+    numeric = [*(False for _ in several), False, True, False, True, True, True, False, True, True]
+    rows = tuple(
+        (
+            *(Value(one.setting[place]) for _, place in several),
+            Value(method_name(one.method)),
+            Value(percent(one.ratio), one.ratio),
+            Value(method_name(one.reference)),
+            Value(mean_std(one.accuracy), one.accuracy.mean),
+            Value(mean_std(one.other), one.other.mean),
+            Value(with_interval(one.comparison) if one.comparison.difference.n else "", one.comparison.difference.mean),
+            _outcome(one),
+            _p(one.comparison.p_different),
+            _p(one.comparison.p_holm),
+        )
+        for one in summary.methods
+    )
+    filters = (*range(len(several) + 3), len(several) + 6)
+    return Table("methods", say("caption.methods"), tuple(columns), tuple(numeric), rows, filters)
+
+
+def _outcome(one: MethodComparison) -> Value:
+    word, verdict = outcome_name(one.outcome), one.comparison.verdict
+    note = still_needed(one.comparison)
+    return Value(f"{SYMBOLS[verdict]} {word}", verdict=verdict, note=note, word=word)
 
 
 def _papers(summary: Summary) -> Table:
@@ -268,3 +296,6 @@ def _verdict(cell: Cell, summary: Summary) -> Value:
 
 def _p(value: float) -> Value:
     return Value("" if math.isnan(value) else p_value(value), value)
+
+
+TABLES: tuple[Callable[[Summary], Table], ...] = (_comparisons, _methods, _papers, _decompositions, _slopes, _outcomes)

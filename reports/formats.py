@@ -9,7 +9,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports import decomposition, escape, figures
+from reports.comparisons import Comparison
 from reports.content import Content, Table
+from reports.methods_compared import MethodComparison
 from reports.references import could_not_fail
 from reports.statistics import Cell, Summary
 from reports.text import say
@@ -40,7 +42,8 @@ def html(content: Content, directory: Path) -> Path:
 def csv(content: Content, directory: Path) -> Path:
     """report.csv: a row a cell, with every number of the comparison and of the paper.
 
-    decomposition.csv, where there is one: a row a level.
+    decomposition.csv, where there is one: a row a level. methods_compared.csv, where there are: a row for each method,
+    reference and ratio.
     """
     rows = [
         {name: escape.csv(value) for name, value in flat(cell, content.summary).items()}
@@ -49,6 +52,9 @@ def csv(content: Content, directory: Path) -> Path:
     if levels := decomposition.rows(content.summary):
         table = pd.DataFrame([{name: escape.csv(value) for name, value in row.items()} for row in levels])
         save(directory / "decomposition.csv", table.to_csv(index=False, lineterminator="\n"))
+    if methods := [against(one) for one in content.summary.methods]:
+        table = pd.DataFrame([{name: escape.csv(value) for name, value in row.items()} for row in methods])
+        save(directory / "methods_compared.csv", table.to_csv(index=False, lineterminator="\n"))
     frame = pd.DataFrame(rows)
     return save(directory / "report.csv", frame.to_csv(index=False, lineterminator="\n"))
 
@@ -76,6 +82,34 @@ def flat(cell: Cell, summary: Summary) -> dict[str, object]:
     row |= {"predicted": cell.predicted, "function_gap": cell.function_gap}
     row |= {"mask_overlap": cell.overlap, "expected_overlap": cell.expected_overlap}
     row |= {
+        **_numbers(comparison),
+        "could_not_fail": could_not_fail(cell, summary),
+        "paper_mean": paper and paper.mean,
+        "paper_std": paper and paper.std,
+        "paper_n": paper and paper.n,
+        "paper_metric": paper and paper.metric,
+        "compared_metric": paper and paper.compared,
+        "delta": paper and paper.delta,
+        "delta_half_interval": paper and paper.half,
+        "delta_errors": paper and paper.errors,
+        "inside": paper and paper.inside,
+        "paper_source": paper and paper.source,
+    }
+    return row
+
+
+def against(one: MethodComparison) -> dict[str, object]:
+    """A method against a reference at one ratio, as one row of numbers."""
+    row: dict[str, object] = dict(zip(("dataset", "model", "recipe"), one.setting, strict=True))
+    row |= {"method": one.method, "reference": one.reference, "ratio": one.ratio, "n": one.accuracy.n}
+    row |= {"mean": one.accuracy.mean, "std": one.accuracy.std}
+    row |= {"reference_mean": one.other.mean, "reference_std": one.other.std}
+    return row | _numbers(one.comparison) | {"outcome": one.outcome}
+
+
+def _numbers(comparison: Comparison | None) -> dict[str, object]:
+    """The numbers of a comparison; all empty where there is none."""
+    return {
         "difference": comparison and comparison.difference.mean,
         "difference_std": comparison and comparison.difference.std,
         "difference_low": comparison and comparison.low,
@@ -92,20 +126,8 @@ def flat(cell: Cell, summary: Summary) -> dict[str, object]:
         "verdict": comparison and comparison.verdict,
         "verdict_by_numbers": comparison and (comparison.found or comparison.verdict),
         "why": comparison and (comparison.obstacle or comparison.manner),
-        "could_not_fail": could_not_fail(cell, summary),
         "seeds_needed": comparison and comparison.seeds_needed,
-        "paper_mean": paper and paper.mean,
-        "paper_std": paper and paper.std,
-        "paper_n": paper and paper.n,
-        "paper_metric": paper and paper.metric,
-        "compared_metric": paper and paper.compared,
-        "delta": paper and paper.delta,
-        "delta_half_interval": paper and paper.half,
-        "delta_errors": paper and paper.errors,
-        "inside": paper and paper.inside,
-        "paper_source": paper and paper.source,
     }
-    return row
 
 
 def save(path: Path, text: str) -> Path:

@@ -8,13 +8,22 @@ import pandas as pd
 from reports.comparisons import VERDICTS, WIDER
 from reports.controls import contradiction, verdict_on_controls
 from reports.escape import visible
+from reports.methods_told import told_in_short
 from reports.noise_floor import noise_floors
 from reports.records import CONTROL
 from reports.references import could_not_fail
 from reports.sentences import control_of, times_in_100
 from reports.statistics import Cell, PaperDelta, Summary
 from reports.text import counted, say
-from reports.wording import method_name, percent, points, rounded_percent, span, trimmed, verdict_name
+from reports.wording import (
+    method_name,
+    percent,
+    points,
+    rounded_percent,
+    span,
+    trimmed,
+    verdict_name,
+)
 
 DISCONNECTED = 0.9  # a few kept weights without a way through are usual, a tenth of them is worth saying
 LISTED = 3  # differences to printed numbers that are named one by one
@@ -31,7 +40,18 @@ def overview(summary: Summary) -> str:
         )
         first = say("overview.verdicts", count=counted(len(verdicts), "comparison"), verdicts=counts)
         first = " ".join(filter(None, (first, _could_not_fail(summary))))
-    return " ".join(filter(None, (first, verdict_on_controls(summary), *_against_papers(papers), _unfinished(summary))))
+    return " ".join(
+        filter(
+            None,
+            (
+                first,
+                verdict_on_controls(summary),
+                *told_in_short(summary),
+                *_against_papers(papers),
+                _unfinished(summary),
+            ),
+        )
+    )
 
 
 def _could_not_fail(summary: Summary) -> str:
@@ -203,6 +223,8 @@ def legend(summary: Summary) -> str:
     ]  # fmt: skip
     if not all(math.isnan(floor) for floor in map(noise_floors(summary.cells), summary.cells)):
         texts.insert(2, say("legend.resample"))
+    if summary.methods:
+        texts.append(say("legend.methods"))
     if summary.looked_at:
         texts.append(say("legend.looked_at", count=counted(summary.looked_at, "seed")))
     return " ".join(texts)

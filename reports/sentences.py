@@ -90,13 +90,15 @@ def has_error(cell: Cell) -> bool:
 def outlook(cell: Cell, summary: Summary) -> str:
     """In a few words what an open comparison still needs ("about 25 seeds"), why it is not testable, or that it could
     not have failed."""
-    comparison = cell.comparison
-    if comparison is None:
+    if cell.comparison is None:
         return ""
+    return say("needed.easy") if could_not_fail(cell, summary) else still_needed(cell.comparison)
+
+
+def still_needed(comparison: Comparison) -> str:
+    """In a few words what an open comparison still needs, or why it is not testable."""
     if comparison.verdict == "not testable":
         return say(f"needed.{comparison.obstacle}")
-    if could_not_fail(cell, summary):
-        return say("needed.easy")
     if not comparison.open or comparison.verdict == "missing":
         return ""
     if comparison.manner == "skewed":

@@ -10,6 +10,7 @@ import pandas as pd
 from reports import inference
 from reports.comparisons import Comparison, Mean, compare
 from reports.designs import SEQUENTIAL, Design, design_of
+from reports.methods_compared import MethodComparison, methods_compared
 from reports.outcomes import Outcomes
 from reports.records import CONTROL, GROUP, METRICS, SETTING, column_of, prepare, ran
 from reports.verdicts import decided
@@ -103,6 +104,7 @@ class Summary:
     alpha: float
     design: str = "fixed"
     looked_at: int = 0  # the fewest seeds with which a report has shown these checks before; 0 where none has
+    methods: tuple[MethodComparison, ...] = ()  # with random and with magnitude, where these are among them
 
     def select(self, **where: object) -> list[Cell]:
         """The cells with these values, as in `select(method="grasp", check="none")`."""
@@ -114,7 +116,12 @@ class Summary:
 
 
 def summarise(
-    frame: pd.DataFrame, metric: str = "last", margin: float = MARGIN, alpha: float = ALPHA, design: str = "fixed"
+    frame: pd.DataFrame,
+    metric: str = "last",
+    margin: float = MARGIN,
+    alpha: float = ALPHA,
+    design: str = "fixed",
+    compare_methods: bool = True,
 ) -> Summary:
     """The statistics of a frame of records.
 
@@ -123,6 +130,7 @@ def summarise(
     margin: in percentage points.
     design: "fixed", where the number of seeds was chosen before any result was seen, or "sequential". Records that were
         looked at before with fewer seeds (column `earlier_look`) are judged as sequential in any case.
+    compare_methods: whether methods are compared with random and magnitude pruning.
 
     Raises `UserError` as `records.prepare` does, for an unknown metric or design, or a margin out of bounds.
     """
@@ -140,7 +148,8 @@ def summarise(
         comparison = None if key[4] == CONTROL else compare(_by_seed(rows), control, metric, margin, used)
         cells.append(_cell(key, rows, comparison, metric))
     final = _with_verdicts(_ordered(cells), margin, alpha, used)
-    return Summary(tuple(final), metric, margin, alpha, used.name, looked_at)
+    methods = methods_compared(frame, metric, margin, alpha, used) if compare_methods else ()
+    return Summary(tuple(final), metric, margin, alpha, used.name, looked_at, methods)
 
 
 def _looked_at(frame: pd.DataFrame) -> int:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from reports import doses, escape
 from reports.decomposition import decompositions, sentence
+from reports.methods_told import method_sentences
 from reports.noise_floor import noise_floors
 from reports.overview import legend, notes, overview, share
 from reports.sentences import outlook
@@ -98,6 +99,7 @@ def _render(summary: Summary, remarks: Sequence[str], page: Page) -> Group:
         parts += [page.text(doses.sentence(slope)) for slope in doses.slopes(summary) if slope.setting == setting]
         if of := share(cells):
             parts.append(page.text(of, "dim"))
+    parts += [page.text(told) for told in method_sentences(summary)]
     parts += [page.text(f"! {remark}", "yellow") for remark in remarks]
     parts.append(page.text(f"{overview(summary)} {legend(summary)}", "dim"))
     return Group(*parts)

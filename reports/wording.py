@@ -6,7 +6,7 @@ from collections.abc import Collection
 from reports.comparisons import Comparison, Mean
 from reports.labels import parse
 from reports.statistics import Cell, PaperDelta
-from reports.text import say
+from reports.text import has, say
 
 FOLDED = 4  # more ratios than that of a method are read as a curve, not one by one
 MINUS, EN_DASH, CROSS = "\N{MINUS SIGN}", "\N{EN DASH}", "\N{MULTIPLICATION SIGN}"
@@ -114,6 +114,11 @@ def bracketed(low: float, high: float) -> str:
 def verdict_name(verdict: str) -> str:
     """A verdict as a reader sees it: "equivalent" is "no effect"."""
     return say(f"verdict.{verdict}")
+
+
+def outcome_name(outcome: str) -> str:
+    """How a method did against a reference: "better", "as good", "can't tell"."""
+    return say(f"outcome.{outcome}") if has(f"outcome.{outcome}") else verdict_name(outcome)
 
 
 def by_seed(comparisons: Collection[Comparison]) -> str:

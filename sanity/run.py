@@ -165,6 +165,7 @@ def _report(request: Request, frame: "pd.DataFrame", command: str, spent: str) -
     margin = margin_of(frame) if config.margin == AUTO else config.margin
     how: dict[str, Any] = {"metric": config.metric, "margin": margin}
     how |= {"design": config.design} if config.design != "fixed" else {}
+    how |= {"compare": config.compare} if config.compare != "methods" else {}
     of = identity({"cells": sorted(frame["cell"]), **how})[:8]
     folder = Path(config.report_dir or Path(config.results_dir) / "reports" / f"{request.name}-{of}")
     whole = request.report(seen)

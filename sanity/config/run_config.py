@@ -67,6 +67,7 @@ class RunConfig:
         are 1 point of the 597 of digits: one of them is 0.17, and tickets of two seeds differ by about four
     design: fixed: as many seeds as were chosen beforehand; sequential: verdicts hold however often seeds are added;
         auto: sequential with seeds=auto, else fixed
+    compare: methods: the report also compares each method with random and magnitude, where these are run; none
     checkpoint_minutes: a training saves its state this often, and at named epochs; 0: after every epoch
     log: file that gets a line of progress for every training
     dry_run: print the cells, what is shared and cached and the work ahead; run nothing
@@ -98,6 +99,7 @@ class RunConfig:
     metric: Literal["last", "best"] = "last"
     margin: Literal["auto"] | Annotated[float, Field(gt=0, le=100)] = "auto"
     design: Literal["auto", "fixed", "sequential"] = "auto"
+    compare: Literal["methods", "none"] = "methods"
     checkpoint_minutes: Annotated[float, Field(ge=0)] = 1.0
     log: str = ""
     dry_run: bool = False

@@ -15,6 +15,7 @@ from reports import figures, text
 from reports.answer import answer
 from reports.comparisons import VERDICTS
 from reports.doses import sentence, slopes
+from reports.methods_told import method_sentences
 from reports.overview import flaws, legend, meaning, overview, remarks, share
 from reports.phrases import phrase
 from reports.sentences import outlook
@@ -156,6 +157,12 @@ def frames(make: Record) -> Iterator[pd.DataFrame]:
     apart.loc[lower, "last_test_accuracy"] = [46.0, 28.0, 5.0] * (lower.sum() // 3)
     yield apart
     yield pair(make, near, [90.1, 90.2, 45.0])
+    above = ((9.0, 9.1, 9.3), (-9.0, -9.1, -9.3), (0.6, 0.9, 1.2), (-0.6, -0.9, -1.2), (0.1, -0.1, 0), (0.3, -0.3, 0))
+    against = pd.DataFrame([
+        make(method, "none", 0.5 + place / 20, seed, 80 + 0.1 * seed + (by if method == "snip" else 0.0))
+        for place, by_seed in enumerate(above) for seed, by in enumerate(by_seed) for method in ("snip", "random")
+    ])  # fmt: skip
+    yield pd.concat([against, against.assign(recipe="long")])
     last = pair(make, [90.0, 90.0], [80.0, 99.0])
     yield last
     yield last.assign(off_budget=[-2, 3] * (len(last) // 2), repeat_differs=7)
@@ -172,7 +179,8 @@ def sentences(records: pd.DataFrame, metric: str) -> str:
     aside = [[outlook(cell, summary), *flaws(cell, summary)] for cell in summary.cells]
     of = share(summary.cells)
     return (
-        f"{overview(summary)} {legend(summary)} {of} {answers} {aside} {[meaning(name, summary) for name in VERDICTS]}"
+        f"{overview(summary)} {legend(summary)} {of} {answers} {aside} {list(method_sentences(summary))} "
+        f"{[meaning(name, summary) for name in VERDICTS]}"
     )
 
 
