@@ -54,8 +54,8 @@ def methods_compared(
     for place, rows in tickets.groupby(SETTING, sort=False):
         dataset, model, recipe = map(str, place)
         cells = {
-            (str(method), float(ratio)): ran(cell).sort_values("seed")
-            for (method, ratio), cell in rows.groupby(["method", "ratio"])
+            (str(method), float(cell["ratio"].iloc[0])): ran(cell).sort_values("seed")
+            for (method, _), cell in rows.groupby(["method", "ratio"])
         }
         for method, reference in _pairs(list(dict.fromkeys(rows["method"]))):
             ratios = sorted(ratio for name, ratio in cells if name == method and (reference, ratio) in cells)

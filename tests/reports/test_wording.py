@@ -157,10 +157,10 @@ def frames(make: Record) -> Iterator[pd.DataFrame]:
     apart.loc[lower, "last_test_accuracy"] = [46.0, 28.0, 5.0] * (lower.sum() // 3)
     yield apart
     yield pair(make, near, [90.1, 90.2, 45.0])
-    above = ((9.0, 9.1, 9.3), (-9.0, -9.1, -9.3), (0.6, 0.9, 1.2), (-0.6, -0.9, -1.2), (0.1, -0.1, 0), (0.3, -0.3, 0))
+    leads = ((9.0, 9.1, 9.3), (-9.0, -9.1, -9.3), (0.6, 0.9, 1.2), (-0.6, -0.9, -1.2), (0.1, -0.1, 0), (0.3, -0.3, 0))
     against = pd.DataFrame([
         make(method, "none", 0.5 + place / 20, seed, 80 + 0.1 * seed + (by if method == "snip" else 0.0))
-        for place, by_seed in enumerate(above) for seed, by in enumerate(by_seed) for method in ("snip", "random")
+        for place, by_seed in enumerate(leads) for seed, by in enumerate(by_seed) for method in ("snip", "random")
     ])  # fmt: skip
     yield pd.concat([against, against.assign(recipe="long")])
     last = pair(make, [90.0, 90.0], [80.0, 99.0])
