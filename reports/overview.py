@@ -40,18 +40,8 @@ def overview(summary: Summary) -> str:
         )
         first = say("overview.verdicts", count=counted(len(verdicts), "comparison"), verdicts=counts)
         first = " ".join(filter(None, (first, _could_not_fail(summary))))
-    return " ".join(
-        filter(
-            None,
-            (
-                first,
-                verdict_on_controls(summary),
-                *told_in_short(summary),
-                *_against_papers(papers),
-                _unfinished(summary),
-            ),
-        )
-    )
+    middle = (verdict_on_controls(summary), *told_in_short(summary), *_against_papers(papers))
+    return " ".join(filter(None, (first, *middle, _unfinished(summary))))
 
 
 def _could_not_fail(summary: Summary) -> str:

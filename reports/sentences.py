@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from reports import inference
 from reports.comparisons import WIDER, Comparison
+from reports.controls import contradiction
 from reports.phrases import Phrase, phrase
 from reports.records import CONTROL
 from reports.references import could_not_fail
@@ -227,7 +228,6 @@ def _weaknesses(cell: Cell, summary: Summary) -> dict[str, str]:
     if reason := could_not_fail(cell, summary):
         kind = say(f"weakness.easy_{reason}", margin=trimmed(summary.margin))
         weaknesses[kind] = kind
-    if cell.comparison and cell.comparison.obstacle and cell.comparison.verdict == "different":
-        kind = say("weakness.null_found", times=times_in_100(summary.alpha))
-        weaknesses[kind] = kind
+    if unexpected := contradiction(cell):
+        weaknesses[unexpected] = unexpected
     return weaknesses
