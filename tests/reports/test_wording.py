@@ -163,6 +163,8 @@ def frames(make: Record) -> Iterator[pd.DataFrame]:
         for place, by_seed in enumerate(leads) for seed, by in enumerate(by_seed) for method in ("snip", "random")
     ])  # fmt: skip
     yield pd.concat([against, against.assign(recipe="long")])
+    other_draw = pair(make, near, near[::-1])
+    yield pd.concat([other_draw, other_draw[other_draw["check"] == "reinit"].assign(check="resample")])
     last = pair(make, [90.0, 90.0], [80.0, 99.0])
     yield last
     yield last.assign(off_budget=[-2, 3] * (len(last) // 2), repeat_differs=7)
@@ -212,6 +214,7 @@ def test_every_template_is_said_and_filled(
     for damaged in (1, 2):
         unreadable = pd.DataFrame([{"status": "unreadable", "reason": "it is damaged"}] * damaged)
         assert remarks(pd.concat([frame.assign(origin="packed"), unreadable], ignore_index=True))
+    assert remarks(frame.assign(match="live"))
     say("verify.run", method="snip", ratio="90 %", check="none", seed=0)
     for again in (90.0, 90.2, 93.0):
         assert not re.findall(r"\{\w*\}", Verification("a run", 90.0, again).text(margin=0.5))
