@@ -82,6 +82,11 @@ def _weights(subject: Subject, layers: list[Layer]) -> list[str]:
         found.append(f"{revived:,} removed weights are not zero in the final weights: revived" if revived else zero)
         if subject.initial is not None:
             found.append(measures.trained(subject.initial, subject.final, subject.mask))
+    if subject.final_accuracy is not None:
+        found.append(
+            f"the network with the final weights has a test accuracy of {subject.final_accuracy:.2f} %, with images "
+            "normalised by the mean and deviation of the training set; its authors may normalise otherwise"
+        )
     return found
 
 

@@ -1,7 +1,9 @@
 """Finds out what is audited: the masks of a file, the network that they fit, its initial and final weights."""
 
+import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +21,9 @@ from sanity.masks.files.formats import TensorFile, read
 from sanity.masks.files.imports import fitted, load_weights
 from sanity.masks.files.matching import match
 from sanity.models.base import Model
+from sanity.recipes import Recipe
 from sanity.seeds import generator
+from sanity.training.evaluation import accuracy
 
 Shape = tuple[int, int, int]
 _INPUTS: tuple[Shape, ...] = ((1, 28, 28), (3, 32, 32), (1, 8, 8), (3, 64, 64), (3, 224, 224))
@@ -34,7 +38,7 @@ class AuditConfig:
     input: channels x height x width of its inputs, as in 3x32x32; empty: the data set's, or those that fit
     from: weights takes the zeros of pruned weights for the mask
     init: file of the initial weights, which likeness to known methods needs
-    final: file of the trained weights; empty: those beside the masks
+    final: file of the trained weights, with dataset= also their test accuracy; empty: those beside the masks
     ratio: fraction of the prunable weights that was to be removed; empty: the nearest plain one
     dataset: data set that SNIP and GraSP score on; empty: they are left out
     data_dir: where data sets are, or are downloaded to
@@ -60,6 +64,7 @@ class Subject:
     mask: in the order of the network's modules, under its names; of the file where there is no network.
     network: with the initial weights where those are given; None where none fits. about: how all this was found.
     initial, final: weights by the mask's names; None where they are not given. train: for methods that need data.
+    final_accuracy: of the network with all final weights on the test set, percent; None without those or a data set.
     """
 
     file: TensorFile
@@ -70,6 +75,7 @@ class Subject:
     initial: Mapping[str, Tensor] | None
     final: Mapping[str, Tensor] | None
     train: Dataset | None
+    final_accuracy: float | None = None
 
 
 def load(path: Path, config: AuditConfig) -> Subject:
@@ -79,13 +85,13 @@ def load(path: Path, config: AuditConfig) -> Subject:
     """
     file = read(path)
     found = masks_of(file, config.from_, "from=weights")
-    train = _data(config)
+    train, test = _data(config)
     shape = _shape(config) or (train.input_shape if train else None)
     network, shape, about = _network(file, found, config, shape)
-    mask, lines = found.layers, [f"file {path}, SHA-256 {file.digest}", about]
+    mask, notes, lines = found.layers, found.notes, [f"file {path}, SHA-256 {file.digest}", about]
     if network is not None:
         imported = fitted(file, found, prunable(network))
-        mask = imported.mask
+        mask, notes = imported.mask, imported.notes
         lines.append(f"layers matched {imported.match.how}")
     initial = None
     if config.init and network is not None:
@@ -94,7 +100,20 @@ def load(path: Path, config: AuditConfig) -> Subject:
     elif config.init:
         initial = _weights(Path(config.init), mask)
     final = _weights(Path(config.final), mask) if config.final else _beside(file, mask)
-    return Subject(file, mask, network, shape, (*lines, *found.notes), initial, final, train)
+    correct = None
+    if config.final and network is not None and test is not None:
+        correct = _final_accuracy(network, Path(config.final), test)
+    return Subject(file, mask, network, shape, (*lines, *notes), initial, final, train, correct)
+
+
+def _final_accuracy(network: nn.Module, path: Path, test: Dataset) -> float | None:
+    """The accuracy of the trained network; None where the file lacks some of its weights, such as biases."""
+    trained = copy.deepcopy(network)
+    try:
+        load_weights(trained, path)
+    except UserError:
+        return None
+    return accuracy(trained, test, Recipe(), torch.device("cpu"), "fp32")
 
 
 def _shape(config: AuditConfig) -> Shape | None:
@@ -107,11 +126,12 @@ def _shape(config: AuditConfig) -> Shape | None:
     return channels, height, width
 
 
-def _data(config: AuditConfig) -> Dataset | None:
+def _data(config: AuditConfig) -> tuple[Dataset | None, Dataset | None]:
+    """The training set, and the test set normalised like it; None where no data set is named."""
     if not config.dataset:
-        return None
-    train, _ = load_dataset(config.dataset, config.data_dir, **config.options.get("dataset", {}))
-    return train
+        return None, None
+    train, test = load_dataset(config.dataset, config.data_dir, **config.options.get("dataset", {}))
+    return train, replace(test, mean=train.mean, std=train.std)
 
 
 def _network(
@@ -121,14 +141,14 @@ def _network(
     options = config.options.get("model", {})
     problem: UserError | None = None
     for name in [config.model] if config.model else models.REGISTRY.names():
-        for inputs in [shape] if shape else _INPUTS:
+        for inputs, classes in product([shape] if shape else _INPUTS, _classes(found)):
             try:
-                network = _on_meta(name, inputs, _classes(found), options)
+                network = _on_meta(name, inputs, classes, options)
                 fitted(file, found, prunable(network))
             except UserError as error:
                 problem = problem or error
                 continue
-            built = models.build(name, inputs, _classes(found), generator=generator(0, "init"), **options)
+            built = models.build(name, inputs, classes, generator=generator(0, "init"), **options)
             how = "" if config.model else " (recognised by the shapes of its layers)"
             return built, inputs, f"network {name} on inputs of {'x'.join(map(str, inputs))}{how}"
     if config.model and problem is not None:
@@ -136,10 +156,11 @@ def _network(
     return None, None, "no network of ours has layers of these shapes; model= names one, or a class of your own"
 
 
-def _classes(found: FileMasks) -> int:
-    """The outputs of the last layer; where the file has another order, of the smallest matrix."""
-    sizes = [layer.shape[0] for layer in found.layers.values() if layer.dim() == 2]
-    return max(min(sizes, default=10), 2)
+def _classes(found: FileMasks) -> list[int]:
+    """The outputs of the smallest matrix, which is the last layer; also of matrices that are stored transposed."""
+    shapes = [layer.shape for layer in found.layers.values() if layer.dim() == 2]
+    sizes = [min((shape[side] for shape in shapes), default=10) for side in (0, 1)]
+    return list(dict.fromkeys(max(size, 2) for size in sizes))
 
 
 def _on_meta(name: str, shape: Shape, classes: int, options: Mapping[str, Any]) -> nn.Module:

@@ -1,6 +1,7 @@
 """An audit finds what a ticket was made with."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from sanity import models
 from sanity.audit.__main__ import main
 from sanity.audit.report import Audit, audit
 from sanity.audit.subject import AuditConfig
+from sanity.data.dataset import load
 from sanity.seeds import generator
 
 RATIO = 0.75
@@ -201,3 +203,20 @@ def test_a_mistake_is_one_line(
     error = capsys.readouterr().err
     assert complaint in error
     assert error.count("\n") == 1
+
+
+def test_the_final_weights_are_tested_where_there_are_data(written: WRITTEN) -> None:
+    network = _network(1)
+    train, test = load("digits", "data")
+    predicted = network(replace(test, mean=train.mean, std=train.std).normalise(test.pixels)).argmax(1)
+    correct = 100 * float((predicted == test.targets).float().mean())
+    mask, final = written(_mask()), str(written(network.state_dict(), "final.pt"))
+    assert _says(_audited(mask, final=final, dataset="digits"), f"has a test accuracy of {correct:.2f} %")
+    assert not _says(_audited(mask, final=final), "test accuracy")
+    weights = {name: value for name, value in network.state_dict().items() if value.dim() > 1}
+    assert not _says(_audited(mask, final=str(written(weights, "bare.pt")), dataset="digits"), "test accuracy")
+
+
+def test_what_was_transposed_is_said(written: WRITTEN) -> None:
+    result = _audited(written({name: mask.T for name, mask in _mask().items()}), model="lenet_300_100", input="1x8x8")
+    assert any("were transposed" in line for line in result.about)
