@@ -10,6 +10,7 @@ from checks.decomposition import LEVELS
 from reports import figures, provenance
 from reports.answer import Answer, Value, answer
 from reports.comparisons import VERDICTS
+from reports.controls import verdict_on_controls
 from reports.decomposition import decompositions, gap_text, step_text
 from reports.doses import interval_text, slopes
 from reports.escape import visible
@@ -82,7 +83,7 @@ def assemble(frame: pd.DataFrame, summary: Summary, command: str = "", title: st
     present = {cell.comparison.verdict for cell in summary.cells if cell.comparison}
     return Content(
         visible(title) or say("title.report"),
-        " ".join([overview(summary), *remarks(frame)]),
+        " ".join(filter(None, [overview(summary), verdict_on_controls(summary), *remarks(frame)])),
         legend(summary),
         tuple((SYMBOLS[name], name, meaning(name, summary)) for name in VERDICTS if name in present),
         tuple(filter(None, (answer(setting, summary) for setting in summary.names("setting")))),

@@ -80,6 +80,14 @@ def _named(known: Sequence[Control]) -> str:
     return say("share.many", names=names, rest=rest) if rest > 0 else names
 
 
+def judgement(cell: Cell) -> str:
+    """Whether a comparison came out as predicted, in two words; empty where that is not known."""
+    if cell.comparison is None or cell.predicted not in KNOWN or state(cell) == "open":
+        return ""
+    kind = "as_predicted" if state(cell) == "held" else "not_predicted"
+    return say(f"controls.{kind}", predicted=say(f"predicted.{cell.predicted}"))
+
+
 def contradiction(cell: Cell) -> str:
     """What a reader must know of a comparison that did not come out as predicted; empty for all others."""
     if cell.comparison is None or cell.predicted not in KNOWN or state(cell) != "failed":

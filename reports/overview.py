@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from reports.comparisons import VERDICTS, WIDER
-from reports.controls import contradiction, verdict_on_controls
+from reports.controls import contradiction
 from reports.escape import visible
 from reports.methods_told import told_in_short
 from reports.noise_floor import noise_floors
@@ -40,7 +40,7 @@ def overview(summary: Summary) -> str:
         )
         first = say("overview.verdicts", count=counted(len(verdicts), "comparison"), verdicts=counts)
         first = " ".join(filter(None, (first, _could_not_fail(summary))))
-    middle = (verdict_on_controls(summary), *told_in_short(summary), *_against_papers(papers))
+    middle = (*told_in_short(summary), *_against_papers(papers))
     return " ".join(filter(None, (first, *middle, _unfinished(summary))))
 
 

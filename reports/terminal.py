@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reports import doses, escape
+from reports.controls import controls, judgement, verdict_on_controls
 from reports.decomposition import decompositions, sentence
 from reports.methods_told import method_sentences
 from reports.noise_floor import noise_floors
@@ -101,6 +102,9 @@ def _render(summary: Summary, remarks: Sequence[str], page: Page) -> Group:
             parts.append(page.text(of, "dim"))
     parts += [page.text(told) for told in method_sentences(summary)]
     parts += [page.text(f"! {remark}", "yellow") for remark in remarks]
+    if known := controls(summary):
+        style = "bold red" if any(control.state == "failed" for control in known) else "green"
+        parts.append(page.text(verdict_on_controls(summary), style))
     parts.append(page.text(f"{overview(summary)} {legend(summary)}", "dim"))
     return Group(*parts)
 
@@ -110,8 +114,8 @@ def verdict_text(cell: Cell, summary: Summary) -> str:
     if cell.comparison is None:
         return ""
     verdict = cell.comparison.verdict
-    needed = outlook(cell, summary)
-    return f"{SYMBOLS[verdict]} {verdict_name(verdict)}" + (f" ({needed})" if needed else "")
+    aside = "; ".join(filter(None, (outlook(cell, summary), judgement(cell))))
+    return f"{SYMBOLS[verdict]} {verdict_name(verdict)}" + (f" ({aside})" if aside else "")
 
 
 def _comparison(cell: Cell, summary: Summary, page: Page) -> list[Text]:

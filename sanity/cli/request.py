@@ -109,7 +109,16 @@ def _of_table(keys: Mapping[str, Any]) -> Request:
         )
         for panel in part.configs()
     )
-    return Request(configs, name, title, whole, part)
+    return Request(_controlled_once(configs), name, title, whole, part)
+
+
+def _controlled_once(configs: tuple[RunConfig, ...]) -> tuple[RunConfig, ...]:
+    """Returns the runs of a table with controls only in the first of those that share a network."""
+    networks = [(config.dataset, config.model, config.recipe, config.overrides()) for config in configs]
+    return tuple(
+        replace(config, controls=config.controls and networks.index(network) == place)
+        for place, (config, network) in enumerate(zip(configs, networks, strict=True))
+    )
 
 
 def _check_distinct(part: "Reproduction") -> None:

@@ -1,12 +1,15 @@
 """Comparisons whose answer is known: which came out as they must, and what is said of those that did not."""
 
+import io
 from collections.abc import Callable
 
 import pandas as pd
 import pytest
 
+from reports import show
+from reports.content import assemble
 from reports.controls import controls, verdict_on_controls
-from reports.overview import notes, overview
+from reports.overview import notes
 from reports.statistics import Summary, summarise
 
 Record = Callable[..., dict]
@@ -15,14 +18,17 @@ ALIKE, LOWER, HIGHER = [0.05, -0.05, 0.02, 0.0], [-8.0, -8.2, -7.9, -8.1], [8.0,
 WIDE = [3.0, -3.0, 2.0, -1.5]
 
 
-def compared(make_record: Record, moved: list[float], predicted: object, **values: object) -> Summary:
-    """One check that moves accuracies so, of which this is predicted."""
-    rows = [make_record("blind", "none", 0.9, seed, accuracy) for seed, accuracy in enumerate(BASE)]
-    rows += [
+def rows(make_record: Record, moved: list[float], predicted: object, **values: object) -> list[dict]:
+    """The records of one check that moves accuracies so, of which this is predicted."""
+    control = [make_record("blind", "none", 0.9, seed, accuracy) for seed, accuracy in enumerate(BASE)]
+    return control + [
         make_record("blind", "layerwise_rearrange", 0.9, seed, accuracy + by, **{"predicted": predicted, **values})
         for seed, (accuracy, by) in enumerate(zip(BASE, moved, strict=True))
     ]
-    return summarise(pd.DataFrame(rows))
+
+
+def compared(make_record: Record, moved: list[float], predicted: object, **values: object) -> Summary:
+    return summarise(pd.DataFrame(rows(make_record, moved, predicted, **values)))
 
 
 @pytest.mark.parametrize(
@@ -56,12 +62,27 @@ def test_found_is_held_against_predicted(
 def test_where_nothing_is_known_nothing_is_said(make_record: Record, predicted: object) -> None:
     summary = compared(make_record, LOWER, predicted)
     assert not controls(summary)
-    assert "ontrols" not in overview(summary)
+    assert not verdict_on_controls(summary)
 
 
 def test_the_first_sentences_count_the_controls(make_record: Record) -> None:
-    assert "Controls: 1 of 1 came out as they must (1 better)." in overview(compared(make_record, HIGHER, "better"))
+    first = assemble(
+        pd.DataFrame(rows(make_record, HIGHER, "better")), compared(make_record, HIGHER, "better")
+    ).overview
+    assert "Controls: 1 of 1 came out as they must (1 better)." in first
     failed = verdict_on_controls(compared(make_record, LOWER, "better"))
     assert failed.startswith("Controls: 0 of 1")
     assert "NOT as it must be, 1 control: blind layerwise_rearrange 90 %" in failed
     assert "cannot tell of 1 control" in verdict_on_controls(compared(make_record, WIDE, "better"))
+
+
+@pytest.mark.parametrize(
+    ("moved", "phrases"), [(HIGHER, ["Controls: 1 of 1", "as predicted"]), (LOWER, ["NOT as it must be", "predicted:"])]
+)
+def test_the_terminal_says_how_the_controls_came_out_and_marks_each(
+    make_record: Record, moved: list[float], phrases: list[str]
+) -> None:
+    page = io.StringIO()
+    show(pd.DataFrame(rows(make_record, moved, "better")), page)
+    text = page.getvalue().replace("\n", " ")
+    assert all(word in text for phrase in phrases for word in phrase.split())

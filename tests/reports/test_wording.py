@@ -14,6 +14,7 @@ import reports
 from reports import figures, text
 from reports.answer import answer
 from reports.comparisons import VERDICTS
+from reports.controls import judgement, verdict_on_controls
 from reports.doses import sentence, slopes
 from reports.methods_told import method_sentences
 from reports.overview import flaws, legend, meaning, overview, remarks, share
@@ -178,7 +179,8 @@ def sentences(records: pd.DataFrame, metric: str) -> str:
     """Everything that a report says of records in words, but for its pictures."""
     summary = summarise(records, metric)
     answers = [answer(setting, summary) for setting in summary.names("setting")]
-    aside = [[outlook(cell, summary), *flaws(cell, summary)] for cell in summary.cells]
+    aside = [[verdict_on_controls(summary)]]
+    aside += [[outlook(cell, summary), judgement(cell), *flaws(cell, summary)] for cell in summary.cells]
     of = share(summary.cells)
     return (
         f"{overview(summary)} {legend(summary)} {of} {answers} {aside} {list(method_sentences(summary))} "
