@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 class DensityOf(Check):
     """Keeps as many weights in each layer as another method does, at random positions.
 
-    Null hypothesis: the ticket is worth no more than random positions at the layer counts of the other method. Frankle
-    et al. 2021 and Ma et al. 2021 ask it of the method's own counts, which is `layerwise_rearrange`; the ticket itself,
-    these two and `positions_of` are the four corners of layer counts by positions.
+    Null hypothesis: the ticket is worth no more than random positions at the layer counts of the other method (Liu et
+    al. 2022 prune at random at SNIP's counts). At the method's own counts it is `layerwise_rearrange`; the ticket
+    itself, these two and `positions_of` are the four corners of layer counts by positions.
 
     The other method searches in the same network, on the clean data. The ticket keeps its own number of weights: where
     the other's is a few more or fewer, as a smart ratio's may be, its counts are scaled.

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 class PositionsOf(Check):
     """Keeps as many weights in each layer as another method does, those that this method ranks highest.
 
-    Null hypothesis: it does not matter whose layer counts the ranking fills. The converse of `density_of` (Frankle et
-    al. 2021; Ma et al. 2021). Under a check of the data the other method still sees the clean data: SNIP under
-    `random_labels+positions_of` and `positions_of.method=snip` shows what labels are worth to its positions alone.
+    Null hypothesis: it does not matter whose layer counts the ranking fills. The converse of `density_of`, for the
+    question of Frankle et al. 2021: layer counts or positions? Under a check of the data the other method still sees
+    the clean data: SNIP under `random_labels+positions_of` and `positions_of.method=snip` shows what labels are worth
+    to its positions alone.
 
     In several rounds the layers approach their counts together (`sanity.masks.allocation.CountsOf`). A method that
     constructs its mask, as an imported one does, ranks nothing and is refused.
