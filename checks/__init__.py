@@ -38,6 +38,7 @@ REGISTRY = Registry(
         "signed_constant": "checks.signed_constant:SignedConstant",
         "signed_shuffle": "checks.signed_shuffle:SignedShuffle",
         "sign_flip": "checks.sign_flip:SignFlip",
+        "sign_of_end": "checks.sign_of_end:SignOfEnd",
         "freeze": "checks.freeze:Freeze",
         "other_init": "checks.other_init:OtherInit",
     },

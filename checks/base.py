@@ -48,6 +48,8 @@ class Check:
     """Raised where the same options come to perturb otherwise: its results, and no others, are then computed anew."""
     keeps: ClassVar[str] = ""
     destroys: ClassVar[str] = ""
+    needs_end: ClassVar[bool] = False
+    """Whether `perturb` needs the weights at the end of dense training (`Ticket.end`), which is then trained."""
     draws: ClassVar[bool] = True
     """Whether every seed has a perturbation of its own; otherwise all have the same."""
     dose: ClassVar[str] = ""

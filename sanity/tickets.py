@@ -24,6 +24,7 @@ class Ticket:
     groups: parameter name -> in how many groups of channels a convolution is cut; 1 where it is not named.
     network: the network whose state `weights` is, for checks that need its wiring; never to be changed.
     frozen: whether pruned weights stay at their values of `weights`, untrained, instead of zero.
+    end: the state dict at the end of dense training, where a check needs it (`Check.needs_end`).
     reference: the mask of the method that a check refers to (`Check.refers_to`), of the same network and ratio.
     """
 
@@ -38,6 +39,7 @@ class Ticket:
     network: nn.Module | None = field(default=None, repr=False)
     frozen: bool = False
     reference: Mapping[str, Tensor] | None = None
+    end: Mapping[str, Tensor] | None = None
 
     def start(self) -> dict[str, Tensor]:
         """Returns the state dict that training starts from: `weights`, pruned ones set to zero unless `frozen`."""

@@ -115,6 +115,10 @@ class CheckSpec:
             raise UserError(f"{self.label}: {name} reads its masks from files; name a method that finds them")
         return spec
 
+    def needs_end(self) -> bool:
+        """Whether any part needs the weights at the end of dense training."""
+        return any(part.needs_end for part in self.build_parts().values())
+
     def data_part(self) -> "CheckSpec":
         """Returns the check of only the parts that corrupt the training data of the search."""
         return self.part_with("corrupt")

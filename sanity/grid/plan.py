@@ -8,8 +8,17 @@ from dataclasses import dataclass
 from sanity.grid import keys, stored
 from sanity.grid.cells import DENSE, Cell
 from sanity.grid.experiment import Experiment
-from sanity.grid.tasks import DenseTraining, MaskSearch, Task, TicketTraining, Training, requested_moments, tasks
-from sanity.grid.training_batch import TO_THE_END, epochs
+from sanity.grid.tasks import (
+    TO_THE_END,
+    DenseTraining,
+    MaskSearch,
+    Task,
+    TicketTraining,
+    Training,
+    requested_moments,
+    tasks,
+)
+from sanity.grid.training_batch import epochs
 from sanity.training.cpu_threads import forward_operations
 
 STORED, TRAINS = "stored", "trains"

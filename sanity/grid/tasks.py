@@ -4,7 +4,7 @@ A task is data. Its `name` identifies its result; tasks of equal name run once, 
 is done is read from the store.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from sanity.moment import END, iterations
 
 Moments = frozenset[int | None]
 """Moments of a training in iterations; None is its end."""
+TO_THE_END: Moments = frozenset([None])
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,8 @@ class TicketTraining:
         masks = filter(None, (self.source.mask, self.source.reference))
         if any(stored.search_record(experiment, mask) is None for mask in masks):
             return False
+        if self.source.perturbed_by.needs_end() and not _is_stored(self.source.end(experiment), experiment):
+            return False
         if isinstance(start.training, TicketSource):
             return TicketTraining(start.training, start.data).is_done(experiment)
         return start.training is None or _is_stored(start, experiment)
@@ -135,7 +138,7 @@ Task = DenseTraining | MaskSearch | TicketTraining
 def tasks(cell: Cell, experiment: Experiment) -> tuple[list[Task], Training]:
     """Returns the tasks that a cell needs, in order, and the final training, whose result the cell reports."""
     if cell.method.name == DENSE:
-        return [], dense_training(cell.seed, NO_CHECK, frozenset([None]), experiment)
+        return [], dense_training(cell.seed, NO_CHECK, TO_THE_END, experiment)
     search, perturbing = _search(cell, experiment), experiment.part(cell, "perturb")
     reference = _reference(perturbing, cell, experiment)
     usual = _search_of_usual_weights(cell, experiment)
@@ -143,8 +146,20 @@ def tasks(cell: Cell, experiment: Experiment) -> tuple[list[Task], Training]:
     if not perturbing.is_control:
         perturbed = replace(perturbed, perturbed_by=perturbing, reference=reference.ticket.mask)
     control = [] if cell.check.is_control else _control_search(cell, experiment).tasks
-    needed = [*reference.tasks, *search.of_reference, *search.tasks, *usual.tasks, *control]
-    return list({task.name: task for task in needed}.values()), TicketTraining(perturbed)
+    end = [dense_training(cell.seed, NO_CHECK, TO_THE_END, experiment)] if perturbing.needs_end() else []
+    needed = [*reference.tasks, *search.of_reference, *search.tasks, *usual.tasks, *control, *end]
+    return _distinct(needed), TicketTraining(perturbed)
+
+
+def _distinct(tasks: Iterable[Task]) -> list[Task]:
+    """Returns each task once; a dense training that is there several times goes to all of its moments."""
+    by_name: dict[object, Task] = {}
+    for task in tasks:
+        earlier = by_name.get(task.name)
+        if isinstance(earlier, DenseTraining) and isinstance(task, DenseTraining):
+            task = replace(earlier, moments=earlier.moments | task.moments)
+        by_name[task.name] = task
+    return list(by_name.values())
 
 
 def control_ticket(cell: Cell, experiment: Experiment) -> TicketSource:
@@ -177,18 +192,20 @@ def requested_moments(experiment: Experiment) -> Mapping[str, Moments]:
 def _requested_moments(cells: Iterable[Cell], experiment: Experiment) -> Mapping[str, Moments]:
     moments: dict[str, Moments] = {}
     for cell in cells:
-        if not _starts_from_dense(cell, experiment) or stored.has_ended(experiment, keys.cell(cell, experiment)):
+        trainings = list(_dense_trainings(cell, experiment))
+        if not trainings or stored.has_ended(experiment, keys.cell(cell, experiment)):
             continue
-        if cell.method.name == DENSE:
-            training = dense_training(cell.seed, NO_CHECK, frozenset([None]), experiment)
-        else:
-            training = _start(cell, experiment.altered(cell), experiment)
-        moments[training.key] = moments.get(training.key, frozenset()) | training.moments
+        for training in trainings:
+            moments[training.key] = moments.get(training.key, frozenset()) | training.moments
     return moments
 
 
-def _starts_from_dense(cell: Cell, experiment: Experiment) -> bool:
-    return cell.method.name == DENSE or bool(dense_moments(experiment.altered(cell)))
+def _dense_trainings(cell: Cell, experiment: Experiment) -> Iterator[DenseTraining]:
+    """Yields the dense trainings that a cell's result, its own search, or its check starts from."""
+    if cell.method.name == DENSE or experiment.once(("needs end", cell.check), cell.check.needs_end):
+        yield dense_training(cell.seed, NO_CHECK, TO_THE_END, experiment)
+    if cell.method.name != DENSE and dense_moments(experiment.altered(cell)):
+        yield _start(cell, experiment.altered(cell), experiment)
 
 
 @dataclass(frozen=True)

@@ -106,10 +106,17 @@ class TicketSource:
             channel_groups(net),
             net,
             reference=stored.mask(experiment, self.reference) if self.reference else None,
+            end=self.end(experiment).load(experiment) if self.perturbed_by.needs_end() else None,
         )
         if self.perturbed_by.is_control:
             return ticket
         return self.perturbed_by.build().perturb(ticket, generator(self.seed, "check"))
+
+    def end(self, experiment: Experiment) -> Weights:
+        """Returns the weights at the end of the usual dense training of the ticket's seed."""
+        from sanity.grid import keys
+
+        return Weights(self.seed, keys.dense(self.seed, NO_CHECK, experiment))
 
     def digest(self, experiment: Experiment) -> str:
         """Returns the digest of the ticket."""

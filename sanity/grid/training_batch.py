@@ -9,7 +9,7 @@ from sanity.grid import keys, stored
 from sanity.grid.cells import CheckSpec
 from sanity.grid.experiment import Experiment
 from sanity.grid.progress import Reporter
-from sanity.grid.tasks import DenseTraining, Moments, Training, requested_moments
+from sanity.grid.tasks import TO_THE_END, DenseTraining, Moments, Training, requested_moments
 from sanity.grid.ticket_source import TicketSource
 from sanity.moment import iterations
 from sanity.recipes import describe
@@ -18,8 +18,6 @@ from sanity.training.epochs import Epochs
 from sanity.training.job import TrainingResult, TrainingSpec, curve_table
 from sanity.training.loop import train
 from sanity.training.stacked_linear import is_sparse
-
-TO_THE_END: Moments = frozenset([None])
 
 
 @dataclass(frozen=True)

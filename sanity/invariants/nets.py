@@ -148,7 +148,8 @@ def ticket(ratio: float = 0.5, seed: int = 0, name: str = "shortcut") -> Ticket:
         return net(name, int(torch.randint(2**31, (), generator=derive(source, "init")))).state_dict()
 
     mask, reference = allocate(scores(model, seed), ratio), allocate(scores(model, seed + 1), ratio, "erk")
-    return Ticket(model.state_dict(), mask, start_epoch=1, fresh=fresh, network=model, reference=reference)
+    end = net(name, seed + 1).state_dict()
+    return Ticket(model.state_dict(), mask, start_epoch=1, fresh=fresh, network=model, reference=reference, end=end)
 
 
 def snapshot(model: nn.Module) -> dict[str, Any]:

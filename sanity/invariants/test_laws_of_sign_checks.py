@@ -91,6 +91,22 @@ def test_sign_flip_keeps_magnitudes_and_flips_exactly_that_share(p: float) -> No
         assert torch.equal(old[~mask], new[~mask])
 
 
+def test_signs_of_the_end_are_those_of_the_trained_network_on_the_magnitudes_of_the_ticket() -> None:
+    start = ticket()
+    end = {name: torch.randn(weight.shape, generator=generator(9, name)) for name, weight in start.weights.items()}
+    end["1.weight"][0, 0] = 0
+    after = perturbed("sign_of_end", replace(start, end=end))
+    assert not nets.changed(dict(start.mask), dict(after.mask))
+    for layer in start.mask:
+        assert torch.equal(after.weights[layer].abs(), start.weights[layer].abs())
+        expected = torch.where(end[layer] == 0, start.weights[layer].sign(), end[layer].sign())
+        assert torch.equal(after.weights[layer].sign(), expected)
+    others = [name for name in start.weights if name not in start.mask]
+    assert not nets.changed({key: start.weights[key] for key in others}, {key: after.weights[key] for key in others})
+    with pytest.raises(UserError, match=r"sign_of_end needs .*Ticket\.end"):
+        perturbed("sign_of_end", start)
+
+
 def test_half_the_signs_flipped_tell_nothing_of_the_old_ones() -> None:
     before = ticket()
     after = perturbed("sign_flip", before)

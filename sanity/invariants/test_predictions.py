@@ -46,7 +46,8 @@ def ticket(method: Method, check: Check, seed: int = 0) -> Ticket:
     model, other = nets.net(NET, seed), nets.net(NET, seed)
     other.load_state_dict(dict(check.initialise(model.state_dict(), fresh, generator(seed, "search init"))))
     found = method.mask(other, nets.batches(seen), 0.5, generator(seed, "score"))
-    searched = Ticket(model.state_dict(), found, fresh=fresh, network=model, reference=reference)
+    end = nets.net(NET, seed + 5000).state_dict()
+    searched = Ticket(model.state_dict(), found, fresh=fresh, network=model, reference=reference, end=end)
     return check.perturb(searched, generator(seed, "check"))
 
 
