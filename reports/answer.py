@@ -104,12 +104,15 @@ def _parts(cells: Sequence[Cell], summary: Summary) -> Iterator[tuple[str, list[
 
 
 def _by_verdict(cells: Sequence[Cell]) -> Iterator[list[Cell]]:
-    """The cells of each verdict, reason and manner; those whose error is unknown, about which less can be said, apart
-    from the others."""
-    groups: dict[tuple[int, bool, str, str], list[Cell]] = {}
+    """The cells of each verdict, reason and manner, gains apart from losses, and those whose error is unknown, about
+    which less can be said, apart from the others."""
+    groups: dict[tuple[int, bool, str, str, bool], list[Cell]] = {}
     for cell in cells:
-        obstacle, manner = (cell.comparison.obstacle, cell.comparison.manner) if cell.comparison else ("", "")
-        groups.setdefault((VERDICTS.index(_verdict(cell)), not has_error(cell), obstacle, manner), []).append(cell)
+        comparison = cell.comparison
+        obstacle, manner = (comparison.obstacle, comparison.manner) if comparison else ("", "")
+        gain = comparison is not None and "different" in comparison.verdict and comparison.difference.mean > 0
+        key = VERDICTS.index(_verdict(cell)), not has_error(cell), obstacle, manner, gain
+        groups.setdefault(key, []).append(cell)
     yield from (groups[key] for key in sorted(groups))
 
 

@@ -144,7 +144,11 @@ def _finding(form: str, cells: Sequence[Cell], words: Phrase, summary: Summary) 
         return say(f"{form}.identical_data" if words.data else f"{form}.identical", **values)
     estimates = span([difference.mean for difference in differences])
     values |= {"change": change(cells), "estimates": estimates, "estimate": estimates, "seeds": by_seed(comparisons)}
-    values |= {"family": comparisons[0].family, "side": _side(comparisons), "sure": times_in_100(1 - summary.alpha)}
+    values |= {
+        "family": comparisons[0].family,
+        "side": say("side.above" if differences[0].mean > 0 else "side.below"),
+        "sure": times_in_100(1 - summary.alpha),
+    }
     values |= _interval(comparisons)
     if verdict == "not testable":
         return say(f"{form}.untestable_{comparisons[0].obstacle}", **values)
@@ -158,12 +162,6 @@ def _finding(form: str, cells: Sequence[Cell], words: Phrase, summary: Summary) 
 def times_in_100(share: float) -> str:
     """How often in 100 times something happens: 0.05 is "5"."""
     return f"{100 * share:g}"
-
-
-def _side(comparisons: Sequence[Comparison]) -> str:
-    """Where the runs with the check lie that lie apart from all others."""
-    sides = {comparison.difference.mean > 0 for comparison in comparisons}
-    return say("side.outside" if len(sides) > 1 else "side.above" if sides.pop() else "side.below")
 
 
 def _interval(comparisons: Sequence[Comparison]) -> dict[str, str]:

@@ -61,6 +61,15 @@ def test_many_ratios_are_told_by_verdict_not_one_by_one(make_record: Callable[..
     )
 
 
+def test_gains_and_losses_are_told_apart(make_record: Callable[..., dict]) -> None:
+    frame = curve(make_record, dict(zip(RATIOS, (3.0, -2.0, 3.1, -2.1, 3.2, -9.0), strict=True)))
+    (answer,) = assemble(frame, summarise(frame)).answers
+    ((_, ((losses, gains),)),) = answer.rows
+    assert {losses.verdict, gains.verdict} == {"different"}
+    assert "36, 59 and 73.8 %: \N{MINUS SIGN}9.00 to \N{MINUS SIGN}2.00" in losses.text
+    assert "20, 48.8 and 67.2 %: +3.00 to +3.20" in gains.text
+
+
 def test_ratios_whose_error_is_unknown_are_told_apart(make_record: Callable[..., dict]) -> None:
     frame = curve(make_record, dict.fromkeys(RATIOS, 0.4), spread=0.6)
     alone = (frame["ratio"] == RATIOS[1]) & (frame["seed"] > 0)

@@ -153,10 +153,6 @@ def frames(make: Record) -> Iterator[pd.DataFrame]:
         yield pair(make, [90.0] * 11, [90.0 + by for by in skewed], ratios)
         for dense in (90.2, 99.0):
             yield beside_random(pair(make, near, near[::-1], ratios), make, dense)
-    apart = pair(make, [50.0, 50.1, 50.2], [52.0, 70.0, 99.0], 6)
-    lower = (apart["check"] == "reinit") & (apart["ratio"] < 0.5)
-    apart.loc[lower, "last_test_accuracy"] = [46.0, 28.0, 5.0] * (lower.sum() // 3)
-    yield apart
     yield pair(make, near, [90.1, 90.2, 45.0])
     leads = ((9.0, 9.1, 9.3), (-9.0, -9.1, -9.3), (0.6, 0.9, 1.2), (-0.6, -0.9, -1.2), (0.1, -0.1, 0), (0.3, -0.3, 0))
     against = pd.DataFrame([
