@@ -7,14 +7,18 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sanity.cli.request import requested
-from sanity.config import RunConfig, pairs
+from sanity.config import AUTO, RunConfig, pairs
 from sanity.config.options import expanded
 from sanity.console.ending import exit_code
 from sanity.console.output import printing
 from sanity.errors import UserError, unknown
 from sanity.masks.files.writing import WRITERS, write
+
+if TYPE_CHECKING:
+    from sanity.grid.cells import Cell
 
 _HELP = """\
 python -m sanity.export to=FOLDER [format=safetensors] KEY=VALUE ...
@@ -70,6 +74,8 @@ def export(config: RunConfig, folder: Path, form: str = "safetensors") -> list[P
     from sanity.grid.tasks import TicketTraining, tasks
 
     experiment, cells = prepare(config)
+    if config.seeds == AUTO:
+        cells = _cells_so_far(config) or cells
     sources = {}
     for cell in cells:
         training = tasks(cell, experiment)[1]
@@ -85,6 +91,16 @@ def export(config: RunConfig, folder: Path, form: str = "safetensors") -> list[P
     for path, source in sources.items():
         write(source.load(experiment), path, form)
     return list(sources)
+
+
+def _cells_so_far(config: RunConfig) -> "list[Cell]":
+    """Returns the cells that a run with `seeds=auto` has come to."""
+    from sanity.cli.auto_seeds import judge
+    from sanity.grid.rounds import Rounds
+
+    rounds = Rounds([config], judge(config))
+    rounds.replay()
+    return [cell for _, cell in rounds.rows]
 
 
 if __name__ == "__main__":

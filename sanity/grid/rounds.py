@@ -157,7 +157,8 @@ class Rounds:
 
     def _open_of(self) -> str:
         total, seeds = len(self.comparisons), max(self.counts.values())
-        return f"{len(self.further) if self.rows else total} of {total} comparisons open after {seeds} seeds"
+        open_now = len(self.further) if self.rows else total
+        return f"{open_now} of {total} comparisons open after {seeds} seed{'s' * (seeds != 1)}"
 
     def _run(self, number: int, cells: Sequence[Cell], ahead: Sequence[tuple[int, Cell]], reports_to: Reporter) -> None:
         config = self.configs[number]

@@ -105,3 +105,12 @@ def test_a_rewound_ticket_keeps_its_moment(tmp_path: Path, caplog: pytest.LogCap
     file.with_suffix(".json").write_text('{"start": []}')
     with pytest.raises(UserError, match="is damaged; it should hold start and epochs"):
         run(imported)
+
+
+def test_with_seeds_auto_the_tickets_are_those_of_the_rounds_so_far(tmp_path: Path) -> None:
+    keys = {**_keys(tmp_path, "lenet_300_100"), "seeds": "auto", "max_seeds": 5, "margin": 0.01, "methods": "snip"}
+    keys |= {"recipe.epochs": 2, "recipe.batch_size": 20}
+    records = run(keys)
+    assert set(records["seed"]) == {*range(5)}
+    assert main(_words(keys, f"to={tmp_path / 'tickets'}")) == 0
+    assert len(list((tmp_path / "tickets").iterdir())) == len(records)

@@ -75,3 +75,32 @@ def test_a_killed_run_is_taken_over_by_one_that_waits(tmp_path: Path) -> None:
     os.waitpid(killed, 0)
     assert ended_well(waiting)
     assert outcome(shared) == outcome(alone)
+
+
+AUTO = [
+    "model=lenet_300_100", "dataset.limit=200", "dataset.test_limit=100", "recipe.batch_size=20", "recipe.epochs=2",
+    "device=cpu", "deterministic=true", "methods=snip", "ratio=0.5", "checks=layerwise_rearrange",
+    "margin=0.01", "max_seeds=6",
+]  # fmt: skip
+
+
+def cells(root: Path) -> set[str]:
+    return {path.stem for path in root.glob("cells/*.json")}
+
+
+def test_runs_that_spend_seeds_together_or_are_killed_come_to_the_same_end(tmp_path: Path) -> None:
+    alone, shared, killed = tmp_path / "alone", tmp_path / "shared", tmp_path / "killed"
+    assert ended_well(fork(AUTO, alone, tmp_path / "alone.log"))
+    logs = [tmp_path / "first.log", tmp_path / "second.log"]
+    assert ended_well(*[fork(AUTO, shared, log) for log in logs])
+    assert cells(shared) == cells(alone)
+    assert outcome(shared) == outcome(alone)
+    assert trainings_in(*logs) == len(outcome(shared))
+    for count in (1, 9):
+        child = fork(AUTO, killed, tmp_path / "killed.log")
+        wait_for(lambda count=count: len(outcome(killed)) >= count)  # type: ignore[misc]
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert ended_well(fork(AUTO, killed, tmp_path / "killed.log"))
+    assert cells(killed) == cells(alone)
+    assert outcome(killed) == outcome(alone)
