@@ -222,6 +222,8 @@ def _outcomes(summary: Summary) -> Table:
         ("right after pruning, %", True, lambda cell: _accuracy(cell.outcomes.pruned)),
         ("after each round, %", False, lambda cell: Value(", ".join(points(mean) for mean in cell.outcomes.rounds))),
         ("after training, %", True, lambda cell: _accuracy(cell.accuracy.mean)),
+        ("barrier, other order", True, lambda cell: _accuracy(cell.outcomes.barrier_orders)),
+        ("barrier, control", True, lambda cell: _accuracy(cell.outcomes.barrier_control)),
     ]
     measured = [cell for cell in summary.cells if not math.isnan(cell.outcomes.start)]
     return replace(

@@ -78,6 +78,7 @@ def flat(cell: Cell, summary: Summary) -> dict[str, object]:
     row |= {name: getattr(cell, name) for name in ("kept", "prunable", "actual_ratio", "effective_density")}
     outcomes = cell.outcomes
     row |= {"start_accuracy": outcomes.start, "pruned_accuracy": outcomes.pruned}
+    row |= {"barrier_orders": outcomes.barrier_orders, "barrier_control": outcomes.barrier_control}
     row |= {"round_accuracies": " ".join(f"{accuracy:g}" for accuracy in outcomes.rounds)}
     row |= {"predicted": cell.predicted, "function_gap": cell.function_gap}
     row |= {"mask_overlap": cell.overlap, "expected_overlap": cell.expected_overlap}

@@ -9,6 +9,7 @@ import pandas as pd
 from reports.validation import number
 
 NAN = math.nan
+ORDERS, CONTROL = "barrier_orders_test", "barrier_control_test"
 START, PRUNED, ROUNDS = "start_test_accuracy", "pruned_test_accuracy", "round_test_accuracies"
 
 
@@ -17,12 +18,15 @@ class Outcomes:
     """Means over the runs of a cell, in percent; NaN, or no rounds, where records say nothing of them.
 
     start: before training. pruned: right after pruning trained weights. rounds: at the end of every training before
-    the final one, the dense network's first.
+    the final one, the dense network's first. barrier_orders, barrier_control: how far the test error rises between two
+    trainings of the ticket, and between the ticket and its control (`outcome=barrier`), in points.
     """
 
     start: float = NAN
     pruned: float = NAN
     rounds: tuple[float, ...] = ()
+    barrier_orders: float = NAN
+    barrier_control: float = NAN
 
     @classmethod
     def of(cls, done: pd.DataFrame) -> "Outcomes":
@@ -30,7 +34,8 @@ class Outcomes:
         lists = [rounds for rounds in done.get(ROUNDS, ()) if isinstance(rounds, list | tuple)]
         longest = max(map(len, lists), default=0)
         rounds = tuple(_mean([number(row[place]) for row in lists if place < len(row)]) for place in range(longest))
-        return cls(_of_column(done, START), _of_column(done, PRUNED), rounds)
+        barriers = _of_column(done, ORDERS), _of_column(done, CONTROL)
+        return cls(_of_column(done, START), _of_column(done, PRUNED), rounds, *barriers)
 
 
 def _of_column(done: pd.DataFrame, name: str) -> float:

@@ -62,6 +62,8 @@ class RunConfig:
     results_dir: where results go and what exists is found
     controls: add comparisons whose answer is known: random pruning rearranged, neurons permuted, a mended defect
     report_dir: where the report goes; empty: a folder of its own in results_dir
+    outcome: accuracy; barrier: also how far the error rises on the straight line between two trainings of a ticket on
+        differently ordered data, and between a ticket with its check and without; trains every ticket twice
     metric: the test accuracy that verdicts are about: of the last or best epoch
     margin: accuracy points within which two tickets count as equivalent; auto: 0.5, but at least six test images, which
         are 1 point of the 597 of digits: one of them is 0.17, and tickets of two seeds differ by about four
@@ -96,6 +98,7 @@ class RunConfig:
     results_dir: str = "results"
     controls: bool = False
     report_dir: str = ""
+    outcome: Literal["accuracy", "barrier"] = "accuracy"
     metric: Literal["last", "best"] = "last"
     margin: Literal["auto"] | Annotated[float, Field(gt=0, le=100)] = "auto"
     design: Literal["auto", "fixed", "sequential"] = "auto"

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sanity.grid import keys, stored
+from sanity.grid.barriers import beside
 from sanity.grid.cells import DENSE, Cell
 from sanity.grid.experiment import Experiment
 from sanity.grid.tasks import (
@@ -28,20 +29,22 @@ STORED, TRAINS = "stored", "trains"
 class Plan:
     """Holds the state of every cell (`stored`, `trains`, or the cell whose training it shares) and the work ahead.
 
-    dense: trainings of dense networks that are no cells of the run. rounds: of training and pruning. epochs: in total.
+    dense: trainings of dense networks that are no cells of the run. rounds: of training and pruning. orders: trainings
+    of a ticket on the data in another order. epochs: in total.
     names: the names of all tasks ahead, those of earlier runs of the request included.
     """
 
     states: dict[Cell, str]
     dense: int
     rounds: int
+    orders: int
     epochs: float
     names: frozenset[object]
 
     @property
     def trainings(self) -> int:
         """The number of trainings ahead."""
-        return sum(state == TRAINS for state in self.states.values()) + self.dense + self.rounds
+        return sum(state == TRAINS for state in self.states.values()) + self.dense + self.rounds + self.orders
 
 
 def plan(cells: Sequence[Cell], experiment: Experiment, before: frozenset[object] = frozenset()) -> Plan:
@@ -57,7 +60,10 @@ def _plan(cells: Sequence[Cell], experiment: Experiment, before: frozenset[objec
     ahead: dict[object, Task] = {}
     for cell in cells:
         needed, last = tasks(cell, experiment)
-        if stored.has_ended(experiment, keys.cell(cell, experiment)):
+        ended = stored.has_ended(experiment, keys.cell(cell, experiment))
+        others = [] if ended else beside(cell, experiment)
+        ahead |= {task.name: task for task in others if task.order is not None and not task.is_done(experiment)}
+        if ended:
             states[cell] = STORED
             if not last.is_done(experiment):  # the record of the training exists, its weights do not
                 continue
@@ -69,11 +75,13 @@ def _plan(cells: Sequence[Cell], experiment: Experiment, before: frozenset[objec
             states[cell] = TRAINS
             ahead |= {task.name: task for task in [*needed, last] if not task.is_done(experiment)}
         first.setdefault(last.name, cell)
+    orders = {name for name, task in ahead.items() if isinstance(task, TicketTraining) and task.order is not None}
     trainings = [task for name, task in ahead.items() if not isinstance(task, MaskSearch) and name not in before]
     return Plan(
         states=states,
         dense=sum(isinstance(task, DenseTraining) and task.name not in own for task in trainings),
-        rounds=sum(isinstance(task, TicketTraining) and task.name not in first for task in trainings),
+        rounds=sum(isinstance(task, TicketTraining) and task.name not in {*first, *orders} for task in trainings),
+        orders=len(orders - before),
         epochs=sum(_epochs(task, experiment) for task in trainings),
         names=before | ahead.keys(),
     )
@@ -112,10 +120,11 @@ def text(cells: Sequence[Cell], plan: Plan, experiment: Experiment) -> str:
     config = experiment.config
     lines = [f"{len(cells)} cells of {config.dataset}, {config.model}, recipe {config.recipe}:"]
     lines += [f"  {cell.title}: {plan.states[cell]}" for cell in cells]
-    beside = f", {plan.dense} of them dense networks that searches start from" if plan.dense else ""
+    dense = f", {plan.dense} of them dense networks that searches start from" if plan.dense else ""
     rounds = f", {plan.rounds} of them rounds of training and pruning" if plan.rounds else ""
+    orders = f", {plan.orders} of them of the data in another order" if plan.orders else ""
     work = operations(experiment) * plan.epochs
-    lines.append(f"{plan.trainings} trainings ahead{beside}{rounds}.")
+    lines.append(f"{plan.trainings} trainings ahead{dense}{rounds}{orders}.")
     lines.append(
         f"About {plan.epochs:g} epochs of {len(experiment.train)} examples, {work / 1e12:.3g} TFLOP. Nothing was run."
     )

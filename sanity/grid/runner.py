@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from sanity.grid import keys, stored
+from sanity.grid.barriers import barriers, beside
 from sanity.grid.cells import Cell
 from sanity.grid.experiment import Experiment
 from sanity.grid.progress import Reporter
@@ -75,7 +76,7 @@ class Runner:
         name: object = None
         try:
             needed, final = tasks(cell, self.experiment)
-            for task in [*needed, final]:
+            for task in [*needed, final, *beside(cell, self.experiment)]:
                 name = task.name
                 if task.is_done(self.experiment):
                     continue
@@ -90,7 +91,7 @@ class Runner:
                     self._queue(cell, task)
                     return
             name = None
-            self._write(cell, self._record(cell))
+            self._write(cell, {**self._record(cell), **barriers(cell, self.experiment)})
         except (Interrupted, DiskError):
             raise
         except _MadeElsewhere:

@@ -83,10 +83,14 @@ class MaskSearch:
 
 @dataclass(frozen=True)
 class TicketTraining:
-    """Trains a ticket on the data after the checks `data`."""
+    """Trains a ticket on the data after the checks `data`.
+
+    order: the seed of the data's order and augmentation, where it is not the cell's.
+    """
 
     source: TicketSource
     data: CheckSpec = NO_CHECK
+    order: int | None = None
 
     @property
     def name(self) -> "TicketTraining":
@@ -95,12 +99,12 @@ class TicketTraining:
 
     @property
     def seed(self) -> int:
-        """The seed of the cell."""
-        return self.source.seed
+        """The seed of the training: of the data's order and augmentation."""
+        return self.source.seed if self.order is None else self.order
 
     def key_in(self, experiment: Experiment) -> str:
         """Returns the key of the training. Raises `UserError` if the mask or the initial weights are not stored."""
-        return self.source.training_key(self.data, experiment)
+        return keys.ticket(self.source.digest(experiment), self.seed, self.data, experiment)
 
     def can_start(self, experiment: Experiment) -> bool:
         """Whether the ticket's mask and weights are stored."""

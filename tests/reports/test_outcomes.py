@@ -43,6 +43,16 @@ def test_the_csv_and_a_folded_table_have_them(make_record: Callable[..., dict], 
         assert "right after pruning, %" not in folded[: folded.index("</details>")]  # an empty column
 
 
+def test_barriers_are_shown_where_they_were_measured(make_record: Callable[..., dict], tmp_path: Path) -> None:
+    frame = rows(make_record, 12.0, 12.0).assign(barrier_orders_test=[0.5, 1.0], barrier_control_test=None)
+    written = reports.write(frame, tmp_path, formats=("md", "csv"))
+    (row,) = csv.DictReader(written["csv"].open(encoding="utf-8"))
+    assert (row["barrier_orders"], row["barrier_control"]) == ("0.75", "")
+    text = written["md"].read_text(encoding="utf-8")
+    assert "barrier, other order" in text
+    assert "barrier, control" not in text
+
+
 def test_records_of_before_have_no_such_table(frame: pd.DataFrame) -> None:
     summary = summarise(frame)
     assert summary.cells[0].outcomes == Outcomes() or summary.cells[0].outcomes.rounds == ()
