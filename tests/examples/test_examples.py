@@ -18,6 +18,7 @@ OWN = {
     "own_method.py": ("method", {"own_method:Scaled", "magnitude"}),
     "own_check.py": ("check", {"none", "own_check:RandomSigns"}),
     "own_network.py": ("model", {"own_network:Separable"}),
+    "plain_network.py": ("model", {"plain_network.py:Rows"}),
     "own_dataset.py": ("dataset", {"own_dataset:Arrays"}),
 }
 
