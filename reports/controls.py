@@ -77,7 +77,7 @@ def _named(known: Sequence[Control]) -> str:
     names = ", ".join(
         f"{method_name(one.cell.method)} {one.cell.check} {percent(one.cell.ratio)}" for one in known[:LISTED]
     )
-    return say("share.many", names=names, rest=rest) if rest > 0 else names
+    return say("controls.more", names=names, rest=rest) if rest > 0 else names
 
 
 def judgement(cell: Cell) -> str:

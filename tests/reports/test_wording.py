@@ -122,6 +122,7 @@ def frames(make: Record) -> Iterator[pd.DataFrame]:
     yield pair(make, near, far, predicted="null")
     yield pair(make, near, [accuracy + 0.01 for accuracy in near], predicted="null")
     yield pair(make, far, near, predicted="better")
+    yield pair(make, near, wide, ratios=6, predicted="better")
     yield pair(make, near, wide, predicted="better")
     yield pair(make, near, far, predicted="better")
     yield pair(make, near, near[::-1], effective_density=0.01, actual_ratio=0.3)
