@@ -7,8 +7,8 @@ that a level adds is that of the one thing. Imports no torch.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-FAMILY = "decompose"
-"""The entry of the key `checks` that stands for all levels."""
+from sanity.config.run_config import FAMILY
+
 BASE = "random"
 """The method that keeps nothing but the number of weights: the decomposition starts at its accuracy."""
 

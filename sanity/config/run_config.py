@@ -27,6 +27,8 @@ PATHS = ("data_dir", "results_dir", "report_dir", "log")
 LONGEST_RANGE = 10_000  # seeds; a longer range is taken for a typing error
 AUTO = "auto"
 FIRST_SEEDS = (0, 1, 2, 3)  # of every comparison: the fewest with which `design=sequential` finds equivalence
+FAMILY = "decompose"  # the entry of `checks` that stands for all levels of a decomposition
+FIRST_SEEDS_OF_LEVELS = (0, 1, 2, 3, 4, 5)  # with fewer, no gap that spreads as usual can be told from zero
 LIMITS = ("max_seeds", "max_hours")
 
 
@@ -112,7 +114,9 @@ class RunConfig:
     @property
     def first_seeds(self) -> tuple[int, ...]:
         """The seeds that are run in any case."""
-        return FIRST_SEEDS[: self.max_seeds] if isinstance(self.seeds, str) else self.seeds
+        if not isinstance(self.seeds, str):
+            return self.seeds
+        return (FIRST_SEEDS_OF_LEVELS if FAMILY in self.checks else FIRST_SEEDS)[: self.max_seeds]
 
     def overrides(self) -> str:
         """Returns the options of data set, network and recipe and the initialisation, as keys."""

@@ -10,6 +10,7 @@ import checks
 import methods
 from checks import decomposition
 from sanity.config import SECTIONS, RunConfig
+from sanity.config.run_config import FAMILY
 from sanity.errors import UserError, unknown
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ def references(cells: Sequence[Cell]) -> list[Cell]:
 
 def _base(config: RunConfig, specs: list[MethodSpec]) -> list[MethodSpec]:
     """Returns random pruning, where a decomposition needs it and it is not among the methods, in their variant."""
-    if decomposition.FAMILY not in config.checks or any(spec.name == decomposition.BASE for spec in specs):
+    if FAMILY not in config.checks or any(spec.name == decomposition.BASE for spec in specs):
         return []
     named = {spec.variant for spec in specs if spec.name != DENSE} & set(variants(decomposition.BASE))
     return [MethodSpec(decomposition.BASE, named.pop() if len(named) == 1 else "")]

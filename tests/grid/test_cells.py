@@ -95,6 +95,11 @@ def test_decompose_is_the_nested_family_and_random_pruning() -> None:
     ]
 
 
+def test_with_seeds_that_the_results_decide_on_a_decomposition_starts_with_more() -> None:
+    assert len({cell.seed for cell in cells(from_mapping({"checks": "decompose"}))}) == 6
+    assert len({cell.seed for cell in cells(from_mapping({"checks": "reinit"}))}) == 4
+
+
 def test_decompose_takes_what_is_there_already() -> None:
     both = titles(methods="random,snip", checks="reinit,decompose,invert", seeds="0")
     assert len(set(both)) == len(both) == 2 * 6
