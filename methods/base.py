@@ -20,6 +20,7 @@ from methods.scoring_copy import remember, restore, scoring_copy, statistics_nee
 from sanity.errors import UserError, of_ones_own
 from sanity.masks import Mask, RankedMask, Scores, Survivors, check_feasible, check_finite, kept, patterns, prunable
 from sanity.masks.allocation import Allocation, Counts, SmartRatio, kept_after
+from sanity.masks.layerwise import AllocationName
 from sanity.masks.patterns import Pattern, PatternName
 from sanity.moment import END, INIT, Moment, is_share, placed
 from sanity.registry.source_hash import code_key
@@ -47,7 +48,8 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
     exact_counts: whether a constructed mask must keep the budget's count. reads_files: whether it comes from files.
     healed_by: checks that must raise the accuracy of its tickets, of a control whose defect is known.
 
-    allocation: how many weights each layer keeps: global | uniform | erk | smart_ratio.
+    allocation: how many weights each layer keeps: `global`, by one ranking; or, whatever the scores (see
+        `sanity.masks.layerwise`): uniform | uniform_plus | erk | balanced | pyramidal | igq | smart_ratio.
     smart_decay: of smart_ratio: a layer's share by its place l of L: quadratic (L-l+1)^2 + (L-l+1), linear L-l+1, cubic
         (L-l+1)^3, ascending l^2 + l, or one density for all (balanced).
     smart_linear_keep: of smart_ratio: the share of the classifier that is kept.
@@ -88,7 +90,7 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
     healed_by: ClassVar[frozenset[str]] = frozenset()
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
-    allocation: Literal["global", "uniform", "erk", "smart_ratio"] = "global"
+    allocation: AllocationName = "global"
     smart_decay: Literal["quadratic", "linear", "ascending", "cubic", "balanced"] = "quadratic"
     smart_linear_keep: Annotated[float, Field(ge=0, le=1)] = 0.3
     smart_layer_count: Literal["counted", "nominal"] = "counted"

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from methods.partially_trained import PartiallyTrained
+from sanity.masks.layerwise import AllocationName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,4 +27,4 @@ class HybridTickets(PartiallyTrained):
         },
     }
 
-    allocation: Literal["global", "uniform", "erk", "smart_ratio"] = "smart_ratio"
+    allocation: AllocationName = "smart_ratio"

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from methods.random import Random
+from sanity.masks.layerwise import AllocationName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,4 +22,4 @@ class RandomTickets(Random):
         "atanov2021": {"smart_layer_count": "nominal", "smart_normaliser": "all"},
     }
 
-    allocation: Literal["global", "uniform", "erk", "smart_ratio"] = "smart_ratio"
+    allocation: AllocationName = "smart_ratio"

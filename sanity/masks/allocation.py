@@ -10,10 +10,9 @@ from typing import Literal
 
 import torch
 
-from sanity.errors import UserError, unknown
+from sanity.errors import UserError
 
 Shapes = Mapping[str, Sequence[int]]
-NAMES = ("global", "uniform", "erk", "smart_ratio")
 Counts = Literal["rounded", "kept_floored", "removed_floored", "one_more_kept", "removed_ceiled", "one_more_removed"]
 """How a round turns its ratio into a number of weights; see `kept_after`."""
 
@@ -275,12 +274,3 @@ def is_chain(shapes: Shapes) -> bool:
     """Returns whether each convolution reads the channels that the one before wrote, so there is no shortcut."""
     convolutions = [shape for shape in shapes.values() if len(shape) > 2]
     return all(before[0] == after[1] for before, after in pairwise(convolutions))
-
-
-def get(allocation: "str | Allocation") -> Allocation | None:
-    """Returns the allocation of that name with its defaults; None for `global`, which ranks all layers together."""
-    if isinstance(allocation, Allocation):
-        return allocation
-    if allocation not in NAMES:
-        raise unknown("allocation", allocation, NAMES)
-    return {"global": None, "uniform": Uniform(), "erk": ERK(), "smart_ratio": SmartRatio()}[allocation]

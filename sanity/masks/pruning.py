@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from sanity.errors import UserError
 from sanity.masks.allocation import Allocation, budget
-from sanity.masks.allocation import get as get_allocation
+from sanity.masks.layerwise import get as get_allocation
 from sanity.masks.patterns import UNSTRUCTURED, Pattern
 from sanity.masks.ranking import check_finite as check_finite
 from sanity.masks.ranking import keep_best as keep_best
@@ -33,7 +33,7 @@ def allocate(
 
     scores: parameter name -> tensor shaped like the weight. Higher is kept; ties are broken by position.
     ratio: fraction removed, in (0, 1); exactly round((1 - ratio) * N) are kept (smart_ratio: its published counts).
-    allocation: global (all layers ranked together), uniform, erk, smart_ratio, or an `Allocation`.
+    allocation: a name of `sanity.masks.layerwise` (`global` ranks all layers together), or an `Allocation`.
     alive: weights that may be kept. One that an earlier round pruned is never revived.
     pattern: which weights are kept or removed together; see `sanity.masks.patterns`.
 

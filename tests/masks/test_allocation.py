@@ -6,7 +6,8 @@ from math import prod
 import pytest
 
 from sanity.errors import UserError
-from sanity.masks.allocation import ERK, Counts, SmartRatio, Uniform, get, kept_after
+from sanity.masks.allocation import ERK, Counts, SmartRatio, Uniform, kept_after
+from sanity.masks.layerwise import get
 
 # Two convolutions of 100 weights each and a classifier of 100.
 THREE = {"conv1": (10, 10, 1, 1), "conv2": (10, 10, 1, 1), "fc": (10, 10)}
@@ -92,7 +93,7 @@ def test_smart_ratio_that_the_classifier_alone_exceeds_is_a_mistake() -> None:
 def test_names() -> None:
     assert get("global") is None
     assert isinstance(get("erk"), ERK)
-    with pytest.raises(UserError, match=r"unknown allocation 'smart'\. .*Allowed: erk, global, smart_ratio, uniform"):
+    with pytest.raises(UserError, match=r"unknown allocation 'smart'\. .*Allowed: balanced, erk, global, igq"):
         get("smart")
 
 

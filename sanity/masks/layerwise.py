@@ -1,0 +1,116 @@
+"""Chooses layer counts by name, and computes those of the strongest nulls of random pruning."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import exp, prod
+from typing import Literal, get_args
+
+from scipy.optimize import brentq
+
+from sanity.errors import UserError, unknown
+from sanity.masks.allocation import ERK, Allocation, Shapes, SmartRatio, Uniform, budget, fitted
+
+Sizes = dict[str, int]
+AllocationName = Literal["global", "uniform", "uniform_plus", "erk", "balanced", "pyramidal", "igq", "smart_ratio"]
+NAMES: tuple[AllocationName, ...] = get_args(AllocationName)
+
+
+class ByDensity(Allocation):
+    """Shares the budget out by a density for each layer; exact in total, no layer beyond its size."""
+
+    def counts(self, shapes: Shapes, ratio: float) -> dict[str, int]:
+        sizes = {name: prod(shape) for name, shape in shapes.items()}
+        kept = budget(sum(sizes.values()), ratio)
+        return dict(sizes) if kept == sum(sizes.values()) else fitted(self.densities(sizes, kept), sizes, kept)
+
+    @abstractmethod
+    def densities(self, sizes: Sizes, kept: int) -> dict[str, float]:
+        """Returns the layers' densities where `kept` of all weights, but not all of them, are kept."""
+
+
+@dataclass(frozen=True)
+class UniformPlus(ByDensity):
+    """Uniform+ (Gale et al. 2019): the first layer whole, of the last a fifth at least, all others alike.
+
+    The codes of Liu et al. 2022 (Random_Pruning) and of Vysogorets and Kempe 2021 differ in what the others keep: the
+    first divides by all weights and so keeps too few at high sparsity and too many at low; here the total is exact.
+    """
+
+    last_keep: float = 0.2
+
+    def densities(self, sizes: Sizes, kept: int) -> dict[str, float]:
+        first, *middle, last = sizes if len(sizes) > 1 else (*sizes, *sizes)
+        if first == last:
+            return {first: 1.0}
+        rest = kept - sizes[first]
+        alike = rest / (sum(sizes.values()) - sizes[first])
+        of_last = max(alike, self.last_keep if middle else 0.0)
+        left = rest - of_last * sizes[last]
+        if left < 0 or rest <= 0:
+            raise UserError(
+                f"uniform_plus keeps layer {first} whole and {self.last_keep} of {last}, more than the budget of {kept}"
+                " weights; set another allocation or a lower ratio"
+            )
+        body = left / sum(sizes[name] for name in middle) if middle else 0.0
+        return {first: 1.0, **dict.fromkeys(middle, body), last: of_last}
+
+
+@dataclass(frozen=True)
+class Balanced(ByDensity):
+    """The same number of weights in every layer; smaller layers are whole (Gadhikar et al. 2023)."""
+
+    def densities(self, sizes: Sizes, kept: int) -> dict[str, float]:
+        return {name: 1 / size for name, size in sizes.items()}
+
+
+@dataclass(frozen=True)
+class Pyramidal(ByDensity):
+    """Density p^l in layer l = 1, 2, ... with the p that meets the budget (Gadhikar et al. 2023)."""
+
+    def densities(self, sizes: Sizes, kept: int) -> dict[str, float]:
+        def at(p: float) -> dict[str, float]:
+            return {name: p**layer for layer, name in enumerate(sizes, 1)}
+
+        return at(_root(lambda p: _total(at(p), sizes) - kept, 0.0, 1.0))
+
+
+@dataclass(frozen=True)
+class IGQ(ByDensity):
+    """Ideal gas quotas (Vysogorets and Kempe 2021): density 1 / (1 + F n) in a layer of n weights, one F for all.
+
+    Layers give way to one pressure F like gas in cylinders of their size; none is ever empty or whole.
+    """
+
+    def densities(self, sizes: Sizes, kept: int) -> dict[str, float]:
+        def at(log_pressure: float) -> dict[str, float]:
+            return {name: 1 / (1 + exp(log_pressure) * size) for name, size in sizes.items()}
+
+        return at(_root(lambda log_pressure: kept - _total(at(log_pressure), sizes), -100.0, 100.0))
+
+
+def _total(densities: dict[str, float], sizes: Sizes) -> float:
+    return sum(densities[name] * size for name, size in sizes.items())
+
+
+def _root(rises: Callable[[float], float], low: float, high: float) -> float:
+    return float(brentq(rises, low, high, xtol=1e-15, rtol=1e-14))
+
+
+def get(allocation: "str | Allocation") -> Allocation | None:
+    """Returns the allocation of that name with its defaults; None for `global`, which ranks all layers together."""
+    if isinstance(allocation, Allocation):
+        return allocation
+    rules: dict[str, Allocation | None] = {
+        "global": None,
+        "uniform": Uniform(),
+        "uniform_plus": UniformPlus(),
+        "erk": ERK(),
+        "balanced": Balanced(),
+        "pyramidal": Pyramidal(),
+        "igq": IGQ(),
+        "smart_ratio": SmartRatio(),
+    }
+    if allocation not in rules:
+        raise unknown("allocation", allocation, NAMES)
+    return rules[allocation]
