@@ -15,6 +15,7 @@ REGISTRY = Registry(
         "snip": "methods.snip:SNIP",
         "grasp": "methods.grasp:GraSP",
         "synflow": "methods.synflow:SynFlow",
+        "force": "methods.force:FORCE",
         "lamp": "methods.lamp:LAMP",
         "random": "methods.random:Random",
         "random_tickets": "methods.random_tickets:RandomTickets",

@@ -9,12 +9,13 @@ import pytest
 
 import checks
 import methods
+from methods.force import FORCE
 from sanity.errors import UserError
 from sanity.invariants import check_check, check_method
 from sanity.invariants.proofs import Proof, ProofError
 from tests.invariants import broken
 from tests.invariants.test_third_parties import PLUGIN_WORDS
-from tests.methods.test_interface import Corner, Force
+from tests.methods.test_interface import Corner
 
 ROOT = Path(__file__).parents[2]
 TIED = "scores/scores_tell_weights_apart"
@@ -36,8 +37,8 @@ def test_a_method_is_proven_with_the_options_that_it_has() -> None:
     assert {proof.status for proof in proofs} == {"passed", "skipped"}
 
 
-@pytest.mark.parametrize("method", [Corner(), Force(rounds=2)])
-def test_methods_that_construct_or_revive_are_proven_of_what_holds_for_them(method: Corner | Force) -> None:
+@pytest.mark.parametrize("method", [Corner(), FORCE(rounds=2)])
+def test_methods_that_construct_or_revive_are_proven_of_what_holds_for_them(method: Corner | FORCE) -> None:
     assert not failed(check_method(method))
 
 

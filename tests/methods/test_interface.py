@@ -3,30 +3,23 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 import torch
-import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 import checks
 import methods
 from methods.base import Batches, Method
 from methods.data import ScoringData
-from methods.gradients import GradientMethod, gradient
 from methods.magnitude import Magnitude
-from methods.scoring_copy import original_weights
 from sanity.errors import UserError
 from sanity.grid.scoring_batches import scoring_batches
 from sanity.invariants import nets
 from sanity.masks import Mask, kept, size, ties
 from sanity.recipes import Recipe
 from sanity.seeds import generator
-
-GOLDEN = Path(__file__).parent / "golden"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,57 +104,8 @@ def test_what_a_constructed_mask_cannot_do_is_one_line() -> None:
         Corner().prune(model, [], 0.5, generator(0), alive)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Force(GradientMethod):
-    """FORCE (de Jorge et al. 2021): |w0 g|, w0 the weights before pruning and g the pruned network's gradient."""
-
-    revive: ClassVar[bool] = True
-
-    def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
-        weights = self.targets(net)
-        parts = [part for batch in batches for part in self.parts(net, batch)]
-        slopes = [gradient(share * F.cross_entropy(net(x), y), weights) for x, y, share in parts]
-        return {name: (original_weights(net)[name] * sum(slope[name] for slope in slopes)).abs() for name in weights}
-
-
-@pytest.fixture(scope="module")
-def force() -> tuple[nn.Module, dict[str, Tensor]]:
-    values = load_file(GOLDEN / "force.safetensors")
-    widths = values["model/conv1.weight"].shape[0], values["model/conv2.weight"].shape[0]
-    parts: dict[str, nn.Module] = {
-        "conv1": nn.Conv2d(3, widths[0], 3, padding=1),
-        "bn1": nn.BatchNorm2d(widths[0]),
-        "relu1": nn.ReLU(),
-        "conv2": nn.Conv2d(widths[0], widths[1], 3, stride=2, padding=1, bias=False),
-        "bn2": nn.BatchNorm2d(widths[1]),
-        "relu2": nn.ReLU(),
-        "pool": nn.AdaptiveAvgPool2d(2),
-        "flat": nn.Flatten(),
-        "fc": nn.Linear(4 * widths[1], 4),
-    }
-    net = nn.Sequential()
-    for name, part in parts.items():
-        net.add_module(name, part)
-    net.double().load_state_dict({name[6:]: value for name, value in values.items() if name.startswith("model/")})
-    return net, values
-
-
-@pytest.mark.parametrize(("density", "rounds"), [(0.1, 10), (0.03, 10)])
-def test_revived_weights_have_their_old_values_as_in_the_official_force(
-    force: tuple[nn.Module, dict[str, Tensor]], density: float, rounds: int
-) -> None:
-    net, values = force
-    method = Force(rounds=rounds, counts="kept_floored")
-    mask = method.mask(net, [(values["examples"], values["targets"])], 1 - density)
-    theirs = {name: values[f"force/mask@{density}.{rounds}.{name}"].bool() for name in mask}
-    assert not nets.changed(dict(mask), theirs)
-    assert [kept(mask)] == values[f"force/kept@{density}"][-1:].tolist()
-
-
-def test_a_method_revives_only_where_it_says_so(force: tuple[nn.Module, dict[str, Tensor]]) -> None:
-    class Lasting(Force):
-        revive: ClassVar[bool] = False
-
+def test_a_method_revives_only_where_it_says_so() -> None:
+    class Lasting(Method):
         def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
             ones = {name: weight.detach() for name, weight in self.targets(net).items()}
             return {name: torch.where(weight == 0, 10.0, weight.abs()) for name, weight in ones.items()}
@@ -169,8 +113,7 @@ def test_a_method_revives_only_where_it_says_so(force: tuple[nn.Module, dict[str
     class Coming(Lasting):
         revive: ClassVar[bool] = True
 
-    net, values = force
-    batches = [(values["examples"], values["targets"])]
+    net, batches = nets.net("batch_norm"), nets.batches()
     first = Lasting(rounds=1).mask(net, batches, 0.5)
     lasting, coming = (cls(rounds=2, schedule="linear").mask(net, batches, 0.75) for cls in (Lasting, Coming))
     halves = Lasting(rounds=1).mask(net, batches, 0.375)

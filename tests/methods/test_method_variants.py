@@ -96,6 +96,15 @@ SETTINGS: dict[tuple[str, str], dict[str, Any]] = {
         "rounds": 100,
         "counts": "one_more_removed",
     },
+    ("force", "dejorge2021"): {
+        "criterion": "force",
+        "rounds": 60,
+        "augment": True,
+        "balanced": False,
+        "examples": 128,
+        "batch_norm": "batch",
+        "counts": "kept_floored",
+    },
     ("random_tickets", "su2020"): {
         "allocation": "smart_ratio",
         "smart_layer_count": "counted",
@@ -142,6 +151,7 @@ def test_every_variant_is_listed_here() -> None:
         "wang2020",
         "lee2019",
         "lee2019_zero_biases",
+        "dejorge2021",
     }
 
 
