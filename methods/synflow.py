@@ -28,10 +28,16 @@ class SynFlow(Method):
 
     What the codes do otherwise: the official one takes absolute values of everything in the state dict, batch norm's
     running statistics included, and computes in float32; Frankle et al. 2021 take those of parameters alone, in
-    float64; others keep one round, or replace batch norm by the identity. Both count a round otherwise (`counts`), and
+    float64; others keep one round, or replace batch norm by the identity. SynFlow-L2 (Gebhart et al. 2021) takes
+    squares for absolute values (`power=2`); the codes of Patil and Dovrolis 2021 (PHEW) and of Iurada et al. 2024 (PX)
+    then multiply its derivative by |w| (`factor=weight`). Both codes of SynFlow count a round otherwise (`counts`), and
     hundred rounds amplify that: on ResNet-32 of double width at 98 %, a tenth of the kept weights is others.
 
     linearise: absolute values of the whole `state`, or of the `parameters` alone.
+    power: 1, or 2 for squares in the place of absolute values (SynFlow-L2), so that a path weighs the product of its
+        squared weights.
+    factor: of power=2: what the derivative by w^2 is multiplied by, the `power` itself, w^2, so that the flow is
+        conserved; or the `weight`, |w|.
     nonlinear: what stands for attention, normalisation over features (layer, group, instance and RMS norm), products of
         signals (gates) and saturating activations (ReLU6, sigmoid). The flow through them is no sum over paths, so that
         it is not conserved, and an input of ones may leave none. `refuse`: such a network is refused. `paths`: norms
@@ -45,10 +51,13 @@ class SynFlow(Method):
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "tanaka2020": {"counts": "removed_floored"},
         "frankle2021": {"linearise": "parameters", "counts": "one_more_removed"},
+        "iurada2024": {"power": 2, "factor": "weight", "counts": "removed_floored"},
     }
 
     rounds: Annotated[int, Field(ge=1)] = 100
     linearise: Literal["state", "parameters"] = "state"
+    power: Annotated[int, Field(ge=1, le=2)] = 1
+    factor: Literal["power", "weight"] = "power"
     nonlinear: Literal["refuse", "paths", "uniform"] = "refuse"
     batch_norm: Literal["running", "batch", "identity"] = "running"
 
@@ -66,7 +75,7 @@ class SynFlow(Method):
                         setattr(module, name, nn.Identity())
         for tensor in net.parameters() if self.linearise == "parameters" else net.state_dict().values():
             if tensor.is_floating_point():
-                tensor.abs_()
+                tensor.abs_().pow_(self.power)
         for parameter in net.parameters():
             parameter.requires_grad_(False)
         for weight in self.targets(net).values():
@@ -102,4 +111,5 @@ class SynFlow(Method):
     def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
         weights = self.targets(net)
         flow = gradient(self._flow(net, batches), weights)
-        return {name: flow[name].mul_(weight.detach()).abs_() for name, weight in weights.items()}
+        root = 1 / self.power if self.factor == "weight" else 1.0
+        return {name: flow[name].mul_(weight.detach().pow(root)).abs_() for name, weight in weights.items()}

@@ -261,3 +261,23 @@ def test_weights_may_be_of_another_moment_than_the_schedule() -> None:
     assert rewinds_to(methods.get("partially_trained", rewind="weights", rewind_epoch=7)) == 7
     assert rewinds_to(methods.get("partially_trained", "atanov2021")) == 0, "the learning rate is rewound"
     assert methods.get("magnitude", weights_at="50%").placed(20).weights_at == 10
+
+
+@pytest.mark.parametrize("linearise", ["state", "parameters"])
+def test_synflow_of_power_two_is_synflow_of_the_squared_network(linearise: str) -> None:
+    model, squared = nets.net("shortcut", double=True), nets.net("shortcut", double=True)
+    with torch.no_grad():
+        for name, tensor in squared.state_dict().items():
+            if tensor.is_floating_point() and (linearise == "state" or name in dict(squared.named_parameters())):
+                tensor.square_()
+    two = scores("synflow", model, power=2, linearise=linearise)
+    for name, score in scores("synflow", squared, linearise=linearise).items():
+        torch.testing.assert_close(two[name], score, rtol=1e-12, atol=0)
+    by_weight = scores("synflow", model, power=2, linearise=linearise, factor="weight")
+    for name, weight in prunable(model).items():
+        torch.testing.assert_close(by_weight[name] * weight.abs(), two[name], rtol=1e-12, atol=0)
+
+
+def test_the_factor_matters_for_power_two_alone() -> None:
+    assert not nets.changed(scores("synflow"), scores("synflow", factor="weight"))
+    assert differ(scores("synflow", power=2), scores("synflow", power=2, factor="weight"))

@@ -96,6 +96,14 @@ SETTINGS: dict[tuple[str, str], dict[str, Any]] = {
         "rounds": 100,
         "counts": "one_more_removed",
     },
+    ("synflow", "iurada2024"): {
+        "power": 2,
+        "factor": "weight",
+        "linearise": "state",
+        "batch_norm": "running",
+        "rounds": 100,
+        "counts": "removed_floored",
+    },
     ("force", "dejorge2021"): {
         "criterion": "force",
         "rounds": 60,
@@ -152,6 +160,7 @@ def test_every_variant_is_listed_here() -> None:
         "lee2019",
         "lee2019_zero_biases",
         "dejorge2021",
+        "iurada2024",
     }
 
 
