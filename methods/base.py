@@ -4,25 +4,21 @@ import copy
 import logging
 from abc import ABC
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar, Literal, Self
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from methods import REGISTRY
 from methods.aspects import EVERYTHING, Aspect
 from methods.budget import held_to_the_budget
 from methods.data import ScoringData
-from methods.rounds import MOST_ROUNDS, ladder
 from methods.scoring_copy import remember, restore, scoring_copy, statistics_needed, zero
+from methods.settings import Settings
 from sanity.errors import UserError, of_ones_own
-from sanity.masks import Mask, RankedMask, Scores, Survivors, check_feasible, check_finite, kept, patterns, prunable
-from sanity.masks.allocation import Allocation, Counts, SmartRatio, kept_after
-from sanity.masks.layerwise import AllocationName
-from sanity.masks.patterns import Pattern, PatternName
-from sanity.moment import END, INIT, Moment, is_share, placed
+from sanity.masks import Mask, RankedMask, Scores, Survivors, check_feasible, check_finite, kept, prunable
+from sanity.masks.allocation import Allocation, kept_after
 from sanity.registry.source_hash import code_key
 from sanity.seeds import derive
 from sanity.seeds import generator as seeded
@@ -31,11 +27,10 @@ from sanity.store.identity import differing
 log = logging.getLogger("sanity")
 Batches = Sequence[tuple[Tensor, Tensor]]
 _MANY_TIES = 0.01
-_MOMENTS = ("scored_at", "rewind_epoch", "weights_at")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__new__` checks)
+class Method(Settings, ABC):
     """A pruning method: what it scores, how the budget is shared, in how many rounds, when, and what is retrained.
 
     A method of one's own derives from this class and is a frozen dataclass of its options. It overrides `saliency`, or
@@ -47,37 +42,6 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
         `methods.scoring_copy.original_weights` tells while it is pruned.
     exact_counts: whether a constructed mask must keep the budget's count. reads_files: whether it comes from files.
     healed_by: checks that must raise the accuracy of its tickets, of a control whose defect is known.
-
-    allocation: how many weights each layer keeps: `global`, by one ranking; or, whatever the scores (see
-        `sanity.masks.layerwise`): uniform | uniform_plus | erk | balanced | pyramidal | igq | smart_ratio.
-    smart_decay: of smart_ratio: a layer's share by its place l of L: quadratic (L-l+1)^2 + (L-l+1), linear L-l+1, cubic
-        (L-l+1)^3, ascending l^2 + l, or one density for all (balanced).
-    smart_linear_keep: of smart_ratio: the share of the classifier that is kept.
-    smart_layer_count: of smart_ratio: whether L counts every layer (Su et al. 2020) or the nominal depth (Atanov et al.
-        2021), see `sanity.masks.allocation.SmartRatio`.
-    smart_normaliser: of smart_ratio: whether the shares are normalised over the `convolutions` (Su et al.) or `all`
-        layers (Atanov et al.).
-    invert: keep the lowest scores instead (the inversion ablation of Frankle et al. 2021).
-    pattern: which weights are kept or removed together: `unstructured`, every weight by itself; or N:M, as in 2:4, N of
-        every M consecutive weights along the input dimension (of a convolution: channels * height * width). The ratio
-        is then 1 - N/M, and a layer whose input dimension is no multiple of M stays dense.
-    counts: how many weights a round keeps: round(density * N) (`rounded`), or as a paper's code counts, int(density *
-        N) (`kept_floored`), N - int(ratio * N) (`removed_floored`) or `one_more_kept`; or those that remain less the
-        round's share of them rounded up (`removed_ceiled`), or `one_more_removed`.
-    rounds: how often it scores and prunes; what a round pruned stays pruned.
-    schedule: the density after round i of n is density^(i/n) (exponential) or 1 - ratio * i/n (linear).
-    removed_per_round: fraction of the remaining weights that each round removes; sets the number of rounds instead.
-    scored_at: the weights that are scored: of the `init`ialisation, of the `end` of dense training, or of a moment of
-        it: an epoch (3 or 3ep), an iteration (1000it) or a share of the schedule (5%).
-    rewind: what is retrained. `init`: the initialisation. `weights`: weights and batch-norm buffers of `rewind_epoch`.
-        `learning_rate`: the weights and buffers that were scored, the schedule set back to `rewind_epoch`.
-        `fine_tune`: the weights that were scored, at the schedule's last learning rate. The optimizer starts afresh
-        in every case, as in the code of Atanov et al. 2021.
-    rewind_epoch: the k of weight and learning-rate rewinding: an epoch, an iteration (500it), or a share of the
-        schedule (5%: 8 of 160 epochs, 1 of 20; the nearest epoch, 1 at least); 0 with `weights` is the lottery ticket.
-    weights_at: of weight rewinding: the moment whose weights are retrained, where it is not `rewind_epoch`.
-    retrain_epochs: how long the ticket trains; by default to the end of the schedule, `fine_tune` as long as the
-        dense network did.
     """
 
     version: ClassVar[int] = 1
@@ -89,23 +53,6 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
     reads_files: ClassVar[bool] = False
     healed_by: ClassVar[frozenset[str]] = frozenset()
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-
-    allocation: AllocationName = "global"
-    smart_decay: Literal["quadratic", "linear", "ascending", "cubic", "balanced"] = "quadratic"
-    smart_linear_keep: Annotated[float, Field(ge=0, le=1)] = 0.3
-    smart_layer_count: Literal["counted", "nominal"] = "counted"
-    smart_normaliser: Literal["convolutions", "all"] = "convolutions"
-    invert: bool = False
-    pattern: PatternName = "unstructured"
-    counts: Counts = "rounded"
-    rounds: Annotated[int, Field(ge=1, le=MOST_ROUNDS)] = 1
-    schedule: Literal["exponential", "linear"] = "exponential"
-    removed_per_round: Annotated[float, Field(gt=0, lt=1)] | None = None
-    scored_at: Moment = "init"
-    rewind: Literal["init", "weights", "learning_rate", "fine_tune"] = "init"
-    rewind_epoch: Moment = 0
-    weights_at: Moment | None = None
-    retrain_epochs: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -142,10 +89,10 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
         """Returns the parameters that are scored and pruned: the weights of all convolutions and linear layers."""
         return prunable(net)
 
-    def prepare(self, net: nn.Module, generator: torch.Generator) -> None:  # noqa: B027 (a hook, optional)
+    def prepare(self, net: nn.Module, generator: torch.Generator) -> None:
         """Turns the copy of the network into the one that is scored; once, before the first round."""
 
-    def bare_passes(self, net: nn.Module, batches: Batches) -> None:  # noqa: B027 (nothing is needed to look at weights)
+    def bare_passes(self, net: nn.Module, batches: Batches) -> None:
         """Runs only the forward and backward passes that one round of the formula needs.
 
         net: as `saliency` gets it. `python -m sanity.scoring_cost` compares the time of a mask with this.
@@ -236,19 +183,6 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
             log.warning("%s: %s; their position in the network decided", type(self).__name__, tied)
         return mask
 
-    def ratios(self, ratio: float) -> list[float]:
-        """Returns the fraction of all weights removed after each round; the last is `ratio`, in (0, 1)."""
-        return ladder(ratio, self.rounds, self.schedule, self.removed_per_round)
-
-    def placed(self, epochs: int) -> Self:
-        """Returns the method on a schedule of that many epochs: shares of it become whole epochs, one at least."""
-        moments = {name: getattr(self, name) for name in _MOMENTS}
-        changed: dict[str, Any] = {name: placed(value, epochs) for name, value in moments.items() if is_share(value)}
-        for name in ("rewind_epoch", "weights_at"):
-            if moments[name] in (INIT, END):
-                changed[name] = 0 if moments[name] == INIT else epochs
-        return replace(self, **changed) if changed else self
-
     def key(self) -> list[Any]:
         """Names this method in stored results: its name, the options that differ from their defaults, and its code.
 
@@ -273,23 +207,11 @@ class Method(ABC):  # noqa: B024 (`saliency` or `mask` is overridden, which `__n
         """Returns the reason why checks of the data can say nothing of this method; empty where they can."""
         return ""
 
-    def rule(self) -> str | Allocation:
-        """Returns the allocation with this method's options."""
-        if self.allocation != "smart_ratio":
-            return self.allocation
-        return SmartRatio(
-            self.smart_decay, self.smart_linear_keep, self.smart_layer_count, normaliser=self.smart_normaliser
-        )
-
     def allocated(self, rule: Allocation) -> Self:
         """Returns the method with another allocation, for one search: a copy of it, by `replace`, has its own again."""
         other = copy.copy(self)
         object.__setattr__(other, "rule", lambda: rule)
         return other
-
-    def kept_together(self) -> Pattern:
-        """Returns the pattern by its name."""
-        return patterns.get(self.pattern)
 
     def check_feasible(self, net: nn.Module, ratio: float) -> None:
         """Raises `UserError` where no mask of `net` can have this ratio, whatever the scores."""

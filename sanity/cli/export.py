@@ -71,7 +71,8 @@ def export(config: RunConfig, folder: Path, form: str = "safetensors") -> list[P
     """
     from sanity.grid.cells import DENSE
     from sanity.grid.preparation import prepare
-    from sanity.grid.tasks import TicketTraining, tasks
+    from sanity.grid.task import TicketTraining
+    from sanity.grid.tasks import tasks
 
     experiment, cells = prepare(config)
     if config.seeds == AUTO:

@@ -6,7 +6,8 @@ from sanity.errors import UserError
 from sanity.grid import stored
 from sanity.grid.cells import Cell
 from sanity.grid.experiment import Experiment, State
-from sanity.grid.tasks import DenseTraining, TicketTraining, Training, control_ticket, tasks
+from sanity.grid.task import DenseTraining, TicketTraining, Training
+from sanity.grid.tasks import control_ticket, tasks
 from sanity.training.interpolation import barrier, errors
 
 _OTHER_ORDER = 2**32

@@ -8,7 +8,8 @@ from sanity.grid import stored
 from sanity.grid.cells import Cell
 from sanity.grid.design import SECONDS, Costs
 from sanity.grid.experiment import Experiment
-from sanity.grid.tasks import TO_THE_END, DenseTraining, MaskSearch, Task, tasks
+from sanity.grid.task import TO_THE_END, DenseTraining, MaskSearch, Task
+from sanity.grid.tasks import tasks
 from sanity.grid.training_batch import epochs
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from sanity.grid import stored
 from sanity.grid.cells import Cell
 from sanity.grid.experiment import Experiment, State
-from sanity.grid.tasks import DenseTraining, MaskSearch, Task, TicketTraining, own_tasks
+from sanity.grid.task import DenseTraining, MaskSearch, Task, TicketTraining
+from sanity.grid.tasks import own_tasks
 from sanity.grid.ticket_source import TicketSource
 from sanity.training.evaluation import accuracy
 

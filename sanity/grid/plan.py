@@ -9,16 +9,8 @@ from sanity.grid import keys, stored
 from sanity.grid.barriers import beside
 from sanity.grid.cells import DENSE, Cell
 from sanity.grid.experiment import Experiment
-from sanity.grid.tasks import (
-    TO_THE_END,
-    DenseTraining,
-    MaskSearch,
-    Task,
-    TicketTraining,
-    Training,
-    requested_moments,
-    tasks,
-)
+from sanity.grid.task import TO_THE_END, DenseTraining, MaskSearch, Task, TicketTraining, Training
+from sanity.grid.tasks import requested_moments, tasks
 from sanity.grid.training_batch import epochs
 from sanity.training.cpu_threads import forward_operations
 

@@ -14,7 +14,8 @@ from sanity.grid.doses import dose
 from sanity.grid.experiment import Experiment
 from sanity.grid.predictions import predicted
 from sanity.grid.same_function import function_gap
-from sanity.grid.tasks import DenseTraining, control_ticket, own_searches, tasks
+from sanity.grid.task import DenseTraining
+from sanity.grid.tasks import control_ticket, own_searches, tasks
 from sanity.grid.ticket_source import TicketSource
 from sanity.grid.versions import versions
 from sanity.masks.allocation import budget

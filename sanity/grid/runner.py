@@ -17,7 +17,8 @@ from sanity.grid.cells import Cell
 from sanity.grid.experiment import Experiment
 from sanity.grid.progress import Reporter
 from sanity.grid.record import place, record
-from sanity.grid.tasks import MaskSearch, Training, tasks
+from sanity.grid.task import MaskSearch, Training
+from sanity.grid.tasks import tasks
 from sanity.grid.ticket_search import find_mask
 from sanity.grid.training_batch import PlannedTraining, planned, train_batch
 from sanity.store.claims import Claims

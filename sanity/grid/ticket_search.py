@@ -13,7 +13,7 @@ from sanity.grid.cells import Cell
 from sanity.grid.experiment import Experiment
 from sanity.grid.live_match import matched
 from sanity.grid.scoring_batches import scoring_batches
-from sanity.grid.tasks import MaskSearch
+from sanity.grid.task import MaskSearch
 from sanity.masks import Mask
 from sanity.masks.repeated import repeat_differs
 from sanity.seeds import derive, generator

@@ -9,7 +9,8 @@ from sanity.grid import keys, stored
 from sanity.grid.cells import CheckSpec
 from sanity.grid.experiment import Experiment
 from sanity.grid.progress import Reporter
-from sanity.grid.tasks import TO_THE_END, DenseTraining, Moments, Training, requested_moments
+from sanity.grid.task import TO_THE_END, DenseTraining, Moments, Training
+from sanity.grid.tasks import requested_moments
 from sanity.grid.ticket_source import TicketSource
 from sanity.moment import iterations
 from sanity.recipes import describe

@@ -12,7 +12,8 @@ from sanity.config import from_mapping
 from sanity.errors import UserError
 from sanity.grid import stored
 from sanity.grid.experiment import Experiment
-from sanity.grid.tasks import DenseTraining, TicketTraining, control_ticket, tasks
+from sanity.grid.task import DenseTraining, TicketTraining
+from sanity.grid.tasks import control_ticket, tasks
 from sanity.invariants import nets
 from sanity.run import prepare, run
 

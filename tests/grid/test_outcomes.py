@@ -10,7 +10,8 @@ import torch
 from sanity.cli.request import requested
 from sanity.grid import stored
 from sanity.grid.outcomes import before_training
-from sanity.grid.tasks import TicketTraining, tasks
+from sanity.grid.task import TicketTraining
+from sanity.grid.tasks import tasks
 from sanity.run import prepare, run
 from sanity.store.records import load_records
 from sanity.training.evaluation import accuracy

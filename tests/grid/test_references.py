@@ -9,7 +9,8 @@ from sanity.config import from_mapping
 from sanity.errors import UserError
 from sanity.grid import keys as names
 from sanity.grid.plan import plan
-from sanity.grid.tasks import DenseTraining, MaskSearch, TicketTraining, tasks
+from sanity.grid.task import DenseTraining, MaskSearch, TicketTraining
+from sanity.grid.tasks import tasks
 from sanity.run import prepare, run
 
 Keys = dict[str, Any]

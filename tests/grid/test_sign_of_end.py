@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from sanity.config import from_mapping
-from sanity.grid.tasks import DenseTraining, TicketTraining, tasks
+from sanity.grid.task import DenseTraining, TicketTraining
+from sanity.grid.tasks import tasks
 from sanity.run import prepare, run
 
 KEYS: dict[str, Any] = {

@@ -20,7 +20,8 @@ from sanity.grid.plan import plan
 from sanity.grid.progress import Reporter
 from sanity.grid.runner import Runner
 from sanity.grid.scoring_batches import scoring_batches
-from sanity.grid.tasks import TO_THE_END, DenseTraining, MaskSearch, Training, tasks
+from sanity.grid.task import TO_THE_END, DenseTraining, MaskSearch, Training
+from sanity.grid.tasks import tasks
 from sanity.grid.training_batch import PlannedTraining, epochs
 from sanity.recipes import Recipe
 from sanity.run import prepare, run
