@@ -2,12 +2,13 @@
 
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
+from itertools import accumulate, takewhile
 
 _UNPRINTABLE = ("Cc", "Zl", "Zp")  # control characters, separators of lines and of paragraphs
-_LISTED = 40  # names that a line can hold
+_LISTED = 160  # columns of a list of names: two lines of a terminal
 
 
 def one_line(text: str) -> str:
@@ -33,10 +34,31 @@ def reason(error: BaseException) -> str:
 def unknown(kind: str, value: object, allowed: Iterable[str]) -> UserError:
     """Makes the error for a `value` that is not among `allowed`, with the nearest name where one is near."""
     names = sorted(set(allowed))
-    near = get_close_matches(str(value), names, n=1, cutoff=0.6)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
-    listed = f"one of {len(names)} names, see --help" if len(names) > _LISTED else ", ".join(names) or "there is none"
-    return UserError(f"unknown {kind} '{value}'.{hint} Allowed: {listed}")
+    near = nearest(str(value), names)
+    hint = f" Did you mean '{near}'?" if near else ""
+    return UserError(f"unknown {kind} '{value}'.{hint} Allowed: {_listed(names)}")
+
+
+def nearest(text: str, names: Iterable[str]) -> str:
+    """Returns the name that is most like `text`, of equally like ones that which begins alike; empty if none is."""
+
+    def likeness(name: str) -> tuple[float, int]:
+        return SequenceMatcher(None, text, name).ratio(), _alike(text, name)
+
+    return max(get_close_matches(text, names, n=9, cutoff=0.6), key=likeness, default="")
+
+
+def _alike(text: str, name: str) -> int:
+    """Counts the first letters that two words share."""
+    return len([*takewhile(lambda pair: pair[0] == pair[1], zip(text, name, strict=False))])
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Lists names as far as two lines hold them, and says how many more there are."""
+    lengths = accumulate(len(name) + 2 for name in names)
+    fitting = [name for name, length in zip(names, lengths, strict=True) if length <= _LISTED]
+    further = f" and {len(names) - len(fitting)} more, see --help" if len(fitting) < len(names) else ""
+    return (", ".join(fitting) or "there is none") + further
 
 
 @contextmanager

@@ -78,6 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     use_readable_output()
     try:
         refuse_shadows()
+        if not words or "--version" in words:
+            return _version() if words else _start()
         if any(word in ("-h", "--help", "help") for word in words):
             return _help([word for word in words if word not in ("-h", "--help", "help")])
         if "reproductions=list" in words:
@@ -99,6 +101,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         complain("stopped; the same command goes on from the last checkpoint")
         return INTERRUPTED
+
+
+def _start() -> int:
+    from sanity.cli.help import start
+
+    with printing():
+        print(start(), end="")
+    return 0
+
+
+def _version() -> int:
+    from sanity.cli.help import version
+
+    with printing():
+        print(version())
+    return 0
 
 
 def _help(names: Sequence[str]) -> int:

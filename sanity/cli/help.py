@@ -4,11 +4,13 @@
 """
 
 import dataclasses
+import importlib.metadata
 import inspect
 import re
 import textwrap
 from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import takewhile
 from typing import Any
 
 import checks
@@ -42,6 +44,35 @@ recipe, and describes a published table.
 
   python -m sanity.run methods=snip,grasp,random ratio=0.9,0.98 checks=random_labels+random_pixels,layerwise_rearrange
 """
+_START = """\
+python -m sanity.run KEY=VALUE ...    puts pruning methods to checks, on data and a network of your choice
+
+  python -m sanity.run methods=snip checks=layerwise_rearrange ratio=0.98
+      does SNIP's ticket depend on which weights it keeps inside a layer? On scikit-learn's digits, in minutes
+  the same with dry_run=true: what would be run, and how long it takes
+  python -m sanity.run reproductions=list
+      published tables, which can be run and compared
+  python -m sanity.run --help           every key, method, check, network, data set and recipe
+  python -m sanity.run --help NAME      one of them, as in --help snip, --help margin or --help recipe.epochs
+"""
+
+
+def version() -> str:
+    """Returns the version of the suite, and of torch, which decides on numbers too."""
+    names = ("pruning-sanity", "torch")
+    return ", ".join(f"{name} {_installed(name)}" for name in names)
+
+
+def _installed(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
+def start() -> str:
+    """Writes how to start, for a command line without arguments."""
+    return _START
 
 
 def overview() -> str:
@@ -75,17 +106,21 @@ def _aligned(rows: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def about(name: str) -> str:
-    """Writes the page of one method, check, model, data set, initialisation, recipe or published table.
+    """Writes the page of a key, method, check, model, data set, initialisation, recipe, published table or an option.
 
     A page is the docstring, then the options, each with type, bounds, default and meaning. A user's own class is named
     `module:Class`, a library's network `torchvision:NAME` or `timm:NAME`; `methods`, `reproductions` and so on list the
-    names. Raises `UserError` for an unknown name.
+    names; `recipe.epochs` is one option. Raises `UserError` for an unknown name.
     """
     if name.partition(":")[0] in models.LIBRARIES:
         return "\n".join(_page(name, "model", models.REGISTRY.load(name)))
+    if "." in name and ":" not in name:
+        return _about_option(*name.rsplit(".", 1))
     if ":" in name:
         part = methods.REGISTRY.load(name)
         return "\n".join(_page(name, _owner(name, part), part))
+    if name in config.key_names():
+        return "\n".join([*_about_key(name), *(["", *_lists()[name]()] if name in _lists() else [])])
     if name in _lists():
         return "\n".join([name, *_lists()[name]()])
     if name in recipes.NAMES:
@@ -98,11 +133,37 @@ def about(name: str) -> str:
 
         return about_table(name)
     names = [
+        *config.key_names(),
+        *(f"recipe.{option}" for option in options.names(recipes.Recipe)),
         *recipes.NAMES,
         *reproductions.names(),
         *(entry for registry in REGISTRIES.values() for entry in registry.names()),
     ]
     raise unknown("name", name, names)
+
+
+def _about_key(name: str) -> list[str]:
+    """Writes type, default and meaning of a key, and where the names that it takes are described."""
+    _, kind, default, text = next(row for row in config.table() if row[0] == name)
+    listing = {**{key: title for title, key in _KEYS.items()}, "recipe": "recipes", "reproduction": "reproductions"}
+    further = [f"  --help {listing[name]} lists the names, --help NAME describes one"] if name in listing else []
+    return [f"{name}={default}  ({kind})", *_wrapped(text), *further]
+
+
+def _about_option(owner: str, option: str) -> str:
+    """Writes the lines of one option. Raises `UserError` for an unknown part or option."""
+    if owner in ("model", "dataset"):
+        raise UserError(f"{owner}.{option}: depends on the {owner}; --help NAME of one shows its options")
+    page = about("quick" if owner == "recipe" else owner).splitlines()
+    starts = {line.split("=")[0].strip(): place for place, line in enumerate(page) if line.startswith(f"  {owner}.")}
+    if f"{owner}.{option}" not in starts:
+        raise unknown(f"option of {owner}", option, [name.rpartition(".")[2] for name in starts])
+    first = starts[f"{owner}.{option}"]
+    return "\n".join([page[first].strip(), *takewhile(lambda line: line.startswith(" " * 6), page[first + 1 :])])
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, 112, initial_indent=" " * 6, subsequent_indent=" " * 6)
 
 
 def _owner(name: str, part: type) -> str:
@@ -156,7 +217,7 @@ def _options(owner: str, of: Any) -> list[str]:
         key = options.key_of(name)
         lines.append(f"  {owner}.{key}={value}  ({config.type_name(hints[name])}{required})")
         if key in texts:
-            lines.append(textwrap.fill(texts[key], 112, initial_indent=" " * 6, subsequent_indent=" " * 6))
+            lines += _wrapped(texts[key])
     return lines
 
 

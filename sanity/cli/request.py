@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from sanity.cli.suggestions import refuse_unknown
 from sanity.config import AUTO, RunConfig, from_mapping, nested
 from sanity.errors import UserError
 
@@ -61,6 +62,8 @@ def requested(keys: Mapping[str, Any] | RunConfig) -> Request:
         raise UserError(
             f"reproduction={keys.reproduction}: give a mapping of keys, which tells what overrides the table"
         )
+    if not isinstance(keys, RunConfig):
+        refuse_unknown(keys)
     if isinstance(keys, RunConfig) or not keys.get("reproduction"):
         config = from_mapping(vars(keys) if isinstance(keys, RunConfig) else keys)
         if config.methods == ("imported",) and not isinstance(keys, RunConfig) and "ratio" not in keys:

@@ -6,6 +6,7 @@ from sanity.config.run_config import (
     RunConfig,
     from_mapping,
     is_list,
+    key_names,
     nested,
     pairs,
     parse,
@@ -13,4 +14,16 @@ from sanity.config.run_config import (
     type_name,
 )
 
-__all__ = ["AUTO", "SECTIONS", "RunConfig", "from_mapping", "is_list", "nested", "pairs", "parse", "table", "type_name"]
+__all__ = [
+    "AUTO",
+    "SECTIONS",
+    "RunConfig",
+    "from_mapping",
+    "is_list",
+    "key_names",
+    "nested",
+    "pairs",
+    "parse",
+    "table",
+    "type_name",
+]

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from sanity.config import options
 from sanity.config.options import expanded
+from sanity.config.ranges import LONGEST_RANGE, elements
 from sanity.errors import UserError, unknown
 
 Names = tuple[str, ...]
@@ -24,7 +25,6 @@ Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
 SECTIONS = ("dataset", "model", "recipe")
 PATHS = ("data_dir", "results_dir", "report_dir", "log")
-LONGEST_RANGE = 10_000  # seeds; a longer range is taken for a typing error
 AUTO = "auto"
 FIRST_SEEDS = (0, 1, 2, 3)  # of every comparison: the fewest with which `design=sequential` finds equivalence
 FAMILY = "decompose"  # the entry of `checks` that stands for all levels of a decomposition
@@ -44,11 +44,11 @@ class RunConfig:
     methods: methods; NAME@VARIANT for a paper's settings, dense for the unpruned network
     checks: checks, composed with +, or decompose: what a ticket's counts, degrees, edges, signs and values are worth
         each; the control none is always added
-    ratio: fractions of the prunable weights to remove
+    ratio: fractions of the prunable weights to remove; a range is first:last:step, as in 0.5:0.95:0.05
     match: what the ratio counts: kept weights (counts), or those on a path from input to output (live): control and
         check are then pruned anew until their live weights are equal
-    seeds: auto: 4 for every comparison, then more where they decide something; or seeds and ranges of them (0-9), each
-        one replicate of the whole grid
+    seeds: auto: 4 for every comparison, then more where they decide something; or seeds and ranges of them (0-9; or
+        0:10 as in Python), each one replicate of the whole grid
     max_seeds: seeds=auto: the most seeds that a comparison gets
     max_hours: seeds=auto: hours of training and searching that the grid may take in all, whoever runs it
     dataset: data set
@@ -140,6 +140,11 @@ class RunConfig:
         return name if short in others else short
 
 
+def key_names() -> list[str]:
+    """Lists every plain key."""
+    return [name for name in options.names(RunConfig) if name not in NOT_KEYS]
+
+
 def table() -> list[tuple[str, str, str, str]]:
     """Lists every plain key with its type, default and help."""
     hints, texts = options.hints(RunConfig), options.texts(RunConfig)
@@ -226,15 +231,15 @@ def nested(keys: Mapping[str, Any]) -> dict[str, Any]:
     return {**plain, "options": options}
 
 
-def from_mapping(keys: Mapping[str, Any]) -> RunConfig:
+def from_mapping(settings: Mapping[str, Any]) -> RunConfig:
     """Builds the configuration of a run from keys; lists may be text with commas, dotted keys are options of a part.
 
     Raises `UserError` for an unknown key and for a bad value.
     """
-    plain = nested({key: str(value) if isinstance(value, Path) else value for key, value in keys.items()})
+    plain = nested({key: str(value) if isinstance(value, Path) else value for key, value in settings.items()})
     sections = plain.pop("options")
     plain = {key: _as_list(key, value) for key, value in plain.items()}
-    allowed = [name for name in options.names(RunConfig) if name not in NOT_KEYS]
+    allowed = key_names()
     for key in plain:
         if key not in allowed:
             raise unknown("key", key, allowed)
@@ -265,25 +270,8 @@ def _as_list(key: str, value: Any) -> Any:
     if key not in options.names(RunConfig) or not is_list(key) or (key == "seeds" and value == AUTO):
         return value
     if isinstance(value, str):
-        return _split(key, value)
+        return elements(key, value)
     values = tuple(value) if isinstance(value, Iterable) else (value,)
     if not values:
         raise UserError(f"{key}: the list is empty")
     return values
-
-
-def _split(key: str, text: str) -> tuple[str, ...]:
-    parts = tuple(part.strip() for part in text.split(","))
-    if "" in parts:
-        raise UserError(f"{key}={text}: has an empty element")
-    return tuple(seed for part in parts for seed in _seed_range(part)) if key == "seeds" else parts
-
-
-def _seed_range(text: str) -> Iterable[str]:
-    """Expands a range of seeds such as `0-4`; returns other text unchanged."""
-    first, dash, last = text.partition("-")
-    if not (dash and first.isdecimal() and last.isdecimal()):
-        return [text]
-    if int(last) - int(first) not in range(LONGEST_RANGE):
-        raise UserError(f"seeds={text}: a range goes upwards and has at most {LONGEST_RANGE:,} seeds")
-    return map(str, range(int(first), int(last) + 1))

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from checks.base import Check
-from sanity import recipes
+from sanity import config, models, recipes
 from sanity.cli import help as pages
+from sanity.cli.request import requested
 from sanity.config import options
-from sanity.errors import UserError, unknown
+from sanity.errors import UserError, nearest, unknown
+from sanity.run import main
 
 PARTS = [(title, name) for title, registry in pages.REGISTRIES.items() for name in registry.names()]
 WITH_OPTIONS = [
@@ -110,7 +112,7 @@ def test_a_class_of_ones_own_has_a_page() -> None:
 )
 def test_a_kind_of_name_is_listed(title: str, line: str) -> None:
     page = pages.about(title).splitlines()
-    assert page[0] == title
+    assert page[0].startswith(title)
     assert any(row.startswith(line) for row in page)
     assert max(map(len, page)) < 200
 
@@ -118,7 +120,61 @@ def test_a_kind_of_name_is_listed(title: str, line: str) -> None:
 def test_an_unknown_name_among_many_is_a_short_line() -> None:
     with pytest.raises(UserError) as raised:
         pages.about("no_such_thing_at_all")
-    assert str(raised.value).endswith("names, see --help")
+    assert str(raised.value).endswith("more, see --help")
+    assert len(str(raised.value)) < 240
+
+
+def test_of_equally_near_names_the_one_that_begins_alike_is_meant() -> None:
+    assert nearest("resnet21", models.REGISTRY.names()) == "resnet20"
+    assert nearest("zzz", models.REGISTRY.names()) == ""
+
+
+@pytest.mark.parametrize("key", config.key_names())
+def test_every_key_has_a_page_with_its_default_and_meaning(key: str) -> None:
+    kind, default, text = next(row[1:] for row in config.table() if row[0] == key)
+    page = " ".join(pages.about(key).split())
+    assert page.startswith(f"{key}={default} ({kind})")
+    assert text in page
+
+
+def test_one_option_of_a_part_has_a_page() -> None:
+    assert pages.about("recipe.epochs").startswith("recipe.epochs=12  (1 <= int <= 100000)\n      passes over")
+    assert "statistics while scoring" in pages.about("snip.batch_norm")
+    with pytest.raises(UserError, match="Did you mean 'batch_norm'"):
+        pages.about("snip.batchnorm")
+    with pytest.raises(UserError, match=r"Did you mean 'recipe\.epochs'"):
+        pages.about("epochs")
+
+
+@pytest.mark.parametrize(
+    ("keys", "meant"),
+    [
+        ({"epochs": 3}, "'recipe.epochs'"),
+        ({"epoch": 3}, "'recipe.epochs'"),
+        ({"lr": 3, "methods": "nonsense"}, "'recipe.lr'"),
+        ({"width": 3}, "'model.width'"),
+        ({"limit": 3}, "'dataset.limit'"),
+        ({"batch_norm": "running", "methods": "snip@lee2019,grasp"}, "'snip.batch_norm' or 'grasp.batch_norm'"),
+        ({"which": "first", "checks": "half_dataset+reinit"}, "'half_dataset.which'"),
+        ({"metods": "snip"}, "'methods'"),
+    ],
+)
+def test_an_option_without_its_part_is_understood(keys: dict[str, Any], meant: str) -> None:
+    with pytest.raises(UserError) as raised:
+        requested(keys)
+    assert f"Did you mean {meant}?" in str(raised.value)
+
+
+def test_without_arguments_the_command_line_says_how_to_start(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    said = capsys.readouterr().out
+    assert "--help NAME" in said
+    assert max(map(len, said.splitlines())) <= 110
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert re.match(r"pruning-sanity \S+, torch \d", capsys.readouterr().out)
 
 
 def test_an_unknown_name_among_none_says_so() -> None:

@@ -26,7 +26,7 @@ def test_the_control_is_always_there_and_comes_first() -> None:
 
 
 def test_the_dense_network_has_neither_ratio_nor_check() -> None:
-    assert titles(methods="dense", ratio="0.9,0.98", checks="reinit", seeds="3") == ["dense seed 3"]
+    assert titles(methods="dense", ratio="0.9,0.98", checks="reinit", seeds="3-3") == ["dense seed 3"]
 
 
 def test_a_variant_goes_to_the_methods_whose_paper_has_them() -> None:
