@@ -23,7 +23,7 @@ PAGES = [
     *sorted((ROOT / "docs").glob("*.md")),
     ROOT / "reproductions/measured/README.md",
 ]
-OWN = ("mine:", "own_method:", "own_check:", "own_network:", "own_dataset:")
+OWN = ("mine:", "adapter", "own_method:", "own_check:", "own_network:", "own_dataset:")
 """Modules of the examples, which tests/examples runs."""
 
 
