@@ -111,8 +111,8 @@ def _measured(mask: Mapping[str, Tensor], cell: Cell, experiment: Experiment) ->
 
 
 def _off_budget(mask: Mapping[str, Tensor], cell: Cell, experiment: Experiment) -> int | None:
-    if cell.method.name == DENSE or experiment.altered(cell).exact_counts:
-        return None
+    if cell.method.name == DENSE or experiment.altered(cell).exact_counts or experiment.config.match == "live":
+        return None  # with `match=live` the ratio counts other weights
     return masks.kept(mask) - budget(masks.size(mask), cell.ratio)
 
 
