@@ -1,14 +1,13 @@
 """How a report's numbers came about: what ran where, on which data, for how long; whatever differs is listed apart."""
 
-import math
 from collections import Counter
-from collections.abc import Iterable
 
 import pandas as pd
 
 from reports.escape import visible
 from reports.records import ran
 from reports.text import say
+from sanity.console.durations import duration
 
 Entry = tuple[str, str]
 
@@ -104,18 +103,3 @@ def _times(done: pd.DataFrame, column: str) -> str:
     once = done.drop_duplicates(identity) if identity in done.columns else done
     seconds = pd.to_numeric(once[column]).dropna()
     return f"{duration(seconds.sum())} in all, {duration(seconds.median())} at the median"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them: "42 s", "3 min 20 s", "5 h 12 min"."""
-    if math.isnan(seconds):
-        return "unknown"
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return _two((minutes, "min"), (rest, "s")) if minutes < 60 else _two((minutes // 60, "h"), (minutes % 60, "min"))
-
-
-def _two(*parts: tuple[int, str]) -> str:
-    shown: Iterable[str] = (f"{count} {unit}" for count, unit in parts if count)
-    return " ".join(shown)

@@ -176,6 +176,7 @@ def _report(request: Request, frame: "pd.DataFrame", command: str, spent: str) -
     from reports.margin import margin_of
     from sanity.store import looks
     from sanity.store.identity import identity
+    from sanity.store.records import traceback_of
 
     config = request.configs[0]
     seen = frame if spent else looks.with_earlier(frame, config.results_dir)
@@ -194,7 +195,11 @@ def _report(request: Request, frame: "pd.DataFrame", command: str, spent: str) -
             print(line)
     failed = frame[frame["status"] == "failed"]
     for row in failed.to_dict("records"):
-        complain(f"failed: {row['method']} {row['check']} ratio {row['ratio']} seed {row['seed']}: {row['reason']}")
+        where = traceback_of(Path(config.results_dir), row["cell"])
+        what = f"{row['method']} {row['check']} ratio {row['ratio']} seed {row['seed']}"
+        complain(f"failed: {what}: {row['reason']}" + (f" (traceback: {where})" if where.exists() else ""))
+    if len(failed):
+        complain(f"{len(failed)} of {len(frame)} cells failed; the same command tries them again")
     return FAILED if len(failed) else 0
 
 

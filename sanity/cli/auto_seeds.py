@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import reports
 from reports.margin import margin_of
-from reports.provenance import duration
 from reports.text import counted, say
 from sanity.config import RunConfig
+from sanity.console.durations import duration
 from sanity.grid.design import SECONDS
 from sanity.grid.rounds import Judge, Outlook, Place
 

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.table import Column
+from rich.text import Text
 
+from sanity.console.durations import duration
 from sanity.errors import UserError, complain
 
 log = logging.getLogger("sanity")
@@ -18,10 +21,15 @@ _EVERY_S = 30.0
 
 
 class Reporter:
-    """Counts finished epochs against the total of the grid. `bar` is None if the output is not a terminal."""
+    """Counts finished epochs against the total of the grid. `bar` is None if the output is not a terminal.
+
+    total, done: epochs of the grid. trained: those that this process trained, whose pace tells the time left.
+    failures: cells that failed.
+    """
 
     def __init__(self, epochs: int, bar: Progress | None, task: TaskID | None) -> None:
-        self.total, self.done = epochs, 0
+        self.total, self.done, self.trained, self.failures = epochs, 0, 0, 0
+        self._cells = self._stored = 0
         self._bar, self._task = bar, task
         self._beside = ""
         self._began = self._spoke = time.monotonic()
@@ -33,8 +41,25 @@ class Reporter:
         self._beside = text
 
     def expect(self, epochs: int) -> None:
-        """Adds to the expected number of epochs; negative where results were already stored."""
+        """Adds to the expected number of epochs."""
         self.total += epochs
+        self._show(None)
+
+    def resumed(self, epochs: int) -> None:
+        """Counts the epochs of a training that an earlier run had done."""
+        self.done += epochs
+        self._show(None)
+
+    def found(self, stored: int, cells: int) -> None:
+        """Says how many cells are stored already, where some are and some are not."""
+        self._stored, self._cells = self._stored + stored, self._cells + cells
+        if 0 < stored < cells:
+            self._say(f"{self._stored} of {self._cells} cells found")
+
+    def failed(self, text: str) -> None:
+        """Counts and says that a cell failed."""
+        self.failures += 1
+        self._say(text, logging.ERROR)
         self._show(None)
 
     def now(self, text: str) -> None:
@@ -48,7 +73,7 @@ class Reporter:
 
     def epoch(self, title: str, row: dict[str, Any], of: int) -> None:
         """Counts an ended epoch of the training `title`, which has `of` epochs."""
-        self.done += 1
+        self.done, self.trained = self.done + 1, self.trained + 1
         text = f"{title}: epoch {row['epoch']} of {of}, test {row['test_accuracy']:.2f} %"
         self._show(text)
         if time.monotonic() - self._spoke > _EVERY_S:
@@ -60,16 +85,30 @@ class Reporter:
         self._spoke = time.monotonic()
         log.info("%s; %s", text, self._left())
 
+    def left(self) -> str:
+        """Returns the time that is left; empty before the first epoch."""
+        if not self.trained:
+            return ""
+        rest = (time.monotonic() - self._began) / self.trained * max(self.total - self.done, 0)
+        return f"{duration(rest)} left"
+
     def _left(self) -> str:
-        if not self.done:
-            return f"{self.total} epochs to go"
-        rest = (time.monotonic() - self._began) / self.done * max(self.total - self.done, 0)
-        left = f"{self.done} of {self.total} epochs, about {rest / 60:.1f} min left"
-        return f"{left} in this round; {self._beside}" if self._beside else left
+        failed = f", {self.failures} failed" if self.failures else ""
+        if not self.trained:
+            return f"{self.total} epochs to go{failed}"
+        left = f"{self.done} of {self.total} epochs, about {self.left()}"
+        return f"{left} in this round{failed}; {self._beside}" if self._beside else left + failed
+
+    def _say(self, text: str, level: int = logging.INFO) -> None:
+        """Logs a line, which on a terminal stands above the bar."""
+        log.log(level, "%s", text)
+        if self._bar is not None:
+            self._bar.console.print(text, markup=False, highlight=False)
 
     def _show(self, text: str | None) -> None:
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=self.done, total=max(self.total, 1))
+            failed = f"{self.failures} failed" if self.failures else ""
+            self._bar.update(self._task, completed=self.done, total=max(self.total, 1), failed=failed)
             if text is not None:
                 self._bar.update(self._task, now=f"{self._beside}; {text}" if self._beside else text)
 
@@ -95,6 +134,27 @@ class _LogFile(logging.FileHandler):
             super().close()
 
 
+class _Left(ProgressColumn):
+    """Shows the time left, anew at each drawing."""
+
+    max_refresh = 1.0
+
+    def render(self, task: Task) -> Text:
+        return Text(task.fields["left"]())
+
+
+def _columns() -> tuple[ProgressColumn, ...]:
+    """Returns what stands on the line of progress; what runs comes last and is cut where the terminal ends."""
+    whole = Column(no_wrap=True)
+    return (
+        BarColumn(16, table_column=whole),
+        TextColumn("{task.completed}/{task.total} epochs", table_column=whole),
+        _Left(table_column=whole),
+        TextColumn("{task.fields[failed]}", style="bold red", table_column=whole),
+        TextColumn("{task.fields[now]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
+    )
+
+
 @contextmanager
 def reporter(epochs: int, log_file: str) -> Iterator[Reporter]:
     """Opens a reporter for a grid of `epochs` epochs. Raises `UserError` if the log file cannot be written."""
@@ -111,22 +171,17 @@ def reporter(epochs: int, log_file: str) -> Iterator[Reporter]:
         handlers.append(logging.StreamHandler(sys.stderr))
         handlers[-1].setLevel(logging.INFO)
     for handler in handlers:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%dT%H:%M:%S"))
         log.addHandler(handler)
     level, log.propagate = log.level, False
     log.setLevel(logging.DEBUG)
     try:
         if console.is_terminal:
-            columns = (
-                BarColumn(30),
-                TextColumn("{task.completed}/{task.total} epochs"),
-                TimeElapsedColumn(),
-                TextColumn("left"),
-                TimeRemainingColumn(),
-                TextColumn("{task.fields[now]}", markup=False),
-            )
-            with Progress(*columns, console=console, transient=True) as bar:
-                yield Reporter(epochs, bar, bar.add_task("", total=max(epochs, 1), now=""))
+            with Progress(*_columns(), console=console, transient=True, expand=True) as bar:
+                task = bar.add_task("", total=max(epochs, 1), now="", failed="", left=lambda: "")
+                reports_to = Reporter(epochs, bar, task)
+                bar.update(task, left=reports_to.left)
+                yield reports_to
         else:
             yield Reporter(epochs, None, None)
     finally:

@@ -23,6 +23,7 @@ from sanity.grid.ticket_search import find_mask
 from sanity.grid.training_batch import PlannedTraining, planned, train_batch
 from sanity.store.claims import Claims
 from sanity.store.files import DiskError
+from sanity.store.records import traceback_of
 from sanity.training.loop import Interrupted
 
 log = logging.getLogger("sanity")
@@ -58,6 +59,7 @@ class Runner:
         Raises `Interrupted` if `stop` returns true; everything finished is in the store then.
         """
         ready = deque(cell for cell in cells if not self._has_ended(cell))
+        self.reporter.found(len(cells) - len(ready), len(cells))
         while ready or self.waiting or self.elsewhere:
             while ready and len(self.waiting) < self.experiment.ahead:
                 self._advance(ready.popleft())
@@ -198,13 +200,17 @@ class Runner:
         message = f"sys.exit({error.code!r})" if isinstance(error, SystemExit) else str(error)
         reason = f"{type(error).__name__}: {message}".splitlines()[0]
         self._write(cell, {**place(cell, self.experiment), "status": FAILED, "reason": reason})
-        log.error("%s failed: %s", cell.title, reason)
-        log.debug("%s", "".join(traceback.format_exception(error)))
+        trace = "".join(traceback.format_exception(error))
+        path = traceback_of(self.experiment.store.root, keys.cell(cell, self.experiment))
+        self.experiment.store.write_text(path, f"{cell.title}\n{trace}")
+        self.reporter.failed(f"{cell.title} failed: {reason}; traceback in {path}")
+        log.debug("%s", trace)
 
     def _write(self, cell: Cell, content: dict[str, Any]) -> None:
         self.records.pop(cell, None)
-        path = self.experiment.store.root / "cells" / f"{keys.cell(cell, self.experiment)}.json"
-        self.experiment.store.write(path, content)
+        key = keys.cell(cell, self.experiment)
+        self.experiment.store.write(self.experiment.store.root / "cells" / f"{key}.json", content)
+        traceback_of(self.experiment.store.root, key).unlink(missing_ok=True)  # of an earlier attempt
 
     def _has_ended(self, cell: Cell) -> bool:
         return stored.has_ended(self.experiment, keys.cell(cell, self.experiment))

@@ -86,7 +86,7 @@ def train_batch(
 
     def finished(number: int, result: TrainingResult) -> None:
         _record(batch[number], result, experiment, began, len(batch))
-        reporter.expect(-(result.resumed_from or 0))
+        reporter.resumed(result.resumed_from or 0)
         last = result.curve[-1]["test_accuracy"] if result.curve and result.diverged_epoch is None else None
         accuracy = "none" if last is None else f"{last:.2f} %"
         reporter.finished(f"{batch[number].title}: last {accuracy}, {result.wall_s:.1f} s")

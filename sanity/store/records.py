@@ -3,6 +3,7 @@
     RESULTS/tickets/KEY/    ticket.json, mask.safetensors: the mask of a search
     RESULTS/trainings/KEY/  record.json, curve.csv, mask.safetensors, weights.safetensors, at_Nit.safetensors
     RESULTS/cells/KEY.json  one cell of a grid: properties of its ticket, and the key of its training
+    RESULTS/cells/KEY.log   the traceback of a cell that failed
     RESULTS/looks.jsonl     how many seeds of each cell a report has shown, and when
     RESULTS/records.jsonl   written by `pack`: records without weights, which count as finished
 
@@ -34,6 +35,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TRAINED_HERE = "trained here"
+
+
+def traceback_of(results: Path, cell: str) -> Path:
+    """Returns the file that tells why a cell failed, for `failed` cells."""
+    return results / "cells" / f"{cell}.log"
 
 
 class Store:

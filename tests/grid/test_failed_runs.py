@@ -47,14 +47,24 @@ def test_a_run_that_failed_stays_in_every_report(
     (tmp_path / "fickle.py").write_text(BROKEN)
     monkeypatch.syspath_prepend(tmp_path)
     assert start(methods="fickle:Sometimes", seeds="0,1,2,3,4,5", checks="none") == 1
-    said = " ".join(capsys.readouterr().out.split())
+    printed = capsys.readouterr()
+    said = " ".join(printed.out.split())
     failed = len(list(tmp_path.glob("results/cells/*.json"))) - len(records(tmp_path))
     assert 0 < failed < 6
+    traces = sorted(tmp_path.glob("results/cells/*.log"))
+    assert len(traces) == failed
+    assert all("in saliency" in trace.read_text() for trace in traces)
     assert f"{failed} of 6 runs failed: OSError: the licence server is away" in said
+    assert all(f"(traceback: {trace})" in printed.err for trace in traces)
+    assert f"{failed} of 6 cells failed" in printed.err
     report = next((tmp_path / "results" / "reports").iterdir())
     assert "the licence server is away" in (report / "report.md").read_text()
     assert "the licence server is away" in (report / "report.html").read_text()
     assert list(load_records(tmp_path / "results")["status"]).count("failed") == failed
+    (tmp_path / "fickle.py").write_text(BROKEN.replace("< 0.5", "< 0.0"))
+    monkeypatch.delitem(sys.modules, "fickle")
+    importlib.invalidate_caches()
+    assert start(methods="fickle:Sometimes", seeds="0,1,2,3,4,5", checks="none") == 0
 
 
 def test_results_of_other_code_under_one_name_are_not_shown(
