@@ -21,6 +21,7 @@ REGISTRY = Registry(
         "random_tickets": "methods.random_tickets:RandomTickets",
         "partially_trained": "methods.partially_trained:PartiallyTrained",
         "hybrid_tickets": "methods.hybrid_tickets:HybridTickets",
+        "edge_popup": "methods.edge_popup:EdgePopup",
         "blind": "methods.blind:Blind",
         "imported": "methods.imported:Imported",
     },

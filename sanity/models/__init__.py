@@ -68,6 +68,7 @@ INITS = Registry(
         "kaiming_fan_in": "sanity.models.init:KaimingFanIn",
         "kaiming_fan_out": "sanity.models.init:KaimingFanOut",
         "xavier_normal": "sanity.models.init:XavierNormal",
+        "signed_constant": "sanity.models.init:SignedConstant",
         "standard_normal": "sanity.models.init:StandardNormal",
         "random_normal": "sanity.models.init:RandomNormal",
         "truncated_normal": "sanity.models.init:TruncatedNormal",

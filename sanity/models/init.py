@@ -76,6 +76,13 @@ class KaimingFanOut(Init):
         return normal(shape, sqrt(2 / fans(shape)[1]), generator)
 
 
+class SignedConstant(Init):
+    """+-sqrt(2 / fan_in), signs at random: the frozen weights of Ramanujan et al. 2020 and of Rare Gems."""
+
+    def weight(self, shape: Sequence[int], kind: Kind, generator: torch.Generator) -> Tensor:
+        return normal(shape, 1.0, generator).sign() * sqrt(2 / fans(shape)[0])
+
+
 class XavierNormal(Init):
     """N(0, 2 / (fan_in + fan_out)): what official GraSP draws its scoring copy's classifier from."""
 

@@ -144,6 +144,7 @@ SETTINGS: dict[tuple[str, str], dict[str, Any]] = {
         "rewind_epoch": 40,
         "retrain_epochs": 160,
     },
+    ("edge_popup", "ramanujan2020"): {"epochs": 14, "batch_size": 64, "augment": False, "weight_decay": 5e-4},
 }
 
 
@@ -153,6 +154,7 @@ def test_every_variant_is_listed_here() -> None:
     assert ours == set(SETTINGS)
     assert {variant for _, variant in ours} == {
         "su2020",
+        "ramanujan2020",
         "atanov2021",
         "frankle2021",
         "tanaka2020",

@@ -10,7 +10,7 @@ from scipy import stats
 from torch import nn
 
 from sanity.errors import UserError
-from sanity.models import AS_BUILT, INITS, build, initialise
+from sanity.models import AS_BUILT, AS_BUILT_NONZERO, INITS, build, initialise
 from sanity.models.init import Init, Kind, draw
 
 CONV, LINEAR = (48, 32, 3, 3), (100, 400)  # fans: 288 in and 432 out, 400 in and 100 out
@@ -51,7 +51,15 @@ def test_distribution(init: str, conv: float, linear: float, law: stats.rv_conti
 
 def test_every_registered_initialisation_has_its_distribution_tested() -> None:
     marks = test_distribution.pytestmark  # type: ignore[attr-defined]
-    assert {case[0] for case in marks[0].args[1]} == set(INITS.names()) - {AS_BUILT}
+    elsewhere = {AS_BUILT, AS_BUILT_NONZERO, "signed_constant"}
+    assert {case[0] for case in marks[0].args[1]} == set(INITS.names()) - elsewhere
+
+
+def test_a_signed_constant_has_one_magnitude_and_fair_signs() -> None:
+    for kind, shape, magnitude in (("conv", CONV, sqrt(2 / 288)), ("linear", LINEAR, sqrt(2 / 400))):
+        drawn = draw("signed_constant", shape, kind, seeded())  # type: ignore[arg-type]
+        torch.testing.assert_close(drawn.abs(), torch.full(shape, magnitude))
+        assert stats.binomtest(int((drawn > 0).sum()), drawn.numel()).pvalue > 1e-3
 
 
 def test_only_frankle2021_draws_batch_norm_scales() -> None:
