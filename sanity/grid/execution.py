@@ -9,6 +9,7 @@ from sanity.config import RunConfig, from_mapping
 from sanity.grid.plan import plan
 from sanity.grid.preparation import prepare
 from sanity.grid.progress import reporter
+from sanity.grid.requests import remember
 from sanity.grid.runner import Runner
 
 
@@ -33,5 +34,6 @@ def run_keys(keys: Mapping[str, Any]) -> pd.DataFrame:
 def _run_grid(config: RunConfig, together: Sequence[RunConfig], stop: Callable[[], bool]) -> pd.DataFrame:
     experiment, cells = prepare(config, together)
     experiment.store.open()
+    remember(cells, experiment)
     with reporter(round(plan(cells, experiment).epochs), config.log) as reports_to:
         return pd.DataFrame(Runner(experiment, reports_to, stop).run(cells))

@@ -16,6 +16,7 @@ from sanity.grid.design import Comparison, Counts, Design
 from sanity.grid.plan import plan
 from sanity.grid.preparation import prepare, share_networks
 from sanity.grid.progress import Reporter, reporter
+from sanity.grid.requests import remember
 from sanity.grid.runner import Runner
 from sanity.store import looks
 
@@ -87,8 +88,13 @@ class Rounds:
         with reporter(0, self.configs[0].log) as reports_to:
             reports_to.beside(self._open_of())
             while not self.step.end:
+                self._remember()
                 self._advance(reports_to)
                 looks.remember(self.frame(), self.configs[0].results_dir)
+
+    def _remember(self) -> None:
+        for number, experiment in enumerate(self.experiments):
+            remember([cell for of, cell in self.ahead() if of == number], experiment)
 
     def replay(self) -> None:
         """Follows what is stored up to the first step that is not, and runs nothing."""

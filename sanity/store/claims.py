@@ -113,6 +113,15 @@ class Claims:
         except OSError as error:
             raise CannotWrite(f"{self.folder}: {error.strerror or error}") from error
 
+    def held(self) -> dict[str, Process]:
+        """Returns the live process that holds each claim, by the claim's name KIND-KEY. Raises `CannotWrite`."""
+        try:
+            names = os.listdir(self.folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+        holders = {name: self.holder(*name.split("-", 1)) for name in sorted(names) if "-" in name and name[0] != "."}
+        return {name: process for name, process in holders.items() if process is not None}
+
     def sweep(self) -> None:
         """Removes unfinished claims of processes that were killed while they made them."""
         for prepared in self.folder.glob(".*"):

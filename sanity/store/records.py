@@ -4,6 +4,7 @@
     RESULTS/trainings/KEY/  record.json, curve.csv, mask.safetensors, weights.safetensors, at_Nit.safetensors
     RESULTS/cells/KEY.json  one cell of a grid: properties of its ticket, and the key of its training
     RESULTS/cells/KEY.log   the traceback of a cell that failed
+    RESULTS/runs/KEY.json   the cells that a run asks for, and its command
     RESULTS/looks.jsonl     how many seeds of each cell a report has shown, and when
     RESULTS/records.jsonl   written by `pack`: records without weights, which count as finished
 
