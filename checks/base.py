@@ -50,6 +50,8 @@ class Check:
     destroys: ClassVar[str] = ""
     needs_end: ClassVar[bool] = False
     """Whether `perturb` needs the weights at the end of dense training (`Ticket.end`), which is then trained."""
+    freezes: ClassVar[bool] = False
+    """Whether pruned weights stay where they start (`Ticket.frozen`), so that signals go through them too."""
     draws: ClassVar[bool] = True
     """Whether every seed has a perturbation of its own; otherwise all have the same."""
     dose: ClassVar[str] = ""

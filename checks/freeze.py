@@ -22,6 +22,7 @@ class Freeze(Check):
 
     keeps: ClassVar[str] = "the mask, the values of the kept weights, and which weights are trained"
     destroys: ClassVar[str] = "the zeros: pruned weights stay where they start"
+    freezes: ClassVar[bool] = True
     draws: ClassVar[bool] = False
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:

@@ -120,6 +120,10 @@ class CheckSpec:
         """Whether any part needs the weights at the end of dense training."""
         return any(part.needs_end for part in self.build_parts().values())
 
+    def freezes(self) -> bool:
+        """Whether any part leaves pruned weights where they start instead of at zero."""
+        return any(part.freezes for part in self.build_parts().values())
+
     def data_part(self) -> "CheckSpec":
         """Returns the check of only the parts that corrupt the training data of the search."""
         return self.part_with("corrupt")

@@ -106,14 +106,18 @@ def _check(experiment: Experiment, cells: Sequence[Cell]) -> None:
         predicted(cell, experiment)  # raises for a check of one's own that cannot say it
         check_against(method, cell.method.label, recipe, steps)
         if experiment.config.match == "live":
-            _check_match(method, cell.method.label, experiment)
+            _check_match(method, cell, experiment)
         method.check_feasible(experiment.initial(cell.seed), cell.ratio)
     _check_examples(experiment, cells)
     _check_dense_trainings(experiment, cells)
 
 
-def _check_match(method: Method, label: str, experiment: Experiment) -> None:
-    """Raises `UserError` where a method's live weights cannot be counted, or its number of weights not be chosen."""
+def _check_match(method: Method, cell: Cell, experiment: Experiment) -> None:
+    """Raises `UserError` where a ticket's live weights cannot be counted, or its number of weights not be chosen."""
+    label = cell.method.label
+    if cell.check.freezes():
+        raise UserError(f"match=live: under {cell.check.label} pruned weights conduct too, so every path is live; "
+                        "use match=counts")  # fmt: skip
     if why := experiment.paths_unknown:
         raise UserError(f"match=live: paths in model={experiment.config.model} are not known ({why}); use match=counts")
     if method.reads_files:

@@ -26,7 +26,7 @@ def tasks(cell: Cell, experiment: Experiment) -> tuple[list[Task], Training]:
         perturbed = replace(perturbed, perturbed_by=perturbing, reference=reference.ticket.mask)
     control = [] if cell.check.is_control else _control_search(cell, experiment).tasks
     end = [dense_training(cell.seed, NO_CHECK, TO_THE_END, experiment)] if perturbing.needs_end() else []
-    needed = [*reference.tasks, *search.of_reference, *search.tasks, *usual.tasks, *control, *end]
+    needed = [*end, *reference.tasks, *search.of_reference, *search.tasks, *usual.tasks, *control]
     return _distinct(needed), TicketTraining(perturbed)
 
 

@@ -77,9 +77,15 @@ def test_only_live_tickets_have_other_names() -> None:
     ("of", "word"),
     [
         ({"methods": "snip", "snip.pattern": "2:4", "ratio": 0.5}, "pattern=2:4"),
+        ({"methods": "snip", "checks": "rewire+freeze"}, r"rewire\+freeze pruned weights conduct"),
         ({"methods": "snip", "checks": "none", "model": "tests.models.foreign:Fourier"}, "paths"),
     ],
 )
 def test_what_cannot_be_matched_is_refused(of: dict[str, Any], word: str) -> None:
     with pytest.raises(UserError, match=word):
         prepare(from_mapping({**KEYS, **of, "match": "live"}))
+
+
+def test_the_end_of_dense_training_is_there_before_live_weights_are_counted(tmp_path: Path) -> None:
+    frame = run({**KEYS, "methods": "random", "checks": "sign_of_end", "match": "live", "results_dir": tmp_path})
+    assert (frame["status"] == "done").all(), frame["reason"].tolist()
