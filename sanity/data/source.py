@@ -45,10 +45,9 @@ class Source(ABC):
 def occurrences(targets: Tensor) -> Tensor:
     """Counts for every example the earlier examples of its class: (N,) int64."""
     order = targets.argsort(stable=True)
-    counts = targets.bincount()
-    starts = counts.cumsum(0) - counts
+    by_class = targets[order]
     rank = torch.empty_like(targets)
-    rank[order] = torch.arange(len(targets)) - starts[targets[order]]
+    rank[order] = torch.arange(len(targets), device=targets.device) - torch.searchsorted(by_class, by_class)
     return rank
 
 
