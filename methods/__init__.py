@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sanity.registry import Registry
+from sanity.config.registry import Registry
 
 if TYPE_CHECKING:
     from methods.base import Method

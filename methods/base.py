@@ -16,10 +16,10 @@ from methods.budget import held_to_the_budget
 from methods.data import ScoringData
 from methods.scoring_copy import remember, restore, scoring_copy, statistics_needed, zero
 from methods.settings import Settings
+from sanity.config.source_hash import code_key
 from sanity.errors import UserError, of_ones_own
 from sanity.masks import Mask, RankedMask, Scores, Survivors, check_feasible, check_finite, kept, prunable
 from sanity.masks.allocation import Allocation, kept_after
-from sanity.registry.source_hash import code_key
 from sanity.seeds import derive
 from sanity.seeds import generator as seeded
 from sanity.store.identity import differing

@@ -18,8 +18,8 @@ import methods
 import reproductions
 from sanity import config, data, models, recipes
 from sanity.config import options
+from sanity.config.registry import Registry
 from sanity.errors import UserError, unknown
-from sanity.registry import Registry
 
 REGISTRIES: dict[str, Registry] = {
     "methods": methods.REGISTRY,

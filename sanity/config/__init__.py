@@ -1,4 +1,4 @@
-"""Defines the keys of the command line and fills typed options; a mistake is reported in one line."""
+"""Defines the keys of the command line, fills typed options and registers parts by name; a mistake is one line."""
 
 from sanity.config.run_config import (
     AUTO,

@@ -1,6 +1,6 @@
 """Registers data sets by name, without importing torch. `sanity.data.dataset.load` reads one into tensors."""
 
-from sanity.registry import Registry
+from sanity.config.registry import Registry
 
 REGISTRY = Registry(
     "dataset",

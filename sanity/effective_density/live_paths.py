@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from sanity.effective_density.algebra import InDouble, mark_as_weight
 from sanity.effective_density.signals import AllPaths, UnknownOperatorError
 from sanity.errors import reason
-from sanity.masks import Mask, dense, prunable
+from sanity.prunable import Mask, dense, prunable
 
 STATISTICS_ALONE = (
     "no kept weight is on a path; the input reaches the output through statistics of normalisation or softmax, which "

@@ -19,7 +19,7 @@ from sanity.grid.tasks import control_ticket, own_searches, tasks
 from sanity.grid.ticket_source import TicketSource
 from sanity.grid.versions import versions
 from sanity.masks.allocation import budget
-from sanity.models.prunable import prunable, unpruned
+from sanity.prunable import prunable, unpruned
 
 log = logging.getLogger("sanity")
 

@@ -3,8 +3,8 @@
 import checks
 import methods
 from sanity.config import RunConfig
+from sanity.config.source_hash import version
 from sanity.grid.cells import CONTROL, DENSE, Cell
-from sanity.registry.source_hash import version
 
 
 def versions(cell: Cell, config: RunConfig) -> dict[str, int]:

@@ -1,7 +1,6 @@
 """Makes masks from scores with exact counts, shares the budget among layers, keeps patterns, and measures masks."""
 
 from sanity.masks.pruning import (
-    Mask,
     RankedMask,
     Scores,
     Survivors,
@@ -10,18 +9,17 @@ from sanity.masks.pruning import (
     check_finite,
     check_mask,
     collapsed,
-    dense,
     expected_overlap,
     keep_best,
     kept,
     layers,
     overlap,
     permute,
-    prunable,
     scattered,
     size,
     ties,
 )
+from sanity.prunable import Mask, dense, prunable
 
 __all__ = [
     "Mask",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from sanity.errors import UserError
 from sanity.masks.allocation import Allocation, budget
@@ -11,15 +11,9 @@ from sanity.masks.layerwise import get as get_allocation
 from sanity.masks.patterns import UNSTRUCTURED, Pattern
 from sanity.masks.ranking import check_finite as check_finite
 from sanity.masks.ranking import keep_best as keep_best
-from sanity.models.prunable import prunable as prunable
+from sanity.prunable import Mask
 
 Scores = Mapping[str, Tensor]
-Mask = dict[str, Tensor]
-
-
-def dense(model: nn.Module) -> Mask:
-    """Returns the mask that keeps every prunable weight."""
-    return {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in prunable(model).items()}
 
 
 def allocate(

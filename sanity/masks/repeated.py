@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from sanity.masks.pruning import Mask
+from sanity.prunable import Mask
 
 
 class RepeatedMask(Mask):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from sanity.registry import Registry
+from sanity.config.registry import Registry
 
 if TYPE_CHECKING:
     import torch

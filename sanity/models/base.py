@@ -16,7 +16,7 @@ from sanity.config.options import fill
 from sanity.errors import UserError, reason
 from sanity.models import AS_BUILT, AS_BUILT_NONZERO, REGISTRY
 from sanity.models.init import draw_zeros, initialise
-from sanity.models.prunable import check_weights_are_parameters
+from sanity.prunable import check_weights_are_parameters
 
 InputShape = tuple[int, int, int]
 

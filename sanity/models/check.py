@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from sanity.errors import UserError, reason
 from sanity.models.base import names_the_model
-from sanity.models.prunable import prunable
+from sanity.prunable import prunable
 
 
 def check_model(name: str, network: nn.Module, input_shape: Sequence[int], classes: int) -> None:

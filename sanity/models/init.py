@@ -16,7 +16,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from sanity.errors import UserError, reason
 from sanity.models import INITS
-from sanity.models.prunable import prunable
+from sanity.prunable import prunable
 
 Kind = Literal["conv", "linear", "norm"]
 # The standard deviation of a standard normal truncated to [-2, 2].

@@ -15,7 +15,7 @@ from sanity.bench.loops import Bench
 from sanity.bench.plain_loop import ReferenceLoop
 from sanity.data.dataset import load as load_dataset
 from sanity.models.base import Model
-from sanity.models.prunable import prunable
+from sanity.prunable import prunable
 from sanity.recipes import Recipe
 from sanity.training.loop import TrainingSpec, train
 from tests.training.nets import digits, half_mask, tiny_conv, tiny_mlp

@@ -10,10 +10,10 @@ from checks.random_labels import RandomLabels
 from methods.snip import SNIP
 from sanity.cli.request import requested
 from sanity.config import from_mapping
+from sanity.config.source_hash import code_key
 from sanity.grid import keys
 from sanity.grid.cells import Cell, cells
 from sanity.grid.versions import versions
-from sanity.registry.source_hash import code_key
 from sanity.run import prepare
 
 RUN: dict[str, Any] = {

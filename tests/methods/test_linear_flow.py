@@ -13,7 +13,7 @@ from methods.synflow import SynFlow
 from sanity.effective_density.algebra import mark_as_weight
 from sanity.errors import UserError
 from sanity.models import build
-from sanity.models.prunable import prunable
+from sanity.prunable import prunable
 from tests.models import constructed, foreign
 
 VIT: dict[str, Any] = {"patch_size": 4, "num_layers": 2, "num_heads": 2, "hidden_dim": 8, "mlp_dim": 12}

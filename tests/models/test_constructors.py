@@ -11,7 +11,7 @@ from sanity.cli.help import about
 from sanity.errors import UserError
 from sanity.models import build, fingerprint
 from sanity.models.check import check_model
-from sanity.models.prunable import prunable, unpruned
+from sanity.prunable import prunable, unpruned
 from sanity.run import run
 from tests.models import constructed
 from tests.small_runs import Start

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from sanity.models import build
-from sanity.models.prunable import prunable
+from sanity.prunable import prunable
 from sanity.run import run
 from sanity.store.records import load_records
 from tests.models import foreign

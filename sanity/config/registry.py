@@ -14,9 +14,9 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from sanity.config.source_hash import code_key, qualified_name
+from sanity.config.user_file import is_file, load_file
 from sanity.errors import UserError, unknown
-from sanity.registry.source_hash import code_key, qualified_name
-from sanity.registry.user_file import is_file, load_file
 
 
 class Registry:

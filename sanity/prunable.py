@@ -1,7 +1,8 @@
-"""Lists the parameters of a network that are pruned, and the weights that stay dense."""
+"""Lists the parameters of a network that are pruned, the mask that keeps them all, and the weights that stay dense."""
 
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.parameter import UninitializedParameter
@@ -9,6 +10,8 @@ from torch.nn.utils import parametrize
 
 from sanity.errors import UserError
 
+Mask = dict[str, Tensor]
+"""Parameter name -> boolean tensor of the weight's shape, true where it is kept."""
 _PROJECTIONS = ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
 """Attention's projections of queries, keys and values, which `nn.MultiheadAttention` holds without a layer."""
 _BIASES = {"weight": "bias", "in_proj_weight": "in_proj_bias"}
@@ -42,6 +45,11 @@ def prunable(model: nn.Module, biases: bool = False) -> dict[str, nn.Parameter]:
     if not weights:
         raise UserError(f"{type(model).__name__} has no weight of a convolution or linear layer to prune")
     return weights
+
+
+def dense(model: nn.Module) -> Mask:
+    """Returns the mask that keeps every prunable weight."""
+    return {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in prunable(model).items()}
 
 
 def unpruned(model: nn.Module) -> dict[str, int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import methods
-from sanity.registry.source_hash import source_hash
+from sanity.config.source_hash import source_hash
 
 Load = Callable[[str], type]
 

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.utils import parametrizations, prune
 
 from sanity.errors import UserError
-from sanity.models.prunable import prunable, unpruned
+from sanity.prunable import prunable, unpruned
 
 
 @pytest.mark.parametrize(
