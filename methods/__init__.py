@@ -17,6 +17,8 @@ REGISTRY = Registry(
         "synflow": "methods.synflow:SynFlow",
         "force": "methods.force:FORCE",
         "lamp": "methods.lamp:LAMP",
+        "ntk_sap": "methods.ntk_sap:NTKSAP",
+        "prospr": "methods.prospr:ProsPr",
         "random": "methods.random:Random",
         "random_tickets": "methods.random_tickets:RandomTickets",
         "partially_trained": "methods.partially_trained:PartiallyTrained",

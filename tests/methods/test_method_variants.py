@@ -104,6 +104,18 @@ SETTINGS: dict[tuple[str, str], dict[str, Any]] = {
         "rounds": 100,
         "counts": "removed_floored",
     },
+    ("ntk_sap", "wang2023"): {"rounds": 20, "draws": 5, "epsilon": 0.01, "counts": "removed_floored"},
+    ("prospr", "alizadeh2022"): {
+        "steps": 3,
+        "inner_lr": 0.1,
+        "momentum": 0.0,
+        "batches": 1,
+        "examples": 128,
+        "augment": True,
+        "balanced": False,
+        "first_order": False,
+        "counts": "removed_floored",
+    },
     ("force", "dejorge2021"): {
         "criterion": "force",
         "rounds": 60,
@@ -163,6 +175,8 @@ def test_every_variant_is_listed_here() -> None:
         "lee2019_zero_biases",
         "dejorge2021",
         "iurada2024",
+        "wang2023",
+        "alizadeh2022",
     }
 
 
