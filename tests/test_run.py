@@ -47,7 +47,7 @@ from tests.small_runs import TINY, Start, records
         ({"seeds": ""}, "has an empty element"),
         ({"seeds": "0,00"}, "seeds: names 0 twice"),
         ({"ratio": "0.9,9e-1"}, "ratio: names 0.9 twice"),
-        ({"methods": "os:path"}, "os:path is no class"),
+        ({"methods": "os:path"}, "os:path is neither a class nor a function"),
         ({"methods": ":x"}, "cannot be loaded"),
         ({"methods": "pathlib:Path"}, "pathlib:Path"),
         ({"init": "os:path"}, "is no class"),
@@ -135,6 +135,7 @@ def test_dry_run_runs_nothing(start: Start, tmp_path: Path, capsys: pytest.Captu
     said = capsys.readouterr().out
     assert "synflow 90 % random_labels seed 0: shares the training of: synflow 90 % none seed 0" in said
     assert re.search(r"snip 90 % random_labels seed 0: trains", said)
+    assert re.search(r"About [\d.]+ (m?s|min).* by 20 steps that were measured", said)
     assert "4 of them dense networks" not in said  # the clean one is the cell of its own
     assert not (tmp_path / "results").exists()
 

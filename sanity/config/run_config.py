@@ -74,7 +74,7 @@ class RunConfig:
     compare: methods: the report also compares each method with random and magnitude, where these are run; none
     checkpoint_minutes: a training saves its state this often, and at named epochs; 0: after every epoch
     log: file that gets a line of progress for every training
-    dry_run: print the cells, what is shared and cached and the work ahead; run nothing
+    dry_run: print the cells, what is shared and cached and the hours ahead, by 20 steps; train and fetch nothing
     options: the options of parts, {part: {option: value}}; as keys part.option=value
     table_version: the version of that published table, which records bear; 0 without one
     """

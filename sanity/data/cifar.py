@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 
 from sanity.data.download import Downloaded
-from sanity.data.source import Split
+from sanity.data.source import Known, Split
 from sanity.errors import UserError
 
 
@@ -21,6 +21,7 @@ class CIFAR10(Downloaded):
 
     torchvision_name: ClassVar[str] = "CIFAR10"
     classes: ClassVar[int] = 10
+    known = Known(50_000, 10_000, (3, 32, 32), 10)
     mean = (0.4914, 0.4822, 0.4465)
     std = (0.2023, 0.1994, 0.2010)
 
@@ -53,5 +54,6 @@ class CIFAR100(CIFAR10):
 
     torchvision_name: ClassVar[str] = "CIFAR100"
     classes: ClassVar[int] = 100
+    known = Known(50_000, 10_000, (3, 32, 32), 100)
     mean = (0.5071, 0.4867, 0.4408)
     std = (0.2675, 0.2565, 0.2761)

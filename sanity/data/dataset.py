@@ -28,7 +28,8 @@ class Dataset:
 
     `examples` is a tensor, or an `Examples` that reads or computes images on demand; `fetch` and `chunks`
     work with both. `mean` and `std` are per channel, of examples / 255; they belong to the training split and both
-    splits carry them. `folder` is where data sets are read from.
+    splits carry them. `folder` is where data sets are read from. `is_stand_in`: the examples are only there to be
+    counted, see `stand_in`.
     """
 
     examples: Tensor | Examples
@@ -38,6 +39,7 @@ class Dataset:
     std: tuple[float, ...]
     name: str = ""
     folder: Path = DEFAULT_DIR
+    is_stand_in: bool = False
 
     def __post_init__(self) -> None:
         dtype = self.examples.dtype if isinstance(self.examples, Tensor) else torch.uint8
@@ -132,6 +134,28 @@ def load(name: str, data_dir: str | Path | None = None, **options: Any) -> tuple
     train, test = _limited(train, source.limit), _limited(test, source.test_limit)
     mean, std = (source.mean, source.std) if source.mean and source.std else statistics(train.examples)
     return Dataset(*train, classes, mean, std, name, folder), Dataset(*test, classes, mean, std, name, folder)
+
+
+def stand_in(name: str, **options: Any) -> tuple[Dataset, Dataset] | None:
+    """Returns black images of the numbers, shape and classes of a published data set, which a plan can count.
+
+    None for a data set of which these are not known without its files. Options: as for `load`.
+    """
+    source = _source(name, options)
+    known = source.known
+    if known is None:
+        return None
+    size = getattr(source, "size", None)
+    channels, height, width = known.shape
+    shape = (channels, size or height, size or width)
+    mean, std = (source.mean, source.std) if source.mean and source.std else ((0.5,) * channels, (0.25,) * channels)
+
+    def split(total: int, limit: int | None) -> Dataset:
+        count = min(total, limit or total)
+        examples = torch.zeros(1, 1, 1, 1, dtype=torch.uint8).expand(count, *shape)
+        return Dataset(examples, torch.arange(count) % known.classes, known.classes, mean, std, name, is_stand_in=True)
+
+    return split(known.train, source.limit), split(known.test, source.test_limit)
 
 
 def _source(name: str, options: Mapping[str, Any]) -> Source:

@@ -9,8 +9,7 @@ from pathlib import Path
 from sys import stderr
 from typing import Any
 
-from sanity.data.source import Source
-from sanity.errors import UserError
+from sanity.data.source import MissingDataError, Source
 
 TIMEOUT_S = 30.0
 _NOT_ALLOWED = "nothing is fetched with download=false or dry_run=true"
@@ -28,12 +27,14 @@ class Downloaded(Source):
     def obtain(self, dataset: Callable[..., Any], data_dir: Path, files: Iterable[str], url: str, folder: Path) -> None:
         """Downloads and unpacks the torchvision data set `dataset` into `data_dir`.
 
-        Raises `UserError` that says which `files` to fetch from `url` and to put into `folder`.
+        Raises `MissingDataError` that says which `files` to fetch from `url` and to put into `folder`.
         """
         reason = _NOT_ALLOWED if not self.download else _fetch(dataset, data_dir)
         if reason:
             name = dataset.__name__
-            raise UserError(f"{name} is not in {folder} ({reason}). Fetch {', '.join(files)} from {url} into {folder}")
+            raise MissingDataError(
+                f"{name} is not in {folder} ({reason}). Fetch {', '.join(files)} from {url} into {folder}"
+            )
 
 
 def _fetch(dataset: Callable[..., Any], data_dir: Path) -> str | None:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from sanity.data.decoding import cache_folder, decode
 from sanity.data.image_files import ImageFiles
-from sanity.data.source import Source, Split, occurrences
+from sanity.data.source import Known, MissingDataError, Source, Split, occurrences
 from sanity.errors import UserError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp", ".gif")
@@ -69,11 +69,13 @@ class TinyImageNet(ImageFolder):
     sorted into val/<class>/. The validation set is the test set, as in the papers.
     """
 
+    known = Known(100_000, 10_000, (3, 64, 64), 200)
+
     def listing(self, data_dir: Path) -> tuple[Images, Images, int]:
         inner = data_dir / "tiny-imagenet-200"
         root = inner if inner.is_dir() else data_dir
         if not ((root / "train").is_dir() and (root / "val").is_dir()):
-            raise UserError(f"tiny_imagenet is not in {inner}. Fetch {TINY_URL} and unpack it in {data_dir}")
+            raise MissingDataError(f"tiny_imagenet is not in {inner}. Fetch {TINY_URL} and unpack it in {data_dir}")
         names = class_names(root / "train")
         annotations = root / "val" / "val_annotations.txt"
         test = annotated(annotations, names) if annotations.exists() else images_by_class(root / "val", names)

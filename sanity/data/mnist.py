@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sanity.data.download import Downloaded
 from sanity.data.memory import check_fits
-from sanity.data.source import Split
+from sanity.data.source import Known, Split
 from sanity.errors import UserError
 
 FILES = tuple(f"{split}-{kind}-ubyte" for split in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
@@ -31,6 +31,7 @@ class MNIST(Downloaded):
 
     verify: bool = True
     torchvision_name: ClassVar[str] = "MNIST"
+    known = Known(60_000, 10_000, (1, 28, 28), 10)
     published: ClassVar[tuple[str, ...]] = (
         "6bbc9ace898e44ae57da46a324031adb",
         "a25bea736e30d166cdddb491f175f624",

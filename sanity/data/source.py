@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from sanity.data.examples import Examples
+from sanity.errors import UserError
 
 Limit = Annotated[int, Field(ge=1)] | None
 
@@ -21,12 +22,25 @@ class Split(NamedTuple):
     targets: Tensor
 
 
+class Known(NamedTuple):
+    """Holds what is known of a published data set without its files: counts, (C, H, W) of an image, classes."""
+
+    train: int
+    test: int
+    shape: tuple[int, int, int]
+    classes: int
+
+
+class MissingDataError(UserError):
+    """The files of a published data set are not where they were looked for, and may not be fetched."""
+
+
 @dataclass(frozen=True)
 class Source(ABC):
     """Base class of data sets. The help shows the first line of a subclass's docstring.
 
     `mean` and `std` are the published normalisation constants (of values / 255, per channel); None has them computed
-    from the training examples in use.
+    from the training examples in use. `known` lets a plan count without the files.
 
     limit: keep that many training examples, the first of every class, as balanced as the classes allow.
     test_limit: the same of the test examples.
@@ -36,6 +50,7 @@ class Source(ABC):
     test_limit: Limit = None
     mean: ClassVar[tuple[float, ...] | None] = None
     std: ClassVar[tuple[float, ...] | None] = None
+    known: ClassVar[Known | None] = None
 
     @abstractmethod
     def read(self, data_dir: Path) -> tuple[Split, Split, int]:

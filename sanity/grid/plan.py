@@ -1,19 +1,24 @@
 """Plans a run without executing it: lists the tasks of its cells whose results are not in the store."""
 
 import gc
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from sanity.console.durations import duration
 from sanity.grid import keys, stored
 from sanity.grid.barriers import beside
 from sanity.grid.cells import DENSE, Cell
 from sanity.grid.experiment import Experiment
 from sanity.grid.task import TO_THE_END, DenseTraining, MaskSearch, Task, TicketTraining, Training
 from sanity.grid.tasks import requested_moments, tasks
+from sanity.grid.timing import measured
 from sanity.grid.training_batch import epochs
 from sanity.training.cpu_threads import forward_operations
+from sanity.training.epochs import steps_per_epoch
 
+_LISTED = 40  # cells; of more, a line for each method
 STORED, TRAINS = "stored", "trains"
 
 
@@ -111,13 +116,46 @@ def text(cells: Sequence[Cell], plan: Plan, experiment: Experiment) -> str:
     """Writes the plan as text."""
     config = experiment.config
     lines = [f"{len(cells)} cells of {config.dataset}, {config.model}, recipe {config.recipe}:"]
-    lines += [f"  {cell.title}: {plan.states[cell]}" for cell in cells]
+    lines += _listed(cells, plan) if len(cells) <= _LISTED else _folded(cells, plan)
     dense = f", {plan.dense} of them dense networks that searches start from" if plan.dense else ""
     rounds = f", {plan.rounds} of them rounds of training and pruning" if plan.rounds else ""
     orders = f", {plan.orders} of them of the data in another order" if plan.orders else ""
     work = operations(experiment) * plan.epochs
     lines.append(f"{plan.trainings} trainings ahead{dense}{rounds}{orders}.")
-    lines.append(
-        f"About {plan.epochs:g} epochs of {len(experiment.train)} examples, {work / 1e12:.3g} TFLOP. Nothing was run."
-    )
-    return "\n".join(lines)
+    lines.append(f"About {plan.epochs:g} epochs of {len(experiment.train)} examples, {work / 1e12:.3g} TFLOP.")
+    return "\n".join([*lines, *_time(plan, experiment), "Nothing was run."])
+
+
+def _listed(cells: Sequence[Cell], plan: Plan) -> list[str]:
+    return [f"  {cell.title}: {plan.states[cell]}" for cell in cells]
+
+
+def _folded(cells: Sequence[Cell], plan: Plan) -> list[str]:
+    """Writes a line for each method: how many of its cells train, share a training, are stored."""
+    states: dict[str, Counter[str]] = {}
+    for cell in cells:
+        state = plan.states[cell]
+        word = state if state in (STORED, TRAINS) else "shares a training"
+        states.setdefault(cell.method.label, Counter())[word] += 1
+    words = {TRAINS: "to train", "shares a training": "with a training that is shared", STORED: "stored"}
+    return [
+        f"  {label}: {counts.total()} cells, "
+        + ", ".join(f"{counts[state]} {word}" for state, word in words.items() if counts[state])
+        for label, counts in states.items()
+    ]
+
+
+def _time(plan: Plan, experiment: Experiment) -> list[str]:
+    if experiment.train.is_stand_in:
+        return [
+            f"The data are not in data_dir={experiment.config.data_dir}: counted by their published numbers. Without "
+            "them no time is measured, and no stored result is recognised."
+        ]
+    if not plan.epochs:
+        return []
+    pace, steps = measured(experiment), steps_per_epoch(len(experiment.train), experiment.recipe)
+    seconds = duration(pace.seconds(plan.epochs, steps))
+    return [
+        f"About {seconds} on {experiment.machine.device}, by {pace.steps} steps that were measured, if one network "
+        "trains at a time; less where several do. Searches for masks come on top."
+    ]

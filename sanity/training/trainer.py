@@ -193,7 +193,7 @@ class Trainer:
         size, span = self.setting.recipe.batch_size, self.span
         count = min(span.stop * size, len(self.indices[0])) - span.start * size
         trained = (self.sums / count).tolist()
-        tested = (self._test() / len(self.setting.test)).tolist()
+        tested = (self.test() / len(self.setting.test)).tolist()
         began, rate_of_last = self.epochs.iteration(self.epoch, 0), self.rates[span.stop - 1]
         self.epoch, self.taken = self.epoch + 1, 0
         rows: list[dict[str, float] | None] = []
@@ -209,7 +209,7 @@ class Trainer:
         return rows
 
     @torch.no_grad()
-    def _test(self) -> Tensor:
+    def test(self) -> Tensor:
         """Sums losses and hits over the test set: (2, tickets), float64, on the device."""
         sums, tickets = torch.zeros_like(self.sums), len(self.jobs)
         self.stacked_model.network.eval()

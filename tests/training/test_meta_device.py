@@ -71,7 +71,7 @@ def test_a_step_stays_on_the_device_and_needs_no_value(
         recorded = trainer.stepper = CudaGraphStep(trainer)
         trainer.begin_epoch()
         trainer.take_step()
-        assert {trainer.sums.device, recorded.clock.device, trainer._test().device} == {DEVICE}
+        assert {trainer.sums.device, recorded.clock.device, trainer.test().device} == {DEVICE}
         with pytest.raises(DataDependentOutputException):
             trainer.end_epoch()  # accuracies are read once an epoch
 
