@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sanity import status
+from sanity.cli import status
 from sanity.cli.request import requested
 from sanity.config import pairs, parse
 from sanity.grid.requests import command

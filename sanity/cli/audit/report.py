@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from sanity.audit import likeness, measures
-from sanity.audit.likeness import Overlap
-from sanity.audit.measures import Layer
-from sanity.audit.subject import AuditConfig, Subject, load
+from sanity.cli.audit import likeness, measures
+from sanity.cli.audit.likeness import Overlap
+from sanity.cli.audit.measures import Layer
+from sanity.cli.audit.subject import AuditConfig, Subject, load
 from sanity.store.files import write_atomically
 
 Rows = list[list[str]]

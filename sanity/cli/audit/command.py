@@ -1,11 +1,10 @@
 """Runs `python -m sanity.audit PATH [key=value ...]`: audits a ticket from a file, in seconds, without training."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sanity.audit.report import audit, text, write_page
-from sanity.audit.subject import AuditConfig
+from sanity.cli.audit.report import audit, text, write_page
+from sanity.cli.audit.subject import AuditConfig
 from sanity.config import nested, options, pairs
 from sanity.config.options import expanded
 from sanity.console.ending import MISTAKE, exit_code
@@ -84,7 +83,3 @@ def _help() -> str:
         "",
     ]
     return "\n".join(lines + [f"  {key}=  {texts[key]}" for key in options.names(AuditConfig) if key in texts])
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

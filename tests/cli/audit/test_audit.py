@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 import methods
 from sanity import models
-from sanity.audit.__main__ import main
-from sanity.audit.report import Audit, audit
-from sanity.audit.subject import AuditConfig
+from sanity.cli.audit.command import main
+from sanity.cli.audit.report import Audit, audit
+from sanity.cli.audit.subject import AuditConfig
 from sanity.data.dataset import load
 from sanity.seeds import generator
 

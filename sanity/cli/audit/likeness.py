@@ -10,7 +10,7 @@ from torch import Tensor
 import methods
 from methods.base import Method
 from sanity import masks
-from sanity.audit.subject import Subject
+from sanity.cli.audit.subject import Subject
 from sanity.errors import UserError
 from sanity.grid.scoring_batches import scoring_batches
 from sanity.masks import Mask, kept, size

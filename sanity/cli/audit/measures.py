@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sanity.audit.subject import Subject
+from sanity.cli.audit.subject import Subject
 from sanity.effective_density import live_weights, paths_are_known
 from sanity.errors import UserError
 from sanity.masks import Mask, kept, size
