@@ -206,6 +206,14 @@ def ignores(method: "Method", *aspects: Aspect) -> bool:
     return method.looks_at.isdisjoint(aspects) and not needs_dense(method)
 
 
+def free_one_by_one(method: "Method", network: nn.Module, check: str) -> None:
+    """Raises `UserError` where the method keeps whole units, whose weights cannot change places one by one."""
+    if method.kept_together(network).keeps_units_whole:
+        raise UserError(
+            f"{check}: pattern={method.pattern} keeps units whole; use layerwise_rearrange, which moves them"
+        )
+
+
 def _expect(kind: type[T], value: object, name: str, hook: str) -> T:
     if not isinstance(value, kind):
         raise UserError(f"check {name}: {hook} returned {type(value).__name__}, not a {kind.__name__}")

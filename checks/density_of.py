@@ -58,4 +58,4 @@ class DensityOf(Check):
 
 def _check(pattern: str) -> None:
     if pattern != "unstructured":
-        raise UserError(f"density_of: pattern={pattern} fixes how many weights each layer keeps")
+        raise UserError(f"density_of: pattern={pattern} leaves no choice of how many weights each layer keeps")

@@ -8,7 +8,6 @@ import torch
 from checks.base import Check, Prediction, ignores
 from methods.aspects import EVERYTHING
 from sanity.masks import patterns
-from sanity.seeds import derive
 from sanity.tickets import Ticket
 
 if TYPE_CHECKING:
@@ -20,7 +19,8 @@ class LayerwiseRearrange(Check):
     """Permutes the mask within every layer.
 
     Su et al. 2020; what Frankle et al. 2021 call shuffling. A mask with a pattern keeps the pattern: under 2:4 the kept
-    weights of every four move within these four.
+    weights of every four move within these four, and whole channels change places within their layer, alike in layers
+    that a residual connection couples.
     """
 
     keeps: ClassVar[str] = "the number of weights kept in every layer, and the weights' values"
@@ -32,6 +32,5 @@ class LayerwiseRearrange(Check):
         return "null" if ignores(method, *EVERYTHING) else "open"
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
-        pattern = patterns.get(ticket.pattern)
-        rearranged = {name: pattern.permute(layer, derive(generator, name)) for name, layer in ticket.mask.items()}
-        return replace(ticket, mask=rearranged)
+        pattern = patterns.get(ticket.pattern, ticket.network)
+        return replace(ticket, mask=pattern.rearranged(ticket.mask, generator))

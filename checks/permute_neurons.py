@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from checks.base import Check, Prediction
 from sanity.errors import UserError
+from sanity.masks import patterns
 from sanity.models.wiring import hidden_units, reordered
 from sanity.seeds import derive
 from sanity.tickets import Ticket
@@ -23,7 +24,7 @@ class PermuteNeurons(Check):
     A control of the suite: before training the outputs are equal up to rounding (recorded as `function_gap`), and after
     it whatever moves accuracy is the order in which numbers are added. Units that a residual connection adds are
     permuted alike. A network whose wiring is not understood is refused. The rows of a mask with a pattern (2:4) move
-    with their inputs, which breaks up the pattern.
+    with their inputs, which breaks up the pattern; whole channels stay whole.
     """
 
     keeps: ClassVar[str] = "the function that the network computes, and the multiset of every layer's weights"
@@ -49,4 +50,5 @@ class PermuteNeurons(Check):
                 weights[name] = reordered(weights[name].detach(), name, units, order)
                 if name in mask:
                     mask[name] = reordered(mask[name], name, units, order)
-        return replace(ticket, weights=weights, mask=mask, pattern="unstructured")
+        pattern = ticket.pattern if patterns.get(ticket.pattern).keeps_units_whole else "unstructured"
+        return replace(ticket, weights=weights, mask=mask, pattern=pattern)

@@ -42,7 +42,9 @@ class PositionsOf(Check):
         if method.constructs:
             raise UserError(f"positions_of: {type(method).__name__} constructs its mask, so that it ranks no weights")
         if method.pattern != "unstructured":
-            raise UserError(f"positions_of: pattern={method.pattern} fixes how many weights each layer keeps")
+            raise UserError(
+                f"positions_of: pattern={method.pattern} leaves no choice of how many weights each layer keeps"
+            )
 
     def reallocate(self, method: Any, reference: Mapping[str, Tensor]) -> Any:
         return method.allocated(CountsOf({name: int(layer.sum()) for name, layer in reference.items()}))

@@ -35,7 +35,7 @@ class RearrangeKernels(Check):
     destroys: ClassVar[str] = "which channels are connected by which kernel"
 
     def check_feasible(self, method: "Method", network: nn.Module) -> None:
-        _check(method.kept_together(), {name: weight.shape for name, weight in method.targets(network).items()})
+        _check(method.kept_together(network), {name: weight.shape for name, weight in method.targets(network).items()})
 
     def predicts(self, method: "Method") -> Prediction:
         return "null" if ignores(method, *EVERYTHING) else "open"

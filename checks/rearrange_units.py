@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from checks.base import Check, Prediction, ignores
+from checks.base import Check, Prediction, free_one_by_one, ignores
 from methods.aspects import EVERYTHING
 from sanity.masks import patterns
 from sanity.seeds import derive
@@ -33,6 +33,9 @@ class RearrangeUnits(Check):
     destroys: ClassVar[str] = "which unit has which incoming connections"
 
     scope: Literal["rows", "inside"] = "rows"
+
+    def check_feasible(self, method: "Method", network: nn.Module) -> None:
+        free_one_by_one(method, network, "rearrange_units")
 
     def predicts(self, method: "Method") -> Prediction:
         return "null" if ignores(method, *EVERYTHING) else "open"

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
-from checks.base import Check, Prediction, ignores
+from checks.base import Check, Prediction, free_one_by_one, ignores
 from methods.aspects import EVERYTHING
 from sanity.masks import patterns
 from sanity.seeds import derive
@@ -41,6 +41,9 @@ class Rewire(Check):
     destroys: ClassVar[str] = "which units are connected"
 
     trades: Annotated[int, Field(ge=1, le=10_000)] = 20
+
+    def check_feasible(self, method: "Method", network: nn.Module) -> None:
+        free_one_by_one(method, network, "rewire")
 
     def predicts(self, method: "Method") -> Prediction:
         return "null" if ignores(method, *EVERYTHING) else "open"

@@ -24,6 +24,8 @@ REGISTRY = Registry(
         "partially_trained": "methods.partially_trained:PartiallyTrained",
         "hybrid_tickets": "methods.hybrid_tickets:HybridTickets",
         "edge_popup": "methods.edge_popup:EdgePopup",
+        "l1_filters": "methods.l1_filters:L1Filters",
+        "network_slimming": "methods.network_slimming:NetworkSlimming",
         "blind": "methods.blind:Blind",
         "imported": "methods.imported:Imported",
     },

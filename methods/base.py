@@ -151,7 +151,7 @@ class Method(Settings, ABC):
         source = generator if generator is not None else seeded(0, "score")
         with scoring_copy(model, batches, self.double) as (net, prepared):
             self.prepare(net, derive(source, "prepare"))
-            targets, pattern = self.targets(net), self.kept_together()
+            targets, pattern = self.targets(net), self.kept_together(model)
             if self.revive:
                 remember(net, targets)
             if alive is not None:
@@ -222,7 +222,10 @@ class Method(Settings, ABC):
             targets = self.targets(net)
         if not isinstance(targets, Mapping) or not targets:
             raise UserError(f"{type(self).__name__}.targets must return the parameters to prune by name, at least one")
-        check_feasible(targets, ratio, self.rule(), self.kept_together())
+        pattern = self.kept_together(net)
+        if self.constructs and pattern.keeps_units_whole:
+            raise UserError(f"{type(self).__name__} constructs its mask, which pattern={self.pattern} cannot shape")
+        check_feasible(targets, ratio, self.rule(), pattern)
 
     def rehearse(self, model: nn.Module, batches: Batches) -> None:
         """Raises `UserError` where one of `batches` has a single example and batch norm needs more; cheap."""

@@ -17,7 +17,7 @@ from methods.foreign.loader import loader_of
 from methods.gradients import BatchNorm
 from methods.scoring_copy import scoring_copy, statistics_needed
 from sanity.errors import UserError
-from sanity.masks import Mask, Survivors
+from sanity.masks import Mask, Survivors, patterns
 from sanity.masks.layerwise import AllocationName
 from sanity.seeds import derive
 from sanity.seeds import generator as seeded
@@ -83,7 +83,7 @@ class EdgePopup(Method):
         ranks = {name: score.detach() for name, score in scores.items()}
         if self.rank == "magnitude":
             ranks = {name: score.abs() for name, score in ranks.items()}
-        survivors = Survivors(ranks, pattern=self.kept_together())
+        survivors = Survivors(ranks, pattern=patterns.get(self.pattern))
         survivors.prune_round(ranks, ratio, self.rule(), self._keep(survivors, ratio, None))
         return survivors.mask()
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
+from torch import nn
 
 from methods.rounds import MOST_ROUNDS, ladder
 from sanity.masks import patterns
@@ -31,10 +32,14 @@ class Settings:
     invert: keep the lowest scores instead (the inversion ablation of Frankle et al. 2021).
     pattern: which weights are kept or removed together: `unstructured`, every weight by itself; or N:M, as in 2:4, N of
         every M consecutive weights along the input dimension (of a convolution: channels * height * width). The ratio
-        is then 1 - N/M, and a layer whose input dimension is no multiple of M stays dense.
+        is then 1 - N/M, and a layer whose input dimension is no multiple of M stays dense. Or `channel`, the filters of
+        convolutions, whose scores are summed: the ratio is then the share of all channels that goes, `counts` counts
+        them, and one stays in every layer; channels that residual connections add go together, linear layers stay.
+        `inner_channel` leaves these whole: in a ResNet only channels inside its blocks go.
     counts: how many weights a round keeps: round(density * N) (`rounded`), or as a paper's code counts, int(density *
-        N) (`kept_floored`), N - int(ratio * N) (`removed_floored`) or `one_more_kept`; or those that remain less the
-        round's share of them rounded up (`removed_ceiled`), or `one_more_removed`.
+        N) (`kept_floored`), N - int(ratio * N) (`removed_floored`), `one_more_kept` or one fewer
+        (`one_more_than_floored`); or those that remain less the round's share of them rounded up (`removed_ceiled`), or
+        `one_more_removed`.
     rounds: how often it scores and prunes; what a round pruned stays pruned.
     schedule: the density after round i of n is density^(i/n) (exponential) or 1 - ratio * i/n (linear).
     removed_per_round: fraction of the remaining weights that each round removes; sets the number of rounds instead.
@@ -89,6 +94,6 @@ class Settings:
             self.smart_decay, self.smart_linear_keep, self.smart_layer_count, normaliser=self.smart_normaliser
         )
 
-    def kept_together(self) -> Pattern:
-        """Returns the pattern by its name."""
-        return patterns.get(self.pattern)
+    def kept_together(self, net: nn.Module) -> Pattern:
+        """Returns the pattern of that name in `net`."""
+        return patterns.get(self.pattern, net)

@@ -129,7 +129,10 @@ def notes(cell: Cell) -> list[str]:
     if cell.collapsed:
         layers = ", ".join(name.removesuffix(".weight") for name in cell.collapsed)
         texts.append(say("note.emptied", count=cell.collapsed_runs, runs=cell.accuracy.n, layers=layers))
-    by_counts = cell.match == "counts"
+    if cell.smaller is not None:
+        parameters, operations = map(rounded_percent, cell.smaller)
+        texts.append(say("note.smaller", parameters=parameters, operations=operations))
+    by_counts = cell.match == "counts" and cell.smaller is None
     if by_counts and not math.isnan(cell.actual_ratio) and abs(cell.actual_ratio - cell.ratio) > 5e-4:
         texts.append(say("note.ratio", actual=percent(round(cell.actual_ratio, 5)), asked=percent(cell.ratio)))
     if any(cell.off_budget):

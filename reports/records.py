@@ -30,6 +30,7 @@ OPTIONAL: dict[str, object] = {
     "match": None,
     "repeat_differs": float("nan"),
     "effective_density": float("nan"),
+    "small": None,
     "mask_overlap": float("nan"),
     "expected_overlap": float("nan"),
     "identical_to_none": False,

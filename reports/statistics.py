@@ -77,6 +77,7 @@ class Cell:
     left_dense: dict[str, float] = field(default_factory=dict)  # parameter that no mask covers -> its size
     actual_ratio: float = NAN
     effective_density: float = NAN
+    smaller: tuple[float, float] | None = None  # share of parameters, and of operations, without the removed channels
     overlap: float = NAN
     expected_overlap: float = NAN
     layers: dict[str, float] = field(default_factory=dict)  # layer -> mean density, in the network's order
@@ -192,6 +193,7 @@ def _cell(key: tuple, rows: pd.DataFrame, comparison: Comparison | None, metric:
         left_dense={name: size for sizes in done.get("left_dense", []) for name, size in sizes.items()},
         actual_ratio=_average(done["actual_ratio"]),
         effective_density=_average(done["effective_density"]),
+        smaller=_smaller(done),
         overlap=NAN if bare else _average(done["mask_overlap"]),
         expected_overlap=NAN if bare else _average(done["expected_overlap"]),
         layers=_densities(done),
@@ -204,6 +206,15 @@ def _cell(key: tuple, rows: pd.DataFrame, comparison: Comparison | None, metric:
         comparison=comparison,
         paper=_paper(rows, done, metric),
     )  # fmt: skip
+
+
+def _smaller(done: pd.DataFrame) -> tuple[float, float] | None:
+    """What the networks without their removed channels have of the whole ones, on average; None where none lost any."""
+    sizes = [size for size in done["small"] if isinstance(size, Mapping)]
+    if not sizes:
+        return None
+    shares = [[size[name] / size[f"dense_{name}"] for size in sizes] for name in ("parameters", "flops")]
+    return _average(pd.Series(shares[0])), _average(pd.Series(shares[1]))
 
 
 def _reasons(rows: pd.DataFrame, status: str) -> dict[str, int]:

@@ -18,7 +18,7 @@ NUMBERS = ("actual_ratio", "kept", "prunable", "effective_density", "mask_overla
            "earlier_look", "off_budget", "repeat_differs", "start_test_accuracy", "pruned_test_accuracy",
            "barrier_orders_test", "barrier_control_test", "barrier_orders_train", "barrier_control_train")  # fmt: skip
 STRUCTURES = ("layers", "collapsed", "versions", "item_versions", "curve", "left_dense",
-              "round_test_accuracies", "dose")  # fmt: skip
+              "round_test_accuracies", "dose", "small")  # fmt: skip
 DOSE_SCALES = ("linear", "log10")
 FEW_CLASSES = 50  # chance is 2 %: no setting has all of its accuracies below 1 %
 
@@ -53,6 +53,7 @@ def cleaned(frame: pd.DataFrame) -> pd.DataFrame:
         ("item_versions", _versions),
         ("left_dense", _sizes),
         ("dose", _dose),
+        ("small", _small),
     ):
         if column in frame.columns:
             frame[column] = _each(frame[column], read)
@@ -114,6 +115,15 @@ def _layers(value: Any) -> Any:
             return None
         layers[visible(str(name))] = {"kept": kept, "weights": weights}
     return layers
+
+
+def _small(value: Any) -> Any:
+    """Parameters and operations of the small and of the whole network, where all are numbers above 0, else None."""
+    if not isinstance(value, dict):
+        return None
+    names = ("parameters", "flops", "dense_parameters", "dense_flops")
+    sizes = {name: number(value.get(name)) for name in names}
+    return sizes if all(size > 0 for size in sizes.values()) else None
 
 
 def _names(value: Any) -> Any:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,7 @@ class Ticket:
     groups: parameter name -> in how many groups of channels a convolution is cut; 1 where it is not named.
     network: the network whose state `weights` is, for checks that need its wiring; never to be changed.
     frozen: whether pruned weights stay at their values of `weights`, untrained, instead of zero.
+    follows: from the mask, the masks of what goes with it: the scales, shifts and biases of whole channels.
     end: the state dict at the end of dense training, where a check needs it (`Check.needs_end`).
     reference: the mask of the method that a check refers to (`Check.refers_to`), of the same network and ratio.
     """
@@ -39,11 +41,17 @@ class Ticket:
     network: nn.Module | None = field(default=None, repr=False)
     frozen: bool = False
     reference: Mapping[str, Tensor] | None = None
+    follows: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] | None = None
     end: Mapping[str, Tensor] | None = None
+
+    @cached_property
+    def trained_mask(self) -> Mapping[str, Tensor]:
+        """`mask`, and the masks of what goes with it."""
+        return self.mask if self.follows is None else {**self.mask, **self.follows(self.mask)}
 
     def start(self) -> dict[str, Tensor]:
         """Returns the state dict that training starts from: `weights`, pruned ones set to zero unless `frozen`."""
-        zeroed = {} if self.frozen else self.mask
+        zeroed = {} if self.frozen else self.trained_mask
         masked = {
             name: weight.masked_fill(~zeroed[name], 0) if name in zeroed else weight
             for name, weight in self.weights.items()
@@ -57,8 +65,8 @@ class Ticket:
         for name in sorted(start):
             summary.update(f"{name}/{tuple(start[name].shape)}/{start[name].dtype}".encode())
             summary.update(start[name].detach().cpu().contiguous().numpy().tobytes())
-        for name in sorted(self.mask):
-            summary.update(name.encode() + self.mask[name].cpu().contiguous().numpy().tobytes())
+        for name in sorted(self.trained_mask):
+            summary.update(name.encode() + self.trained_mask[name].cpu().contiguous().numpy().tobytes())
         return summary.hexdigest()
 
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from torch import Tensor
@@ -18,7 +19,9 @@ from sanity.grid.task import DenseTraining
 from sanity.grid.tasks import control_ticket, own_searches, tasks
 from sanity.grid.ticket_source import TicketSource
 from sanity.grid.versions import versions
+from sanity.masks import patterns
 from sanity.masks.allocation import budget
+from sanity.masks.small_network import size_of, small_network
 from sanity.prunable import prunable, unpruned
 
 log = logging.getLogger("sanity")
@@ -31,6 +34,8 @@ def record(cell: Cell, experiment: Experiment) -> dict[str, Any]:
     known: for a dense network, a mask that did not come from scores, or a search of before `ties` was written.
     `off_budget` counts by how many weights somebody else's mask misses the ratio, `repeat_differs` in how many entries
     it differs from that of a second call; both are None for our methods.
+    `small`, of a ticket that lost whole channels: `parameters` and `flops` (of one example) of the network without,
+    `dense_parameters` and `dense_flops` of the whole one, and `channels` left and in all of every convolution.
     """
     _, training = tasks(cell, experiment)
     source = training.source
@@ -40,6 +45,8 @@ def record(cell: Cell, experiment: Experiment) -> dict[str, Any]:
     about = {**place(cell, experiment), **_measured(mask, cell, experiment), "ticket": source.digest(experiment)}
     if ticket.frozen:  # pruned weights still conduct: no layer is empty, and every path is live
         about |= {"frozen": True, "effective_density": None, "collapsed": []}
+    if patterns.get(ticket.pattern).keeps_units_whole:
+        about["small"] = _small(mask, cell, experiment)
     about |= outcomes.before_training(cell, source, experiment)
     about |= {"mask_overlap": None, "expected_overlap": None, "identical_to_none": False, "search_s": 0.0}
     if cell.method.name != DENSE and not cell.check.is_control:
@@ -108,6 +115,15 @@ def _measured(mask: Mapping[str, Tensor], cell: Cell, experiment: Experiment) ->
         "collapsed": masks.collapsed(weights_only),
         "layers": masks.layers(mask),
     }
+
+
+def _small(mask: Mapping[str, Tensor], cell: Cell, experiment: Experiment) -> dict[str, Any]:
+    """Measures the network without the removed channels: parameters and operations, beside those of the whole one."""
+    net, shape = experiment.initial(cell.seed), experiment.train.input_shape
+    sizes = {"": size_of(small_network(net, mask), shape), "dense_": size_of(net, shape)}
+    numbers = {f"{prefix}{name}": count for prefix, size in sizes.items() for name, count in asdict(size).items()}
+    convolutions = {name: layer.flatten(1).any(1) for name, layer in mask.items() if layer.dim() > 2}
+    return {**numbers, "channels": {name: [int(left.sum()), len(left)] for name, left in convolutions.items()}}
 
 
 def _off_budget(mask: Mapping[str, Tensor], cell: Cell, experiment: Experiment) -> int | None:

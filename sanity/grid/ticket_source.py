@@ -5,7 +5,7 @@ Tickets that wait for their training are held as their source, which takes littl
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from torch import Tensor
@@ -14,6 +14,8 @@ from sanity import masks
 from sanity.grid import stored
 from sanity.grid.cells import NO_CHECK, CheckSpec
 from sanity.grid.experiment import Experiment, State
+from sanity.masks import patterns
+from sanity.masks.channels import gone_with
 from sanity.seeds import generator
 from sanity.tickets import Ticket, channel_groups, tied_names
 
@@ -105,6 +107,7 @@ class TicketSource:
             self.pattern,
             channel_groups(net),
             net,
+            follows=partial(gone_with, network=net) if patterns.get(self.pattern).keeps_units_whole else None,
             reference=stored.mask(experiment, self.reference) if self.reference else None,
             end=self.end(experiment).load(experiment) if self.perturbed_by.needs_end() else None,
         )

@@ -53,7 +53,7 @@ def planned(training: Training, title: str, experiment: Experiment) -> PlannedTr
         return PlannedTraining(training.key, title, seed, training.source, data, missing, sparse=False)
     ticket = training.source.load(experiment)
     key = training.key_in(experiment)
-    return PlannedTraining(key, title, seed, training.source, data, TO_THE_END, is_sparse(ticket.mask))
+    return PlannedTraining(key, title, seed, training.source, data, TO_THE_END, is_sparse(ticket.trained_mask))
 
 
 def epochs(source: TicketSource, data: CheckSpec, moments: Moments, experiment: Experiment) -> Epochs:
@@ -114,7 +114,7 @@ def _job(planned: PlannedTraining, experiment: Experiment) -> TrainingSpec:
     goes_on = frozenset() if None in planned.moments else frozenset([part.length])
     return TrainingSpec(
         model=experiment.loaded(ticket.start()),
-        mask=None if all(layer.all() for layer in ticket.mask.values()) else ticket.mask,
+        mask=None if all(layer.all() for layer in ticket.mask.values()) else ticket.trained_mask,
         seed=planned.seed,
         start=part.start,
         length=part.length,

@@ -13,7 +13,15 @@ import torch
 from sanity.errors import UserError
 
 Shapes = Mapping[str, Sequence[int]]
-Counts = Literal["rounded", "kept_floored", "removed_floored", "one_more_kept", "removed_ceiled", "one_more_removed"]
+Counts = Literal[
+    "rounded",
+    "kept_floored",
+    "removed_floored",
+    "one_more_kept",
+    "one_more_than_floored",
+    "removed_ceiled",
+    "one_more_removed",
+]
 """How a round turns its ratio into a number of weights; see `kept_after`."""
 
 
@@ -46,9 +54,9 @@ def kept_after(counts: Counts, total: int, ratio: float, remaining: int, ratio_b
     """Returns how many weights a round keeps that takes a network of `total` prunable weights to `ratio`.
 
     counts: `rounded` round(density * total), `kept_floored` int(density * total), `removed_floored` total -
-        int(ratio * total), `one_more_kept` one more than that, `removed_ceiled` remaining - ceil(share * remaining),
-        `one_more_removed` one fewer than that; share is the fraction of the remaining weights that goes from
-        `ratio_before` to `ratio`.
+        int(ratio * total), `one_more_kept` one more than that, `one_more_than_floored` one fewer, `removed_ceiled`
+        remaining - ceil(share * remaining), `one_more_removed` one fewer than that; share is the fraction of the
+        remaining weights that goes from `ratio_before` to `ratio`.
     remaining: how many weights are left before the round.
 
     Raises `UserError` where none would be left.
@@ -56,8 +64,8 @@ def kept_after(counts: Counts, total: int, ratio: float, remaining: int, ratio_b
     kept = budget(total, ratio)
     if counts == "kept_floored":
         kept = int((1 - ratio) * total)
-    elif counts in ("removed_floored", "one_more_kept"):
-        kept = total - int(ratio * total) + (counts == "one_more_kept")
+    elif counts in ("removed_floored", "one_more_kept", "one_more_than_floored"):
+        kept = total - int(ratio * total) + (counts == "one_more_kept") - (counts == "one_more_than_floored")
     elif counts in ("removed_ceiled", "one_more_removed"):
         share = 1 - (1 - ratio) / (1 - ratio_before)
         kept = remaining - ceil(round(share * remaining, 6)) - (counts == "one_more_removed")

@@ -9,20 +9,22 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field, PlainValidator
 from pydantic_core import PydanticCustomError
-from torch import Tensor
+from torch import Tensor, nn
 
 from sanity.errors import UserError
 from sanity.masks.allocation import Allocation, Shapes, budget
 from sanity.masks.ranking import joined, ranked
+from sanity.seeds import derive
 
 Shape = Sequence[int]
 _LARGEST = 1024
-_ALLOWED = f"should be unstructured or N:M with 0 < N < M <= {_LARGEST}, as in 2:4"
+_CHANNELS = ("channel", "inner_channel")
+_ALLOWED = f"should be unstructured or N:M with 0 < N < M <= {_LARGEST}, as in 2:4, or channel or inner_channel"
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,9 @@ class Selection:
 
 class Pattern(ABC):
     """Groups of weights that are kept or removed together."""
+
+    keeps_units_whole: ClassVar[bool] = False
+    """Whether all weights of an output unit go together, so that a mask keeps the pattern when units are permuted."""
 
     @abstractmethod
     def members(self, shape: Shape, device: torch.device) -> Tensor:
@@ -67,12 +72,20 @@ class Pattern(ABC):
         permuted[index] = flat[index[order]]
         return permuted.view_as(mask)
 
+    def rearranged(self, mask: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+        """Permutes the groups of every layer of `mask`, each by a generator of its own."""
+        return {name: self.permute(layer, derive(generator, name)) for name, layer in mask.items()}
+
+    def tally(self, groups: Mapping[str, int], shapes: Shapes) -> int:
+        """Returns how much of what the ratio is a share of these numbers of groups hold: weights, unless said."""
+        return sum(count * self.group_size(shapes[name]) for name, count in groups.items())
+
     def exchange_width(self, shape: Shape) -> int:
         """Returns how many consecutive inputs of a unit can exchange kept weights without breaking the pattern.
 
         Raises `UserError` for a pattern whose weights are not free one by one.
         """
-        raise UserError(f"{type(self).__name__}: kept weights of this pattern cannot be exchanged one by one")
+        raise UserError(f"pattern={self}: kept weights cannot be exchanged one by one")
 
     def check(self, shapes: Shapes, ratio: float, rule: Allocation | None) -> None:  # noqa: B027 (a hook, optional)
         """Raises `UserError` where the pattern cannot be had at this ratio, or with this allocation.
@@ -105,7 +118,7 @@ class Pattern(ABC):
         if rule is None:
             return _ranked_together(scores, sizes, budget(total, ratio) if keep is None else keep)
         weights = rule.counts(shapes, ratio if keep is None else 1 - keep / total)
-        counts = _among({name: weights[name] // sizes[name] for name in scores}, scores)
+        counts = among({name: weights[name] // sizes[name] for name in scores}, scores)
         kept = {name: ranked(score, counts[name]) for name, score in scores.items()}
         return Selection({name: mask for name, (mask, _) in kept.items()}, sum(ties for _, ties in kept.values()))
 
@@ -126,7 +139,7 @@ def _fitting(flat: Tensor, scores: Mapping[str, Tensor], sizes: Mapping[str, int
     return int((weights[order].cumsum(0) <= keep).sum())
 
 
-def _among(counts: Mapping[str, int], scores: Mapping[str, Tensor]) -> dict[str, int]:
+def among(counts: Mapping[str, int], scores: Mapping[str, Tensor]) -> dict[str, int]:
     """Limits `counts` to the groups that each layer still has; the rest goes to the first layer with room.
 
     Rounding shares to whole weights can give a layer one more at a smaller budget (the Alabama paradox).
@@ -248,21 +261,29 @@ class NofM(Unstructured):
 UNSTRUCTURED = Unstructured()
 
 
-def get(name: str) -> Pattern:
-    """Returns the pattern of that name: `unstructured`, or N:M as in `2:4`. Raises `UserError` for what is none."""
+def get(name: str, network: nn.Module | None = None) -> Pattern:
+    """Returns the pattern of that name: `unstructured`, N:M as in `2:4`, `channel` or `inner_channel`.
+
+    network: what has the channels; without it the patterns of channels leave every layer whole.
+    Raises `UserError` for what is no pattern, and for channels that cannot be followed through the network.
+    """
     try:
         name = _canonical(name)
     except PydanticCustomError as error:
         raise UserError(f"pattern={name}: {error.message()}") from None
     if name == "unstructured":
         return UNSTRUCTURED
+    if name in _CHANNELS:
+        from sanity.masks.channels import of_network  # traces the network, which no other pattern needs
+
+        return of_network(name, network)
     n, m = map(int, name.split(":"))
     return NofM(n, m)
 
 
 def _canonical(value: object) -> str:
     text = str(value)
-    if text == "unstructured":
+    if text in ("unstructured", *_CHANNELS):
         return text
     if re.fullmatch(r"[0-9]{1,4}:[0-9]{1,4}", text):
         n, m = map(int, text.split(":"))
@@ -271,5 +292,7 @@ def _canonical(value: object) -> str:
     raise PydanticCustomError("pattern", _ALLOWED)
 
 
-PatternName = Annotated[str, PlainValidator(_canonical), Field(title="unstructured|N:M as in 2:4")]
+PatternName = Annotated[
+    str, PlainValidator(_canonical), Field(title="unstructured|N:M as in 2:4|channel|inner_channel")
+]
 """The type of an option that names a pattern."""

@@ -82,14 +82,17 @@ class Survivors:
 
     @property
     def total(self) -> int:
-        """The number of weights before any was pruned."""
-        return sum(like.numel() for like in self._like.values())
+        """The number of weights, or of what else the pattern's ratio is a share of, before any was pruned."""
+        groups = {
+            name: like.numel() // self._pattern.group_size(self._shapes[name]) for name, like in self._like.items()
+        }
+        return self._pattern.tally(groups, self._shapes)
 
     def left(self) -> int:
-        """Returns the number of weights that are left."""
+        """Returns how many of them are left."""
         if self._places is None:
             return self.total
-        return sum(len(part) * self._pattern.group_size(self._shapes[name]) for name, part in self._places.items())
+        return self._pattern.tally({name: len(part) for name, part in self._places.items()}, self._shapes)
 
     def mask(self) -> RankedMask:
         """Returns True where a weight is left. Its `ties` are those of the round that had most."""
@@ -111,6 +114,12 @@ def ties(mask: Mapping[str, Tensor]) -> int | None:
 
 def _places(mask: Tensor) -> Tensor:
     return mask.flatten().nonzero().squeeze(1)
+
+
+def counted(mask: Mapping[str, Tensor], pattern: Pattern = UNSTRUCTURED) -> tuple[int, int]:
+    """Returns how much `mask` keeps of what the pattern's ratio is a share of, and how much there is."""
+    survivors = Survivors(mask, mask, pattern)
+    return survivors.left(), survivors.total
 
 
 def check_feasible(

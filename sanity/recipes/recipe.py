@@ -34,6 +34,8 @@ class Recipe:
     decay_norm: whether the scales and shifts of normalisation layers are decayed too, as in all code here but SNIP's.
     decay_bias: whether biases are decayed too, and what a network's own `no_weight_decay()` names (class tokens and
         position embeddings, in timm). Recipes for transformers decay neither these nor norms.
+    l1_norm: strength of an L1 penalty on the scales of batch norm, whose sign times it is added to their gradients
+        (network slimming: 1e-4).
     clip_norm: the largest norm of all gradients of kept weights together; longer ones are scaled down to it (null: not
         at all).
     label_smoothing: the share of each target that is spread over all classes while training; test losses have none.
@@ -65,6 +67,7 @@ class Recipe:
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     decay_norm: bool = True
     decay_bias: bool = True
+    l1_norm: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     clip_norm: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     schedule: Literal["steps", "cosine", "one_cycle", "plateau", "constant"] = "steps"

@@ -54,6 +54,15 @@ def norm_parameters(model: nn.Module) -> set[str]:
     }
 
 
+def scales(model: nn.Module) -> set[str]:
+    """Names the scales of all batch norms."""
+    return {
+        f"{name}.weight".lstrip(".")
+        for name, module in model.named_modules()
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.affine
+    }
+
+
 def _groups(recipe: Recipe, module: nn.Module, spared: Collection[str]) -> list[dict[str, object]]:
     """Groups the trainable parameters into those with and those without weight decay."""
     trainable = {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}

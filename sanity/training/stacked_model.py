@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from sanity.recipes import Recipe
 from sanity.training.job import TrainingSpec
-from sanity.training.optimizer import make_optimizer, not_decayed, optimizer_state
+from sanity.training.optimizer import make_optimizer, not_decayed, optimizer_state, scales
 from sanity.training.stacked_linear import StackedLinear, stack
 from sanity.training.ticket_share import Shares, Single, Stacked
 
@@ -33,6 +33,8 @@ class StackedModel:
         self.sparse = {f"{name}.weight".lstrip("."): layer for name, layer in layers.items() if layer.where is not None}
         self.masks = self._masks(masks)
         self.frozen = self._frozen(jobs)
+        names = scales(models[0])
+        self.scales = [parameter for name, parameter in self.network.named_parameters() if name in names]
         self.optimizer = make_optimizer(recipe, self.network, device, not_decayed(recipe, models[0]))
         self.apply_masks()
 
@@ -81,6 +83,13 @@ class StackedModel:
         masked = [(parameter.grad, mask) for parameter, mask in self.masks if parameter.grad is not None]
         if masked:
             torch._foreach_mul_([gradient for gradient, _ in masked], [mask for _, mask in masked])
+
+    def penalise_scales(self, strength: float) -> None:
+        """Adds the gradient of `strength` times the sum of the absolute scales of batch norm; 0: nothing."""
+        if strength:
+            for scale in self.scales:
+                if scale.grad is not None:
+                    scale.grad.add_(scale.detach().sign(), alpha=strength)
 
     def clip_gradients(self, norm: float | None) -> None:
         """Scales the gradients of a single ticket down to `norm` where all together are longer; None: never."""

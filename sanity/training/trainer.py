@@ -140,6 +140,7 @@ class Trainer:
         losses = F.cross_entropy(logits, targets, reduction="none", label_smoothing=recipe.label_smoothing)
         losses = losses.view(len(self.jobs), -1)
         losses.mean(1).sum().backward()
+        self.stacked_model.penalise_scales(recipe.l1_norm)
         self.stacked_model.mask_gradients()
         self.stacked_model.clip_gradients(recipe.clip_norm)
         self.stacked_model.optimizer.step()

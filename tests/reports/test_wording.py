@@ -167,6 +167,8 @@ def frames(make: Record) -> Iterator[pd.DataFrame]:
     yield last
     yield last.assign(off_budget=[-2, 3] * (len(last) // 2), repeat_differs=7)
     yield last.assign(off_budget=[0, 3] * (len(last) // 2))
+    size = {"parameters": 1, "flops": 2, "dense_parameters": 4, "dense_flops": 4}
+    yield last.assign(small=pd.Series([size] * len(last), index=last.index, dtype=object))
     for parameters in (1, 9):
         sizes = {f"table.{place}": 10 for place in range(parameters)}
         yield last.assign(left_dense=pd.Series([sizes] * len(last), index=last.index, dtype=object))

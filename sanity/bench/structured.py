@@ -1,0 +1,169 @@
+"""Runs `python -m sanity.bench.structured`: how much faster a network is without the channels that a method removes.
+
+The networks take turns, so that a machine that others use too slows all of them alike; figures are medians over turns.
+"""
+
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor, nn
+
+import methods
+from sanity import models
+from sanity.config import pairs
+from sanity.config.options import fill, texts
+from sanity.errors import UserError
+from sanity.masks.patterns import PatternName
+from sanity.masks.small_network import Size, size_of, small_network
+from sanity.seeds import generator
+from sanity.store.environment import describe
+from sanity.training.precision import resolve_device
+
+Count = Annotated[int, Field(ge=1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """Holds the options of the measurement.
+
+    model: network
+    shape: images, CxHxW
+    classes: classes
+    batch: images at a time
+    ratio: share of channels to remove
+    method: whose channels go, at initialisation
+    pattern: channel or inner_channel
+    allocation: global or uniform
+    device: auto, cpu, cuda or cuda:N
+    turns: turns of each network; the median counts
+    """
+
+    model: str = "resnet20"
+    shape: str = "3x32x32"
+    classes: Count = 10
+    batch: Count = 128
+    ratio: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    method: str = "l1_filters"
+    pattern: PatternName = "channel"
+    allocation: str = "uniform"
+    device: str = "auto"
+    turns: Count = 9
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Holds what was measured of one network: seconds of a forward pass, and of a training step."""
+
+    name: str
+    size: Size
+    forward_s: float
+    step_s: float
+
+
+def measure(setting: Setting) -> list[Figures]:
+    """Measures the whole, the masked and the small network. Raises `UserError` for names that there are not."""
+    device = resolve_device(setting.device)
+    shape = tuple(map(int, setting.shape.split("x")))
+    source = generator(0, "structured")
+    whole = models.build(setting.model, shape, setting.classes, generator=source)
+    method = methods.get(setting.method, pattern=setting.pattern, allocation=setting.allocation)
+    mask = method.mask(whole, [(torch.zeros(2, *shape), torch.zeros(2, dtype=torch.long))], setting.ratio, source)
+    masked = {name: layer.to(device) for name, layer in mask.items()}
+    nets = {
+        "whole": (whole, {}),
+        "masked": (models.build(setting.model, shape, setting.classes, generator=source), masked),
+        "small": (small_network(whole, mask), {}),
+    }
+    images = torch.randn(setting.batch, *shape, generator=source).to(device)
+    targets = torch.randint(setting.classes, (setting.batch,), generator=source).to(device)
+    works: dict[tuple[str, str], Callable[[], object]] = {}
+    for name, (net, zeroed) in nets.items():
+        works[name, "forward"] = _forward(net.to(device), images)
+        works[name, "step"] = _step(net, zeroed, images, targets)
+    times = {key: statistics.median(turns) for key, turns in _in_turns(works, device, setting.turns).items()}
+    return [
+        Figures(name, size_of(net, (shape[0], shape[1], shape[2])), times[name, "forward"], times[name, "step"])
+        for name, (net, _) in nets.items()
+    ]
+
+
+def _forward(net: nn.Module, images: Tensor) -> Callable[[], object]:
+    @torch.no_grad()
+    def work() -> None:
+        net.eval()
+        net(images)
+
+    return work
+
+
+def _step(net: nn.Module, mask: dict[str, Tensor], images: Tensor, targets: Tensor) -> Callable[[], object]:
+    optimizer = torch.optim.SGD(net.parameters(), lr=1e-3, momentum=0.9)
+
+    def work() -> None:
+        net.train()
+        optimizer.zero_grad()
+        F.cross_entropy(net(images), targets).backward()
+        for name, layer in mask.items():
+            gradient = net.get_parameter(name).grad
+            if gradient is not None:
+                gradient.mul_(layer)
+        optimizer.step()
+
+    return work
+
+
+def _in_turns(
+    works: dict[tuple[str, str], Callable[[], object]], device: torch.device, turns: int
+) -> dict[tuple[str, str], list[float]]:
+    """Returns the seconds of every turn after a first one, which is not counted."""
+    times: dict[tuple[str, str], list[float]] = {key: [] for key in works}
+    for turn in range(turns + 1):
+        for key, work in works.items():
+            began = time.perf_counter()
+            work()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            if turn:
+                times[key].append(time.perf_counter() - began)
+    return times
+
+
+def _table(setting: Setting, figures: Sequence[Figures]) -> Table:
+    first = figures[0]
+    about = f"{setting.model} {setting.shape}, batch {setting.batch}, {setting.method}, ratio {setting.ratio:g}"
+    title = f"{about}, {setting.pattern}, {setting.allocation}; {describe(resolve_device(setting.device))}"
+    table = Table("network", "parameters", "operations", "forward, ms", "times", "step, ms", "times", title=title)
+    for row in figures:
+        seconds = [(row.forward_s, first.forward_s), (row.step_s, first.step_s)]
+        cells = [text for own, base in seconds for text in (f"{1000 * own:.2f}", f"{base / own:.2f}")]
+        table.add_row(row.name, f"{row.size.parameters:,}", f"{row.size.flops:,}", *cells)
+    return table
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line. Returns 2, with one line, for a mistake."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if any(word in ("-h", "--help", "help") for word in words):
+        lines = [f"  {name:10} {text} [{getattr(Setting, name)}]" for name, text in texts(Setting).items()]
+        print("\n".join(["python -m sanity.bench.structured key=value ...", "", *lines]))
+        return 0
+    try:
+        setting = fill(Setting, pairs(words), "")
+        Console().print(_table(setting, measure(setting)))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
