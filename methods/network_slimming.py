@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from methods.aspects import Aspect
 from methods.base import Batches, Method
+from sanity.config.moment import Moment
 from sanity.errors import UserError
 from sanity.masks.channels import Channels, of_network, scales_of
-from sanity.moment import Moment
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from methods.magnitude import Magnitude
-from sanity.moment import Moment
+from sanity.config.moment import Moment
 
 
 @dataclass(frozen=True, kw_only=True)

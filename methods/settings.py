@@ -7,11 +7,11 @@ from pydantic import Field
 from torch import nn
 
 from methods.rounds import MOST_ROUNDS, ladder
+from sanity.config.moment import END, INIT, Moment, is_share, placed
 from sanity.masks import patterns
 from sanity.masks.allocation import Allocation, Counts, SmartRatio
 from sanity.masks.layerwise import AllocationName
 from sanity.masks.patterns import Pattern, PatternName
-from sanity.moment import END, INIT, Moment, is_share, placed
 
 _MOMENTS = ("scored_at", "rewind_epoch", "weights_at")
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from sanity import models, recipes, seeds
 from sanity.bench.plain_loop import ReferenceLoop
 from sanity.data.dataset import Dataset
-from sanity.prunable import prunable
+from sanity.masks import prunable
 from sanity.training.checkpoint import Checkpoint
 from sanity.training.cuda_graph import capture
 from sanity.training.job import TrainingSpec

@@ -17,7 +17,7 @@ from torchvision import transforms
 
 from sanity import seeds
 from sanity.data.dataset import Dataset
-from sanity.prunable import prunable
+from sanity.masks import prunable
 from sanity.recipes import Recipe
 from sanity.training.batches import normalisation
 from sanity.training.lr_schedule import rate

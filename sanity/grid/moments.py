@@ -2,8 +2,8 @@
 
 from methods.base import Method
 from methods.moments import rewinds_to, scores_trained
+from sanity.config.moment import END, iterations
 from sanity.errors import UserError
-from sanity.moment import END, iterations
 from sanity.recipes import Recipe
 
 

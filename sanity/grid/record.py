@@ -19,10 +19,9 @@ from sanity.grid.task import DenseTraining
 from sanity.grid.tasks import control_ticket, own_searches, tasks
 from sanity.grid.ticket_source import TicketSource
 from sanity.grid.versions import versions
-from sanity.masks import patterns
+from sanity.masks import patterns, prunable, unpruned
 from sanity.masks.allocation import budget
 from sanity.masks.small_network import size_of, small_network
-from sanity.prunable import prunable, unpruned
 
 log = logging.getLogger("sanity")
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field, replace
 
 from methods.base import Method
 from methods.moments import rewinds_to, scores_trained
+from sanity.config.moment import END, iterations
 from sanity.grid import keys, stored
 from sanity.grid.cells import DENSE, NO_CHECK, SEARCHING, Cell, CheckSpec
 from sanity.grid.experiment import MOMENTS, Experiment
 from sanity.grid.moments import dense_moments, retrain_epochs, starts_at
 from sanity.grid.task import TO_THE_END, DenseTraining, MaskSearch, Moments, Task, TicketTraining, Training
 from sanity.grid.ticket_source import TicketSource, Weights
-from sanity.moment import END, iterations
 
 
 def tasks(cell: Cell, experiment: Experiment) -> tuple[list[Task], Training]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sanity.config.moment import iterations
 from sanity.grid import keys, stored
 from sanity.grid.cells import CheckSpec
 from sanity.grid.experiment import Experiment
@@ -12,7 +13,6 @@ from sanity.grid.progress import Reporter
 from sanity.grid.task import TO_THE_END, DenseTraining, Moments, Training
 from sanity.grid.tasks import requested_moments
 from sanity.grid.ticket_source import TicketSource
-from sanity.moment import iterations
 from sanity.recipes import describe
 from sanity.store import environment, tensor_files
 from sanity.training.epochs import Epochs

@@ -20,7 +20,7 @@ from sanity.masks.pruning import (
     size,
     ties,
 )
-from sanity.prunable import Mask, dense, prunable
+from sanity.prunable import Mask, dense, prunable, unpruned
 
 __all__ = [
     "Mask",
@@ -44,4 +44,5 @@ __all__ = [
     "scattered",
     "size",
     "ties",
+    "unpruned",
 ]

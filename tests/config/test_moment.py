@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from sanity.moment import Moment, canonical, iterations, placed
+from sanity.config.moment import Moment, canonical, iterations, placed
 
 
 @pytest.mark.parametrize(
