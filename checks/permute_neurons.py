@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from checks.base import Check, Prediction
 from sanity.errors import UserError
 from sanity.masks import patterns
-from sanity.models.wiring import hidden_units, reordered
+from sanity.masks.wiring import hidden_units, reordered
 from sanity.seeds import derive
 from sanity.tickets import Ticket
 

@@ -12,7 +12,7 @@ from sanity.errors import UserError
 from sanity.masks.allocation import Allocation, Shapes, Uniform, budget
 from sanity.masks.patterns import Pattern, Selection, Shape, among
 from sanity.masks.ranking import joined, ranked
-from sanity.models.wiring import Units, hidden_units
+from sanity.masks.wiring import Units, hidden_units
 from sanity.seeds import derive
 
 NAMES = ("channel", "inner_channel")

@@ -11,7 +11,7 @@ from torch.nn.modules.conv import _ConvNd
 from torch.utils.flop_counter import FlopCounterMode
 
 from sanity.masks.channels import removed_channels
-from sanity.models.wiring import Units, hidden_units
+from sanity.masks.wiring import Units, hidden_units
 
 
 @dataclass(frozen=True)

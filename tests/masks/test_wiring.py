@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from sanity.errors import UserError
+from sanity.masks.wiring import Axis, Units, hidden_units
 from sanity.models import build
-from sanity.models.wiring import Axis, Units, hidden_units
 from sanity.seeds import generator
 
 
