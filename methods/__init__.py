@@ -18,6 +18,7 @@ REGISTRY = Registry(
         "force": "methods.force:FORCE",
         "lamp": "methods.lamp:LAMP",
         "ntk_sap": "methods.ntk_sap:NTKSAP",
+        "px": "methods.px:PX",
         "prospr": "methods.prospr:ProsPr",
         "random": "methods.random:Random",
         "random_tickets": "methods.random_tickets:RandomTickets",

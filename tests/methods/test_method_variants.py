@@ -116,6 +116,27 @@ SETTINGS: dict[tuple[str, str], dict[str, Any]] = {
         "first_order": False,
         "counts": "removed_floored",
     },
+    ("px", "iurada2024"): {
+        "activated": "own",
+        "images": "plain",
+        "classifier": "transformed",
+        "factor": "twice",
+        "open_in": "batch",
+        "batch_norm": "batch",
+        "rounds": 100,
+        "counts": "removed_floored",
+    },
+    ("px", "iurada2025"): {
+        "activated": "ones",
+        "images": "squared",
+        "classifier": "own",
+        "factor": "once",
+        "open_in": "running",
+        "batch_norm": "running",
+        "balanced": True,
+        "rounds": 100,
+        "counts": "removed_floored",
+    },
     ("force", "dejorge2021"): {
         "criterion": "force",
         "rounds": 60,
@@ -177,6 +198,7 @@ def test_every_variant_is_listed_here() -> None:
         "iurada2024",
         "wang2023",
         "alizadeh2022",
+        "iurada2025",
     }
 
 
