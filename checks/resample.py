@@ -17,9 +17,10 @@ class Resample(Check):
     """Shuffles the data set that the search sees, so that it draws other examples to score, in the same way.
 
     Null hypothesis: the ticket does not depend on which examples are drawn. True by construction for accuracy over many
-    seeds; what counts is the *overlap*: two masks of one method that differ by the draw alone share so much, and no
-    check of the data can be expected to leave more. A method that starts from dense training trains in another order.
-    No paper of its own; a check of the data without it has no noise floor.
+    seeds; what counts is the *overlap*: two masks of one method that differ by the draw alone share so much, and a
+    check of the data that leaves as much has changed the mask no more than luck does. A check that keeps the draw, as a
+    low `label_noise.p` does, can leave more. A method that starts from dense training trains in another order. No paper
+    of its own; a check of the data without it has no noise floor.
     """
 
     keeps: ClassVar[str] = "all examples with their labels, and how examples are drawn from them"

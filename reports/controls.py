@@ -65,8 +65,10 @@ def verdict_on_controls(summary: Summary) -> str:
     kinds = [one.cell.predicted for one in held]
     listed = ", ".join(f"{kinds.count(kind)} {say(f'predicted.{kind}')}" for kind in KNOWN if kind in kinds)
     texts = [say("controls.held", held=len(held), all=len(known), kinds=f" ({listed})" if listed else "")]
-    if unclear:
-        texts.append(say("controls.open", count=counted(len(unclear), "control"), cells=_named(unclear)))
+    mute = [one for one in unclear if _found(one.cell)[0] == "not testable"]
+    for key, some in (("open", [one for one in unclear if one not in mute]), ("mute", mute)):
+        if some:
+            texts.append(say(f"controls.{key}", count=counted(len(some), "control"), cells=_named(some)))
     if failed:
         texts.append(say("controls.failed", count=counted(len(failed), "control"), cells=_named(failed)))
     return " ".join(texts)

@@ -39,6 +39,8 @@ STYLES = {"identical": "cyan", "equivalent": "green", "small or none": "green", 
 WIDTH = 100
 NARROWEST = 12  # columns that the names of methods and checks get at least
 GAP = 2  # between two columns
+CLOSER = 4  # by how many characters a text may be wrapped more closely
+FEWEST = 3  # columns that are always shown
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,9 @@ def _table(
     """A table whose first column names the checks below the heading of their method; it gives way where the numbers
     need the room. The headings stand between tables of the same widths, so that no column cuts them."""
     names = [page.text(f"  {cell.check}") for cell in cells]
-    widths = [_width(column, [row[place] for row in rows]) for place, column in enumerate(columns)]
+    widths = _widths(columns, rows, page)
+    left_out = [column.name for column in columns[len(widths) :]]
+    columns, rows = columns[: len(widths)], [row[: len(widths)] for row in rows]
     room = max(NARROWEST, page.width - sum(widths) - GAP * len(columns))
     shown = (Column("check", room), *columns)
     widths = [min(max(text.cell_len for text in names), room), *widths]
@@ -155,7 +159,26 @@ def _table(
         for _, name, row in group:
             table.add_row(name, *row)
         parts += [page.text(heading, "bold"), table]
+    if left_out:
+        parts.append(page.text(say("terminal.left_out", columns=", ".join(left_out)), "dim"))
     return Group(*parts)
+
+
+def _widths(columns: Sequence[Column], rows: Sequence[Sequence[Text]], page: Page) -> list[int]:
+    """The widths of the columns that have room beside the names of the checks: first texts are wrapped more closely,
+    then the last columns are left out whole, since a number that is cut is another number."""
+    widths = [_width(column, [row[place] for row in rows]) for place, column in enumerate(columns)]
+    while (excess := sum(widths) + GAP * len(widths) + NARROWEST - page.width) > 0:
+        wrapped = [
+            place for place, column in enumerate(columns[: len(widths)]) if widths[place] > column.widest - CLOSER > 0
+        ]
+        if wrapped and excess <= CLOSER:
+            widths[wrapped[0]] -= 1
+        elif len(widths) > FEWEST:
+            widths.pop()
+        else:
+            break
+    return widths
 
 
 def _add_columns(table: Table, columns: Sequence[Column], widths: Sequence[int]) -> None:

@@ -76,6 +76,14 @@ def test_the_first_sentences_count_the_controls(make_record: Record) -> None:
     assert "Nothing contradicts the rest, 1 control" in verdict_on_controls(compared(make_record, WIDE, "better"))
 
 
+@pytest.mark.parametrize("predicted", ["null", "better"])
+def test_a_control_whose_tickets_learn_nothing_is_not_said_to_want_seeds(make_record: Record, predicted: str) -> None:
+    records = [{**row, "last_test_accuracy": 10.0, "classes": 10} for row in rows(make_record, ALIKE, predicted)]
+    told = verdict_on_controls(summarise(pd.DataFrame(records)))
+    assert "too few" not in told
+    assert "Nothing can be seen of 1 control" in told
+
+
 @pytest.mark.parametrize(
     ("moved", "phrases"), [(HIGHER, ["Controls: 1 of 1", "as predicted"]), (LOWER, ["NOT as it must be", "predicted:"])]
 )

@@ -8,11 +8,14 @@ import pandas as pd
 import pytest
 
 import reports
+from reports import terminal
 
 
-def printed(frame: pd.DataFrame) -> str:
+def printed(frame: pd.DataFrame, width: int = terminal.WIDTH) -> str:
     file = io.StringIO()
-    reports.show(frame, file)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(terminal, "WIDTH", width)
+        reports.show(frame, file)
     return file.getvalue()
 
 
@@ -69,3 +72,22 @@ def test_what_the_ratios_are_shares_of_is_said_and_what_is_never_pruned(make_rec
     )
     assert expected in texts[1]
     assert re.search(r"90 more \(.* % of all\) are never pruned: table\.0, .* and \d others\. ", texts[2])
+
+
+@pytest.mark.parametrize("width", [80, 90, 100])
+def test_a_column_without_room_is_left_out_whole_and_named(make_record: Callable[..., dict], width: int) -> None:
+    rows = [
+        make_record("snip", check, 0.98, seed, 60 + moved * (seed % 3), mask_overlap=0.765, expected_overlap=0.214)
+        for check, moved in {"none": 1.0, "resample": -10.0, "label_noise[p=0.1]": -20.0}.items()
+        for seed in range(20)
+    ]
+    lines = printed(pd.DataFrame(rows), width).splitlines()
+    assert max(map(len, lines)) <= width
+    columns, numbers = ["overlap", "chance", "resample"], ["76.5", "21.4", "76.5"]
+    shown = next(line for line in lines if line.startswith("check")).split()[4:]
+    assert shown == columns[: len(shown)]
+    values = next(line for line in lines if line.lstrip().startswith("label_nois")).split()
+    assert [value for value in values if value in numbers] == numbers[: len(shown)]
+    told = f"in the report: {', '.join(columns[len(shown) :])}."
+    assert (told in " ".join(lines)) == (len(shown) < 3)
+    assert (len(shown) < 3) == (width < 100)

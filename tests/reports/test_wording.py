@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import reports
-from reports import figures, text
+from reports import figures, terminal, text
 from reports.answer import answer
 from reports.comparisons import VERDICTS
 from reports.controls import judgement, verdict_on_controls
@@ -155,6 +155,7 @@ def frames(make: Record) -> Iterator[pd.DataFrame]:
         for dense in (90.2, 99.0):
             yield beside_random(pair(make, near, near[::-1], ratios), make, dense)
     yield pair(make, near, [90.1, 90.2, 45.0])
+    yield pair(make, [10.0, 10.1], [10.1, 10.0], classes=10, predicted="better")
     leads = ((9.0, 9.1, 9.3), (-9.0, -9.1, -9.3), (0.6, 0.9, 1.2), (-0.6, -0.9, -1.2), (0.1, -0.1, 0), (0.3, -0.3, 0))
     against = pd.DataFrame([
         make(method, "none", 0.5 + place / 20, seed, 80 + 0.1 * seed + (by if method == "snip" else 0.0))
@@ -228,6 +229,8 @@ def test_every_template_is_said_and_filled(
     reports.write(pd.concat([frame, other]), tmp_path, formats=["html"])
     levels = [*family(noisy(2)), *family(0 * noisy(2) + 90, ratio=0.9)]  # a clear gap, and none
     reports.write(pd.DataFrame(levels), tmp_path, formats=["html"])
+    reports.show(frame, io.StringIO())
+    monkeypatch.setattr(terminal, "WIDTH", 60)  # some columns have no room
     reports.show(frame, io.StringIO())
     reports.write(frame, tmp_path, spent="so many")
     for outlook_now in standings():
