@@ -134,7 +134,7 @@ def _records(request: Request, stop: Callable[[], bool]) -> "tuple[pd.DataFrame,
         from sanity.grid.execution import run_grids
 
         return run_grids(request.configs, stop), ""
-    from sanity.cli.auto_seeds import ended, judge
+    from reports.seeds_spent import ended, judge
     from sanity.grid.rounds import Rounds
 
     rounds = Rounds(request.configs, judge(request.configs[0]), stop)
@@ -148,9 +148,10 @@ def _execute(request: Request, words: Sequence[str]) -> int:
 
     keep_memory()
     if request.configs[0].dry_run:
+        from reports.seeds_spent import forecast, judge
         from sanity.cli.dry_run import planned
 
-        text = planned(request)
+        text = planned(request, judge, forecast)
         with printing():
             print(text)
         return 0

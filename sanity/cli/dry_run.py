@@ -1,15 +1,23 @@
 """Writes what `dry_run=true` prints: the cells of a request, what is shared and stored, and the work ahead."""
 
+from collections.abc import Callable
+
 from sanity.cli.request import Request
-from sanity.config import AUTO
+from sanity.config import AUTO, RunConfig
 from sanity.grid.plan import Plan, plan, text
 from sanity.grid.preparation import prepare
+from sanity.grid.rounds import Judge, Outlook, Rounds
+
+Forecast = Callable[[Outlook, RunConfig, int], str]
 
 
-def planned(request: Request) -> str:
-    """Returns the text. Raises `UserError` for a mistake in any run of the request."""
+def planned(request: Request, judge: Callable[[RunConfig], Judge], forecast: Forecast) -> str:
+    """Returns the text. Raises `UserError` for a mistake in any run of the request.
+
+    judge, forecast: with `seeds=auto`, which comparisons are open, and how that is said.
+    """
     if request.configs[0].seeds == AUTO:
-        return _in_rounds(request)
+        return _in_rounds(request, judge(request.configs[0]), forecast)
     pages: list[str] = []
     before: frozenset[object] = frozenset()
     for config in request.configs:
@@ -20,12 +28,9 @@ def planned(request: Request) -> str:
     return "\n".join(pages)
 
 
-def _in_rounds(request: Request) -> str:
+def _in_rounds(request: Request, judge: Judge, forecast: Forecast) -> str:
     """The cells are those of the rounds so far and of the next, at first those of all first seeds."""
-    from sanity.cli.auto_seeds import forecast, judge
-    from sanity.grid.rounds import Rounds
-
-    rounds = Rounds(request.configs, judge(request.configs[0]))
+    rounds = Rounds(request.configs, judge)
     rounds.replay()
     pages: list[str] = []
     plans: list[Plan] = []

@@ -4,8 +4,7 @@ The keys are those of `python -m sanity.run`; tickets that the run has found are
 """
 
 import re
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,9 @@ from sanity.masks.files.writing import WRITERS, write
 
 if TYPE_CHECKING:
     from sanity.grid.cells import Cell
+    from sanity.grid.rounds import Judge
+
+    AskOf = Callable[[RunConfig], Judge]
 
 _HELP = """\
 python -m sanity.export to=FOLDER [format=safetensors] KEY=VALUE ...
@@ -32,12 +34,15 @@ that does not start at the beginning of the schedule has a file NAME.json beside
   format=  safetensors, torch (a state dict, .pt) or npz"""
 
 
-def main(words: Sequence[str]) -> int:
-    """Exports what the words name. Returns 2, with one line, for a mistake; 1 where files cannot be written."""
-    return exit_code(lambda: _run(words))
+def main(words: Sequence[str], judge: "AskOf") -> int:
+    """Exports what the words name. Returns 2, with one line, for a mistake; 1 where files cannot be written.
+
+    judge: as for `export`.
+    """
+    return exit_code(lambda: _run(words, judge))
 
 
-def _run(words: Sequence[str]) -> int:
+def _run(words: Sequence[str], judge: "AskOf") -> int:
     if any(word in ("-h", "--help", "help") for word in words):
         with printing():
             print(_HELP)
@@ -49,18 +54,19 @@ def _run(words: Sequence[str]) -> int:
     if form not in WRITERS:
         raise unknown("format", form, WRITERS)
     for config in requested(keys).configs:
-        for path in export(config, expanded(folder, "to"), form):
+        for path in export(config, expanded(folder, "to"), judge, form):
             with printing():
                 print(path)
     return 0
 
 
-def export(config: RunConfig, folder: Path, form: str = "safetensors") -> list[Path]:
+def export(config: RunConfig, folder: Path, judge: "AskOf", form: str = "safetensors") -> list[Path]:
     """Writes the tickets of a run.
 
     Args:
         config: the run, which has found its tickets.
         folder: made where it is not there.
+        judge: gives what decides, for a run with `seeds=auto`, which comparisons are open; it tells which seeds ran.
         form: safetensors, torch or npz.
 
     Returns:
@@ -76,7 +82,7 @@ def export(config: RunConfig, folder: Path, form: str = "safetensors") -> list[P
 
     experiment, cells = prepare(config)
     if config.seeds == AUTO:
-        cells = _cells_so_far(config) or cells
+        cells = _cells_so_far(config, judge(config)) or cells
     sources = {}
     for cell in cells:
         training = tasks(cell, experiment)[1]
@@ -94,15 +100,10 @@ def export(config: RunConfig, folder: Path, form: str = "safetensors") -> list[P
     return list(sources)
 
 
-def _cells_so_far(config: RunConfig) -> "list[Cell]":
+def _cells_so_far(config: RunConfig, judge: "Judge") -> "list[Cell]":
     """Returns the cells that a run with `seeds=auto` has come to."""
-    from sanity.cli.auto_seeds import judge
     from sanity.grid.rounds import Rounds
 
-    rounds = Rounds([config], judge(config))
+    rounds = Rounds([config], judge)
     rounds.replay()
     return [cell for _, cell in rounds.rows]
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

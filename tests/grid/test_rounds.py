@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from reports.__main__ import main as report
-from sanity.cli.auto_seeds import judge
+from reports.seeds_spent import judge
 from sanity.cli.request import requested
 from sanity.config import from_mapping
 from sanity.grid.execution import run_keys

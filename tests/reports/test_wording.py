@@ -19,11 +19,11 @@ from reports.doses import sentence, slopes
 from reports.methods_told import method_sentences
 from reports.overview import flaws, legend, meaning, overview, remarks, share
 from reports.phrases import phrase
+from reports.seeds_spent import forecast
 from reports.sentences import outlook
 from reports.statistics import summarise
 from reports.text import say
 from reports.verify import Verification
-from sanity.cli.auto_seeds import forecast
 from sanity.config import RunConfig
 from sanity.grid.design import ALL_DECIDED, MAX_HOURS, MAX_SEEDS
 from sanity.grid.rounds import Outlook
