@@ -61,7 +61,7 @@ setup(
         ]
     ),
     package_data={
-        "reports": ["templates/*", "wording.toml"],
+        "reports": ["templates/*", "wording.toml", "report.schema.json"],
         "reproductions": ["*.toml", "*.csv", "measured/*"],
         "sanity": ["py.typed"],
     },

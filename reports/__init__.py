@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -11,9 +12,11 @@ from sanity.errors import UserError, unknown
 if TYPE_CHECKING:
     import pandas as pd
 
+    from reports.statistics import Summary
     from reports.unsettled import OpenComparison
 
-FORMATS = ("md", "html", "csv", "latex")
+FORMATS = ("md", "html", "csv", "latex", "json")
+PICTURES = ("svg", "pdf", "png")
 COMPARE = ("methods", "none")
 
 
@@ -30,28 +33,38 @@ def write(
     alpha: float = 0.05,
     design: str = "fixed",
     compare: str = "methods",
+    cells: bool = False,
+    figures: Sequence[str] = (),
 ) -> dict[str, Path]:
-    """Write the report of a frame of records into `directory`, as report.md, report.html, report.csv, report.tex.
+    """Write the report of a frame of records into `directory`: report.md, .html, .csv, .tex, .json.
 
     `command` is what gives exactly these records again. `spent` says how many seeds were spent and why no more, where
     the results decided on them. `metric`: "last" or "best" test accuracy. `margin`: within
     how many percentage points two accuracies count as equivalent. `design`: "fixed", where the number of seeds was
     chosen beforehand, or "sequential", for seeds that are added as one likes. `compare`: "methods" also compares each
-    method with random and with magnitude pruning, where these are among the records; "none" does not. Returns the file
-    of each format.
+    method with random and with magnitude pruning, where these are among the records; "none" does not. `cells`: LaTeX
+    with every table of the report, not the verdicts and claims alone. `figures`: formats ("svg", "pdf", "png") of the
+    pictures, which go to the folder figures/. Returns the file of each format, and that folder.
     Raises `UserError` for an unknown format, metric, design or comparison, unusable records, or a directory that cannot
     be written.
     """
     for name in formats:
         if name not in FORMATS:
             raise unknown("format", name, FORMATS)
-    from reports import content, statistics  # pictures and tests take a second to import
+    for name in figures:
+        if name not in PICTURES:
+            raise unknown("format of figures", name, PICTURES)
+    from reports import content, pictures, statistics  # pictures and tests take a second to import
     from reports.formats import FORMATS as WRITERS
+    from reports.formats import latex
 
     summary = statistics.summarise(frame, metric, margin, alpha, design, _methods(compare))
-    report = content.assemble(frame, summary, command, title, spent)
+    drawn = bool({"md", "html"} & {*formats} or figures)
+    report = content.assemble(frame, summary, command, title, spent, drawn)
     try:
-        return {name: WRITERS[name](report, Path(directory)) for name in formats}
+        writers: dict[str, Callable[[content.Content, Path], Path]] = {**WRITERS, "latex": partial(latex, cells=cells)}
+        files = {name: writers[name](report, Path(directory)) for name in formats}
+        return files | ({"figures": pictures.export(report, Path(directory), figures)} if figures else {})
     except OSError as error:
         raise UserError(f"the report cannot be written to {directory}: {error.strerror or error}") from error
 
@@ -71,6 +84,15 @@ def show(
 
     summary = statistics.summarise(frame, metric, margin, alpha, design, _methods(compare))
     terminal.show(summary, file, overview.remarks(frame))
+
+
+def summarised(
+    frame: pd.DataFrame, metric: str = "last", margin: float = 0.5, design: str = "fixed", compare: str = "methods"
+) -> Summary:
+    """Every cell of a frame of records with its comparison, as reports show it. Raises `UserError` as `write`."""
+    from reports import statistics
+
+    return statistics.summarise(frame, metric, margin, 0.05, design, _methods(compare))
 
 
 def _methods(compare: str) -> bool:

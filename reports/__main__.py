@@ -5,7 +5,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import reports
 from sanity.console.output import CannotPrint, printing, use_readable_output
@@ -15,6 +15,8 @@ from sanity.store.files import DiskError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from reports.expectations import Expectation
 
 FAILED, MISTAKE, INTERRUPTED = 1, 2, 130
 
@@ -29,6 +31,13 @@ def parser() -> Parser:
     line = Parser(prog="python -m reports", description=__doc__)
     line.add_argument("results", type=Path, help="the results folder that python -m sanity.run wrote")
     line.add_argument("--format", default="md,html", help=f"any of {','.join(reports.FORMATS)} (default: %(default)s)")
+    line.add_argument("--cells", action="store_true", help="LaTeX with the tables of every cell, not the claims alone")
+    line.add_argument(
+        "--figures", default="", help=f"write the pictures to figures/ as any of {','.join(reports.PICTURES)}"
+    )
+    line.add_argument(
+        "--expect", type=Path, metavar="FILE", help="TOML of expected verdicts; exit code 1 where one is another"
+    )
     line.add_argument("--output", type=Path, help="where the report goes (default: the results folder)")
     line.add_argument("--reproduction", default="", help="a published table to set the records beside")
     line.add_argument(
@@ -57,8 +66,8 @@ def parser() -> Parser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the table, writes the files, names them.
 
-    Returns 0; 1 where a run that was trained again does not agree, or standard output cannot be written; 2, with one
-    line, for a mistake; 130 where it was stopped.
+    Returns 0; 1 where a verdict is not as expected, a run that was trained again does not agree, or standard output
+    cannot be written; 2, with one line, for a mistake; 130 where it was stopped.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     use_readable_output()
@@ -82,6 +91,7 @@ def _report(options: argparse.Namespace, command: str) -> bool:
 
     Returns whether the runs that were trained again agree with their records.
     """
+    from reports.expectations import read
     from reports.margin import margin_of
     from sanity.store.records import load_records
 
@@ -95,9 +105,13 @@ def _report(options: argparse.Namespace, command: str) -> bool:
         frame, title = table.attach(frame), title or table.title
     formats = [name.strip() for name in options.format.split(",")]
     options.margin = margin_of(frame) if options.margin is None else options.margin
-    how = {"metric": options.metric, "margin": options.margin, "design": options.design}
+    how: dict[str, Any] = {"metric": options.metric, "margin": options.margin, "design": options.design}
     how["compare"] = options.compare
-    files = reports.write(frame, output, command=command, title=title, formats=formats, **how)
+    expected = read(options.expect) if options.expect else []
+    figures = [name.strip() for name in options.figures.split(",") if name.strip()]
+    files = reports.write(
+        frame, output, command=command, title=title, formats=formats, cells=options.cells, figures=figures, **how
+    )
     if options.pack:
         from sanity.store.records import pack
 
@@ -107,7 +121,19 @@ def _report(options: argparse.Namespace, command: str) -> bool:
             reports.show(frame, **how)
         for path in files.values():
             print(path)
-    return _verified(frame, options)
+    return all([_as_expected(frame, expected, how), _verified(frame, options)])
+
+
+def _as_expected(frame: "pd.DataFrame", expected: "Sequence[Expectation]", how: dict[str, Any]) -> bool:
+    """Prints which verdicts are not as expected and returns whether all are."""
+    if not expected:
+        return True
+    from reports.expectations import told, unmet
+
+    missed = unmet(expected, reports.summarised(frame, **how))
+    with printing():
+        print(told(expected, missed))
+    return not missed
 
 
 def _verified(frame: "pd.DataFrame", options: argparse.Namespace) -> bool:

@@ -78,8 +78,10 @@ class Content:
     summary: Summary
 
 
-def assemble(frame: pd.DataFrame, summary: Summary, command: str = "", title: str = "", spent: str = "") -> Content:
-    """The content of the report of a frame of records and their `summary`."""
+def assemble(
+    frame: pd.DataFrame, summary: Summary, command: str = "", title: str = "", spent: str = "", pictures: bool = True
+) -> Content:
+    """The content of the report of a frame of records and their `summary`. pictures: false saves drawing them."""
     present = {cell.comparison.verdict for cell in summary.cells if cell.comparison}
     return Content(
         visible(title) or say("title.report"),
@@ -89,7 +91,7 @@ def assemble(frame: pd.DataFrame, summary: Summary, command: str = "", title: st
         tuple(filter(None, (answer(setting, summary) for setting in summary.names("setting")))),
         tuple(method_sentences(summary)),
         tuple(table for table in (build(summary) for build in TABLES) if table.rows),
-        tuple(figures.draw(summary)),
+        tuple(figures.draw(summary)) if pictures else (),
         tuple(provenance.entries(cleaned(frame), command, spent)),
         summary,
     )

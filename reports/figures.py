@@ -8,7 +8,8 @@ import io
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import matplotlib as mpl
@@ -48,6 +49,31 @@ class Picture:
     title: str
     alt: str
     svg: str
+    drawing: "Drawing" = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What a picture is drawn from, for formats other than the page's."""
+
+    paint: Callable[[Axes], None]
+    height: float
+    title: str
+
+    def draw(self) -> Figure:
+        """The figure, without a canvas."""
+        figure = Figure(figsize=(WIDTH, self.height), layout="constrained")
+        axes = figure.subplots()
+        self.paint(axes)
+        figure.suptitle(self.title, x=0.01, ha="left", fontsize=9, fontweight="bold")
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+        return figure
+
+
+def style(name: str) -> dict[Any, Any]:
+    """The settings of matplotlib under which a picture is drawn, so that its file has the same bytes every time."""
+    return sns.axes_style("whitegrid") | STYLE | {"svg.hashsalt": name}
 
 
 @dataclass(frozen=True)
@@ -125,17 +151,12 @@ def _decomposed(summary: Summary) -> Section:
     several = len(summary.names("setting")) > 1
     drawn = list(groups.values())[:PANELS]
     heads = [method_name(group[0].method) + (f" · {', '.join(group[0].setting)}" if several else "") for group in drawn]
+    drawings = [Drawing(partial(steps.paint, group=group), steps.height(group), head) for head, group in
+                zip(heads, drawn, strict=True)]  # fmt: skip
+    names = _file_names([f"decomposition-{head}" for head in heads])
     pictures = tuple(
-        Picture(
-            "decomposition",
-            name,
-            head,
-            " ".join(map(sentence, group)),
-            _svg(lambda axes, group=group: steps.paint(axes, group), steps.height(group), head, name),  # type: ignore[misc]
-        )
-        for name, head, group in zip(
-            _file_names([f"decomposition-{head}" for head in heads]), heads, drawn, strict=True
-        )
+        Picture("decomposition", name, drawing.title, " ".join(map(sentence, group)), _svg(drawing, name), drawing)
+        for name, drawing, group in zip(names, drawings, drawn, strict=True)
     )
     omitted = len(groups) - len(pictures)
     note = say("picture.decomposition_note") + (" " + say("picture.omitted", count=omitted) if omitted else "")
@@ -177,8 +198,8 @@ def _picture(kind: str, name: str, cells: list[Cell], look: plots.Look, summary:
         "layers": lambda axes: plots.layers(axes, cells, look),
         "overlap": lambda axes: plots.overlap(axes, cells, look),
     }
-    svg = _svg(paint[kind], _height(kind, cells), title + where, name)
-    return Picture(kind, name, title + where, _alt(kind, title + where, cells), svg)
+    drawing = Drawing(paint[kind], _height(kind, cells), title + where)
+    return Picture(kind, name, title + where, _alt(kind, title + where, cells), _svg(drawing, name), drawing)
 
 
 def _height(kind: str, cells: Sequence[Cell]) -> float:
@@ -191,16 +212,10 @@ def _height(kind: str, cells: Sequence[Cell]) -> float:
     return 1.3 + 0.3 * len(cells)
 
 
-def _svg(paint: Callable[[Axes], None], height: float, title: str, name: str) -> str:
-    style: dict[Any, Any] = sns.axes_style("whitegrid") | STYLE | {"svg.hashsalt": name}
-    with mpl.rc_context(style):
-        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+def _svg(drawing: Drawing, name: str) -> str:
+    with mpl.rc_context(style(name)):
+        figure = drawing.draw()
         FigureCanvasSVG(figure)
-        axes = figure.subplots()
-        paint(axes)
-        figure.suptitle(title, x=0.01, ha="left", fontsize=9, fontweight="bold")
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
         file = io.StringIO()
         figure.savefig(file, format="svg", metadata={"Date": None})
     return _clean(file.getvalue())

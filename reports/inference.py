@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import optimize, stats
 
 from reports.designs import FIXED, Design
 
@@ -148,6 +148,14 @@ def seeds_to_decide(
         _smallest(lambda n: _power_equivalent(mean, std, n, margin, alpha, design)),
     )
     return needed if needed <= SEEDS_LIMIT else math.inf
+
+
+def detectable(std: float, n: int, alpha: float, design: Design = FIXED) -> float:
+    """The smallest true difference that the test at `alpha` finds with power 0.8; NaN where no test is possible."""
+    if not (std > 0 and n > 1 and math.isfinite(design.critical(n, alpha, 2))):
+        return math.nan
+    beyond = std / math.sqrt(n) * 4 * (design.critical(n, alpha, 2) + 1)
+    return float(optimize.brentq(lambda mean: _power_different(mean, std, n, alpha, design) - POWER, 0, beyond))
 
 
 def _power_different(mean: float, std: float, n: int, alpha: float, design: Design) -> float:

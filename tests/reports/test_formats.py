@@ -24,7 +24,9 @@ from sanity.errors import UserError
 @pytest.fixture(scope="module")
 def written(frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     where = tmp_path_factory.mktemp("report")
-    return reports.write(frame, where, command="python -m sanity.run methods=grasp", formats=reports.FORMATS)
+    return reports.write(
+        frame, where, command="python -m sanity.run methods=grasp", formats=reports.FORMATS, cells=True
+    )
 
 
 def text_of(path: Path) -> str:
@@ -109,7 +111,9 @@ def test_markdown_tables_have_as_many_cells_in_each_row_as_in_their_head(written
 
 
 def test_the_same_records_give_the_same_bytes(frame: pd.DataFrame, written: dict[str, Path], tmp_path: Path) -> None:
-    again = reports.write(frame, tmp_path, command="python -m sanity.run methods=grasp", formats=reports.FORMATS)
+    again = reports.write(
+        frame, tmp_path, command="python -m sanity.run methods=grasp", formats=reports.FORMATS, cells=True
+    )
     for name, path in again.items():
         assert path.read_bytes() == written[name].read_bytes()
     assert sorted(one.name for one in tmp_path.rglob("*")) == sorted(
