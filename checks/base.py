@@ -201,6 +201,15 @@ def combined(predictions: Iterable[Prediction]) -> Prediction:
     return moving.pop() if len(moving) == 1 else "open"
 
 
+def need_mask(check: str, method: "Method") -> None:
+    """Raises `UserError` where tickets of `method` start from the dense network: there is no mask to be moved."""
+    if method.starts_dense:
+        raise UserError(
+            f"{check}: {type(method).__name__} starts from the dense network, so that there is no mask to move; run it "
+            "with other checks, or none, into the same results_dir: one report shows both"
+        )
+
+
 def ignores(method: "Method", *aspects: Aspect) -> bool:
     """Returns whether the method's mask depends on none of `aspects`, and its ticket on no dense training."""
     return method.looks_at.isdisjoint(aspects) and not needs_dense(method)

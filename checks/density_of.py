@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import nn
 
-from checks.base import Check
+from checks.base import Check, need_mask
 from sanity.errors import UserError
 from sanity.masks import scattered
 from sanity.masks.allocation import fitted
@@ -41,6 +41,7 @@ class DensityOf(Check):
         return self.method
 
     def check_feasible(self, method: "Method", network: nn.Module) -> None:
+        need_mask("density_of", method)
         _check(method.pattern)
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:

@@ -1,12 +1,17 @@
 """Freezes pruned weights instead of removing them: is it zero that they must be?"""
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
+from torch import nn
 
 from checks.base import Check
+from sanity.errors import UserError
 from sanity.tickets import Ticket
+
+if TYPE_CHECKING:
+    from methods.base import Method
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +29,10 @@ class Freeze(Check):
     destroys: ClassVar[str] = "the zeros: pruned weights stay where they start"
     freezes: ClassVar[bool] = True
     draws: ClassVar[bool] = False
+
+    def check_feasible(self, method: "Method", network: nn.Module) -> None:
+        if method.mask_updates(0.5) is not None:
+            raise UserError(f"freeze: the training of {type(method).__name__} prunes weights; none could stay frozen")
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
         return replace(ticket, frozen=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import torch
 from torch import nn
 
-from checks.base import Check
+from checks.base import Check, need_mask
 from sanity.errors import UserError
 from sanity.masks import scattered
 from sanity.masks.allocation import fitted
@@ -38,6 +38,7 @@ class LayerOrder(Check):
     order: Literal["permuted", "reversed"] = "permuted"
 
     def check_feasible(self, method: "Method", network: nn.Module) -> None:
+        need_mask("layer_order", method)
         _check(method.pattern, sum(weight.dim() > 1 for weight in method.targets(network).values()))
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:

@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
+from torch import nn
 
-from checks.base import Check, Prediction, ignores
+from checks.base import Check, Prediction, ignores, need_mask
 from methods.aspects import EVERYTHING
 from sanity.masks import patterns
 from sanity.tickets import Ticket
@@ -25,6 +26,9 @@ class LayerwiseRearrange(Check):
 
     keeps: ClassVar[str] = "the number of weights kept in every layer, and the weights' values"
     destroys: ClassVar[str] = "which weights of a layer are kept"
+
+    def check_feasible(self, method: "Method", network: nn.Module) -> None:
+        need_mask("layerwise_rearrange", method)
 
     def predicts(self, method: "Method") -> Prediction:
         if "layerwise_rearrange" in method.healed_by:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor, nn
 
-from checks.base import Check, Prediction, ignores
+from checks.base import Check, Prediction, ignores, need_mask
 from methods.aspects import WEIGHTS
 from sanity.errors import UserError
 
@@ -31,6 +31,7 @@ class OtherInit(Check):
     destroys: ClassVar[str] = "the coupling of mask and initial weights"
 
     def check_feasible(self, method: "Method", network: nn.Module) -> None:
+        need_mask("other_init", method)
         if method.reads_files:
             raise UserError("other_init: the mask comes from a file; no search could start from another initialisation")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor, nn
 
-from checks.base import Check
+from checks.base import Check, need_mask
 from sanity.errors import UserError
 from sanity.masks.allocation import CountsOf
 
@@ -39,6 +39,7 @@ class PositionsOf(Check):
         return self.method
 
     def check_feasible(self, method: "Method", network: nn.Module) -> None:
+        need_mask("positions_of", method)
         if method.constructs:
             raise UserError(f"positions_of: {type(method).__name__} constructs its mask, so that it ranks no weights")
         if method.pattern != "unstructured":

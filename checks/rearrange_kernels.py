@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor, nn
 
-from checks.base import Check, Prediction, ignores
+from checks.base import Check, Prediction, ignores, need_mask
 from methods.aspects import EVERYTHING
 from sanity.errors import UserError
 from sanity.masks import patterns
@@ -35,6 +35,7 @@ class RearrangeKernels(Check):
     destroys: ClassVar[str] = "which channels are connected by which kernel"
 
     def check_feasible(self, method: "Method", network: nn.Module) -> None:
+        need_mask("rearrange_kernels", method)
         _check(method.kept_together(network), {name: weight.shape for name, weight in method.targets(network).items()})
 
     def predicts(self, method: "Method") -> Prediction:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from checks.base import Check, Prediction, free_one_by_one, ignores
+from checks.base import Check, Prediction, free_one_by_one, ignores, need_mask
 from methods.aspects import EVERYTHING
 from sanity.masks import patterns
 from sanity.seeds import derive
@@ -35,6 +35,7 @@ class RearrangeUnits(Check):
     scope: Literal["rows", "inside"] = "rows"
 
     def check_feasible(self, method: "Method", network: nn.Module) -> None:
+        need_mask("rearrange_units", method)
         free_one_by_one(method, network, "rearrange_units")
 
     def predicts(self, method: "Method") -> Prediction:

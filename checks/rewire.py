@@ -7,7 +7,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from checks.base import Check, Prediction, free_one_by_one, ignores
+from checks.base import Check, Prediction, free_one_by_one, ignores, need_mask
 from methods.aspects import EVERYTHING
 from sanity.masks import patterns
 from sanity.seeds import derive
@@ -43,6 +43,7 @@ class Rewire(Check):
     trades: Annotated[int, Field(ge=1, le=10_000)] = 20
 
     def check_feasible(self, method: "Method", network: nn.Module) -> None:
+        need_mask("rewire", method)
         free_one_by_one(method, network, "rewire")
 
     def predicts(self, method: "Method") -> Prediction:

@@ -18,6 +18,7 @@ from methods.scoring_copy import remember, restore, scoring_copy, statistics_nee
 from methods.settings import Settings
 from sanity.config.source_hash import code_key
 from sanity.errors import UserError, of_ones_own
+from sanity.mask_updates import MaskUpdates
 from sanity.masks import Mask, RankedMask, Scores, Survivors, check_feasible, check_finite, kept, prunable
 from sanity.masks.allocation import Allocation, kept_after
 from sanity.seeds import derive
@@ -194,6 +195,19 @@ class Method(Settings, ABC):
     def at(self, ratio: float, seed: int) -> Self:
         """Returns the method of one ratio and seed, e.g. with the file that holds its mask."""
         return self
+
+    def mask_updates(self, ratio: float) -> MaskUpdates | None:
+        """Returns how the mask changes while a ticket of this ratio trains; None: it stays as it was found."""
+        return None
+
+    def check_training(self) -> None:
+        """Raises `UserError` where its options make no sense in the training of its tickets; asked before any runs."""
+
+    @property
+    def starts_dense(self) -> bool:
+        """Whether the mask comes about in the ticket's training alone, which starts from the dense network."""
+        rule = self.mask_updates(0.5)
+        return rule is not None and rule.starts_dense
 
     def printed_accuracy(self) -> float | None:
         """Returns the test accuracy in percent that a paper prints for the unperturbed ticket, if one is given."""

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
+from sanity.mask_updates import MaskUpdates
+
 
 @dataclass(frozen=True)
 class Ticket:
@@ -26,6 +28,7 @@ class Ticket:
     network: the network whose state `weights` is, for checks that need its wiring; never to be changed.
     frozen: whether pruned weights stay at their values of `weights`, untrained, instead of zero.
     follows: from the mask, the masks of what goes with it: the scales, shifts and biases of whole channels.
+    updates: how the mask changes while the ticket trains; None: it stays.
     end: the state dict at the end of dense training, where a check needs it (`Check.needs_end`).
     reference: the mask of the method that a check refers to (`Check.refers_to`), of the same network and ratio.
     """
@@ -43,6 +46,7 @@ class Ticket:
     reference: Mapping[str, Tensor] | None = None
     follows: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] | None = None
     end: Mapping[str, Tensor] | None = None
+    updates: MaskUpdates | None = None
 
     @cached_property
     def trained_mask(self) -> Mapping[str, Tensor]:
@@ -60,7 +64,8 @@ class Ticket:
 
     def digest(self) -> str:
         """Hashes everything that retraining depends on; tickets of equal digest train to the same network."""
-        summary = hashlib.sha256(f"{self.start_epoch}/{self.epochs}{'/frozen' if self.frozen else ''}".encode())
+        further = ("/frozen" if self.frozen else "") + (f"/{self.updates.text()}" if self.updates else "")
+        summary = hashlib.sha256(f"{self.start_epoch}/{self.epochs}{further}".encode())
         start = self.start()
         for name in sorted(start):
             summary.update(f"{name}/{tuple(start[name].shape)}/{start[name].dtype}".encode())

@@ -32,6 +32,7 @@ def check_against(method: Method, label: str, recipe: Recipe, steps: int = 1) ->
             f"{label}: fine_tune trains at the last learning rate, and the schedule {recipe.schedule} leaves none to "
             "train with; set recipe.schedule=steps or constant"
         )
+    method.check_training()
     start = iterations(method.rewind_epoch, recipe.epochs, steps)
     if recipe.schedule == "plateau" and method.rewind != "init" and start > 0:
         raise UserError(

@@ -133,6 +133,8 @@ def _check_match(method: Method, cell: Cell, experiment: Experiment) -> None:
                         "use match=counts")  # fmt: skip
     if why := experiment.paths_unknown:
         raise UserError(f"match=live: paths in model={experiment.config.model} are not known ({why}); use match=counts")
+    if method.mask_updates(0.5) is not None:
+        raise UserError(f"match=live: {label} changes its mask while it trains; use match=counts")
     if method.reads_files:
         raise UserError(f"match=live: {label} reads its masks, which cannot be pruned anew; use match=counts")
     if method.pattern != "unstructured":

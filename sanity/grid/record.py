@@ -8,18 +8,18 @@ from typing import Any
 from torch import Tensor
 
 from sanity import masks
-from sanity.effective_density import STATISTICS_ALONE, density_of_paths
 from sanity.grid import outcomes, stored
 from sanity.grid.cells import DENSE, Cell
 from sanity.grid.doses import dose
 from sanity.grid.experiment import Experiment
+from sanity.grid.mask_facts import measured
 from sanity.grid.predictions import predicted
 from sanity.grid.same_function import function_gap
 from sanity.grid.task import DenseTraining
 from sanity.grid.tasks import control_ticket, own_searches, tasks
 from sanity.grid.ticket_source import TicketSource
 from sanity.grid.versions import versions
-from sanity.masks import patterns, prunable, unpruned
+from sanity.masks import patterns
 from sanity.masks.allocation import budget
 from sanity.masks.small_network import size_of, small_network
 
@@ -41,7 +41,7 @@ def record(cell: Cell, experiment: Experiment) -> dict[str, Any]:
     key = training.key if isinstance(training, DenseTraining) else training.key_in(experiment)
     ticket = source.load(experiment)
     mask = ticket.mask
-    about = {**place(cell, experiment), **_measured(mask, cell, experiment), "ticket": source.digest(experiment)}
+    about = {**place(cell, experiment), **measured(mask, cell.seed, experiment), "ticket": source.digest(experiment)}
     if ticket.frozen:  # pruned weights still conduct: no layer is empty, and every path is live
         about |= {"frozen": True, "effective_density": None, "collapsed": []}
     if patterns.get(ticket.pattern).keeps_units_whole:
@@ -93,27 +93,6 @@ def _printed(cell: Cell, experiment: Experiment) -> dict[str, Any]:
     if accuracy is None:
         return {}
     return {"paper_mean": accuracy, "paper_metric": "unstated", "paper_source": "as the option paper_accuracy says"}
-
-
-def _measured(mask: Mapping[str, Tensor], cell: Cell, experiment: Experiment) -> dict[str, Any]:
-    """Measures a mask: size, effective density, collapse and counts per layer."""
-    kept, size = masks.kept(mask), masks.size(mask)
-    net = experiment.initial(cell.seed)
-    weights_only = {name: mask[name] for name in prunable(net)}
-    unknown, density = experiment.paths_unknown, None
-    if not unknown:
-        density = density_of_paths(net, weights_only, experiment.train.input_shape)
-        unknown = STATISTICS_ALONE if density is None else ""
-    return {
-        "kept": kept,
-        "prunable": size,
-        "actual_ratio": 1 - kept / size,
-        "left_dense": unpruned(net),
-        "effective_density": density,
-        **({"paths_unknown": unknown} if unknown else {}),
-        "collapsed": masks.collapsed(weights_only),
-        "layers": masks.layers(mask),
-    }
 
 
 def _small(mask: Mapping[str, Tensor], cell: Cell, experiment: Experiment) -> dict[str, Any]:

@@ -163,6 +163,8 @@ def _new_search(cell: Cell, perturbing: CheckSpec, experiment: Experiment) -> _S
         if experiment.config.match == "live" and number + 1 == len(ratios):
             counted = _ticket(cell, method, "", dense, scored, NO_CHECK, experiment)
             matched = replace(counted, perturbed_by=perturbing, reference=of_ticket.ticket.mask)
+        if method.starts_dense:
+            break
         key = keys.mask(cell, experiment, ratio, number, reference.ticket.mask, matched)
         needed.append(MaskSearch(key, cell, number, ratio, scored, mask, reference.ticket.mask, matched))
         mask = key
@@ -218,4 +220,5 @@ def _ticket(
         start=start,
         epochs=retrain_epochs(method, experiment.recipe),
         pattern=method.pattern,
+        updates=method.mask_updates(cell.ratio),
     )

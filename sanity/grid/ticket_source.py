@@ -14,8 +14,10 @@ from sanity import masks
 from sanity.grid import stored
 from sanity.grid.cells import NO_CHECK, CheckSpec
 from sanity.grid.experiment import Experiment, State
+from sanity.mask_updates import MaskUpdates
 from sanity.masks import patterns
 from sanity.masks.channels import gone_with
+from sanity.masks.updates import RULES
 from sanity.seeds import generator
 from sanity.tickets import Ticket, channel_groups, tied_names
 
@@ -62,6 +64,7 @@ class TicketSource:
     start: the moment of the schedule at which training starts. epochs: its length; None: to the schedule's end.
     pattern: which weights the method keeps together, see `sanity.masks.patterns`.
     reference: the key of the mask of the method that the check refers to; empty if it refers to none.
+    updates: how the mask changes while the ticket trains; None: it stays.
     """
 
     seed: int
@@ -72,6 +75,7 @@ class TicketSource:
     epochs: int | None = None
     pattern: str = "unstructured"
     reference: str = ""
+    updates: MaskUpdates | None = None
 
     def __hash__(self) -> int:
         return self._hash
@@ -79,7 +83,7 @@ class TicketSource:
     @cached_property
     def _hash(self) -> int:
         """Cached: a source of many rounds contains the sources of all earlier rounds."""
-        fields = (self.mask, self.perturbed_by, self.start, self.epochs, self.pattern, self.reference)
+        fields = (self.mask, self.perturbed_by, self.start, self.epochs, self.pattern, self.reference, self.updates)
         return hash((self.seed, self.weights, *fields))
 
     def __str__(self) -> str:
@@ -110,6 +114,7 @@ class TicketSource:
             follows=partial(gone_with, network=net) if patterns.get(self.pattern).keeps_units_whole else None,
             reference=stored.mask(experiment, self.reference) if self.reference else None,
             end=self.end(experiment).load(experiment) if self.perturbed_by.needs_end() else None,
+            updates=self.updates,
         )
         if self.perturbed_by.is_control:
             return ticket
@@ -149,6 +154,7 @@ class TicketSource:
             "epochs": self.epochs,
             "pattern": self.pattern,
             "reference": self.reference,
+            "updates": self.updates and [type(self.updates).__name__, self.updates.differing()],
         }
 
     @classmethod
@@ -158,7 +164,9 @@ class TicketSource:
         training = cls.from_dict(of["training"]) if isinstance(of["training"], Mapping) else of["training"]
         weights = Weights(of["seed"], training, _spec(of["data"]), of["at"], _spec(of["drawn_by"]))
         plain = {name: fields[name] for name in ("seed", "mask", "start", "epochs", "pattern", "reference")}
-        return cls(weights=weights, perturbed_by=_spec(fields["perturbed_by"]), **plain)
+        rule = fields.get("updates")
+        updates = RULES[rule[0]](**rule[1]) if rule else None
+        return cls(weights=weights, perturbed_by=_spec(fields["perturbed_by"]), updates=updates, **plain)
 
 
 def dense_source(seed: int, drawn_by: CheckSpec = NO_CHECK) -> TicketSource:

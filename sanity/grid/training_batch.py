@@ -9,6 +9,7 @@ from sanity.config.moment import iterations
 from sanity.grid import keys, stored
 from sanity.grid.cells import CheckSpec
 from sanity.grid.experiment import Experiment
+from sanity.grid.mask_facts import of_changed_mask
 from sanity.grid.progress import Reporter
 from sanity.grid.task import TO_THE_END, DenseTraining, Moments, Training
 from sanity.grid.tasks import requested_moments
@@ -112,15 +113,17 @@ def _job(planned: PlannedTraining, experiment: Experiment) -> TrainingSpec:
     ticket = planned.source.load(experiment)
     part = epochs(planned.source, planned.data, planned.moments, experiment)
     goes_on = frozenset() if None in planned.moments else frozenset([part.length])
+    changes = ticket.updates is not None
     return TrainingSpec(
         model=experiment.loaded(ticket.start()),
-        mask=None if all(layer.all() for layer in ticket.mask.values()) else ticket.trained_mask,
+        mask=ticket.trained_mask if changes or not all(layer.all() for layer in ticket.mask.values()) else None,
         seed=planned.seed,
         start=part.start,
         length=part.length,
         directory=stored.training_folder(experiment, planned.key),
         snapshots=_kept(planned.moments) | goes_on,
         frozen=ticket.frozen,
+        updates=ticket.updates,
     )
 
 
@@ -132,7 +135,7 @@ def _record(
         store.save(folder / stored.moment_file(at), weights)
     went_to_end = None in planned.moments or result.diverged_epoch is not None
     if went_to_end:
-        store.save(folder / "mask.safetensors", planned.source.load(experiment).mask)
+        store.save(folder / "mask.safetensors", result.mask or planned.source.load(experiment).mask)
         store.save(folder / "weights.safetensors", result.weights)
         store.write_text(folder / "curve.csv", curve_table(result.curve))
         store.write(folder / "record.json", _about(planned, result, experiment, began, side_by_side))
@@ -152,6 +155,9 @@ def _about(
         **keys.training_fields(digest, planned.seed, planned.data, experiment),
         "recipe_in_full": describe(experiment.recipe),
         **summary(result),
+        **of_changed_mask(
+            result.mask, planned.source.load(experiment).mask, result.mask_updates, planned.source.seed, experiment
+        ),
         "epochs": _in_epochs(part.length, part.steps),
         "start_epoch": _in_epochs(part.start, part.steps),
         "deterministic": experiment.config.deterministic,

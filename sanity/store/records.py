@@ -198,7 +198,8 @@ def _row(store: Store, name: str) -> dict[str, Any] | None:
     if "status" in cell:  # only a failed cell has a status of its own
         return {**cell, "origin": TRAINED_HERE}
     record = store.record(str(cell.get("training")), cell)
-    return {**(record or {"status": "missing"}), **cell, "origin": TRAINED_HERE}
+    row = {**(record or {"status": "missing"}), **cell, "origin": TRAINED_HERE}
+    return {**row, **row.pop("final_mask", {})}  # of a training that changed the mask: as it is at the end
 
 
 def pack(root: Path | str, directory: Path | str) -> Path:

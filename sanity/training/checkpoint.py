@@ -37,7 +37,8 @@ def identity(job: TrainingSpec, epochs: Epochs, data: Dataset, recipe: Recipe, *
     """Hashes all that determines the steps of `job`: a checkpoint with another hash is not continued.
 
     An end between epochs is not in it, so that a checkpoint can be continued for longer. An end within an epoch is: the
-    row of that part of an epoch has no place in a longer training's curve.
+    row of that part of an epoch has no place in a longer training's curve. So is any end where the mask changes, since
+    the rule counts from there.
     """
     if job.directory is None:
         return ""
@@ -45,6 +46,7 @@ def identity(job: TrainingSpec, epochs: Epochs, data: Dataset, recipe: Recipe, *
     mask = {f"mask/{name}": tensor for name, tensor in (job.mask or {}).items()}
     facts = (describe(recipe), data.digest, job.seed, job.start, end if end % epochs.steps else None, *circumstances)
     facts += ("frozen",) if job.frozen else ()
+    facts += () if job.updates is None else (job.updates.text(), epochs.length)
     return tensor_files.digest({**job.model.state_dict(), **mask}, *map(str, facts))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from sanity.mask_updates import MaskUpdates
 from sanity.recipes import Recipe
 from sanity.training.epochs import Epochs
 
@@ -39,6 +40,8 @@ class TrainingSpec:
     """After how many iterations of this training its weights are kept (0: before the first)."""
     frozen: bool = False
     """Whether pruned weights stay at the values that they have in `model` instead of zero."""
+    updates: MaskUpdates | None = None
+    """How `mask` changes while training; None: it stays."""
 
     @classmethod
     def from_epochs(
@@ -82,6 +85,10 @@ class TrainingResult:
     device: str
     resumed_from: int | None
     """How many epochs a checkpoint of an earlier process had finished; None: there was none."""
+    mask: dict[str, Tensor] | None = None
+    """The final mask, boolean, on the CPU, of a training that changes it; None: it stayed."""
+    mask_updates: int | None = None
+    """How often the mask was updated; None for a training that leaves it."""
 
 
 def curve_table(curve: list[dict[str, Any]]) -> str:

@@ -35,6 +35,7 @@ class StackedModel:
         self.frozen = self._frozen(jobs)
         names = scales(models[0])
         self.scales = [parameter for name, parameter in self.network.named_parameters() if name in names]
+        self.changes_mask = self._changes_mask(jobs)
         self.optimizer = make_optimizer(recipe, self.network, device, not_decayed(recipe, models[0]))
         self.apply_masks()
 
@@ -58,6 +59,14 @@ class StackedModel:
         if any(job.frozen for job in jobs) and self.tickets > 1:
             raise ValueError("tickets whose pruned weights are frozen cannot be stacked")
         return [parameter.detach().clone() for parameter, _ in self.masks] if jobs[0].frozen else []
+
+    def _changes_mask(self, jobs: Sequence[TrainingSpec]) -> bool:
+        changes = any(job.updates is not None for job in jobs)
+        if changes and (self.tickets > 1 or self.frozen):
+            raise ValueError("a ticket whose mask changes can neither be stacked nor have frozen weights")
+        if changes and not self.masks:
+            raise ValueError("a mask that changes must be given, be it all ones")
+        return changes
 
     def _shares(self, name: str, tensor: Tensor) -> Shares:
         """Returns the tickets' shares of `tensor`, which is, or is shaped like, the parameter or buffer `name`."""
@@ -96,6 +105,34 @@ class StackedModel:
         if norm is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), norm)
 
+    def _by_name(self) -> dict[str, tuple[nn.Parameter, Tensor]]:
+        """Returns the masked parameters of a single ticket and their masks as numbers, by name."""
+        names = {id(parameter): name for name, parameter in self.network.named_parameters()}
+        return {names[id(parameter)]: (parameter, factor) for parameter, factor in self.masks}
+
+    def mask(self) -> dict[str, Tensor]:
+        """Returns the present mask of a single ticket: boolean, on the device."""
+        return {name: factor != 0 for name, (_, factor) in self._by_name().items()}
+
+    def masked_weights(self) -> dict[str, Tensor]:
+        """Returns the weights of a single ticket that have a mask."""
+        return {name: parameter.detach() for name, (parameter, _) in self._by_name().items()}
+
+    def gradients(self) -> dict[str, Tensor]:
+        """Returns the gradients by all weights that have a mask, of a single ticket; zero where there is none."""
+        masked = {name: parameter for name, (parameter, _) in self._by_name().items()}
+        return {name: torch.zeros_like(p) if p.grad is None else p.grad for name, p in masked.items()}
+
+    @torch.no_grad()
+    def set_mask(self, mask: Mapping[str, Tensor]) -> None:
+        """Gives a single ticket another mask. A weight that goes or comes is zero, and so is the optimizer's memory."""
+        for name, (parameter, factor) in self._by_name().items():
+            anew = ~(mask[name] & (factor != 0))
+            factor.copy_(mask[name])
+            moments = [value for value in self.optimizer.state.get(parameter, {}).values() if torch.is_tensor(value)]
+            for tensor in [parameter, *(moment for moment in moments if moment.shape == parameter.shape)]:
+                tensor.masked_fill_(anew, 0.0)
+
     def check_masks(self, index: int) -> None:
         """Raises `RuntimeError` where a pruned weight of the ticket `index` is not exactly zero, or as frozen."""
         values = self.frozen or [torch.zeros((), device=self.device)] * len(self.masks)
@@ -115,6 +152,8 @@ class StackedModel:
         for label, moment in optimizer_state(self.optimizer, self.network).items():
             _, name = label.split("/")
             state[f"optimizer/{label}"] = self._shares(name, moment).read(index)
+        if self.changes_mask:
+            state |= {f"mask/{name}": layer.cpu() for name, layer in self.mask().items()}
         return {**state, "noise": self._noise()}
 
     @torch.no_grad()
@@ -131,6 +170,8 @@ class StackedModel:
             for index, state in enumerate(states):
                 self._shares(name, moment).write(index, state[label])
             self.optimizer.state[parameters[name]][key] = moment
+        for name, (_, factor) in self._by_name().items() if self.changes_mask else ():
+            factor.copy_(states[0][f"mask/{name}"])
         self._set_noise(states[0]["noise"])
 
     def _noise(self) -> Tensor:
@@ -146,7 +187,7 @@ class StackedModel:
     @contextmanager
     def rehearsal(self, *further: Tensor) -> Iterator[None]:
         """Context manager; on exit, also by an error, the steps taken inside and changes of `further` are undone."""
-        tensors = [*self.network.state_dict().values(), *further]
+        tensors = [*self.network.state_dict().values(), *(factor for _, factor in self.masks), *further]
         before = [tensor.clone() for tensor in tensors]
         moments = {name: tensor.clone() for name, tensor in optimizer_state(self.optimizer, self.network).items()}
         noise = self._noise()

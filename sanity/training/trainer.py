@@ -20,6 +20,7 @@ from sanity.training.checkpoint import Checkpoint
 from sanity.training.epochs import Epochs, steps_per_epoch
 from sanity.training.job import FIELDS, TrainingResult, TrainingSpec
 from sanity.training.lr_schedule import rate
+from sanity.training.mask_updates import MaskUpdater
 from sanity.training.optimizer import set_learning_rate
 from sanity.training.stacked_model import StackedModel
 
@@ -85,6 +86,8 @@ class Trainer:
         self.diverged: list[int | None] = [None] * len(group)
         self.indices = [train_indices(job.seed, len(setting.train), setting.recipe) for job in group]
         self.rates: list[float] = []
+        rule = group[0].updates
+        self.updater = MaskUpdater(rule, group[0].seed, self.epochs, setting.recipe) if rule is not None else None
         self.stepper: Step = LaunchedStep(self)
         with self.current():
             self._allocate(at)
@@ -140,13 +143,20 @@ class Trainer:
         losses = F.cross_entropy(logits, targets, reduction="none", label_smoothing=recipe.label_smoothing)
         losses = losses.view(len(self.jobs), -1)
         losses.mean(1).sum().backward()
-        self.stacked_model.penalise_scales(recipe.l1_norm)
-        self.stacked_model.mask_gradients()
-        self.stacked_model.clip_gradients(recipe.clip_norm)
-        self.stacked_model.optimizer.step()
-        self.stacked_model.restore_frozen()
+        if self.updater is not None and self.updater.due(self.iteration):
+            self.updater.update(self.stacked_model, self.iteration, self._optimizer_step)
+        else:
+            self._optimizer_step()
         self.stacked_model.optimizer.zero_grad(set_to_none=True)
         self.sums += self._count(logits, targets, losses)
+
+    def _optimizer_step(self) -> None:
+        """Takes the optimizer's step on the gradients that are there, those of pruned weights left out."""
+        self.stacked_model.penalise_scales(self.setting.recipe.l1_norm)
+        self.stacked_model.mask_gradients()
+        self.stacked_model.clip_gradients(self.setting.recipe.clip_norm)
+        self.stacked_model.optimizer.step()
+        self.stacked_model.restore_frozen()
 
     def _forward(self, images: Tensor) -> Tensor:
         device = self.setting.device.type
@@ -268,6 +278,8 @@ class Trainer:
             precision=self.setting.precision,
             device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
             resumed_from=self.resumed[index],
+            mask={name: layer.cpu() for name, layer in self.stacked_model.mask().items()} if self.updater else None,
+            mask_updates=self.updater.count if self.updater else None,
         )
 
 

@@ -177,6 +177,13 @@ SETTINGS: dict[tuple[str, str], dict[str, Any]] = {
         "rewind_epoch": 40,
         "retrain_epochs": 160,
     },
+    ("set", "mocanu2018"): {
+        "update_every": 1,
+        "update_until": 1.0,
+        "drop": 0.3,
+        "drop_decay": "constant",
+        "by_sign": True,
+    },
     ("edge_popup", "ramanujan2020"): {"epochs": 14, "batch_size": 64, "augment": False, "weight_decay": 5e-4},
 }
 
@@ -188,6 +195,7 @@ def test_every_variant_is_listed_here() -> None:
     assert {variant for _, variant in ours} == {
         "su2020",
         "ramanujan2020",
+        "mocanu2018",
         "atanov2021",
         "frankle2021",
         "tanaka2020",
