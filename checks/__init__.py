@@ -40,6 +40,7 @@ REGISTRY = Registry(
         "sign_flip": "checks.sign_flip:SignFlip",
         "sign_of_end": "checks.sign_of_end:SignOfEnd",
         "freeze": "checks.freeze:Freeze",
+        "at_epoch": "checks.at_epoch:AtEpoch",
         "other_init": "checks.other_init:OtherInit",
     },
 )

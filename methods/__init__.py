@@ -30,6 +30,7 @@ REGISTRY = Registry(
         "edge_popup": "methods.edge_popup:EdgePopup",
         "l1_filters": "methods.l1_filters:L1Filters",
         "network_slimming": "methods.network_slimming:NetworkSlimming",
+        "early_bird": "methods.early_bird:EarlyBird",
         "blind": "methods.blind:Blind",
         "imported": "methods.imported:Imported",
     },

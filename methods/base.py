@@ -14,6 +14,7 @@ from methods import REGISTRY
 from methods.aspects import EVERYTHING, Aspect
 from methods.budget import held_to_the_budget
 from methods.data import ScoringData
+from methods.moments import Watch
 from methods.scoring_copy import remember, restore, scoring_copy, statistics_needed, zero
 from methods.settings import Settings
 from sanity.config.source_hash import code_key
@@ -76,6 +77,11 @@ class Method(Settings, ABC):
     def looks_at(self) -> frozenset[Aspect]:
         """What the mask may depend on (`methods.aspects`). A method that looks at less may say so; it is proven."""
         return EVERYTHING if self.needs_data else EVERYTHING - {"data"}
+
+    @property
+    def watch(self) -> Watch | None:
+        """How dense training is watched until the mask is drawn; None where `scored_at` says when."""
+        return None
 
     def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
         """Returns the score of every prunable weight, keyed and shaped like `self.targets(net)`; higher is kept.

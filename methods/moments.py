@@ -1,9 +1,21 @@
 """Says whether a method scores or retrains weights of dense training, or those of the initialisation."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from methods.base import Method
+
+
+@dataclass(frozen=True)
+class Watch:
+    """How dense training is watched until the mask has settled (early-bird tickets).
+
+    distance: the largest share by which the masks of `window` successive epochs may differ from the newest.
+    """
+
+    distance: float
+    window: int
 
 
 def scores_trained(method: "Method") -> bool:

@@ -38,14 +38,14 @@ class NetworkSlimming(Method):
 
     def check_feasible(self, net: nn.Module, ratio: float) -> None:
         super().check_feasible(net, ratio)
-        _channel_scores(net, of_network(self.pattern, net))
+        channel_scores(net, of_network(self.pattern, net))
 
     def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
         pattern = of_network(self.pattern, net)
-        return pattern.spread(_channel_scores(net, pattern), self.targets(net))
+        return pattern.spread(channel_scores(net, pattern), self.targets(net))
 
 
-def _channel_scores(net: nn.Module, pattern: Channels) -> dict[str, Tensor]:
+def channel_scores(net: nn.Module, pattern: Channels) -> dict[str, Tensor]:
     """Returns (channels,) by the first layer that writes them. Raises `UserError` where no batch norm scales them."""
     scales = scales_of(net)
     scores: dict[str, Tensor] = {}

@@ -8,8 +8,8 @@ from sanity.recipes import Recipe
 
 
 def dense_moments(method: Method) -> frozenset[int | str]:
-    """Returns the moments of dense training that the method scores or rewinds to."""
-    scored = {method.scored_at} if scores_trained(method) else set()
+    """Returns the moments of dense training that the method scores or rewinds to, as far as they are known."""
+    scored = {method.scored_at} if scores_trained(method) and method.watch is None else set()
     return frozenset(scored | {rewinds_to(method)} - {0})
 
 
@@ -45,6 +45,8 @@ def check_against(method: Method, label: str, recipe: Recipe, steps: int = 1) ->
     resumes = method.rewind in ("weights", "learning_rate")
     if resumes and start == recipe.epochs * steps and method.retrain_epochs is None:
         raise UserError(f"{label}: rewind_epoch={method.rewind_epoch} leaves nothing to retrain; set retrain_epochs")
+    if method.watch is not None and len(method.ratios(0.5)) > 1:
+        raise UserError(f"{label}: it draws its mask once; set rounds=1")
     if scores_trained(method) and method.scored_at != END and len(method.ratios(0.5)) > 1:
         raise UserError(f"{label}: several rounds of training and pruning need scored_at=end")
 

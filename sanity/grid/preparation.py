@@ -137,6 +137,8 @@ def _check_match(method: Method, cell: Cell, experiment: Experiment) -> None:
         raise UserError(f"match=live: {label} changes its mask while it trains; use match=counts")
     if method.reads_files:
         raise UserError(f"match=live: {label} reads its masks, which cannot be pruned anew; use match=counts")
+    if method.watch is not None:
+        raise UserError(f"match=live: {label} watches masks that are counted by weights; use match=counts")
     if method.pattern != "unstructured":
         raise UserError(f"match=live: {label} with pattern={method.pattern} keeps a fixed number; use match=counts")
 

@@ -33,6 +33,7 @@ def record(cell: Cell, experiment: Experiment) -> dict[str, Any]:
     known: for a dense network, a mask that did not come from scores, or a search of before `ties` was written.
     `off_budget` counts by how many weights somebody else's mask misses the ratio, `repeat_differs` in how many entries
     it differs from that of a second call; both are None for our methods.
+    `early_bird`, of one that was drawn early: `epoch`, `emerged`, and the `distances` of the masks up to then.
     `small`, of a ticket that lost whole channels: `parameters` and `flops` (of one example) of the network without,
     `dense_parameters` and `dense_flops` of the whole one, and `channels` left and in all of every convolution.
     """
@@ -60,6 +61,8 @@ def record(cell: Cell, experiment: Experiment) -> dict[str, Any]:
     ties = max((search["ties"] for search in searches if search.get("ties") is not None), default=None)
     made_by = {"item_versions": versions(cell, experiment.config)}
     repeats = [search["repeat_differs"] for search in searches if search.get("repeat_differs") is not None]
+    if searches and "early_bird" in searches[-1]:
+        about["early_bird"] = searches[-1]["early_bird"]
     about |= {"off_budget": _off_budget(mask, cell, experiment), "repeat_differs": max(repeats, default=None)}
     return {**about, **made_by, "search_s": seconds, "ties": ties, "training": key}
 

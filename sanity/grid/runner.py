@@ -19,7 +19,7 @@ from sanity.grid.progress import Reporter
 from sanity.grid.record import place, record
 from sanity.grid.task import MaskSearch, Training
 from sanity.grid.tasks import tasks
-from sanity.grid.ticket_search import find_mask
+from sanity.grid.ticket_search import find_mask, needs_training
 from sanity.grid.training_batch import PlannedTraining, planned, train_batch
 from sanity.store.claims import Claims
 from sanity.store.files import DiskError
@@ -86,6 +86,10 @@ class Runner:
                 if name in self.errors:
                     raise self.errors[name]
                 if isinstance(task, MaskSearch):
+                    if (training := needs_training(task, self.experiment)) is not None:
+                        self.reporter.expect(len(training.moments))
+                        self._queue(cell, training)
+                        return
                     self.reporter.now(f"{cell.title}: searching")
                     self._search(task)
                 else:

@@ -49,6 +49,15 @@ def search_record(experiment: "Experiment", key: str) -> Mapping[str, Any] | Non
     return record if experiment.store.is_whole(mask_folder(experiment, key) / "mask.safetensors") else None
 
 
+def drawn_at(experiment: "Experiment", key: str) -> int | None:
+    """Returns the moment of dense training at which an early-bird mask was drawn, in iterations; None: its end."""
+    record = search_record(experiment, key)
+    if record is None:
+        raise UserError(f"the search {key} has not ended, so that its moment is not known")
+    moment: int | None = record["early_bird"]["iteration"]
+    return moment
+
+
 def mask(experiment: "Experiment", key: str) -> Mask:
     """Reads a mask, layers in the network's order. Raises `UserError` if it is missing or damaged."""
     path = mask_folder(experiment, key) / "mask.safetensors"

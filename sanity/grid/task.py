@@ -128,7 +128,7 @@ def _is_stored(weights: Weights, experiment: Experiment) -> bool:
     """Whether these weights of a dense training are stored, or it diverged before them."""
     usual, key = weights.drawn_by.is_control, str(weights.training)
     digest = None if usual else dense_source(weights.seed, weights.drawn_by).digest(experiment)
-    return stored.has_weights(experiment, key, weights.at, weights.data, weights.seed, digest)
+    return stored.has_weights(experiment, key, weights.moment(experiment), weights.data, weights.seed, digest)
 
 
 Training = DenseTraining | TicketTraining

@@ -8,6 +8,7 @@ from methods.moments import rewinds_to, scores_trained
 from sanity.config.moment import END, iterations
 from sanity.grid import keys, stored
 from sanity.grid.cells import DENSE, NO_CHECK, SEARCHING, Cell, CheckSpec
+from sanity.grid.early_bird import epoch_moments
 from sanity.grid.experiment import MOMENTS, Experiment
 from sanity.grid.moments import dense_moments, retrain_epochs, starts_at
 from sanity.grid.task import TO_THE_END, DenseTraining, MaskSearch, Moments, Task, TicketTraining, Training
@@ -76,7 +77,25 @@ def _requested_moments(cells: Iterable[Cell], experiment: Experiment) -> Mapping
             continue
         for training in trainings:
             moments[training.key] = moments.get(training.key, frozenset()) | training.moments
+    for cell in cells:  # a training that others ask for is watched on its way
+        if (watched := _watched(cell, experiment)) is not None and (asked := moments.get(watched.key)):
+            moments[watched.key] = asked | _on_the_way(asked, watched, experiment)
     return moments
+
+
+def _watched(cell: Cell, experiment: Experiment) -> DenseTraining | None:
+    """Returns the dense training that a cell's method watches, without moments; None for most methods."""
+    if cell.method.name == DENSE or experiment.altered(cell).watch is None:
+        return None
+    data, drawing = experiment.part(cell, "corrupt"), experiment.part(cell, "initialise")
+    return dense_training(cell.seed, data, frozenset(), experiment, drawing)
+
+
+def _on_the_way(moments: Moments, watched: DenseTraining, experiment: Experiment) -> Moments:
+    """Returns the ends of all epochs up to the last of these moments."""
+    looks = epoch_moments(experiment.recipe.epochs, experiment.steps(watched.data, watched.seed))
+    last = max((at for at in moments if at is not None), default=0)
+    return frozenset(at for at in looks if None in moments or (at is not None and at <= last))
 
 
 def _dense_trainings(cell: Cell, experiment: Experiment) -> Iterator[DenseTraining]:
@@ -166,6 +185,8 @@ def _new_search(cell: Cell, perturbing: CheckSpec, experiment: Experiment) -> _S
         if method.starts_dense:
             break
         key = keys.mask(cell, experiment, ratio, number, reference.ticket.mask, matched)
+        if (watched := _watched(cell, experiment)) is not None:
+            scored = Weights(cell.seed, watched.key, data, drawn_by=watched.drawn_by, drawn=key)
         needed.append(MaskSearch(key, cell, number, ratio, scored, mask, reference.ticket.mask, matched))
         mask = key
     return _Search(needed, _ticket(cell, method, mask, dense, scored, NO_CHECK, experiment), reference.tasks)

@@ -1,6 +1,8 @@
 """Computes a mask: scores a network on the data after the check, and prunes it."""
 
 import time
+from dataclasses import replace
+from typing import Any
 
 import torch
 
@@ -10,10 +12,11 @@ from sanity import masks
 from sanity.data.dataset import Dataset
 from sanity.grid import stored
 from sanity.grid.cells import Cell
+from sanity.grid.early_bird import Find, drawn, training_ahead
 from sanity.grid.experiment import Experiment
 from sanity.grid.live_match import matched
 from sanity.grid.scoring_batches import scoring_batches
-from sanity.grid.task import MaskSearch
+from sanity.grid.task import DenseTraining, MaskSearch
 from sanity.masks import Mask
 from sanity.masks.repeated import repeat_differs
 from sanity.seeds import derive, generator
@@ -27,14 +30,38 @@ def find_mask(search: MaskSearch, experiment: Experiment) -> None:
     Raises `UserError` if the method cannot score, e.g. because examples are too few or a score is not finite.
     """
     began = time.perf_counter()
-    mask = _mask(search, experiment.altered(search.cell), experiment)
+    method = experiment.altered(search.cell)
+    drawn_early: dict[str, Any] = {}
+    if method.watch is None:
+        mask = _mask(search, method, experiment)
+    else:
+        mask, drawn_early = drawn(search, experiment, finder(search, experiment))
     seconds = time.perf_counter() - began
     folder = stored.mask_folder(experiment, search.key)
     experiment.store.save(folder / "mask.safetensors", {name: layer.cpu() for name, layer in mask.items()})
     facts = {"cell": search.cell.title, "seconds": seconds, "layers": masks.layers(mask), "ties": masks.ties(mask)}
     if (differs := repeat_differs(mask)) is not None:
         facts["repeat_differs"] = differs
+    if drawn_early:
+        facts["early_bird"] = drawn_early
     experiment.store.write(folder / "ticket.json", facts)
+
+
+def needs_training(search: MaskSearch, experiment: Experiment) -> DenseTraining | None:
+    """Returns the dense training that must go on before a mask that is drawn early can be; None where none must."""
+    if experiment.altered(search.cell).watch is None:
+        return None
+    return training_ahead(search, experiment, finder(search, experiment))
+
+
+def finder(search: MaskSearch, experiment: Experiment) -> Find:
+    """Returns what finds the mask of a search in the dense network of a moment."""
+
+    def find(at: int | None) -> Mask:
+        at_moment = replace(search, scored=replace(search.scored, at=at, drawn=""))
+        return _mask(at_moment, experiment.altered(search.cell), experiment)
+
+    return find
 
 
 def examples_for_scoring(cell: Cell, method: Method, experiment: Experiment) -> Dataset:

@@ -29,6 +29,7 @@ class Weights:
     training: the key of a dense training, or the source of a trained ticket; None: the initialisation.
     data: the checks that corrupt the data of that training. at: the iteration; None: the end of the training.
     drawn_by: the checks that draw another initialisation.
+    drawn: the key of the search that says at which moment of the dense training its mask was drawn; empty: `at` does.
     """
 
     seed: int
@@ -36,11 +37,12 @@ class Weights:
     data: CheckSpec = NO_CHECK
     at: int | None = None
     drawn_by: CheckSpec = NO_CHECK
+    drawn: str = ""
 
     def __str__(self) -> str:
         if self.training is None:
             return f"init({self.seed}{'' if self.drawn_by.is_control else f', {self.drawn_by.label}'})"
-        moment = "end" if self.at is None else f"{self.at}it"
+        moment = f"drawn with {self.drawn}" if self.drawn else "end" if self.at is None else f"{self.at}it"
         return f"training({self.training}, {moment})"
 
     def load(self, experiment: Experiment) -> State:
@@ -53,7 +55,11 @@ class Weights:
         key = self.training
         if isinstance(key, TicketSource):
             key = key.training_key(self.data, experiment)
-        return stored.weights(experiment, key, self.at)
+        return stored.weights(experiment, key, self.moment(experiment))
+
+    def moment(self, experiment: Experiment) -> int | None:
+        """Returns the iteration of the training; None: its end. The search that says it must have ended."""
+        return stored.drawn_at(experiment, self.drawn) if self.drawn else self.at
 
 
 @dataclass(frozen=True)
@@ -147,6 +153,7 @@ class TicketSource:
                 "data": _parts(self.weights.data),
                 "at": self.weights.at,
                 "drawn_by": _parts(self.weights.drawn_by),
+                "drawn": self.weights.drawn,
             },
             "mask": self.mask,
             "perturbed_by": _parts(self.perturbed_by),
@@ -162,7 +169,7 @@ class TicketSource:
         """Reads a source that `as_dict` wrote."""
         of = fields["weights"]
         training = cls.from_dict(of["training"]) if isinstance(of["training"], Mapping) else of["training"]
-        weights = Weights(of["seed"], training, _spec(of["data"]), of["at"], _spec(of["drawn_by"]))
+        weights = Weights(of["seed"], training, _spec(of["data"]), of["at"], _spec(of["drawn_by"]), of.get("drawn", ""))
         plain = {name: fields[name] for name in ("seed", "mask", "start", "epochs", "pattern", "reference")}
         rule = fields.get("updates")
         updates = RULES[rule[0]](**rule[1]) if rule else None
