@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.artist import Artist
@@ -57,8 +58,15 @@ def _darken(artist: Artist) -> None:
     """Gives what is drawn in the page's ink, which is grey here, the ink of paper; grid lines stay faint."""
     for part in ("color", "edgecolor", "facecolor"):
         read, write = (getattr(artist, f"{verb}_{part}", None) for verb in ("get", "set"))
-        if read is not None and write is not None and isinstance(read(), str) and same_color(read(), plots.INK):
+        if read is not None and write is not None and _is_ink(read()):
             write(INK)
+
+
+def _is_ink(colour: Any) -> bool:
+    try:
+        return bool(same_color(colour, plots.INK))
+    except (ValueError, TypeError):  # "none", or the colours of several parts
+        return False
 
 
 WRITERS: dict[str, Callable[[Picture], str | bytes]] = {"svg": _svg, "pdf": _pdf, "png": _png}
