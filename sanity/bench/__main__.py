@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -22,6 +23,8 @@ from sanity.config import options
 from sanity.errors import UserError
 from sanity.training.allocator import keep_memory
 from sanity.training.precision import numerics, resolve, resolve_device
+
+WIDTH = 80  # columns of the table where it is piped
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ def main(words: Sequence[str]) -> int:
         print(_help())
         return 0
     try:
+        words = _with_file(words)
         if wrong := [word for word in words if "=" not in word]:
             raise UserError(f"'{wrong[0]}' is not key=value; see --help")
         keep_memory()
@@ -55,11 +59,24 @@ def main(words: Sequence[str]) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    Console().print(_table(bench, figures))
+    console = Console()
+    print_to = console if console.is_terminal else Console(width=WIDTH)
+    print_to.print(_table(bench, figures))
     if bench.json:
         content = {**_circumstances(bench), "figures": [asdict(row) for row in figures]}
         Path(bench.json).write_text(json.dumps(content, indent=1) + "\n")
     return 0
+
+
+def _with_file(words: Sequence[str]) -> list[str]:
+    """Returns the words with `--json FILE` as json=FILE."""
+    joined = list(words)
+    if "--json" in joined:
+        place = joined.index("--json")
+        if place + 1 == len(joined):
+            raise UserError("--json: name the file that gets the figures")
+        joined[place : place + 2] = [f"json={joined[place + 1]}"]
+    return joined
 
 
 def _help() -> str:
@@ -137,11 +154,12 @@ def _peak(device: torch.device) -> float | None:
 
 def _table(bench: Bench, figures: Sequence[Figures]) -> Table:
     shape = "x".join(map(str, bench.shape))
-    table = Table(title=f"{bench.model}, {shape}, batch {bench.batch}, {_machine(resolve_device(bench.device))}")
-    for heading in ("loop", "precision"):
+    title = f"{bench.model}, {shape}, batch {bench.batch}, {_machine(resolve_device(bench.device))}"
+    table = Table(title=title, box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    for heading in ("loop", "dtype"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("tickets", "images/s", "ms/step", "x reference", "x one ticket", "overhead", "peak MB"):
-        table.add_column(heading, justify="right")
+    for heading in ("tickets", "images\n/s", "ms\n/step", "times\nplain", "times\none", "over-\nhead", "peak\nMB"):
+        table.add_column(heading, justify="right", no_wrap=True)
     reference = next((row for row in figures if row.name == REFERENCE), None)
     alone = {row.precision: row for row in figures if (row.name, row.tickets) == (OURS, 1)}
     for row in figures:

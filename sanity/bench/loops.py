@@ -45,7 +45,7 @@ class Bench:
     reference: measure the reference loop
     seconds: length of one turn
     turns: turns of each contender
-    json: file that gets the figures
+    json: file that gets the figures; also as --json FILE
     """
 
     model: str = "resnet20"

@@ -26,7 +26,7 @@ SMALL = ["model=lenet_300_100", "shape=1x8x8", "batch=8", "seconds=0.01", "turns
 def test_every_loop_is_measured_and_the_ratios_are_those_of_the_figures(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert bench.main([*SMALL, "tickets=3", f"json={tmp_path / 'figures.json'}"]) == 0
+    assert bench.main([*SMALL, "tickets=3", "--json", f"{tmp_path / 'figures.json'}"]) == 0
     content = json.loads((tmp_path / "figures.json").read_text())
     rows = content["figures"]
     assert [(row["name"], row["precision"], row["tickets"]) for row in rows] == [
@@ -40,7 +40,19 @@ def test_every_loop_is_measured_and_the_ratios_are_those_of_the_figures(
     assert rows[0]["overhead"] == pytest.approx(1 - floor["ms_per_step"] / rows[0]["ms_per_step"])
     assert content["asked"]["model"] == "lenet_300_100"
     assert content["torch"] == torch.__version__
-    assert "reference loop" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "…" not in printed
+    assert max(map(len, printed.splitlines())) <= 80
+    starts = ("reference", "ours", "bare")
+    rows_printed = [line.split() for line in printed.splitlines() if line.strip().startswith(starts)]
+    assert len(rows_printed) == len(rows)
+    for row, words in zip(rows, rows_printed, strict=True):
+        assert f"{row['ms_per_step']:.2f}" in words
+
+
+def test_a_file_without_a_name_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench.main(["--json"]) == 2
+    assert "--json: name the file" in capsys.readouterr().err
 
 
 def test_the_plain_loop_may_be_left_out() -> None:
