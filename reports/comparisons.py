@@ -4,11 +4,11 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
+from numpy.typing import ArrayLike
 
 from reports import inference
 from reports.designs import FIXED, Design
-from reports.records import ran
+from reports.runs import Runs, average, highest, median, recorded
 
 VERDICTS = ("identical", "equivalent", "small or none", "different", "likely different", "undecided", "not testable",
             "missing")  # fmt: skip
@@ -30,8 +30,11 @@ class Mean:
     half: float = NAN
 
     @classmethod
-    def of(cls, values: "pd.Series[float]") -> "Mean":
-        n, mean, std = len(values), float(values.mean()), float(values.std(ddof=1))
+    def of(cls, values: ArrayLike) -> "Mean":
+        """Returns those of the values, in whose mean and deviation the ones that are not there do not count."""
+        numbers, there = np.asarray(values, dtype=float), recorded(values)
+        n, mean = len(numbers), average(there)
+        std = math.sqrt(((mean - there) ** 2).sum() / (len(there) - 1)) if len(there) > 1 else NAN
         std = 0.0 if std < 1e-9 else std  # equal accuracies differ in the last bit after a subtraction
         return cls(n, mean, std, float(inference.half_width(std, n)))
 
@@ -99,22 +102,23 @@ class Comparison:
         return self.manner in ("wide", "runs")
 
 
-def compare(
-    done: pd.DataFrame, control: pd.DataFrame | None, metric: str, margin: float, design: Design = FIXED
-) -> Comparison:
-    """The comparison before Holm's correction, for which the whole claim is needed: the verdict is preliminary."""
-    empty = done.iloc[:0]
-    without = empty if control is None else ran(control)
-    of_check = done[["seed", metric, "identical_to_none", "predicted"]]  # merging all columns takes ten times as long
-    pairs = of_check.merge(without[["seed", metric]], on="seed", suffixes=("", "_control"))
-    differences = pairs[metric] - pairs[f"{metric}_control"]
-    difference = Mean.of(differences)
+def compare(done: Runs, control: Runs | None, metric: str, margin: float, design: Design = FIXED) -> Comparison:
+    """The comparison before Holm's correction, for which the whole claim is needed: the verdict is preliminary.
+
+    done, control: the trainings that took place, each seed once.
+    """
+    without = Runs(done.columns, ()) if control is None else control
+    of_control = dict(zip(without["seed"], without[metric], strict=True))
+    pairs = Runs(done.columns, [row for row in done.rows if done.columns["seed"][row] in of_control])
     unpaired = len(done) + len(without) - 2 * len(pairs)
-    if pairs.empty:
+    if not len(pairs):
         return Comparison(Mean(), "missing", unpaired=unpaired)
-    if pairs["identical_to_none"].eq(True).all() and difference.mean == 0 and not difference.std > 0:
+    accuracies = np.array(pairs[metric], dtype=float)
+    controls = np.array([of_control[seed] for seed in pairs["seed"]], dtype=float)
+    values = accuracies - controls
+    difference = Mean.of(values)
+    if all(same == 1 for same in pairs["identical_to_none"]) and difference.mean == 0 and not difference.std > 0:
         return Comparison(difference, "identical", unpaired=unpaired)
-    values = differences.to_numpy(float)
     seeds = tuple(zip(map(int, pairs["seed"]), map(float, values), strict=True))
     groups = in_two_groups(values, FAR * margin)
     paired = Comparison(difference, "undecided", unpaired=unpaired, seeds=seeds, in_groups=groups)
@@ -126,20 +130,20 @@ def compare(
         p_different=float(inference.p_different(*numbers, design)),
         p_equivalent=float(inference.p_equivalent(*numbers, margin, design)),
         p_small=float(inference.p_equivalent(*numbers, WIDER * margin, design)),
-        p_apart=float(inference.p_runs_apart(pairs[metric], pairs[f"{metric}_control"])),
-        obstacle=next((BY_CONSTRUCTION[name] for name in BY_CONSTRUCTION if pairs["predicted"].eq(name).all()), ""),
+        p_apart=float(inference.p_runs_apart(accuracies, controls)),
+        obstacle=next((word for name, word in BY_CONSTRUCTION.items() if set(pairs["predicted"]) == {name}), ""),
     )
 
 
-def _obstacle(done: pd.DataFrame, control: pd.DataFrame, metric: str) -> str:
+def _obstacle(done: Runs, control: Runs, metric: str) -> str:
     """Why a difference between these runs would say nothing of the check; empty where it would."""
     sides = done, control
-    if all((runs["status"] == "diverged").all() for runs in sides):
+    if all(set(runs["status"]) == {"diverged"} for runs in sides):
         return "diverged"
-    if all(runs["effective_density"].astype(float).median() == 0 for runs in sides):
+    if all(median(runs["effective_density"]) == 0 for runs in sides):
         return "dead"
-    level = chance_level(control["classes"].astype(float).max())
-    return "chance" if all(runs[metric].median() <= level for runs in sides) else ""
+    level = chance_level(highest(control["classes"]))
+    return "chance" if all(median(runs[metric]) <= level for runs in sides) else ""
 
 
 def chance_level(classes: float) -> float:

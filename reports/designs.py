@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special
 
 from reports import sequential
 from sanity.errors import unknown
@@ -30,9 +30,9 @@ class Design:
 
 FIXED = Design(
     "fixed",
-    lambda t, n: np.asarray(2 * stats.t.sf(np.abs(np.asarray(t)), np.asarray(n) - 1)),
-    lambda t, n: np.asarray(stats.t.sf(np.asarray(t), np.asarray(n) - 1)),
-    lambda n, alpha, sides: float(stats.t.isf(alpha / sides, n - 1)),
+    lambda t, n: np.asarray(2 * special.stdtr(np.asarray(n) - 1, -np.abs(np.asarray(t)))),
+    lambda t, n: np.asarray(special.stdtr(np.asarray(n) - 1, -np.asarray(t))),
+    lambda n, alpha, sides: float(-special.stdtrit(n - 1, alpha / sides)),
 )
 SEQUENTIAL = Design("sequential", sequential.p_two_sided, sequential.p_one_sided, sequential.critical)
 DESIGNS = {design.name: design for design in (FIXED, SEQUENTIAL)}

@@ -214,10 +214,9 @@ def _height(kind: str, cells: Sequence[Cell]) -> float:
 
 def _svg(drawing: Drawing, name: str) -> str:
     with mpl.rc_context(style(name)):
-        figure = drawing.draw()
-        FigureCanvasSVG(figure)
+        canvas = FigureCanvasSVG(drawing.draw())
         file = io.StringIO()
-        figure.savefig(file, format="svg", metadata={"Date": None})
+        canvas.print_svg(file, metadata={"Date": None})  # `savefig` draws twice
     return _clean(file.getvalue())
 
 

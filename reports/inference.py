@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 from reports.designs import FIXED, Design
 
@@ -30,7 +30,7 @@ def _standard_error(std: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
 def half_width(std: ArrayLike, n: ArrayLike, confidence: float = CONFIDENCE) -> Floats:
     """Half the t interval of a mean of `n` values with sample standard deviation `std`; NaN where undefined."""
     error, freedom = _standard_error(std, n)
-    return np.asarray(stats.t.ppf(0.5 + confidence / 2, freedom) * error)
+    return np.asarray(special.stdtrit(freedom, 0.5 + confidence / 2) * error)
 
 
 def p_different(mean: ArrayLike, std: ArrayLike, n: ArrayLike, design: Design = FIXED) -> Floats:
@@ -121,7 +121,7 @@ def p_runs_apart(check: ArrayLike, control: ArrayLike) -> Floats:
     nearest = np.where((off > 0).all(-1) | (off < 0).all(-1), np.abs(off).min(-1), 0.0)
     error = control.std(-1, ddof=1) * math.sqrt(1 + 1 / n)
     varies = error > 1e-9
-    return np.where(varies, 2 * stats.t.sf(nearest / np.where(varies, error, 1.0), n - 1), np.nan)
+    return np.where(varies, 2 * special.stdtr(n - 1, -nearest / np.where(varies, error, 1.0)), np.nan)
 
 
 def skewed(values: ArrayLike, alpha: float = 1 - CONFIDENCE) -> bool:
@@ -202,4 +202,4 @@ def against_known(std: float, n: int, other_std: float, other_n: float) -> float
     if not math.isnan(other_n) and other_n > 1:
         denominator += other**4 / (other_n - 1)
     total = error**2 + other**2
-    return float(stats.t.ppf(0.5 + CONFIDENCE / 2, total**2 / denominator) * math.sqrt(total))
+    return float(special.stdtrit(total**2 / denominator, 0.5 + CONFIDENCE / 2) * math.sqrt(total))

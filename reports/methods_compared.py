@@ -1,14 +1,14 @@
 """Compares methods with random and with magnitude pruning, by the statistics by which checks are compared."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-
-import pandas as pd
+from typing import Any
 
 from reports.comparisons import Comparison, Mean, compare
 from reports.designs import FIXED, Design
 from reports.labels import parse
-from reports.records import CONTROL, SETTING, ran
+from reports.records import CONTROL
+from reports.runs import Runs
 from reports.verdicts import decided
 
 REFERENCES = ("random", "magnitude")
@@ -42,28 +42,26 @@ class MethodComparison:
 
 
 def methods_compared(
-    frame: pd.DataFrame, metric: str, margin: float, alpha: float, design: Design = FIXED
+    done: Mapping[tuple[Any, ...], Runs], metric: str, margin: float, alpha: float, design: Design = FIXED
 ) -> tuple[MethodComparison, ...]:
     """Every method against the references among them, in each setting, over the ratios that both have.
 
-    frame: as `records.prepare` returns it. A claim, within which Holm's correction is made, is one method against one
-    reference over its ratios. Of several variants of a reference the first is it, the others are methods.
+    done: `GROUP` -> the trainings that took place, by seed. A claim, within which Holm's correction is made, is one
+    method against one reference over its ratios. Of several variants of a reference the first is it, the others are
+    methods.
     """
-    tickets = frame[(frame["check"] == CONTROL) & (frame["ratio"] > 0)]
+    settings: dict[tuple[str, str, str], dict[tuple[str, float], Runs]] = {}
+    for (dataset, model, recipe, method, check, ratio), runs in done.items():
+        if check == CONTROL and ratio > 0:
+            settings.setdefault((str(dataset), str(model), str(recipe)), {})[str(method), float(ratio)] = runs
     final: list[MethodComparison] = []
-    for place, rows in tickets.groupby(SETTING, sort=False):
-        dataset, model, recipe = map(str, place)
-        cells = {
-            (str(method), float(cell["ratio"].iloc[0])): ran(cell).sort_values("seed")
-            for (method, _), cell in rows.groupby(["method", "ratio"])
-        }
-        for method, reference in _pairs(list(dict.fromkeys(rows["method"]))):
+    for setting, cells in settings.items():
+        for method, reference in _pairs(list(dict.fromkeys(method for method, _ in cells))):
             ratios = sorted(ratio for name, ratio in cells if name == method and (reference, ratio) in cells)
             sides = [(cells[method, ratio], cells[reference, ratio]) for ratio in ratios]
             claim = decided([compare(*side, metric, margin, design) for side in sides], margin, alpha, design)
             for ratio, (ours, theirs), comparison in zip(ratios, sides, claim, strict=True):
                 accuracies = Mean.of(ours[metric]), Mean.of(theirs[metric])
-                setting = dataset, model, recipe
                 final.append(MethodComparison(setting, method, reference, ratio, *accuracies, comparison))
     return tuple(final)
 

@@ -4,8 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import pandas as pd
-
+from reports.runs import Runs
 from reports.validation import number
 
 NAN = math.nan
@@ -29,17 +28,17 @@ class Outcomes:
     barrier_control: float = NAN
 
     @classmethod
-    def of(cls, done: pd.DataFrame) -> "Outcomes":
+    def of(cls, done: Runs) -> "Outcomes":
         """Returns the outcomes of the runs of one cell that took place."""
-        lists = [rounds for rounds in done.get(ROUNDS, ()) if isinstance(rounds, list | tuple)]
+        lists = [rounds for rounds in done.get(ROUNDS) if isinstance(rounds, list | tuple)]
         longest = max(map(len, lists), default=0)
         rounds = tuple(_mean([number(row[place]) for row in lists if place < len(row)]) for place in range(longest))
         barriers = _of_column(done, ORDERS), _of_column(done, CONTROL)
         return cls(_of_column(done, START), _of_column(done, PRUNED), rounds, *barriers)
 
 
-def _of_column(done: pd.DataFrame, name: str) -> float:
-    return _mean([number(value) for value in done[name]]) if name in done.columns else NAN
+def _of_column(done: Runs, name: str) -> float:
+    return _mean([number(value) for value in done.get(name)])
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -104,7 +104,7 @@ def layers(axes: Axes, cells: Sequence[Cell], look: Look) -> None:
             for name, share in cell.layers.items()
         ]
     )
-    sns.lineplot(rows, x="layer", y="kept", ax=axes, errorbar=None, **look.seaborn(list(rows["check"])))
+    sns.lineplot(rows, x="layer", y="kept", ax=axes, estimator=None, errorbar=None, **look.seaborn(list(rows["check"])))
     axes.set(yscale="log", xlabel="layer, from input to output", ylabel="weights kept, %")
     if min(share for cell in cells for share in cell.layers.values()) == 0:
         axes.axhline(100 * floor, color=INK, linewidth=0.8, linestyle=":", label="no weight left")

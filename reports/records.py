@@ -5,6 +5,7 @@ import hashlib
 import pandas as pd
 
 from reports.escape import visible
+from reports.runs import ABSENT
 from reports.validation import cleaned
 from sanity.errors import UserError, unknown
 
@@ -13,7 +14,6 @@ GROUP = [*SETTING, "method", "check", "ratio"]
 REQUIRED = [*GROUP, "seed", "status", "last_test_accuracy", "best_test_accuracy"]
 METRICS = {"last": "last_test_accuracy", "best": "best_test_accuracy"}
 CONTROL = "none"
-ABSENT = ("missing", "failed", "unreadable")
 
 # What may differ between the runs of one cell that a results folder holds. Seeds that differ in a setting are no sample
 # of one thing, and never averaged; circumstances tell apart what would else be the same run twice.

@@ -1,8 +1,10 @@
 """What a report says about each cell of the grid: mean, difference to the control, verdict, delta to the paper."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -12,13 +14,15 @@ from reports.comparisons import Comparison, Mean, compare
 from reports.designs import SEQUENTIAL, Design, design_of
 from reports.methods_compared import MethodComparison, methods_compared
 from reports.outcomes import Outcomes
-from reports.records import CONTROL, GROUP, METRICS, SETTING, column_of, prepare, ran
+from reports.records import CONTROL, GROUP, METRICS, column_of, prepare
+from reports.runs import Runs, average, highest, recorded
 from reports.verdicts import decided
 from sanity.errors import UserError
 
 MARGIN = 0.5  # percentage points
 ALPHA = 0.05
 NAN = math.nan
+PRINTED = ("paper_mean", "paper_std", "paper_n", "paper_metric", "paper_source", "paper_printed")
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,18 @@ class Summary:
 
     def select(self, **where: object) -> list[Cell]:
         """The cells with these values, as in `select(method="grasp", check="none")`."""
-        return [cell for cell in self.cells if all(getattr(cell, name) == value for name, value in where.items())]
+        names = tuple(where)
+        if names not in self._selections:
+            chosen: dict[tuple[object, ...], list[Cell]] = {}
+            for cell in self.cells:
+                chosen.setdefault(tuple(getattr(cell, name) for name in names), []).append(cell)
+            self._selections[names] = chosen
+        return list(self._selections[names].get(tuple(where.values()), ()))
+
+    @cached_property
+    def _selections(self) -> dict[tuple[str, ...], dict[tuple[object, ...], list[Cell]]]:
+        """Columns -> their values -> the cells: what `select` was asked for before."""
+        return {}
 
     def names(self, what: str, cells: Sequence[Cell] | None = None) -> list:
         """The values of a cell's attribute `what`, each once, in order."""
@@ -139,107 +154,98 @@ def summarise(
     used = design_of(design)
     if not 0 < margin <= 100:
         raise UserError(f"margin={margin:g}: should be greater than 0 and at most 100 points")
-    frame = prepare(frame)
-    looked_at = _looked_at(frame)
+    runs = Runs.of(prepare(frame))
+    groups = runs.groups(GROUP)
+    looked_at = _looked_at(groups)
     used = SEQUENTIAL if looked_at else used
-    controls = dict(iter(frame[frame["check"] == CONTROL].groupby([*SETTING, "method", "ratio"])))
+    done = {key: rows.by_seed() for key, rows in groups.items()}
     cells = []
-    for key, rows in frame.groupby(GROUP, sort=False, dropna=False):
-        control = controls.get((*key[:4], key[5]))
-        comparison = None if key[4] == CONTROL else compare(_by_seed(rows), control, metric, margin, used)
-        cells.append(_cell(key, rows, comparison, metric))
+    for key, rows in groups.items():
+        control = done.get((*key[:4], CONTROL, key[5]))
+        comparison = None if key[4] == CONTROL else compare(done[key], control, metric, margin, used)
+        cells.append(_cell(key, rows, done[key], comparison, metric))
     final = _with_verdicts(_ordered(cells), margin, alpha, used)
-    methods = methods_compared(frame, metric, margin, alpha, used) if compare_methods else ()
+    methods = methods_compared(done, metric, margin, alpha, used) if compare_methods else ()
     return Summary(tuple(final), metric, margin, alpha, used.name, looked_at, methods)
 
 
-def _looked_at(frame: pd.DataFrame) -> int:
+def _looked_at(groups: Mapping[tuple[Any, ...], Runs]) -> int:
     """The fewest seeds with which a report has shown a check of this frame before it had those that it has now."""
-    earlier = [
-        int(rows["earlier_look"].min())
-        for _, rows in frame[frame["check"] != CONTROL].groupby(GROUP, dropna=False)
-        if rows["earlier_look"].min() < len(ran(rows))
+    looks = [
+        (min(recorded(rows["earlier_look"]), default=NAN), rows) for key, rows in groups.items() if key[4] != CONTROL
     ]
-    return min(earlier, default=0)
+    return min((int(look) for look, rows in looks if look < len(rows.by_seed())), default=0)
 
 
-def _by_seed(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of trainings that took place, in the order of their seeds."""
-    return ran(rows).sort_values("seed")
-
-
-def _cell(key: tuple, rows: pd.DataFrame, comparison: Comparison | None, metric: str) -> Cell:
-    done = _by_seed(rows)
+def _cell(key: tuple[Any, ...], rows: Runs, done: Runs, comparison: Comparison | None, metric: str) -> Cell:
     emptied = [names if isinstance(names, list | tuple) else [] for names in done["collapsed"]]
     layers = [name for names in emptied for name in names]
     bare = key[4] == CONTROL
     dataset, model, recipe, method, check = map(str, key[:5])
+    unknown = zip(done[METRICS[metric]], done["classes"], strict=True)
     return Cell(
         dataset, model, recipe, method, check, float(key[5]),
         seeds=tuple(int(seed) for seed in done["seed"]),
         accuracy=Mean.of(done[metric]),
         missing=_missing(rows),
-        asked=int(rows["asked"].fillna(0).max()),
+        asked=int(highest(rows["asked"], 0)),
         failed=_reasons(rows, "failed"),
         unusable=_reasons(rows, "unreadable"),
-        zeroed=int((done[METRICS[metric]].isna() & done["classes"].isna()).sum()),
-        diverged=tuple(int(seed) for seed in done.loc[done["status"] == "diverged", "seed"]),
+        zeroed=sum(math.isnan(accuracy) and math.isnan(classes) for accuracy, classes in unknown),
+        diverged=tuple(int(seed) for seed in done.where("status", "diverged".__eq__)["seed"]),
         collapsed={name: layers.count(name) for name in dict.fromkeys(layers)},
         collapsed_runs=sum(map(bool, emptied)),
-        kept=_average(done["kept"]),
-        prunable=_average(done["prunable"]),
-        off_budget=tuple(sorted({int(off) for off in done["off_budget"].dropna()})),
-        repeat_differs=int(done["repeat_differs"].fillna(0).max()) if len(done) else 0,
-        left_dense={name: size for sizes in done.get("left_dense", []) for name, size in sizes.items()},
-        actual_ratio=_average(done["actual_ratio"]),
-        effective_density=_average(done["effective_density"]),
+        kept=average(done["kept"]),
+        prunable=average(done["prunable"]),
+        off_budget=tuple(sorted({int(off) for off in recorded(done["off_budget"])})),
+        repeat_differs=int(highest(done["repeat_differs"], 0)),
+        left_dense={name: size for sizes in done.get("left_dense") for name, size in sizes.items()},
+        actual_ratio=average(done["actual_ratio"]),
+        effective_density=average(done["effective_density"]),
         smaller=_smaller(done),
-        overlap=NAN if bare else _average(done["mask_overlap"]),
-        expected_overlap=NAN if bare else _average(done["expected_overlap"]),
+        overlap=NAN if bare else average(done["mask_overlap"]),
+        expected_overlap=NAN if bare else average(done["expected_overlap"]),
         layers=_densities(done),
         runs=tuple(float(value) for value in done[metric]),
         outcomes=Outcomes.of(done),
-        match=str(rows["match"].iloc[0]),
+        match=str(rows["match"][0]),
         predicted=_predicted(rows),
-        function_gap=max(done["function_gap"].dropna(), default=NAN),
+        function_gap=highest(done["function_gap"]),
         dose=next((dose for dose in rows["dose"] if isinstance(dose, Mapping)), None),
         comparison=comparison,
         paper=_paper(rows, done, metric),
     )  # fmt: skip
 
 
-def _smaller(done: pd.DataFrame) -> tuple[float, float] | None:
+def _smaller(done: Runs) -> tuple[float, float] | None:
     """What the networks without their removed channels have of the whole ones, on average; None where none lost any."""
     sizes = [size for size in done["small"] if isinstance(size, Mapping)]
     if not sizes:
         return None
-    shares = [[size[name] / size[f"dense_{name}"] for size in sizes] for name in ("parameters", "flops")]
-    return _average(pd.Series(shares[0])), _average(pd.Series(shares[1]))
+    parameters, flops = ([size[name] / size[f"dense_{name}"] for size in sizes] for name in ("parameters", "flops"))
+    return average(parameters), average(flops)
 
 
-def _reasons(rows: pd.DataFrame, status: str) -> dict[str, int]:
+def _reasons(rows: Runs, status: str) -> dict[str, int]:
     """Why, and how often, runs have this status."""
-    counts = rows.loc[rows["status"] == status, "reason"].fillna("").value_counts()
-    return {str(reason): int(count) for reason, count in counts.items()}
+    reasons = rows.where("status", status.__eq__)["reason"]
+    counts = Counter("" if reason is None or reason != reason else str(reason) for reason in reasons)
+    return dict(counts.most_common())
 
 
-def _predicted(rows: pd.DataFrame) -> str:
+def _predicted(rows: Runs) -> str:
     """The prediction of all runs of a cell; empty where they have none, or not the same."""
     values = {value if isinstance(value, str) else "" for value in rows["predicted"]}
     return values.pop() if len(values) == 1 else ""
 
 
-def _missing(rows: pd.DataFrame) -> int:
+def _missing(rows: Runs) -> int:
     """Of a cell without any run, as many as the published table has for it: it is there as a single row."""
-    count = int((rows["status"] == "missing").sum())
-    return max(count, int(rows["asked"].fillna(0).max())) if count == len(rows) else count
+    count = rows["status"].count("missing")
+    return max(count, int(highest(rows["asked"], 0))) if count == len(rows) else count
 
 
-def _average(values: pd.Series) -> float:
-    return float(pd.to_numeric(values).mean())
-
-
-def _densities(done: pd.DataFrame) -> dict[str, float]:
+def _densities(done: Runs) -> dict[str, float]:
     shares: dict[str, list[float]] = {}
     for layers in done["layers"]:
         for name, count in (layers if isinstance(layers, dict) else {}).items():
@@ -247,11 +253,11 @@ def _densities(done: pd.DataFrame) -> dict[str, float]:
     return {name: sum(values) / len(values) for name, values in shares.items()}
 
 
-def _paper(rows: pd.DataFrame, done: pd.DataFrame, metric: str) -> PaperDelta | None:
-    printed = rows[rows["paper_mean"].notna()]
-    if printed.empty:
+def _paper(rows: Runs, done: Runs, metric: str) -> PaperDelta | None:
+    printed = rows.where("paper_mean", lambda mean: not math.isnan(mean))
+    if not len(printed):
         return None
-    row = printed.iloc[0]
+    row = {name: printed[name][0] for name in PRINTED if name in printed.columns}
     stated = row["paper_metric"] if row["paper_metric"] in ("last", "best") else "unstated"
     compared = metric if stated == "unstated" else stated
     ours = Mean.of(done[compared])
@@ -260,7 +266,7 @@ def _paper(rows: pd.DataFrame, done: pd.DataFrame, metric: str) -> PaperDelta | 
     errors = "none" if math.isnan(half) else "both" if std >= 0 else "assumed" if n > 0 else "ours"
     source = row["paper_source"] if isinstance(row["paper_source"], str) else ""
     other = Mean.of(done["best" if compared == "last" else "last"]).mean - mean
-    diverged = int((done["status"] == "diverged").sum())
+    diverged = done["status"].count("diverged")
     return PaperDelta(mean, std, n, stated, compared, source, ours, ours.mean - mean, half, other, errors, diverged)
 
 
