@@ -59,8 +59,7 @@ def write(
     from reports.formats import latex
 
     summary = statistics.summarise(frame, metric, margin, alpha, design, _methods(compare))
-    drawn = bool({"md", "html"} & {*formats} or figures)
-    report = content.assemble(frame, summary, command, title, spent, drawn)
+    report = content.assemble(frame, summary, command, title, spent)
     try:
         writers: dict[str, Callable[[content.Content, Path], Path]] = {**WRITERS, "latex": partial(latex, cells=cells)}
         files = {name: writers[name](report, Path(directory)) for name in formats}

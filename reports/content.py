@@ -3,11 +3,13 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from checks.decomposition import LEVELS
-from reports import figures, provenance
+from reports import provenance
 from reports.answer import Answer, Value, answer
 from reports.comparisons import VERDICTS
 from reports.controls import verdict_on_controls
@@ -41,6 +43,9 @@ from reports.wording import (
     with_interval,
 )
 
+if TYPE_CHECKING:
+    from reports.figures import Section
+
 
 @dataclass(frozen=True)
 class Table:
@@ -73,15 +78,19 @@ class Content:
     answers: tuple[Answer, ...]
     methods: tuple[str, ...]  # how each did against random and magnitude pruning, in words
     tables: tuple[Table, ...]
-    sections: tuple[figures.Section, ...]
     provenance: tuple[tuple[str, str], ...]
     summary: Summary
 
+    @cached_property
+    def sections(self) -> "tuple[Section, ...]":
+        """The pictures, drawn for a format that shows them: most of the time that a report takes."""
+        from reports.figures import draw  # matplotlib and seaborn take a second to import
 
-def assemble(
-    frame: pd.DataFrame, summary: Summary, command: str = "", title: str = "", spent: str = "", pictures: bool = True
-) -> Content:
-    """The content of the report of a frame of records and their `summary`. pictures: false saves drawing them."""
+        return tuple(draw(self.summary))
+
+
+def assemble(frame: pd.DataFrame, summary: Summary, command: str = "", title: str = "", spent: str = "") -> Content:
+    """The content of the report of a frame of records and their `summary`."""
     present = {cell.comparison.verdict for cell in summary.cells if cell.comparison}
     return Content(
         visible(title) or say("title.report"),
@@ -91,7 +100,6 @@ def assemble(
         tuple(filter(None, (answer(setting, summary) for setting in summary.names("setting")))),
         tuple(method_sentences(summary)),
         tuple(table for table in (build(summary) for build in TABLES) if table.rows),
-        tuple(figures.draw(summary)) if pictures else (),
         tuple(provenance.entries(cleaned(frame), command, spent)),
         summary,
     )

@@ -8,7 +8,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports import decomposition, escape, figures, machine
+from reports import decomposition, escape, machine
 from reports import latex as tex
 from reports.content import Content
 from reports.flat import against, flat
@@ -21,9 +21,11 @@ FIGURES = "figures"  # the folder beside report.md that holds its pictures
 
 def markdown(content: Content, directory: Path) -> Path:
     """report.md, and its pictures as SVG files in `figures/` beside it."""
+    from reports.figures import standalone  # matplotlib and seaborn take a second to import
+
     for section in content.sections:
         for picture in section.pictures:
-            save(directory / FIGURES / f"{picture.name}.svg", figures.standalone(picture))
+            save(directory / FIGURES / f"{picture.name}.svg", standalone(picture))
     text = _environment(autoescape=False).get_template("report.md.j2").render(content=content, folder=FIGURES)
     return save(directory / "report.md", re.sub(r"\n{3,}", "\n\n", text).strip() + "\n")
 

@@ -46,6 +46,12 @@ class Look:
         return {"hue": "check", "style": "check", "hue_order": order, "style_order": order, "palette": self.colours,
                 "markers": self.markers, "dashes": self.dashes, "markeredgecolor": "none"}  # fmt: skip
 
+    def line(self, check: str) -> dict:
+        """The keyword arguments of matplotlib for the line of a check."""
+        pattern = self.dashes[check]
+        return {"color": self.colours[check], "marker": self.markers[check], "markeredgecolor": "none",
+                "markeredgewidth": 0.75, "linestyle": (0, pattern) if pattern else "-"}  # fmt: skip
+
 
 def accuracy(axes: Axes, cells: Sequence[Cell], look: Look, dense: float) -> None:
     """Accuracy against sparsity, a line a check; with a single ratio, every run and the mean of each check."""
@@ -97,14 +103,10 @@ def layers(axes: Axes, cells: Sequence[Cell], look: Look) -> None:
     names = list(dict.fromkeys(name for cell in cells for name in cell.layers))
     positive = [share for cell in cells for share in cell.layers.values() if share > 0]
     floor = min(positive, default=1.0) / 3
-    rows = pd.DataFrame(
-        [
-            {"check": cell.check, "layer": names.index(name), "kept": 100 * max(share, floor)}
-            for cell in cells
-            for name, share in cell.layers.items()
-        ]
-    )
-    sns.lineplot(rows, x="layer", y="kept", ax=axes, estimator=None, errorbar=None, **look.seaborn(list(rows["check"])))
+    for check in (check for check in look.order if any(cell.check == check for cell in cells)):
+        line = {names.index(name): 100 * max(share, floor) for cell in cells if cell.check == check
+                for name, share in cell.layers.items()}  # fmt: skip
+        axes.plot(*zip(*sorted(line.items()), strict=True), label=check, **look.line(check))
     axes.set(yscale="log", xlabel="layer, from input to output", ylabel="weights kept, %")
     if min(share for cell in cells for share in cell.layers.values()) == 0:
         axes.axhline(100 * floor, color=INK, linewidth=0.8, linestyle=":", label="no weight left")

@@ -141,7 +141,18 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     assert [one.name for one in tmp_path.iterdir()] == ["report.md"]
 
 
-def test_a_large_grid_stays_below_three_megabytes(make_grid: Callable[..., pd.DataFrame], tmp_path: Path) -> None:
+def test_a_large_grid_stays_below_three_megabytes(
+    make_grid: Callable[..., pd.DataFrame], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first picture of a kind stands for all of that kind."""
+    drawn: dict[str, str] = {}
+    draw = figures._svg
+
+    def once(drawing: figures.Drawing, name: str) -> str:
+        kind = name.partition("-")[0]
+        return drawn[kind] if kind in drawn else drawn.setdefault(kind, draw(drawing, name))
+
+    monkeypatch.setattr(figures, "_svg", once)
     methods = [f"method{i}" for i in range(8)]
     grids = [make_grid(methods=methods, seeds=2, dataset=dataset, model=model) for dataset in ("cifar10", "cifar100")
              for model in ("vgg19", "resnet32")]  # fmt: skip
@@ -264,7 +275,8 @@ def test_command_line_mistakes_are_one_line_and_exit_2(
 
 
 def test_torch_is_never_imported(frame: pd.DataFrame, tmp_path: Path) -> None:
-    frame.drop(columns=["layers", "versions", "curve", "collapsed"]).to_json(tmp_path / "frame.json")
+    few = frame[(frame["method"] == "grasp") & (frame["ratio"] == 0.98)]
+    few.drop(columns=["layers", "versions", "curve", "collapsed"]).to_json(tmp_path / "frame.json")
     script = f"""
 import sys, pandas, reports, reports.__main__
 frame = pandas.read_json({str(tmp_path / "frame.json")!r})
