@@ -14,4 +14,5 @@ REGISTRY = Registry(
         "tiny_imagenet": "sanity.data.folders:TinyImageNet",
         "imagefolder": "sanity.data.folders:ImageFolder",
     },
+    of_functions="sanity.data.functions:as_source",
 )

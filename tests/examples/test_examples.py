@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ OWN = {
     "own_network.py": ("model", {"own_network:Separable"}),
     "plain_network.py": ("model", {"plain_network.py:Rows"}),
     "own_dataset.py": ("dataset", {"own_dataset:Arrays"}),
+    "plain_dataset.py": ("dataset", {"plain_dataset.py:squares"}),
 }
 
 
@@ -39,6 +41,8 @@ def code_cells() -> list[str]:
 def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.syspath_prepend(FOLDER)
     monkeypatch.chdir(tmp_path)
+    for path in FOLDER.glob("plain_*.py"):  # which commands name by path
+        shutil.copy(path, tmp_path)
     return tmp_path
 
 
