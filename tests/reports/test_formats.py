@@ -244,7 +244,8 @@ def test_command_line_writes_prints_and_names_the_files(tmp_path: Path, capsys: 
 def test_command_line_sets_records_beside_a_published_table(
     frame: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sanity.store.records.load_records", lambda directory: frame.assign(dataset="mnist"))
+    module = sys.modules["sanity.store.records"]
+    monkeypatch.setattr(module, "load_records", lambda directory: frame.assign(dataset="mnist"))
     assert main([str(tmp_path), "--format", "csv", "--reproduction", "lee2019_table1"]) == 0
     assert "98.30" in capsys.readouterr().out  # the paper's dense LeNet-300-100, of which there is no run here
 
