@@ -50,6 +50,7 @@ REGISTRY = _Models(
         "resnet44": "sanity.models.resnet:ResNet44",
         "resnet56": "sanity.models.resnet:ResNet56",
         "resnet110": "sanity.models.resnet:ResNet110",
+        "resnetb20": "sanity.models.bottleneck:ResNetB20",
         "vgg11": "sanity.models.vgg:VGG11",
         "vgg13": "sanity.models.vgg:VGG13",
         "vgg16": "sanity.models.vgg:VGG16",

@@ -1,6 +1,7 @@
 """Whole channels: which go together, that one stays in every layer, and that they can really be taken out."""
 
 import copy
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -15,6 +16,8 @@ from sanity.invariants import nets
 from sanity.masks import counted, patterns
 from sanity.masks.channels import channel_spaces, gone_with
 from sanity.masks.small_network import size_of, small_network
+from sanity.models.base import Model
+from sanity.models.bottleneck import ResNetB20
 from sanity.models.resnet import ResNet20
 from sanity.seeds import generator
 from sanity.tickets import Ticket
@@ -35,8 +38,8 @@ class Separable(nn.Module):
         return self.fc(torch.relu(self.point(torch.relu(self.norm(self.deep(self.stem(x)))))).flatten(1))
 
 
-def resnet() -> nn.Module:
-    net = ResNet20(width=4).build((3, 8, 8), 10).double()
+def resnet(architecture: type[Model] = ResNet20) -> nn.Module:
+    net = architecture(width=4).build((3, 8, 8), 10).double()  # type: ignore[call-arg]
     source = generator(0)
     with torch.no_grad():
         for name, tensor in net.state_dict().items():
@@ -66,15 +69,21 @@ def test_a_residual_connection_couples_channels_and_a_depthwise_layer_follows() 
 
 
 @pytest.mark.parametrize("pattern", ["channel", "inner_channel"])
-@pytest.mark.parametrize("name", ["shortcut", "batch_norm", "separable", "resnet"])
+@pytest.mark.parametrize("name", ["shortcut", "batch_norm", "separable", "resnet", "bottleneck"])
 def test_the_small_network_computes_what_the_masked_one_does(name: str, pattern: str) -> None:
-    own = {"separable": lambda: Separable().double().eval(), "resnet": resnet}
+    own: dict[str, Callable[[], nn.Module]] = {
+        "separable": lambda: Separable().double().eval(),
+        "resnet": resnet,
+        "bottleneck": partial(resnet, ResNetB20),
+    }
     net = own[name]() if name in own else nets.net(name, double=True)
     mask = methods.get("random", pattern=pattern).mask(net, [], 0.5, generator(1))
     left, total = counted(mask, patterns.get(pattern, net))
     assert left == round(total / 2)
     small = small_network(net, {**mask, **gone_with(mask, net)})
-    x = torch.randn(5, 3, *((8, 8) if name == "resnet" else (6, 6)), generator=generator(2), dtype=torch.float64)
+    x = torch.randn(
+        5, 3, *((8, 8) if name in ("resnet", "bottleneck") else (6, 6)), generator=generator(2), dtype=torch.float64
+    )
     torch.testing.assert_close(small(x), pruned(net, mask)(x), rtol=1e-9, atol=1e-12)
     assert not torch.allclose(small(x), net(x))
     for key, layer in mask.items():

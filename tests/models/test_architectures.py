@@ -43,7 +43,15 @@ def test_published_counts(name: str, options: dict, shape: tuple, classes: int, 
 @pytest.mark.parametrize(
     ("name", "prunable"),
     [
-        *[("resnet8", 10), ("resnet20", 22), ("resnet32", 34), ("resnet44", 46), ("resnet56", 58), ("resnet110", 112)],
+        *[
+            ("resnet8", 10),
+            ("resnet20", 22),
+            ("resnet32", 34),
+            ("resnet44", 46),
+            ("resnet56", 58),
+            ("resnet110", 112),
+            ("resnetb20", 23),
+        ],
         *[("vgg11", 9), ("vgg13", 11), ("vgg16", 14), ("vgg19", 17), ("resnet18", 21), ("resnet50", 54)],
     ],
 )
