@@ -28,6 +28,7 @@ REGISTRY = Registry(
         "partially_trained": "methods.partially_trained:PartiallyTrained",
         "hybrid_tickets": "methods.hybrid_tickets:HybridTickets",
         "edge_popup": "methods.edge_popup:EdgePopup",
+        "gem_miner": "methods.gem_miner:GemMiner",
         "l1_filters": "methods.l1_filters:L1Filters",
         "network_slimming": "methods.network_slimming:NetworkSlimming",
         "early_bird": "methods.early_bird:EarlyBird",

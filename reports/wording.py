@@ -28,6 +28,7 @@ METHODS = {
     "set": "SET",
     "gmp": "GMP",
     "edge_popup": "Edge-popup",
+    "gem_miner": "Gem-Miner",
     "random": "Random",
     "random_tickets": "Random tickets",
     "hybrid_tickets": "Hybrid tickets",

@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 import methods
 from checks.layerwise_rearrange import LayerwiseRearrange
-from methods.edge_popup import EdgePopup, learn_on_batches
+from methods.edge_popup import EdgePopup
+from methods.learnt_mask import learn_on_batches
 from sanity.errors import UserError
 from sanity.invariants import nets
 from sanity.masks import kept, layers, prunable

@@ -184,6 +184,7 @@ SETTINGS: dict[tuple[str, str], dict[str, Any]] = {
         "drop_decay": "constant",
         "by_sign": True,
     },
+    ("gem_miner", "sreenivasan2022"): {"epochs": 150, "period": 8, "batch_size": 128, "weight_decay": 0.0},
     ("edge_popup", "ramanujan2020"): {"epochs": 14, "batch_size": 64, "augment": False, "weight_decay": 5e-4},
 }
 
@@ -195,6 +196,7 @@ def test_every_variant_is_listed_here() -> None:
     assert {variant for _, variant in ours} == {
         "su2020",
         "ramanujan2020",
+        "sreenivasan2022",
         "mocanu2018",
         "atanov2021",
         "frankle2021",

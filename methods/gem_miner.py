@@ -1,0 +1,99 @@
+"""Gem-Miner trains a score for every weight and freezes the lowest to zero, round after round, until few are left."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from methods.base import Batches
+from methods.learnt_mask import LearntMask
+from methods.rounds import ladder
+from methods.scoring_copy import scoring_copy, statistics_needed
+from sanity.masks import Mask, Survivors
+from sanity.seeds import derive
+from sanity.seeds import generator as seeded
+
+
+@dataclass(frozen=True, kw_only=True)
+class GemMiner(LearntMask):
+    """A mask that is optimised: scores p in [0, 1] learn over untrained weights; the lowest are frozen to zero in turn.
+
+    Formula: the network computes with w * 1[p > 0.5] * f, f = 0 where a score was frozen; dL/dp = dL/d(w m) * w * f
+    (straight through), L the mean cross-entropy plus `penalty` times the sum of the squares of all p that are left; p
+    is cut to [0, 1] before every step. Every `period` epochs the lowest p of the whole network are frozen, so that the
+    density after freeze j of J = floor((epochs - 1) / period) is density^(j/J); the last leaves exactly the ticket
+    (Sreenivasan et al. 2022, Rare Gems). The ticket is all that is not frozen, p above 0.5 or not, as their option
+    `unflag_before_finetune` has it. Weights: `init=signed_constant`.
+
+    Their code asks after each search what this suite asks: are redrawn weights and rearranged masks worse? Their epochs
+    are 150, with augmentation. Where scores are equal, at 0 after cutting, position decides here; their threshold
+    freezes all of them.
+
+    period: epochs from freeze to freeze.
+    penalty: lambda of the squares.
+    quantised: whether the forward pass rounds p; else it computes with w * p * f.
+    """
+
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "sreenivasan2022": {"epochs": 150, "period": 8, "batch_size": 128},
+    }
+
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    period: Annotated[int, Field(ge=1)] = 1
+    penalty: Annotated[float, Field(ge=0)] = 1e-4
+    quantised: bool = True
+
+    def mask(self, model: nn.Module, batches: Batches, ratio: float, generator: torch.Generator | None = None) -> Mask:
+        source = generator if generator is not None else seeded(0, "score")
+        with scoring_copy(model, [batches[0]], self.double) as (net, _), statistics_needed(type(self).__name__):
+            weights = self.targets(net)
+            scores = {name: _uniform(weight, derive(source, "scores", name)) for name, weight in weights.items()}
+            survivors, left = Survivors(weights, pattern=self.kept_together(model)), self.ladder(ratio)
+            flags = survivors.mask()
+
+            def loss(examples: Tensor, targets: Tensor) -> Tensor:
+                for score in scores.values():
+                    score.data.clamp_(0, 1)
+                return self.loss(net, scores, flags, examples, targets)
+
+            def freeze(epoch: int) -> None:
+                if left and (epoch % self.period == 0 or epoch == self.epochs):
+                    to = left.pop(0)
+                    keep = None if left else self._keep(survivors, ratio, None)
+                    survivors.prune_round({n: s.detach().clamp(0, 1) for n, s in scores.items()}, to, self.rule(), keep)
+                    flags.update(survivors.mask())
+
+            self.minimise(loss, list(scores.values()), net, batches, freeze)
+            return survivors.mask()
+
+    def ladder(self, ratio: float) -> list[float]:
+        """Returns the removed fraction after each freeze."""
+        return ladder(ratio, max((self.epochs - 1) // self.period, 1), "exponential", None)
+
+    def loss(
+        self,
+        net: nn.Module,
+        scores: Mapping[str, Tensor],
+        flags: Mapping[str, Tensor],
+        examples: Tensor,
+        targets: Tensor,
+    ) -> Tensor:
+        """Returns the loss of the masked network; its gradient by the scores goes straight through."""
+        weights, masked = self.targets(net), {}
+        for name, score in scores.items():
+            factor = (score > 0.5) + (score - score.detach()) if self.quantised else score  # the difference is zero
+            masked[name] = weights[name].detach() * factor * flags[name]
+        loss = F.cross_entropy(torch.func.functional_call(net, masked, (examples,)), targets)
+        if not self.penalty:
+            return loss
+        squares = [(score * flags[name]).square().sum() for name, score in scores.items()]
+        return loss + self.penalty * torch.stack(squares).sum()
+
+
+def _uniform(weight: Tensor, generator: torch.Generator) -> Tensor:
+    drawn = torch.rand(weight.shape, generator=generator, dtype=torch.float64)
+    return drawn.to(weight.device, weight.dtype).requires_grad_()
