@@ -231,7 +231,7 @@ def variants(name: str) -> list[str]:
 def _check_specs(config: RunConfig) -> list[CheckSpec]:
     specs = [NO_CHECK]
     for entry in decomposition.expanded(config.checks):
-        checks.get(entry)
+        _check_names(entry)
         names = [part.strip() for part in entry.split("+") if part.strip() != CONTROL] or [CONTROL]
         choices = [[(name, options) for options in combinations(config.section(name))] for name in names]
         for parts in product(*choices):
@@ -241,6 +241,16 @@ def _check_specs(config: RunConfig) -> list[CheckSpec]:
                 specs.append(spec)
     _distinct("checks", [spec.label for spec in specs])
     return specs
+
+
+def _check_names(entry: str) -> None:
+    """Raises `UserError` for an entry of `checks` that names a check which there is not, or one twice."""
+    for part in map(str.strip, entry.split("+")):
+        if part == FAMILY:
+            raise UserError(f"checks={entry}: {FAMILY} stands for several checks; it is composed with no other by +")
+        if ":" not in part and part not in checks.REGISTRY.names():
+            raise unknown("check", part, [*checks.REGISTRY.names(), FAMILY])
+    checks.get(entry)
 
 
 def combinations(section: Mapping[str, Any]) -> list[Options]:

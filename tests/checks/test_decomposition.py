@@ -1,5 +1,6 @@
 """The levels of a decomposition are nested: each keeps what the one before keeps, and one thing more."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -9,7 +10,10 @@ from torch import Tensor
 import checks
 from checks.decomposition import LEVELS, expanded
 from sanity import masks
+from sanity.config import from_mapping
 from sanity.config.run_config import FAMILY
+from sanity.errors import UserError
+from sanity.grid.cells import cells
 from sanity.seeds import derive, generator
 from sanity.tickets import Ticket
 
@@ -58,6 +62,14 @@ def test_a_level_keeps_all_up_to_itself_and_nothing_beyond(place: int) -> None:
     perturbed = checks.get(LEVELS[place].check).perturb(original, generator(0, "check"))
     same = [kept(perturbed) == kept(original) for kept in KEPT]
     assert same == [level <= place for level in range(len(LEVELS))]
+
+
+@pytest.mark.parametrize(
+    ("entry", "says"), [("decompos", "Did you mean 'decompose'?"), ("rewire+decompose", "composed with no other")]
+)
+def test_a_decomposition_that_is_named_wrongly_is_one_line(entry: str, says: str) -> None:
+    with pytest.raises(UserError, match=re.escape(says)):
+        cells(from_mapping({"methods": "snip", "checks": entry}))
 
 
 def test_levels_that_were_named_already_come_once() -> None:
