@@ -16,6 +16,7 @@ from reports.answer import answer
 from reports.comparisons import VERDICTS
 from reports.controls import judgement, verdict_on_controls
 from reports.doses import sentence, slopes
+from reports.expectations import Expectation, told, unmet
 from reports.methods_told import method_sentences
 from reports.overview import flaws, legend, meaning, overview, remarks, share
 from reports.phrases import phrase
@@ -233,6 +234,10 @@ def test_every_template_is_said_and_filled(
     monkeypatch.setattr(terminal, "WIDTH", 60)  # some columns have no room
     reports.show(frame, io.StringIO())
     reports.write(frame, tmp_path, spent="so many")
+    reports.write(frame, tmp_path, formats=["latex"])
+    wanted = [Expectation({"check": (check,)}, ("identical",)) for check in ("reinit", "of nobody")]
+    missed = unmet(wanted, summarise(frame))
+    assert not re.findall(r"\{\w*\}", told(wanted, missed) + told(wanted, []))
     for outlook_now in standings():
         assert not re.findall(r"\{\w*\}", forecast(outlook_now, RunConfig(), trainings=3))
     assert set(recorder) - recorder.said == set()
