@@ -6,7 +6,6 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from scipy.optimize import least_squares
 from scipy.special import ndtri
 from torch import Tensor
 
@@ -71,6 +70,8 @@ def clipped_normal(mean: float, std: float) -> tuple[float, float]:
     def deviations(parameters: np.ndarray) -> list[float]:
         values = np.clip(np.exp(parameters[1]) * (parameters[0] + _QUANTILES), 0, 1)
         return [values.mean() - mean, values.std() - std]
+
+    from scipy.optimize import least_squares  # takes a second to import
 
     solved = least_squares(deviations, (np.clip(mean / std, -9, 9), np.log(std)), bounds=([-10, -12], [1e6, 9])).x
     return float(np.exp(solved[1]) * solved[0]), float(np.exp(solved[1]))

@@ -54,7 +54,7 @@ def write(
     for name in figures:
         if name not in PICTURES:
             raise unknown("format of figures", name, PICTURES)
-    from reports import content, pictures, statistics  # pictures and tests take a second to import
+    from reports import content, statistics  # tests take a second to import
     from reports.formats import FORMATS as WRITERS
     from reports.formats import latex
 
@@ -63,7 +63,11 @@ def write(
     try:
         writers: dict[str, Callable[[content.Content, Path], Path]] = {**WRITERS, "latex": partial(latex, cells=cells)}
         files = {name: writers[name](report, Path(directory)) for name in formats}
-        return files | ({"figures": pictures.export(report, Path(directory), figures)} if figures else {})
+        if figures:
+            from reports import pictures  # which imports matplotlib
+
+            files["figures"] = pictures.export(report, Path(directory), figures)
+        return files
     except OSError as error:
         raise UserError(f"the report cannot be written to {directory}: {error.strerror or error}") from error
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from math import exp, prod
 from typing import Literal, get_args
 
-from scipy.optimize import brentq
-
 from sanity.errors import UserError, unknown
 from sanity.masks.allocation import ERK, Allocation, Shapes, SmartRatio, Uniform, budget, fitted
 
@@ -94,6 +92,8 @@ def _total(densities: dict[str, float], sizes: Sizes) -> float:
 
 
 def _root(rises: Callable[[float], float], low: float, high: float) -> float:
+    from scipy.optimize import brentq  # takes a second to import, and few allocations need it
+
     return float(brentq(rises, low, high, xtol=1e-15, rtol=1e-14))
 
 
