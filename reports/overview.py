@@ -178,7 +178,8 @@ def remarks(frame: pd.DataFrame) -> list[str]:
 
 def share(cells: Sequence[Cell]) -> str:
     """What the ratios of some cells of one network are shares of, and what is never pruned; empty if not recorded."""
-    counts = sorted({cell.prunable for cell in cells if not math.isnan(cell.prunable)})
+    of_weights = [cell for cell in cells if cell.smaller is None and cell.ratio]  # of channels a note says it
+    counts = sorted({cell.prunable for cell in of_weights if not math.isnan(cell.prunable)})
     if not counts:
         return ""
     weights = " to ".join(f"{count:,.0f}" for count in dict.fromkeys((counts[0], counts[-1])))

@@ -185,6 +185,18 @@ SETTINGS: dict[tuple[str, str], dict[str, Any]] = {
         "by_sign": True,
     },
     ("gem_miner", "sreenivasan2022"): {"epochs": 150, "period": 8, "batch_size": 128, "weight_decay": 0.0},
+    ("network_slimming", "liu2017"): {
+        "pattern": "channel",
+        "allocation": "global",
+        "scored_at": "end",
+        "counts": "one_more_than_floored",
+    },
+    ("early_bird", "you2020"): {
+        "pattern": "channel",
+        "distance": 0.1,
+        "window": 5,
+        "counts": "one_more_than_floored",
+    },
     ("edge_popup", "ramanujan2020"): {"epochs": 14, "batch_size": 64, "augment": False, "weight_decay": 5e-4},
 }
 
@@ -209,6 +221,8 @@ def test_every_variant_is_listed_here() -> None:
         "wang2023",
         "alizadeh2022",
         "iurada2025",
+        "liu2017",
+        "you2020",
     }
 
 
