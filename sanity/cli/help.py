@@ -128,6 +128,8 @@ def about(name: str) -> str:
     for title, registry in REGISTRIES.items():
         if name in registry.names():
             return "\n".join(_page(name, _KEYS.get(title, name), registry.load(name)))
+    if name in options.names(recipes.Recipe):
+        return _about_option("recipe", name)
     if name in reproductions.names():
         from reproductions.catalog import about as about_table
 
