@@ -37,7 +37,7 @@ class AuditConfig:
     model: the network; empty: the first of ours whose layers have the file's shapes
     input: channels x height x width of its inputs, as in 3x32x32; empty: the data set's, or those that fit
     from: weights takes the zeros of pruned weights for the mask
-    init: file of the initial weights, which likeness to known methods needs
+    init: file of the initial weights, which likeness to known methods needs; file:PATH, as a run has it, is the same
     final: file of the trained weights, with dataset= also their test accuracy; empty: those beside the masks
     ratio: fraction of the prunable weights that was to be removed; empty: the nearest plain one
     dataset: data set that SNIP and GraSP score on; empty: they are left out
@@ -95,10 +95,10 @@ def load(path: Path, config: AuditConfig) -> Subject:
         lines.append(f"layers matched {imported.match.how}")
     initial = None
     if config.init and network is not None:
-        load_weights(network, Path(config.init))
+        load_weights(network, _path(config.init))
         initial = {name: prunable(network)[name].detach() for name in mask}
     elif config.init:
-        initial = _weights(Path(config.init), mask)
+        initial = _weights(_path(config.init), mask)
     final = _weights(Path(config.final), mask) if config.final else _beside(file, mask)
     correct = None
     if config.final and network is not None and test is not None:
@@ -170,6 +170,10 @@ def _on_meta(name: str, shape: Shape, classes: int, options: Mapping[str, Any]) 
         raise UserError(f"model {name}: inputs of {shape[1]}x{shape[2]} are too small")
     with torch.device("meta"):
         return model.build(shape, classes)
+
+
+def _path(init: str) -> Path:
+    return Path(init.removeprefix("file:"))
 
 
 def _weights(path: Path, mask: Mask) -> dict[str, Tensor]:

@@ -59,7 +59,7 @@ def test_a_known_method_is_recognised(written: WRITTEN, method: str) -> None:
 def test_the_mask_of_other_weights_and_random_positions_resemble_nothing(written: WRITTEN) -> None:
     init = written(_network().state_dict(), "init.pt")
     for mask in (_mask(seed=1), _mask("random", seed=1)):
-        result = _audited(written(mask), init=str(init))
+        result = _audited(written(mask), init=f"file:{init}")
         assert _says(result, "no more in common with any of the compared methods than chance")
         assert {overlap.reason for overlap in result.overlaps if overlap.method == "snip"} == {
             "needs examples, dataset="
