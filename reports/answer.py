@@ -10,6 +10,7 @@ from reports.comparisons import VERDICTS
 from reports.overview import flaws
 from reports.sentences import change, has_error, not_compared, sentence, where
 from reports.statistics import Cell, Summary
+from reports.strips import Square, strip
 from reports.text import counted, say
 from reports.wording import DATASETS, FOLDED, method_name
 
@@ -51,6 +52,7 @@ class Answer:
     checks: tuple[str, ...]
     rows: tuple[Row, ...]
     findings: tuple[tuple[str, tuple[Finding, ...]], ...]  # by method
+    strips: tuple[tuple[tuple[Square, ...], ...], ...] = ()  # row by row, check by check: every comparison
 
     @property
     def size(self) -> int:
@@ -71,15 +73,17 @@ def answer(setting: tuple[str, str, str], summary: Summary) -> Answer | None:
         return None
     checks = tuple(dict.fromkeys(cell.check for cell in compared))
     rows: list[Row] = []
+    strips: list[tuple[tuple[Square, ...], ...]] = []
     findings: dict[str, tuple[Finding, ...]] = {}
     for method in dict.fromkeys(cell.method for cell in compared):
         of_method: list[Finding] = []
         for label, part in _parts([cell for cell in compared if cell.method == method], summary):
             by_check = [list(_by_verdict([cell for cell in part if cell.check == check])) for check in checks]
             rows.append((label, tuple(tuple(_entry(group, part, summary) for group in groups) for groups in by_check)))
+            strips.append(tuple(strip([cell for cell in part if cell.check == check]) for check in checks))
             of_method += _findings(part, [group for groups in by_check for group in groups], summary)
         findings[method_name(method)] = tuple(of_method)
-    return Answer(setting_name(setting), checks, tuple(rows), tuple(findings.items()))
+    return Answer(setting_name(setting), checks, tuple(rows), tuple(findings.items()), tuple(strips))
 
 
 def _parts(cells: Sequence[Cell], summary: Summary) -> Iterator[tuple[str, list[Cell]]]:

@@ -64,9 +64,11 @@ def verdict_on_controls(summary: Summary) -> str:
     held, failed, unclear = ([one for one in known if one.state == state] for state in ("held", "failed", "open"))
     kinds = [one.cell.predicted for one in held]
     listed = ", ".join(f"{kinds.count(kind)} {say(f'predicted.{kind}')}" for kind in KNOWN if kind in kinds)
-    texts = [say("controls.held", held=len(held), all=len(known), kinds=f" ({listed})" if listed else "")]
+    texts = []
+    if held or failed:
+        texts.append(say("controls.held", held=len(held), all=len(known), kinds=f" ({listed})" if listed else ""))
     mute = [one for one in unclear if _found(one.cell)[0] == "not testable"]
-    for key, some in (("open", [one for one in unclear if one not in mute]), ("mute", mute)):
+    for key, some in (("open" if texts else "none_held", [one for one in unclear if one not in mute]), ("mute", mute)):
         if some:
             texts.append(say(f"controls.{key}", count=counted(len(some), "control"), cells=_named(some)))
     if failed:

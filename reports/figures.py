@@ -18,11 +18,12 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from reports import plots, steps
+from reports import alts, forest, over_sparsity, plots, steps
 from reports.decomposition import Decomposition, decompositions, sentence
+from reports.records import CONTROL
 from reports.statistics import Cell, Summary
 from reports.text import say
-from reports.wording import method_name, percent, points, share
+from reports.wording import FOLDED, method_name, percent
 
 WIDTH = 3.7  # inches: the width of a phone at which 8 pt are still read
 FEW = 2  # printed numbers of a method
@@ -99,7 +100,7 @@ def draw(summary: Summary) -> list[Section]:
         "overlap": _by_method(summary, lambda cell: not math.isnan(cell.overlap)),
     }
     sections = [_section(kind, panels, look, summary) for kind, panels in groups.items()]
-    sections.insert(0, _decomposed(summary))
+    sections[:0] = [_forests(summary), _decomposed(summary)]
     return [section for section in sections if section.pictures]
 
 
@@ -126,12 +127,20 @@ def _with_paper(summary: Summary) -> list[list[Cell]]:
 
 
 def _by_ratio(summary: Summary, wanted: Callable[[Cell], bool]) -> list[list[Cell]]:
-    """One panel for each method at its highest ratio first, then the lower ratios as far as there is room."""
+    """A panel for each method with many ratios, its unperturbed tickets as lines; of others one at the highest ratio
+    first, then the lower ratios as far as there is room."""
+    methods = _by_method(summary, wanted)
+    over_ratios = [[cell for cell in cells if cell.check == CONTROL] or cells for cells in methods if _many(cells)]
     by_method = [{ratio: [cell for cell in cells if cell.ratio == ratio] for ratio in {cell.ratio for cell in cells}}
-                 for cells in _by_method(summary, wanted)]  # fmt: skip
+                 for cells in methods if not _many(cells)]  # fmt: skip
     ranked = [(rank, ratio, cells) for groups in by_method
               for rank, (ratio, cells) in enumerate(sorted(groups.items(), reverse=True))]  # fmt: skip
-    return [cells for _, _, cells in sorted(ranked, key=lambda entry: entry[0])]
+    return [*over_ratios, *(cells for _, _, cells in sorted(ranked, key=lambda entry: entry[0]))]
+
+
+def _many(cells: Sequence[Cell]) -> bool:
+    """Whether these are so many sparsities that they are read as a line."""
+    return len({cell.ratio for cell in cells}) > FOLDED
 
 
 def _section(kind: str, groups: list[list[Cell]], look: plots.Look, summary: Summary) -> Section:
@@ -141,6 +150,19 @@ def _section(kind: str, groups: list[list[Cell]], look: plots.Look, summary: Sum
     omitted = len(groups) - len(pictures)
     note = say(f"picture.{kind}_note") + (" " + say("picture.omitted", count=omitted) if omitted else "")
     return Section(kind, say(f"picture.{kind}"), note, pictures)
+
+
+def _forests(summary: Summary) -> Section:
+    """A panel for each setting: the differences that are judged, at the sparsity that matters."""
+    drawn = list(forest.forests(summary))[:PANELS]
+    several = len(summary.names("setting")) > 1
+    heads = [forest.title(one, several) for one in drawn]
+    names = _file_names([f"forest-{'-'.join(one.cells[0].setting) if several else 'checks'}" for one in drawn])
+    pictures = []
+    for one, head, name in zip(drawn, heads, names, strict=True):
+        drawing = Drawing(partial(forest.paint, forest=one, summary=summary), forest.height(one), head)
+        pictures.append(Picture("forest", name, head, forest.alt(one), _svg(drawing, name), drawing))
+    return Section("forest", say("picture.forest"), forest.note(drawn[0]) if drawn else "", tuple(pictures))
 
 
 def _decomposed(summary: Summary) -> Section:
@@ -168,7 +190,7 @@ def _label(kind: str, cells: list[Cell], summary: Summary) -> str:
     first = cells[0]
     mixed = len({cell.method for cell in cells}) > 1
     setting = first.setting if len(summary.names("setting")) > 1 else ()
-    ratio = [str(first.ratio)] if kind == "layers" else []
+    ratio = [str(first.ratio)] if kind == "layers" and not _many(cells) else []
     return "-".join([kind, first.model if mixed else first.method, *setting, *ratio])
 
 
@@ -188,23 +210,27 @@ def _picture(kind: str, name: str, cells: list[Cell], look: plots.Look, summary:
     first = cells[0]
     several = len(summary.names("setting")) > 1
     mixed = len({cell.method for cell in cells}) > 1
-    at = f" at {percent(first.ratio)}" if kind == "layers" else ""
+    many = _many(cells)
+    at = f" at {percent(first.ratio)}" if kind == "layers" and not many else ""
     title = f"{first.dataset}, {first.model}" if mixed else method_name(first.method) + at
     where = f" · {first.dataset}, {first.model}" if several and not mixed else ""
     dense = next((cell.accuracy.mean for cell in summary.select(setting=first.setting, method="dense")), math.nan)
     paint: dict[str, Callable[[Axes], None]] = {
         "accuracy": lambda axes: plots.accuracy(axes, cells, look, dense),
         "paper": lambda axes: plots.paper(axes, cells, look),
-        "layers": lambda axes: plots.layers(axes, cells, look),
-        "overlap": lambda axes: plots.overlap(axes, cells, look),
+        "layers": lambda axes: over_sparsity.layers(axes, cells) if many else plots.layers(axes, cells, look),
+        "overlap": lambda axes: (over_sparsity.overlap if many else plots.overlap)(axes, cells, look),
     }
     drawing = Drawing(paint[kind], _height(kind, cells), title + where)
-    return Picture(kind, name, title + where, _alt(kind, title + where, cells), _svg(drawing, name), drawing)
+    return Picture(kind, name, title + where, alts.alt(kind, title + where, cells), _svg(drawing, name), drawing)
 
 
 def _height(kind: str, cells: Sequence[Cell]) -> float:
     """Inches: as much as the rows, the legend and the layers' names below the axis take."""
     legend = 0.17 * math.ceil(len(cells) / 2)
+    if _many(cells) and kind in ("layers", "overlap"):
+        count = len(cells[0].layers) + 1 if kind == "layers" else len({cell.check for cell in cells}) + 2
+        return 2.6 + 0.17 * math.ceil(min(count, 9) / 2)
     if kind == "layers":
         return 2.6 + legend + 0.06 * min(20, max(len(name) for cell in cells for name in cell.layers))
     if kind == "accuracy" and len({cell.ratio for cell in cells}) > 1:
@@ -224,7 +250,7 @@ def _clean(svg: str) -> str:
     """The bare <svg> element: no prologue, no metadata, no ids that nothing refers to, the page's colour for ink."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
-    svg = re.sub(r' id="[a-zA-Z0-9]+_\d+"', "", svg)
+    svg = re.sub(r' id="[a-zA-Z0-9.]+_\d+"', "", svg)
     svg = re.sub(r"(<svg[^>]*?) width=\"[^\"]*\"", r"\1", svg, count=1)
     svg = re.sub(r"(<svg[^>]*?) height=\"[^\"]*\"", r"\1", svg, count=1)
     return re.sub(r"\n\s*", "\n", svg.replace(plots.INK, "currentColor")).strip()
@@ -240,28 +266,6 @@ def standalone(picture: Picture) -> str:
 
 def _attribute(text: str) -> str:
     return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
-
-
-def _alt(kind: str, title: str, cells: Sequence[Cell]) -> str:
-    """The picture in words, with the numbers that it draws as far as a listener can follow."""
-
-    named = dict(zip(map(id, cells), plots.labels(cells), strict=True))
-
-    def numbers(cell: Cell) -> str:
-        where = named[id(cell)].replace("\n", " ")
-        if kind == "overlap":
-            return f"{where} {share(cell.overlap)}, by chance {share(cell.expected_overlap)}"
-        if kind == "paper" and cell.paper:
-            return f"{where} ours {points(cell.paper.ours.mean)}, the paper's {points(cell.paper.mean)}"
-        if kind == "layers":
-            name, least = min(cell.layers.items(), key=lambda entry: entry[1])
-            return f"{cell.check} keeps least in {name}, {share(least)}"
-        return f"{where} {points(cell.accuracy.mean)} %"
-
-    heads = {"accuracy": "Test accuracy", "paper": "Ours and the paper's accuracy", "layers": "Weights kept per layer",
-             "overlap": "Mask overlap"}  # fmt: skip
-    more = f"; and {len(cells) - 12} more" if len(cells) > 12 else ""
-    return f"{heads[kind]}, {title}: {'; '.join(map(numbers, cells[:12]))}{more}."
 
 
 def _slug(text: str) -> str:

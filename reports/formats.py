@@ -8,7 +8,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports import decomposition, escape, machine
+from reports import decomposition, escape, layers, machine
 from reports import latex as tex
 from reports.content import Content
 from reports.flat import against, flat
@@ -16,6 +16,7 @@ from reports.text import say
 from reports.wording import SYMBOLS, check_name, verdict_name
 from sanity.store.files import write_atomically
 
+FILTERED = 20  # rows from which on a table can be searched
 FIGURES = "figures"  # the folder beside report.md that holds its pictures
 
 
@@ -42,8 +43,8 @@ def html(content: Content, directory: Path) -> Path:
 def csv(content: Content, directory: Path) -> Path:
     """report.csv: a row a cell, with every number of the comparison and of the paper.
 
-    decomposition.csv, where there is one: a row a level. methods_compared.csv, where there are: a row for each method,
-    reference and ratio.
+    layers.csv: a row for each layer of a cell. decomposition.csv, where there is one: a row a level.
+    methods_compared.csv, where there are: a row for each method, reference and ratio.
     """
     rows = [
         {name: escape.csv(value) for name, value in flat(cell, content.summary).items()}
@@ -52,6 +53,9 @@ def csv(content: Content, directory: Path) -> Path:
     if levels := decomposition.rows(content.summary):
         table = pd.DataFrame([{name: escape.csv(value) for name, value in row.items()} for row in levels])
         save(directory / "decomposition.csv", table.to_csv(index=False, lineterminator="\n"))
+    if per_layer := list(layers.rows(content.summary)):
+        table = pd.DataFrame([{name: escape.csv(value) for name, value in row.items()} for row in per_layer])
+        save(directory / "layers.csv", table.to_csv(index=False, lineterminator="\n"))
     if methods := [against(one, content.summary) for one in content.summary.methods]:
         table = pd.DataFrame([{name: escape.csv(value) for name, value in row.items()} for row in methods])
         save(directory / "methods_compared.csv", table.to_csv(index=False, lineterminator="\n"))
@@ -87,9 +91,14 @@ def save(path: Path, text: str) -> Path:
 def _environment(autoescape: bool) -> Environment:
     environment = Environment(loader=PackageLoader("reports"), autoescape=autoescape, undefined=StrictUndefined,
                               trim_blocks=True, lstrip_blocks=True)  # fmt: skip
-    environment.filters |= {"md": escape.markdown, "row": _row, "check_name": check_name}
-    environment.globals |= {"symbols": SYMBOLS, "say": say, "verdict_name": verdict_name}
+    environment.filters |= {"md": escape.markdown, "row": _row, "check_name": check_name, "breaks": _breaks}
+    environment.globals |= {"symbols": SYMBOLS, "say": say, "verdict_name": verdict_name, "FILTERED": FILTERED}
     return environment
+
+
+def _breaks(name: str) -> Markup:
+    """A name that a narrow page breaks before its "@"."""
+    return Markup("<wbr>@").join(name.split("@"))
 
 
 def _source(environment: Environment, name: str) -> str:

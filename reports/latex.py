@@ -3,10 +3,11 @@ r"""Writes report.tex: the verdicts as a matrix and the comparisons as a table o
 import math
 from collections.abc import Sequence
 
-from reports.content import Content, Table
+from reports.content import Content
 from reports.escape import latex
 from reports.records import CONTROL
 from reports.statistics import Cell, Summary
+from reports.tables import Table
 from reports.text import say
 from reports.wording import SYMBOLS, check_name, method_name, percent, trimmed, verdict_name
 

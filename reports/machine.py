@@ -18,7 +18,7 @@ def document(content: Content) -> str:
     summary = content.summary
     whole = {
         "schema": VERSION,
-        "title": content.title,
+        "title": content.title or content.question,
         "overview": content.overview,
         "metric": summary.metric,
         "margin": summary.margin,

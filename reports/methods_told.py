@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from reports.methods_compared import OUTCOMES, MethodComparison
+from reports.references import is_control
 from reports.statistics import Summary
 from reports.text import counted, say
 from reports.wording import method_name, outcome_name, percents, span
@@ -10,8 +11,8 @@ from reports.wording import method_name, outcome_name, percents, span
 
 def told_in_short(summary: Summary) -> Iterator[str]:
     """How the methods did against each reference."""
-    for reference in dict.fromkeys(one.reference for one in summary.methods):
-        found = [one.outcome for one in summary.methods if one.reference == reference]
+    for reference in dict.fromkeys(one.reference for one in _methods(summary)):
+        found = [one.outcome for one in _methods(summary) if one.reference == reference]
         counts = [f"{found.count(name)} {outcome_name(name)}" for name in OUTCOMES if name in found]
         yield say("overview.methods", count=counted(len(found), "comparison"), reference=method_name(reference),
                   outcomes=", ".join(counts))  # fmt: skip
@@ -20,7 +21,7 @@ def told_in_short(summary: Summary) -> Iterator[str]:
 def method_sentences(summary: Summary) -> Iterator[str]:
     """A sentence for each method and reference: at which ratios it is better, as good or worse, and by how much."""
     claims: dict[tuple[tuple[str, str, str], str, str], list[MethodComparison]] = {}
-    for one in summary.methods:
+    for one in _methods(summary):
         claims.setdefault((one.setting, one.reference, one.method), []).append(one)
     several = len(summary.names("setting")) > 1
     for (setting, reference, method), claim in claims.items():
@@ -33,6 +34,11 @@ def method_sentences(summary: Summary) -> Iterator[str]:
         sentence = say("methods.sentence", method=method_name(method), reference=method_name(reference),
                        parts="; ".join(parts))  # fmt: skip
         yield say("methods.in_setting", setting=" · ".join(setting), sentence=sentence) if several else sentence
+
+
+def _methods(summary: Summary) -> list[MethodComparison]:
+    """The comparisons of ways to prune; one that only tests the suite is none."""
+    return [one for one in summary.methods if not is_control(one.method)]
 
 
 def _moved(group: Sequence[MethodComparison]) -> str:

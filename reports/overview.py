@@ -40,8 +40,8 @@ def overview(summary: Summary) -> str:
         )
         first = say("overview.verdicts", count=counted(len(verdicts), "comparison"), verdicts=counts)
         first = " ".join(filter(None, (first, _could_not_fail(summary))))
-    middle = (*told_in_short(summary), *_against_papers(papers))
-    return " ".join(filter(None, (first, *middle, _unfinished(summary))))
+    middle = (*told_in_short(summary), *against_papers(papers))
+    return " ".join(filter(None, (first, *middle, unfinished(summary))))
 
 
 def _could_not_fail(summary: Summary) -> str:
@@ -55,13 +55,13 @@ def _could_not_fail(summary: Summary) -> str:
                dense=dense, ticket=ticket)  # fmt: skip
 
 
-def _unfinished(summary: Summary) -> str:
+def unfinished(summary: Summary) -> str:
     asked = sum(cell.asked for cell in summary.cells)
     there = sum(min(cell.accuracy.n, cell.asked) for cell in summary.cells)
     return say("overview.unfinished", there=f"{there:,}", asked=f"{asked:,}") if there < asked else ""
 
 
-def _against_papers(cells: Sequence[Cell]) -> list[str]:
+def against_papers(cells: Sequence[Cell]) -> list[str]:
     """How many of the printed numbers were reproduced, how far off ours are, and what was not run."""
     measured = [cell for cell in cells if cell.paper and cell.paper.ours.n]
     unrun = [cell for cell in cells if cell not in measured]

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator
 
 from reports.labels import parse
+from reports.layers import layer_names
 from reports.noise_floor import noise_floors
 from reports.records import CONTROL
 from reports.statistics import Cell
@@ -66,23 +67,29 @@ def accuracy(axes: Axes, cells: Sequence[Cell], look: Look, dense: float) -> Non
     checks = [check for check in look.order if check in set(rows["check"])]
     if len(ratios) > 1:
         sns.lineplot(rows, x="x", y="y", ax=axes, errorbar="sd", err_style="bars", **look.seaborn(checks))
-        axes.set(xscale="log", xlabel="sparsity (weights removed)", ylabel="test accuracy, %")
-        axes.invert_xaxis()
-        shown = ratios if len(ratios) < 7 else ratios[:: math.ceil(len(ratios) / 6)]
-        axes.set_xticks([100 * (1 - ratio) for ratio in shown], [percent(round(ratio, 4)) for ratio in shown])
-        axes.minorticks_off()
+        axes.set_ylabel("test accuracy, %")
+        axis_of_sparsity(axes, ratios)
         means = [cell.accuracy.mean for cell in cells]
         if not math.isnan(dense):
             axes.axhline(dense, color=INK, linewidth=0.8, linestyle=":", label="dense")
             means.append(dense)
         _limits(axes, means)
-        _legend(axes)
+        below(axes)
         return
     sns.stripplot(rows, x="y", y="check", order=checks, hue="check", palette=look.colours, ax=axes, alpha=0.5, size=3,
                   legend=False, jitter=False)  # fmt: skip
     sns.pointplot(rows, x="y", y="check", order=checks, hue="check", palette=look.colours, ax=axes, errorbar="sd",
                   linestyle="none", markersize=5, legend=False, markers="D", err_kws={"linewidth": 1.2})  # fmt: skip
     axes.set(xlabel=f"test accuracy, % at {percent(ratios[0])} removed", ylabel="")
+
+
+def axis_of_sparsity(axes: Axes, ratios: Sequence[float]) -> None:
+    """Makes the x axis, on which weights left are drawn in percent, one of sparsity: logarithmic, rising."""
+    axes.set(xscale="log", xlabel="sparsity (weights removed)")
+    axes.invert_xaxis()
+    shown = ratios if len(ratios) < 7 else ratios[:: math.ceil(len(ratios) / 6)]
+    axes.set_xticks([100 * (1 - ratio) for ratio in shown], [percent(round(ratio, 4)) for ratio in shown])
+    axes.minorticks_off()
 
 
 def _limits(axes: Axes, means: Sequence[float]) -> None:
@@ -116,8 +123,8 @@ def layers(axes: Axes, cells: Sequence[Cell], look: Look) -> None:
     low, high = axes.get_ylim()
     axes.set_ylim(low / 1.5, high * 1.5)
     every = math.ceil(len(names) / 24)
-    axes.set_xticks(range(0, len(names), every), [_short(name) for name in names[::every]], rotation=90)
-    _legend(axes)
+    axes.set_xticks(range(0, len(names), every), layer_names(names)[::every], rotation=90)
+    below(axes)
 
 
 def overlap(axes: Axes, cells: Sequence[Cell], look: Look) -> None:
@@ -136,7 +143,7 @@ def overlap(axes: Axes, cells: Sequence[Cell], look: Look) -> None:
         )
     _rows(axes, cells)
     axes.set(xlim=(-4, 104), xlabel="kept weights shared with none, %")
-    _legend(axes)
+    below(axes)
 
 
 def paper(axes: Axes, cells: Sequence[Cell], look: Look) -> None:
@@ -153,7 +160,7 @@ def paper(axes: Axes, cells: Sequence[Cell], look: Look) -> None:
     _rows(axes, cells)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.set(xlabel="test accuracy, %")
-    _legend(axes)
+    below(axes)
 
 
 def _rows(axes: Axes, cells: Sequence[Cell]) -> None:
@@ -181,13 +188,8 @@ def _wrapped(check: str) -> str:
     return "\n+".join(part.label for part in parse(check))
 
 
-def _short(name: str) -> str:
-    """The end of a layer's name, which tells it apart: "stage3.block2.conv1.weight" -> "stage3.block2.conv1"."""
-    name = name.removesuffix(".weight")
-    return name if len(name) <= 20 else "…" + name[-19:]
-
-
-def _legend(axes: Axes) -> None:
+def below(axes: Axes) -> None:
+    """Sets the legend below the axes."""
     handles, labels = axes.get_legend_handles_labels()
     if (own := axes.get_legend()) is not None:
         own.remove()

@@ -69,6 +69,11 @@ def trimmed(value: float) -> str:
     return points(value).rstrip("0").rstrip(".")
 
 
+def counted_points(value: float) -> str:
+    """ "0.5 points", "1 point"."""
+    return f"{trimmed(value)} point{'s' * (value != 1)}"
+
+
 def percents(ratios: Collection[float], every: Collection[float]) -> str:
     """Several ratios as percentages, those that follow each other among `every` as a range: "20 to 48.8, 95 and 98 %"
     with a dash for the "to".

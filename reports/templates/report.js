@@ -40,9 +40,31 @@ for (const table of document.querySelectorAll("table.sortable")) {
     return shown.textContent.trim() === value.trim();
   }
 
+  if (!form) continue;
   form.addEventListener("input", filter);
   form.addEventListener("submit", event => event.preventDefault());
   form.hidden = false;
   filter();
+}
+
+// A link leads to its row even where that is folded away or filtered out.
+function reveal() {
+  const row = location.hash && document.getElementById(location.hash.slice(1));
+  if (!row) return;
+  for (let one = row.closest("details"); one; one = one.parentElement.closest("details")) one.open = true;
+  row.hidden = false;
+  row.scrollIntoView({block: "center"});
+  row.focus({preventScroll: true});
+}
+addEventListener("hashchange", reveal);
+reveal();
+
+for (const button of document.querySelectorAll(".copy")) {
+  if (!navigator.clipboard) continue;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(button.parentElement.querySelector("code").textContent);
+    button.textContent = "copied";
+  });
 }
 addEventListener("beforeprint", () => document.querySelectorAll("details").forEach(one => { one.open = true; }));

@@ -43,6 +43,7 @@ def page(browser: Any, frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFac
 
 def _open(browser: Any, path: Path) -> Any:
     browser.get(path.as_uri())
+    browser.execute_script("document.querySelectorAll('details').forEach(one => { one.open = true; })")
     return browser
 
 

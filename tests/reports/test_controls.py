@@ -66,14 +66,17 @@ def test_where_nothing_is_known_nothing_is_said(make_record: Record, predicted: 
 
 
 def test_the_first_sentences_count_the_controls(make_record: Record) -> None:
-    first = assemble(
-        pd.DataFrame(rows(make_record, HIGHER, "better")), compared(make_record, HIGHER, "better")
-    ).overview
-    assert "Controls: 1 of 1 came out as they must (1 better)." in first
+    content = assemble(pd.DataFrame(rows(make_record, HIGHER, "better")), compared(make_record, HIGHER, "better"))
+    assert content.trust[0].text == "Controls: 1 of 1 came out as they must (1 better)."
+    assert content.trust[0].state == "good"
     failed = verdict_on_controls(compared(make_record, LOWER, "better"))
     assert failed.startswith("Controls: 0 of 1")
     assert "NOT as it must be, 1 control: blind layerwise_rearrange 90 %" in failed
-    assert "Nothing contradicts the rest, 1 control" in verdict_on_controls(compared(make_record, WIDE, "better"))
+    still_open = verdict_on_controls(compared(make_record, WIDE, "better"))
+    assert still_open.startswith("None contradicted, 1 control still open")
+    other = [row | {"ratio": 0.5} for row in rows(make_record, WIDE, "better")]
+    both = summarise(pd.DataFrame(rows(make_record, HIGHER, "better") + other))
+    assert "Nothing contradicts the rest, 1 control" in verdict_on_controls(both)
 
 
 @pytest.mark.parametrize("predicted", ["null", "better"])

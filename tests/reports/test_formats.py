@@ -87,7 +87,7 @@ def test_tables_can_be_read_by_machine_and_by_ear(written: dict[str, Path]) -> N
     tables = re.findall(r"<table.*?</table>", page, re.DOTALL)
     assert len(tables) == 3
     assert all("<caption" in table and 'scope="col"' in table and 'scope="row"' in table for table in tables)
-    figures_ = re.findall(r'<figure role="img" aria-label="([^"]*)"', page)
+    figures_ = re.findall(r'<div role="img" aria-label="([^"]*)"', page)
     assert len(figures_) == page.count("<figure") > 0
     assert all(len(text) > 40 for text in figures_)
 
@@ -163,7 +163,7 @@ def test_a_large_grid_stays_below_three_megabytes(
 
 def test_pictures_of_one_ratio_and_of_one_run(make_grid: Callable[..., pd.DataFrame]) -> None:
     sections = figures.draw(summarise(make_grid(ratios=[0.98], seeds=1, methods=["grasp"], checks=["none", "reinit"])))
-    assert [section.kind for section in sections] == ["accuracy", "layers", "overlap"]
+    assert [section.kind for section in sections] == ["forest", "accuracy", "layers", "overlap"]
     assert all(len(section.pictures) == 1 for section in sections)
 
 

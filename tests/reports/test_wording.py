@@ -17,13 +17,16 @@ from reports.comparisons import VERDICTS
 from reports.controls import judgement, verdict_on_controls
 from reports.doses import sentence, slopes
 from reports.expectations import Expectation, told, unmet
+from reports.headline import lead, question, setting_line
 from reports.methods_told import method_sentences
+from reports.next_steps import next_step
 from reports.overview import flaws, legend, meaning, overview, remarks, share
 from reports.phrases import phrase
 from reports.seeds_spent import forecast
 from reports.sentences import outlook
 from reports.statistics import summarise
 from reports.text import say
+from reports.trust import trust
 from reports.verify import Verification
 from sanity.config import RunConfig
 from sanity.grid.design import ALL_DECIDED, MAX_HOURS, MAX_SEEDS
@@ -180,13 +183,33 @@ def sentences(records: pd.DataFrame, metric: str) -> str:
     """Everything that a report says of records in words, but for its pictures."""
     summary = summarise(records, metric)
     answers = [answer(setting, summary) for setting in summary.names("setting")]
-    aside = [[verdict_on_controls(summary)]]
+    aside = [[verdict_on_controls(summary)], [question(summary), setting_line(summary), *lead(summary)]]
+    aside += [[one.text for one in trust(records, summary)], [str(next_step(records, summary))]]
     aside += [[outlook(cell, summary), judgement(cell), *flaws(cell, summary)] for cell in summary.cells]
     of = share(summary.cells)
     return (
         f"{overview(summary)} {legend(summary)} {of} {answers} {aside} {list(method_sentences(summary))} "
         f"{[meaning(name, summary) for name in VERDICTS]}"
     )
+
+
+def first_screens(make: Record) -> Iterator[pd.DataFrame]:
+    """Records whose heading, controls and pictures are of kinds that the others do not show."""
+    near, lower = [90.0, 90.1, 90.3], [80.0, 80.1, 80.2]
+    for check in ("half_dataset+reinit", "reinit"):
+        one = pair(make, near, [90.2, 89.9, 90.5], check=check)
+        yield one.assign(predicted="null")
+        yield pd.concat([one, one.assign(method="synflow")])
+    held = pair(make, lower, near, predicted="better")
+    yield pd.concat([held, pair(make, near, [91.0, 89.0, 90.0], predicted="better").assign(ratio=0.9)]).drop(
+        columns="wall_s"
+    )
+    yield pd.concat([pair(make, near, lower, check=f"mine[x={place}]") for place in range(25)]).drop_duplicates(
+        ["check", "seed"]
+    )
+    unrun = [make("snip", "none", 0.9, 0, math.nan, status="missing", paper_mean=90.0, paper_source="T1")]
+    yield pd.DataFrame([*unrun, make("snip", "none", 0.5, 0, 90.0)])
+    yield from every_kind()
 
 
 def standings() -> Iterator[Outlook]:
@@ -238,6 +261,9 @@ def test_every_template_is_said_and_filled(
     wanted = [Expectation({"check": (check,)}, ("identical",)) for check in ("reinit", "of nobody")]
     missed = unmet(wanted, summarise(frame))
     assert not re.findall(r"\{\w*\}", told(wanted, missed) + told(wanted, []))
+    for records in first_screens(make_record):
+        reports.write(records, tmp_path, formats=["html"])
+        verdict_on_controls(summarise(records))
     for outlook_now in standings():
         assert not re.findall(r"\{\w*\}", forecast(outlook_now, RunConfig(), trainings=3))
     assert set(recorder) - recorder.said == set()
