@@ -10,10 +10,10 @@ import pandas as pd
 
 from reports.comparisons import Comparison
 from reports.labels import parse
-from reports.provenance import duration
 from reports.records import CONTROL, ran
 from reports.statistics import Cell, Summary
 from reports.text import counted, say
+from sanity.console.durations import duration
 
 
 @dataclass(frozen=True)
