@@ -43,7 +43,7 @@ def test_a_part_of_a_table_runs_and_prints_deltas(tmp_path: Path, capfd: pytest.
     assert "2 of 2 cells have a printed number" in shown
     assert "4 more cells of the table have no run; the report lists them as missing" in shown
     report = (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
-    assert report.startswith(f"# Lee et al. 2019 (SNIP): table 1, LeNets on MNIST {departures}")
+    assert report.splitlines()[2] == f"**Lee et al. 2019 (SNIP): table 1, LeNets on MNIST {departures}**"
     assert "lenet5" in report
     assert "verbatim: full paper text" in report
 
@@ -170,7 +170,7 @@ def test_a_copys_records_meet_the_numbers_only_where_told_what_they_stand_for(
     assert "--dataset mnist:digits sets one for the other" in capsys.readouterr().err
     assert report([*asked, "--dataset", "digits"]) == 0
     text = (tmp_path / "report.md").read_text()
-    assert "data set digits for mnist, dataset.limit=200" in text.splitlines()[0]
+    assert "data set digits for mnist, dataset.limit=200" in text.splitlines()[2]
     assert "1 measured cell cannot be judged" in text
 
 
