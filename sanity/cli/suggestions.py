@@ -3,9 +3,6 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import checks
-import methods
-from sanity import data, models, recipes
 from sanity.config import RunConfig, key_names, options
 from sanity.errors import UserError, nearest, unknown
 
@@ -32,6 +29,10 @@ def _unknown(key: str, given: Mapping[str, Any], plain: list[str]) -> UserError:
 
 def _parts(given: Mapping[str, Any]) -> Iterator[tuple[str, type]]:
     """Yields the parts of the run that are named correctly, with the prefix of their options."""
+    import checks  # imported only now, since a file in the working directory may hide them, which is said first
+    import methods
+    from sanity import data, models, recipes
+
     yield "recipe", recipes.Recipe
     for key, registry in {"dataset": data.REGISTRY, "model": models.REGISTRY}.items():
         yield from ((key, registry.load(name)) for name in _names(given, key) if name in registry.names())

@@ -9,6 +9,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+import methods
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 PLUGIN = "sanity.invariants.plugin"
@@ -65,7 +67,7 @@ def test_a_method_and_a_check_of_ones_own_are_proven(tmp_path: Path) -> None:
 
 
 def test_of_ours_it_can_be_told_without_a_gpu_what_stays_there(tmp_path: Path) -> None:
-    """What needs values is skipped: of ours, a mask that is counted, and data that are chosen by what they hold."""
+    """What needs values is skipped: of ours, masks without a score, and data that are chosen by what they hold."""
     report = tmp_path / "report.xml"
     code, tests = prove(report, "-k", "on_the_networks_device or stays_on_the_datas_device")
     assert code == 0
@@ -73,7 +75,14 @@ def test_of_ours_it_can_be_told_without_a_gpu_what_stays_there(tmp_path: Path) -
     skipped = {
         case.get("name") for case in ElementTree.parse(report).iter("testcase") if case.find("skipped") is not None
     }
-    masks = {f"test_scores_are_made_on_the_networks_device[blind-{net}]" for net in ("convolutional", "shortcut")}
+    unscored = {name: ("convolutional", "shortcut") for name in methods.searching() if methods.get(name).constructs}
+    of_scales = dict.fromkeys(("network_slimming", "early_bird"), ("convolutional",))  # it has no batch norm
+    masks = {
+        f"test_scores_are_made_on_the_networks_device[{preset}-{net}]"
+        for name, nets in {**unscored, **of_scales}.items()
+        for preset in [name, *(f"{name}@{variant}" for variant in methods.REGISTRY.load(name).variants)]
+        for net in nets
+    }
     data = {
         f"test_what_the_search_sees_stays_on_the_datas_device[{name}]"
         for name in ("noise_inputs", "one_class", "transfer")
