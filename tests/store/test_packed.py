@@ -121,7 +121,7 @@ def test_a_run_goes_on_from_packed_records_without_weights(tmp_path: Path) -> No
     run({**TINY, "checks": "layerwise_rearrange", "results_dir": str(tmp_path / "results")})
     packed = tmp_path / "packed"
     assert report([str(tmp_path / "results"), "--output", str(packed), "--format", "csv", "--pack"]) == 0
-    assert {path.name for path in packed.iterdir()} == {"records.jsonl", "report.csv"}
+    assert {path.name for path in packed.iterdir()} == {"records.jsonl", "report.csv", "layers.csv"}
     frame = run({**TINY, "checks": "layerwise_rearrange", "seeds": [0, 1], "results_dir": str(packed)})
     trained = [json.loads(path.read_text()) for path in packed.glob("trainings/*/record.json")]
     assert {record["seed"] for record in trained} == {1}
