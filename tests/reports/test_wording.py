@@ -233,8 +233,8 @@ def test_every_template_is_said_and_filled(
     for check in ("half_dataset+random_labels[x=1]", "mine"):
         phrase(check)
     for records in frames(make_record):
-        assert not re.findall(r"\{\w*\}", sentences(records, "last"))
-    assert not re.findall(r"\{\w*\}", sentences(frame, "best"))
+        for metric in ("last", "best"):
+            assert not re.findall(r"\{\w*\}", sentences(records, metric))
     for records in every_kind():
         assert not any(re.findall(r"\{\w*\}", sentence(slope)) for slope in slopes(summarise(records)))
     for damaged in (1, 2):

@@ -1,6 +1,5 @@
 """What was measured and is kept in the repository: whole, with its circumstances, and the same in every file."""
 
-import csv
 import re
 import shlex
 from pathlib import Path
@@ -68,20 +67,12 @@ def numbers_in_tables(text: str) -> list[list[str]]:
     return [re.findall(r"[+\N{MINUS SIGN}]?\d[\d,.]*", line) for line in text.splitlines() if line.startswith("|")]
 
 
-def csv_of(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_the_report_is_made_from_the_records(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A column that came later may be there, as long as these runs say nothing of it."""
     monkeypatch.chdir(MEASURED.parents[1])
     (words,) = commands("reports", folder)
     assert main([*(word for word in words if word != "--pack"), "--output", str(tmp_path), "--quiet"]) == 0
-    made_rows, kept_rows = (csv_of(where / "report.csv") for where in (tmp_path, folder))
-    assert [{name: row[name] for name in kept_rows[0]} for row in made_rows] == kept_rows
-    assert not any(row[name] for row in made_rows for name in row.keys() - kept_rows[0].keys())
+    assert (tmp_path / "report.csv").read_text() == (folder / "report.csv").read_text()
     made, kept = (numbers_in_tables((where / "report.md").read_text()) for where in (tmp_path, folder))
     assert made == kept
     names = {path.name for path in (tmp_path / "figures").iterdir()}
