@@ -40,6 +40,7 @@ class PartiallyTrained(Magnitude):
             "layers": "openlth",
             "counts": "one_more_removed",
         },
+        "frankle_carbin2019": {"rewind": "init", "allocation": "layer_rates"},
     }
 
     scored_at: Moment = "end"

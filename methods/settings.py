@@ -10,7 +10,7 @@ from methods.rounds import MOST_ROUNDS, ladder
 from sanity.config.moment import END, INIT, Moment, is_share, placed
 from sanity.masks import patterns
 from sanity.masks.allocation import Allocation, Counts, SmartRatio
-from sanity.masks.layerwise import AllocationName
+from sanity.masks.layerwise import AllocationName, LayerRates
 from sanity.masks.patterns import Pattern, PatternName
 
 _MOMENTS = ("scored_at", "rewind_epoch", "weights_at")
@@ -21,7 +21,10 @@ class Settings:
     """Turns scores into a ticket: the options that every method has, and what follows from them alone.
 
     allocation: how many weights each layer keeps: `global`, by one ranking; or, whatever the scores (see
-        `sanity.masks.layerwise`): uniform | uniform_plus | erk | balanced | pyramidal | igq | smart_ratio.
+        `sanity.masks.layerwise`): uniform | uniform_plus | erk | balanced | pyramidal | igq | layer_rates
+        | smart_ratio.
+    convolution_rate: of layer_rates: what a round removes of a convolution, as a multiple of what it removes of a
+        linear layer (of the last layer it removes half).
     smart_decay: of smart_ratio: a layer's share by its place l of L: quadratic (L-l+1)^2 + (L-l+1), linear L-l+1, cubic
         (L-l+1)^3, ascending l^2 + l, or one density for all (balanced).
     smart_linear_keep: of smart_ratio: the share of the classifier that is kept.
@@ -57,6 +60,7 @@ class Settings:
     """
 
     allocation: AllocationName = "global"
+    convolution_rate: Annotated[float, Field(gt=0, le=1)] = 0.5
     smart_decay: Literal["quadratic", "linear", "ascending", "cubic", "balanced"] = "quadratic"
     smart_linear_keep: Annotated[float, Field(ge=0, le=1)] = 0.3
     smart_layer_count: Literal["counted", "nominal"] = "counted"
@@ -88,6 +92,8 @@ class Settings:
 
     def rule(self) -> str | Allocation:
         """Returns the allocation with this method's options."""
+        if self.allocation == "layer_rates":
+            return LayerRates(self.removed_per_round, self.convolution_rate)
         if self.allocation != "smart_ratio":
             return self.allocation
         return SmartRatio(

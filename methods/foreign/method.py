@@ -28,7 +28,8 @@ from sanity.store.identity import differing
 _QUICK = 60.0
 """Seconds; a function whose first call takes no longer is called a second time, to see whether it repeats."""
 _DECIDED = (
-    *("allocation", "smart_decay", "smart_linear_keep", "smart_layer_count", "smart_normaliser"),
+    *("allocation", "convolution_rate"),
+    *("smart_decay", "smart_linear_keep", "smart_layer_count", "smart_normaliser"),
     *("counts", "pattern", "rounds", "removed_per_round"),
 )
 """Options of other methods that a function decides by itself."""

@@ -3,14 +3,16 @@
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import exp, prod
+from math import exp, log, log1p, prod
 from typing import Literal, get_args
 
 from sanity.errors import UserError, unknown
 from sanity.masks.allocation import ERK, Allocation, Shapes, SmartRatio, Uniform, budget, fitted
 
 Sizes = dict[str, int]
-AllocationName = Literal["global", "uniform", "uniform_plus", "erk", "balanced", "pyramidal", "igq", "smart_ratio"]
+AllocationName = Literal[
+    "global", "uniform", "uniform_plus", "erk", "balanced", "pyramidal", "igq", "layer_rates", "smart_ratio"
+]
 NAMES: tuple[AllocationName, ...] = get_args(AllocationName)
 
 
@@ -87,6 +89,44 @@ class IGQ(ByDensity):
         return at(_root(lambda log_pressure: kept - _total(at(log_pressure), sizes), -100.0, 100.0))
 
 
+@dataclass(frozen=True)
+class LayerRates(Allocation):
+    """Every round removes one share of every layer's remaining weights, of the last layer half of it.
+
+    Frankle and Carbin 2019: density (1 - rate)^n after n rounds, (1 - rate / 2)^n in the last layer. The ratio says n,
+    which need not be whole; exact in total.
+
+    rate: the share that a round removes; None: there is one round, and the ratio says its share.
+    of_convolutions: the share that goes of a convolution, as a multiple of `rate` (in their Conv-2 and Conv-4 a half,
+        in Conv-6 three quarters).
+    """
+
+    rate: float | None = None
+    of_convolutions: float = 0.5
+
+    def counts(self, shapes: Shapes, ratio: float) -> dict[str, int]:
+        sizes = {name: prod(shape) for name, shape in shapes.items()}
+        total = sum(sizes.values())
+        kept = budget(total, ratio)
+        multiples = {name: self.of_convolutions if len(shape) > 2 else 1.0 for name, shape in shapes.items()}
+        multiples[list(shapes)[-1]] = 0.5
+        if self.rate is None:
+            share = (total - kept) / _total(multiples, sizes)
+            if share * max(multiples.values()) > 1:
+                raise UserError(
+                    f"layer_rates: one round that removes half as much of the last layer cannot reach ratio={ratio}; "
+                    "set removed_per_round for several"
+                )
+            return fitted({name: 1 - share * multiple for name, multiple in multiples.items()}, sizes, kept)
+        kept_a_round = {name: log1p(-self.rate * multiple) for name, multiple in multiples.items()}
+
+        def after(rounds: float) -> dict[str, float]:
+            return {name: exp(rounds * kept_of) for name, kept_of in kept_a_round.items()}
+
+        most = log(total) / -max(kept_a_round.values()) + 1
+        return fitted(after(_root(lambda rounds: kept - _total(after(rounds), sizes), 0.0, most)), sizes, kept)
+
+
 def _total(densities: dict[str, float], sizes: Sizes) -> float:
     return sum(densities[name] * size for name, size in sizes.items())
 
@@ -109,6 +149,7 @@ def get(allocation: "str | Allocation") -> Allocation | None:
         "balanced": Balanced(),
         "pyramidal": Pyramidal(),
         "igq": IGQ(),
+        "layer_rates": LayerRates(),
         "smart_ratio": SmartRatio(),
     }
     if allocation not in rules:

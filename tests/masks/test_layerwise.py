@@ -14,7 +14,7 @@ from sanity.errors import UserError
 from sanity.invariants import nets
 from sanity.masks import layers
 from sanity.masks.allocation import ERK, Allocation
-from sanity.masks.layerwise import IGQ, NAMES, Balanced, Pyramidal, UniformPlus, get
+from sanity.masks.layerwise import IGQ, NAMES, Balanced, LayerRates, Pyramidal, UniformPlus, get
 from sanity.seeds import generator
 
 GOLDEN = load_file(Path(__file__).parents[1] / "methods" / "golden" / "layer_counts.safetensors")
@@ -24,7 +24,7 @@ SHAPES = {
 }
 SIZES = {name: prod(shape) for name, shape in SHAPES.items()}
 RATIOS = (0.5, 0.8, 0.9, 0.95, 0.98)
-RULES = [UniformPlus(), Balanced(), Pyramidal(), IGQ(), ERK()]
+RULES = [UniformPlus(), Balanced(), Pyramidal(), IGQ(), ERK(), LayerRates(), LayerRates(0.2, 0.75)]
 FOUR = {"stem": (10, 1, 1, 1), "a": (10, 10, 1, 1), "b": (20, 10, 1, 1), "fc": (4, 20)}  # 10, 100, 200, 80 weights
 
 
@@ -46,7 +46,7 @@ def test_uniform_plus_has_the_published_densities_but_for_their_divisor(ratio: f
     assert ours[1:-1] == pytest.approx([density * total / body for density in theirs[1:-1]], abs=2e-4)
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: type(rule).__name__)
+@pytest.mark.parametrize("rule", RULES, ids=str)
 @given(ratio=st.floats(0.001, 0.85))
 def test_the_total_is_exact_and_no_layer_overflows(rule: Allocation, ratio: float) -> None:
     counts = rule.counts(FOUR, ratio)
@@ -80,6 +80,35 @@ def test_pyramidal_by_hand() -> None:
 def test_ideal_gas_quotas_by_hand() -> None:
     """F = 1/100: densities 1/2 of 100 and 1/5 of 400, 50 + 80 of 500."""
     assert IGQ().counts({"a": (10, 10), "b": (20, 20)}, 1 - 130 / 500) == {"a": 50, "b": 80}
+
+
+LENET = {"a": (300, 784), "b": (100, 300), "c": (10, 100)}
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 7, 15, 25])
+def test_layer_rates_are_a_power_of_the_rounds_and_the_last_layer_loses_half_as_much_in_each(rounds: int) -> None:
+    """Frankle and Carbin 2019 on LeNet-300-100: 19.9624, 35.9361 ... 96.4174 ... 99.5967 % of all weights are gone."""
+    wanted = {"a": 235_200 * 0.8**rounds, "b": 30_000 * 0.8**rounds, "c": 1000 * 0.9**rounds}
+    counts = LayerRates(0.2).counts(LENET, 1 - sum(wanted.values()) / 266_200)
+    assert counts == {name: pytest.approx(kept, abs=1) for name, kept in wanted.items()}
+
+
+def test_layer_rates_of_one_round_remove_half_the_share_of_the_last_layer() -> None:
+    """Their one-shot tickets at 97.3169 %: 97.5 % of the hidden layers and 48.75 % of the last."""
+    assert LayerRates().counts(LENET, 0.973169) == {"a": 5880, "b": 750, "c": 512}
+    with pytest.raises(UserError, match=r"layer_rates: one round .* cannot reach ratio=0\.999; set removed_per_round"):
+        LayerRates().counts(LENET, 0.999)
+
+
+def test_layer_rates_of_convolutions_are_a_multiple_of_those_of_linear_layers() -> None:
+    shapes = {"conv": (100, 10, 10, 10), "fc": (100, 1000), "out": (10, 100)}  # 100,000 weights, as many, 1000
+    counts = LayerRates(0.2, 0.75).counts(shapes, 1 - (85_000 + 80_000 + 900) / 201_000)
+    assert counts == {"conv": 85_000, "fc": 80_000, "out": 900}
+
+
+def test_a_method_passes_its_rate_on_to_the_layers() -> None:
+    method = methods.get("magnitude", allocation="layer_rates", removed_per_round=0.2, convolution_rate=0.75)
+    assert method.rule() == LayerRates(0.2, 0.75)
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - {"global", "smart_ratio"}))
