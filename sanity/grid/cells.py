@@ -29,6 +29,11 @@ def _label(name: str, options: Options) -> str:
     return f"{name}[{','.join(f'{key}={value}' for key, value in options)}]" if options else name
 
 
+def _without_hash(spec: object) -> dict[str, Any]:
+    """Returns the fields of a specification for another process, where the hash of a text is another."""
+    return {name: value for name, value in vars(spec).items() if name != "_hash"}
+
+
 @dataclass(frozen=True)
 class MethodSpec:
     """Specifies a method by name, the paper whose settings it takes (`variant`) and its options."""
@@ -39,6 +44,9 @@ class MethodSpec:
 
     def __hash__(self) -> int:
         return self._hash
+
+    def __getstate__(self) -> dict[str, Any]:
+        return _without_hash(self)
 
     @cached_property
     def _hash(self) -> int:
@@ -67,6 +75,9 @@ class CheckSpec:
 
     def __hash__(self) -> int:
         return self._hash
+
+    def __getstate__(self) -> dict[str, Any]:
+        return _without_hash(self)
 
     @cached_property
     def _hash(self) -> int:

@@ -1,10 +1,11 @@
 """Defines the tasks of a grid: a search of a mask, the training of a dense network, and that of a ticket.
 
-A task is data. Its `name` identifies its result; tasks of equal name run once, so cells share work. Whether a task
-is done is read from the store.
+A task is data: it can be sent to another process, and any process that has the store can run it. Its `name`
+identifies its result; tasks of equal name run once, so cells share work. `needs` are the names of the tasks whose
+results it reads: dense training -> mask -> ticket training. Whether a task is done is read from the store.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,6 +33,10 @@ class DenseTraining:
     def name(self) -> str:
         """Identifies the result, which is stored under this key."""
         return self.key
+
+    def needs(self, experiment: Experiment) -> "frozenset[Name]":
+        """Returns the names of the tasks whose results it reads: none."""
+        return frozenset()
 
     @property
     def source(self) -> TicketSource:
@@ -72,6 +77,15 @@ class MaskSearch:
         """Identifies the result, which is stored under this key."""
         return self.key
 
+    def needs(self, experiment: Experiment) -> "frozenset[Name]":
+        """Returns the names of the tasks whose results it reads.
+
+        A search that says itself at which moment of a training its mask is drawn needs no moment beforehand.
+        """
+        results = [*filter(None, (self.alive, self.reference)), *self.scored.results]
+        results += self.matched.results(experiment) if self.matched is not None else []
+        return _names(results) - {self.key}
+
     def is_done(self, experiment: Experiment) -> bool:
         """Whether the mask is stored."""
         return stored.search_record(experiment, self.key) is not None
@@ -102,17 +116,13 @@ class TicketTraining:
         """Returns the key of the training. Raises `UserError` if the mask or the initial weights are not stored."""
         return keys.ticket(self.source.digest(experiment), self.seed, self.data, experiment)
 
+    def needs(self, experiment: Experiment) -> "frozenset[Name]":
+        """Returns the names of the tasks whose results it reads."""
+        return _names(self.source.results(experiment))
+
     def can_start(self, experiment: Experiment) -> bool:
         """Whether the ticket's mask and weights are stored."""
-        start = self.source.weights
-        masks = filter(None, (self.source.mask, self.source.reference))
-        if any(stored.search_record(experiment, mask) is None for mask in masks):
-            return False
-        if self.source.perturbed_by.needs_end() and not _is_stored(self.source.end(experiment), experiment):
-            return False
-        if isinstance(start.training, TicketSource):
-            return TicketTraining(start.training, start.data).is_done(experiment)
-        return start.training is None or _is_stored(start, experiment)
+        return all(_is_there(result, experiment) for result in self.source.results(experiment))
 
     def is_done(self, experiment: Experiment) -> bool:
         """Whether the training's record and files are stored."""
@@ -124,6 +134,26 @@ class TicketTraining:
         return stored.training_record(experiment, self.key_in(experiment), self.source.digest(experiment), self.seed)
 
 
+def _names(results: Iterable[str | Weights]) -> "frozenset[Name]":
+    """Returns the names of the tasks that make these results: keys of masks, and weights of trainings."""
+    return frozenset(result if isinstance(result, str) else _maker(result) for result in results)
+
+
+def _maker(weights: Weights) -> "Name":
+    """Returns the name of the task that sees to weights: their training, or the search that has it go on."""
+    if isinstance(weights.training, TicketSource):
+        return TicketTraining(weights.training, weights.data)
+    return weights.drawn or str(weights.training)
+
+
+def _is_there(result: str | Weights, experiment: Experiment) -> bool:
+    """Whether the store has a mask, by its key, or the weights of a training."""
+    if isinstance(result, str):
+        return stored.search_record(experiment, result) is not None
+    maker = _maker(result)
+    return maker.is_done(experiment) if isinstance(maker, TicketTraining) else _is_stored(result, experiment)
+
+
 def _is_stored(weights: Weights, experiment: Experiment) -> bool:
     """Whether these weights of a dense training are stored, or it diverged before them."""
     usual, key = weights.drawn_by.is_control, str(weights.training)
@@ -131,5 +161,7 @@ def _is_stored(weights: Weights, experiment: Experiment) -> bool:
     return stored.has_weights(experiment, key, weights.moment(experiment), weights.data, weights.seed, digest)
 
 
+Name = str | TicketTraining
+"""Identifies a task: the key of a mask or of a dense training, or a ticket training, whose key depends on the mask."""
 Training = DenseTraining | TicketTraining
 Task = DenseTraining | MaskSearch | TicketTraining

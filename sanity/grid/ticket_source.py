@@ -57,6 +57,12 @@ class Weights:
             key = key.training_key(self.data, experiment)
         return stored.weights(experiment, key, self.moment(experiment))
 
+    @property
+    def results(self) -> "list[str | Weights]":
+        """What must be in the store before the weights can be loaded: nothing for an initialisation, else they, and
+        before them the mask of the search that says at which moment they are taken."""
+        return [] if self.training is None else [*filter(None, [self.drawn]), self]
+
     def moment(self, experiment: Experiment) -> int | None:
         """Returns the iteration of the training; None: its end. The search that says it must have ended."""
         return stored.drawn_at(experiment, self.drawn) if self.drawn else self.at
@@ -85,6 +91,9 @@ class TicketSource:
 
     def __hash__(self) -> int:
         return self._hash
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_hash"}  # differs in another process
 
     @cached_property
     def _hash(self) -> int:
@@ -125,6 +134,11 @@ class TicketSource:
         if self.perturbed_by.is_control:
             return ticket
         return self.perturbed_by.build().perturb(ticket, generator(self.seed, "check"))
+
+    def results(self, experiment: Experiment) -> list[str | Weights]:
+        """Returns what must be in the store before the ticket can be made: keys of masks, and weights of trainings."""
+        end = self.end(experiment).results if self.perturbed_by.needs_end() else []
+        return [*filter(None, (self.mask, self.reference)), *self.weights.results, *end]
 
     def end(self, experiment: Experiment) -> Weights:
         """Returns the weights at the end of the usual dense training of the ticket's seed."""

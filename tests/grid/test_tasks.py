@@ -23,6 +23,7 @@ from sanity.grid.scoring_batches import scoring_batches
 from sanity.grid.task import TO_THE_END, DenseTraining, MaskSearch, Training
 from sanity.grid.tasks import tasks
 from sanity.grid.training_batch import PlannedTraining, epochs
+from sanity.grid.training_queue import TrainingQueue
 from sanity.recipes import Recipe
 from sanity.run import prepare, run
 from sanity.store.records import load_records
@@ -87,13 +88,13 @@ def masked(weights: Any, ticket: Ticket) -> dict[str, Tensor]:
 
 def test_stacks_are_made_of_trainings_that_are_alike(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
     batches: list[list[str]] = []
-    original = Runner.train
+    original = TrainingQueue.train
 
-    def noted(self: Runner, batch: Sequence[PlannedTraining]) -> None:
+    def noted(self: "TrainingQueue[Cell]", batch: Sequence[PlannedTraining]) -> None:
         batches.append([plan.title for plan in batch])
         original(self, batch)
 
-    monkeypatch.setattr(Runner, "train", noted)
+    monkeypatch.setattr(TrainingQueue, "train", noted)
     many = {**keys, "methods": "dense,random,magnitude", "checks": "none", "seeds": "0,1,2,3", "runs_per_device": 1}
     run({**many, "recipe.epochs": 1})
     assert [len(batch) for batch in batches] == [4, 4, 4]

@@ -1,0 +1,108 @@
+"""Trains what is queued in batches, each training under a claim, so that no other process makes it too."""
+
+import logging
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Generic, TypeVar
+
+from sanity.grid.experiment import Experiment
+from sanity.grid.progress import Reporter
+from sanity.grid.task import MaskSearch, Training
+from sanity.grid.ticket_search import find_mask
+from sanity.grid.training_batch import PlannedTraining, planned, train_batch
+from sanity.store.claims import Claims
+from sanity.store.files import DiskError
+from sanity.training.loop import Interrupted
+
+log = logging.getLogger("sanity")
+User = TypeVar("User")
+"""Who needs a training: a cell, or the place of a task in a list."""
+
+
+class TrainingQueue(Generic[User]):
+    """Holds trainings that can start, each with those who need it; equal trainings run once."""
+
+    def __init__(self, experiment: Experiment, reporter: Reporter, stop: Callable[[], bool]) -> None:
+        self.experiment, self.reporter, self.stop = experiment, reporter, stop
+        self.claims = Claims(experiment.store.root)
+        self.waiting: dict[str, tuple[PlannedTraining, Training, list[User]]] = {}
+        """Trainings that can start, by key, each with those who need it."""
+        self.elsewhere: list[User] = []
+        """Those who need a result which another process computes."""
+        self.errors: dict[object, BaseException] = {}
+        """Why a task failed, by its name: it is not tried again for other users."""
+
+    def add(self, training: Training, title: str, user: User) -> None:
+        """Queues a training until a batch of its kind can start. Raises `UserError` if its ticket is damaged."""
+        plan = planned(training, title, self.experiment)
+        self.waiting.setdefault(plan.key, (plan, training, []))[2].append(user)
+
+    def search(self, search: MaskSearch) -> bool:
+        """Computes a mask; returns False, and computes nothing, while another process does."""
+        claim = self.claims.take("tickets", search.key)
+        if claim is None:
+            return False
+        with claim:
+            if not search.is_done(self.experiment):
+                find_mask(search, self.experiment)
+        return True
+
+    def train_next(self) -> list[User]:
+        """Trains the next batch and returns those who can go on."""
+        with ExitStack() as claims:
+            batch = self._claimed(claims)
+            todo = [self._again(plan) for plan in batch if not self._is_done(plan)]
+            if todo:
+                self._try(todo)
+        return [user for plan in batch for user in self.waiting.pop(plan.key)[2]]
+
+    def train(self, batch: Sequence[PlannedTraining]) -> None:
+        """Trains a batch of tickets at once and records each."""
+        train_batch(batch, self.experiment, self.reporter, self.stop)
+
+    def _is_done(self, plan: PlannedTraining) -> bool:
+        return self.waiting[plan.key][1].is_done(self.experiment)
+
+    def _again(self, plan: PlannedTraining) -> PlannedTraining:
+        """Plans the claimed training again, since another process may have trained a part of it meanwhile."""
+        return planned(self.waiting[plan.key][1], plan.title, self.experiment)
+
+    def _claimed(self, claims: ExitStack) -> list[PlannedTraining]:
+        """Claims as many queued trainings as may run at once. All see the same data; those of one kind come first.
+
+        Those who need a training that another process has claimed move to `elsewhere`.
+        """
+        batch: list[PlannedTraining] = []
+        for plan in self._in_order():
+            claim = self.claims.take("trainings", plan.key)
+            if claim is None:
+                self.elsewhere += self.waiting.pop(plan.key)[2]
+                continue
+            claims.enter_context(claim)
+            batch.append(plan)
+            if len(batch) == self.experiment.side_by_side:
+                break
+        return batch
+
+    def _in_order(self) -> list[PlannedTraining]:
+        plans = [plan for plan, _, _ in self.waiting.values()]
+        same = [plan for plan in plans if plan.sees == plans[0].sees]
+        return sorted(same, key=lambda plan: plan.sparse != plans[0].sparse)
+
+    def _try(self, batch: list[PlannedTraining]) -> None:
+        try:
+            self.train(batch)
+        except (Interrupted, DiskError):
+            raise
+        except (Exception, SystemExit) as error:
+            unfinished = [plan for plan in batch if not self._is_done(plan)]
+            if not unfinished:  # all trainings are recorded, so the error is not one of theirs
+                log.error("after the training of %s: %r", ", ".join(plan.title for plan in batch), error)
+                raise
+            if len(batch) == 1:
+                self.errors[self.waiting[batch[0].key][1].name] = error
+                return
+            log.debug("%s", "".join(traceback.format_exception(error)))
+            for plan in unfinished:  # one by one, so that only the training at fault fails
+                self._try([plan])
