@@ -79,6 +79,11 @@ class Method(Settings, ABC):
         return EVERYTHING if self.needs_data else EVERYTHING - {"data"}
 
     @property
+    def needs_start(self) -> bool:
+        """Whether it compares the scored weights with those before training (`methods.scoring_copy.start_of`)."""
+        return False
+
+    @property
     def watch(self) -> Watch | None:
         """How dense training is watched until the mask is drawn; None where `scored_at` says when."""
         return None

@@ -37,13 +37,17 @@ class Magnitude(Method):
         return frozenset({"sizes"})
 
     def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
-        scores = {name: weight.detach().abs() for name, weight in self.targets(net).items()}
+        scores = self.importance(net)
         ranked = self._ranked(scores)
         if len(ranked) == len(scores):
             return scores
-        above = torch.stack([scores[name].max() for name in ranked]).max() if ranked else 0.0
+        above = torch.stack([scores[name].abs().max() for name in ranked]).max() if ranked else 0.0
         sign = -1 if self.invert else 1
-        return {name: score if name in ranked else sign * (above + 1 + score) for name, score in scores.items()}
+        return {name: score if name in ranked else sign * (above + 1 + score.abs()) for name, score in scores.items()}
+
+    def importance(self, net: nn.Module) -> dict[str, Tensor]:
+        """Returns the score of every prunable weight, before `layers` keeps some layers whole."""
+        return {name: weight.detach().abs() for name, weight in self.targets(net).items()}
 
     def _ranked(self, scores: dict[str, Tensor]) -> list[str]:
         """Returns the layers that are ranked; the others are kept whole."""

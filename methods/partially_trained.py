@@ -4,7 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from torch import Tensor, nn
+
+from methods.aspects import EVERYTHING, Aspect
 from methods.magnitude import Magnitude
+from methods.mask_criteria import MaskCriterion, needs_start, score
+from methods.scoring_copy import start_of
 from sanity.config.moment import Moment
 
 
@@ -24,6 +29,11 @@ class PartiallyTrained(Magnitude):
     20 % of the remaining weights a round, OpenLTH never those of the last layer of LeNets and VGGs. The code of Frankle
     et al. 2021 for one round restarts the schedule at 0 after rewinding unless told otherwise; here it goes on, as in
     OpenLTH.
+
+    criterion: what is ranked, of the weights w_i before and w_f after training (Zhou et al. 2019): large_final |w_f|,
+        large_init |w_i|, movement |w_f - w_i|, magnitude_increase |w_f| - |w_i|; small_final and small_init keep the
+        smallest; large_init_large_final and small_init_small_final rank within each layer by both and take the lower
+        rank; `_same_sign` and `_diff_sign` score those 0 whose sign training changed, or left.
     """
 
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -43,5 +53,21 @@ class PartiallyTrained(Magnitude):
         "frankle_carbin2019": {"rewind": "init", "allocation": "layer_rates"},
     }
 
+    criterion: MaskCriterion = "large_final"
     scored_at: Moment = "end"
     rewind: Literal["init", "weights", "learning_rate", "fine_tune"] = "learning_rate"
+
+    @property
+    def looks_at(self) -> frozenset[Aspect]:
+        return EVERYTHING if self.needs_start else super().looks_at
+
+    @property
+    def needs_start(self) -> bool:
+        return needs_start(self.criterion)
+
+    def importance(self, net: nn.Module) -> dict[str, Tensor]:
+        targets = self.targets(net)
+        start = start_of(net) if self.needs_start else {}
+        return {
+            name: score(self.criterion, start.get(name, end).to(end), end.detach()) for name, end in targets.items()
+        }

@@ -13,6 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from sanity.errors import UserError
 
 _UNPRUNED = "unpruned_weights"
+_START = "start_weights"
 
 
 @contextmanager
@@ -86,6 +87,21 @@ def statistics_needed(owner: str) -> Iterator[None]:
 def remember(net: nn.Module, weights: Mapping[str, nn.Parameter]) -> None:
     """Keeps the values of `weights` beside the copy `net`, before any is pruned."""
     net.__dict__[_UNPRUNED] = {name: weight.detach().clone() for name, weight in weights.items()}
+
+
+def remember_start(net: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Keeps the weights before training beside the trained network `net`, and beside copies that are made of it."""
+    net.__dict__[_START] = dict(weights)
+
+
+def start_of(net: nn.Module) -> dict[str, Tensor]:
+    """Returns the weights before training, by parameter name. Raises `UserError` where `net` does not know them."""
+    if _START not in net.__dict__:
+        raise UserError(
+            "the weights before training are not known; call methods.scoring_copy.remember_start(network, weights)"
+        )
+    weights: dict[str, Tensor] = net.__dict__[_START]
+    return weights
 
 
 def original_weights(net: nn.Module) -> dict[str, Tensor]:

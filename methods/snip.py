@@ -33,7 +33,9 @@ class SNIP(GradientMethod):
 
     `lee2019` is the official code up to its commit fa49903, which draws biases. Since then (`lee2019_zero_biases`) they
     are zero while scoring, so that all of them score zero and go, and training goes on without biases. Its README
-    scores 128 examples for VGGs (`examples=128`).
+    scores 128 examples for VGGs (`examples=128`). `gahaalt2019`, an independent reproduction (Mikler and Plaszczyk
+    2019), prunes biases too, of the network that is trained, from one batch of all examples (`examples=60000`;
+    `init=gahaalt2019`, since a bias of zero scores zero).
 
     aggregate: `abs_of_sum` |w * sum of the batches' gradients|, or `sum_of_abs`, every batch's |w g| weighted by its
         size.
@@ -47,6 +49,7 @@ class SNIP(GradientMethod):
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "lee2019": _OFFICIAL,
         "lee2019_zero_biases": {**_OFFICIAL, "score_biases": "zero"},
+        "gahaalt2019": {"biases": "pruned", "counts": "removed_floored"},
         "su2020": {"augment": True, "counts": "kept_floored"},
         "atanov2021": {
             "augment": True,

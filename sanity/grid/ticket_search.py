@@ -8,6 +8,7 @@ import torch
 
 from methods.base import Method
 from methods.moments import scores_trained
+from methods.scoring_copy import remember_start
 from sanity import masks
 from sanity.data.dataset import Dataset
 from sanity.grid import stored
@@ -17,6 +18,7 @@ from sanity.grid.experiment import Experiment
 from sanity.grid.live_match import matched
 from sanity.grid.scoring_batches import scoring_batches
 from sanity.grid.task import DenseTraining, MaskSearch
+from sanity.grid.ticket_source import Weights
 from sanity.masks import Mask
 from sanity.masks.repeated import repeat_differs
 from sanity.seeds import derive, generator
@@ -78,6 +80,8 @@ def _mask(search: MaskSearch, method: Method, experiment: Experiment) -> Mask:
     if search.reference:
         method = cell.check.build().reallocate(method, stored.mask(experiment, search.reference))
     net = experiment.loaded(search.scored.load(experiment)).to(experiment.device)
+    if method.needs_start:
+        remember_start(net, Weights(cell.seed, drawn_by=experiment.part(cell, "initialise")).load(experiment))
     examples = examples_for_scoring(cell, method, experiment)
     batches = scoring_batches(method, examples, experiment.recipe_for_loop, generator(cell.seed, "batches"))
     alive = _alive(search, method, experiment)

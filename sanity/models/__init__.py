@@ -43,6 +43,7 @@ REGISTRY = _Models(
     {
         "lenet_300_100": "sanity.models.lenet:LeNet300x100",
         "lenet5": "sanity.models.lenet:LeNet5",
+        "lenet5_small": "sanity.models.lenet:LeNet5Small",
         "conv4": "sanity.models.lenet:Conv4",
         "resnet8": "sanity.models.resnet:ResNet8",
         "resnet20": "sanity.models.resnet:ResNet20",
@@ -76,6 +77,7 @@ INITS = Registry(
         "glorot": "sanity.models.init:Glorot",
         "he": "sanity.models.init:He",
         "lee2019": "sanity.models.init:Lee2019",
+        "gahaalt2019": "sanity.models.init:Gahaalt2019",
         "lee2019_narrow": "sanity.models.init:Lee2019Narrow",
         "grasp": "sanity.models.init:GraSP",
         "su2020_vgg": "sanity.models.init:Su2020VGG",

@@ -172,11 +172,19 @@ class Frankle2021(KaimingFanIn):
         return torch.rand(*shape, generator=generator)
 
 
-class OpenLTH(Frankle2021):
-    """The code of Frankle et al. 2021: as `frankle2021`, and biases U(-1/sqrt(fan_in), 1/sqrt(fan_in)), torch's own."""
+class _TorchBiases(Init):
+    """Biases U(-1/sqrt(fan_in), 1/sqrt(fan_in)), which torch draws unless told otherwise."""
 
     def bias(self, shape: Sequence[int], fan_in: int, generator: torch.Generator) -> Tensor:
         return (2 * torch.rand(*shape, generator=generator) - 1) / sqrt(fan_in)
+
+
+class OpenLTH(_TorchBiases, Frankle2021):
+    """The code of Frankle et al. 2021: as `frankle2021`, and biases U(-1/sqrt(fan_in), 1/sqrt(fan_in)), torch's own."""
+
+
+class Gahaalt2019(_TorchBiases, XavierNormal):
+    """N(0, 2 / (fan_in + fan_out)), and biases as torch draws them: Mikler and Plaszczyk 2019, who score biases too."""
 
 
 class AsBuilt(Init):

@@ -32,6 +32,7 @@ SETTINGS: dict[tuple[str, str], dict[str, Any]] = {
     ("random", "tanaka2020"): {"allocation": "global", "rounds": 1, "counts": "removed_floored"},
     ("snip", "lee2019"): {**LEE, "score_biases": "drawn"},
     ("snip", "lee2019_zero_biases"): {**LEE, "score_biases": "zero"},
+    ("snip", "gahaalt2019"): {"biases": "pruned", "score_weights": "own", "counts": "removed_floored"},
     ("snip", "su2020"): {
         "batch_norm": "batch",
         "augment": True,
@@ -170,6 +171,12 @@ SETTINGS: dict[tuple[str, str], dict[str, Any]] = {
         "layers": "openlth",
         "counts": "one_more_removed",
     },
+    ("partially_trained", "frankle_carbin2019"): {
+        "rewind": "init",
+        "allocation": "layer_rates",
+        "convolution_rate": 0.5,
+        "removed_per_round": None,
+    },
     ("hybrid_tickets", "su2020"): {"allocation": "smart_ratio", "smart_layer_count": "counted", "scored_at": "end"},
     ("hybrid_tickets", "atanov2021"): {
         "smart_layer_count": "nominal",
@@ -221,6 +228,8 @@ def test_every_variant_is_listed_here() -> None:
         "wang2023",
         "alizadeh2022",
         "iurada2025",
+        "frankle_carbin2019",
+        "gahaalt2019",
         "liu2017",
         "you2020",
     }

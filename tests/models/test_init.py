@@ -38,6 +38,7 @@ def seeded(seed: int = 0) -> torch.Generator:
         ("su2020_vgg", sqrt(2 / 288), 0.01, stats.norm),
         ("frankle2021", sqrt(2 / 288), sqrt(2 / 400), stats.norm),
         ("openlth", sqrt(2 / 288), sqrt(2 / 400), stats.norm),
+        ("gahaalt2019", sqrt(2 / 720), sqrt(2 / 500), stats.norm),
     ],
 )
 def test_distribution(init: str, conv: float, linear: float, law: stats.rv_continuous) -> None:

@@ -64,6 +64,13 @@ from sanity.errors import UserError
         ("lee2019_code", "vgg16", "cifar10", {"decay_norm": False}),
         ("lee2019_code", "lenet5", "mnist", {"decay_norm": True}),
         ("lee2019", "vgg16", "cifar10", {"batch_size": 128, "flip": True, "crop_padding": 4, "weight_decay": 5e-4}),
+        ("frankle_carbin2019", "lenet_300_100", "mnist", {"lr": 0.0012, "epochs": 55, "batch_size": 60}),
+        ("frankle_carbin2019", "conv4", "cifar10", {"optimizer": "adam", "lr": 0.0003, "epochs": 34, "holdout": 0.1}),
+        ("frankle_carbin2019", "conv6", "cifar10", {"lr": 0.0003, "epochs": 40, "flip": False}),
+        ("gahaalt2019", "lenet5_small", "mnist", {"optimizer": "adam", "lr": 0.0012, "epochs": 80, "gamma": 0.99}),
+        ("dettmers2019", "lenet_300_100", "mnist", {"epochs": 100, "nesterov": True, "weight_decay": 5e-4}),
+        ("dettmers2019", "lenet_300_100", "mnist", {"milestones": (25_000 / 540, 50_000 / 540), "holdout": 0.1}),
+        ("ntt2020", "lenet5", "mnist", {"optimizer": "adam", "lr": 0.001, "epochs": 50, "batch_size": 64}),
     ],
 )
 def test_a_recipe_has_its_papers_numbers(name: str, model: str, dataset: str, numbers: dict[str, object]) -> None:
