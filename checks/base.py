@@ -12,8 +12,8 @@ from methods.moments import needs_dense
 from sanity.config.options import fill
 from sanity.data.dataset import Dataset
 from sanity.errors import UserError, of_ones_own, unknown
+from sanity.masks.ticket import Ticket
 from sanity.seeds import derive
-from sanity.tickets import Ticket
 
 if TYPE_CHECKING:
     from methods.base import Method

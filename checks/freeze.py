@@ -8,7 +8,7 @@ from torch import nn
 
 from checks.base import Check
 from sanity.errors import UserError
-from sanity.tickets import Ticket
+from sanity.masks.ticket import Ticket
 
 if TYPE_CHECKING:
     from methods.base import Method

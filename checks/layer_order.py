@@ -10,8 +10,8 @@ from checks.base import Check, need_mask
 from sanity.errors import UserError
 from sanity.masks import scattered
 from sanity.masks.allocation import fitted
+from sanity.masks.ticket import Ticket
 from sanity.seeds import derive
-from sanity.tickets import Ticket
 
 if TYPE_CHECKING:
     from methods.base import Method

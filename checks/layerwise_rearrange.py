@@ -9,7 +9,7 @@ from torch import nn
 from checks.base import Check, Prediction, ignores, need_mask
 from methods.aspects import EVERYTHING
 from sanity.masks import patterns
-from sanity.tickets import Ticket
+from sanity.masks.ticket import Ticket
 
 if TYPE_CHECKING:
     from methods.base import Method

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from checks.base import Check, Prediction
 from sanity.errors import UserError
 from sanity.masks import patterns
+from sanity.masks.ticket import Ticket
 from sanity.masks.wiring import hidden_units, reordered
 from sanity.seeds import derive
-from sanity.tickets import Ticket
 
 if TYPE_CHECKING:
     from methods.base import Method

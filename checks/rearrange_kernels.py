@@ -13,8 +13,8 @@ from sanity.errors import UserError
 from sanity.masks import patterns
 from sanity.masks.allocation import Shapes
 from sanity.masks.patterns import Pattern
+from sanity.masks.ticket import Ticket
 from sanity.seeds import derive
-from sanity.tickets import Ticket
 
 if TYPE_CHECKING:
     from methods.base import Method

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from checks.base import Check, Prediction, free_one_by_one, ignores, need_mask
 from methods.aspects import EVERYTHING
 from sanity.masks import patterns
+from sanity.masks.ticket import Ticket
 from sanity.seeds import derive
-from sanity.tickets import Ticket
 
 if TYPE_CHECKING:
     from methods.base import Method

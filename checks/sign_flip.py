@@ -8,8 +8,8 @@ from pydantic import Field
 from torch import Tensor
 
 from checks.base import Check, Prediction, ignores
+from sanity.masks.ticket import Ticket
 from sanity.seeds import derive
-from sanity.tickets import Ticket
 
 if TYPE_CHECKING:
     from methods.base import Method

@@ -7,7 +7,7 @@ import torch
 
 from checks.base import Check
 from sanity.errors import UserError
-from sanity.tickets import Ticket
+from sanity.masks.ticket import Ticket
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from checks.base import Check
-from sanity.tickets import Ticket
+from sanity.masks.ticket import Ticket
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ import torch
 
 from checks.base import Check, Prediction, ignores
 from sanity.errors import UserError
-from sanity.tickets import Ticket
+from sanity.masks.ticket import Ticket
 
 if TYPE_CHECKING:
     from methods.base import Method

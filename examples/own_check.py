@@ -10,8 +10,8 @@ from typing import ClassVar
 import torch
 
 from checks.base import Check
+from sanity.masks.ticket import Ticket
 from sanity.seeds import derive
-from sanity.tickets import Ticket
 
 
 @dataclass(frozen=True, kw_only=True)

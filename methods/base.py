@@ -19,9 +19,9 @@ from methods.scoring_copy import remember, restore, scoring_copy, statistics_nee
 from methods.settings import Settings
 from sanity.config.source_hash import code_key
 from sanity.errors import UserError, of_ones_own
-from sanity.mask_updates import MaskUpdates
 from sanity.masks import Mask, RankedMask, Scores, Survivors, check_feasible, check_finite, kept, prunable
 from sanity.masks.allocation import Allocation, kept_after
+from sanity.masks.updates import MaskUpdates
 from sanity.seeds import derive
 from sanity.seeds import generator as seeded
 from sanity.store.identity import differing

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import reports
 from sanity.console.output import CannotPrint, printing, use_readable_output
 from sanity.console.shadows import refuse_shadows
-from sanity.errors import UserError, complain
-from sanity.store.files import DiskError
+from sanity.errors import DiskError, UserError, complain
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,7 +1,7 @@
 """Decomposes what a method is worth beyond random pruning: the share of the gap that each level of structure explains.
 
-The levels are nested (`checks.decomposition`): each keeps one thing more of the ticket than the one before. A level's
-share is the accuracy that it adds over the gap between random pruning and the method; the shares sum to one.
+The levels are nested (`sanity.config.decomposition`): each keeps one thing more of the ticket than the one before. A
+level's share is the accuracy that it adds over the gap between random pruning and the method; the shares sum to one.
 """
 
 import math
@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from checks.decomposition import BASE, LEVELS
 from reports import inference
 from reports.designs import Design, design_of
 from reports.labels import parse
@@ -20,6 +19,7 @@ from reports.records import CONTROL
 from reports.statistics import Cell, Summary
 from reports.text import say
 from reports.wording import bracketed, method_name, percent, points
+from sanity.config.decomposition import BASE, LEVELS
 
 NAN = math.nan
 Floats = NDArray[np.float64]

@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from checks.decomposition import LEVELS
 from reports.answer import Value
 from reports.decomposition import decompositions, gap_text, step_text
 from reports.doses import interval_text, slopes
@@ -33,6 +32,7 @@ from reports.wording import (
     with_half,
     with_interval,
 )
+from sanity.config.decomposition import LEVELS
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence, Set
 from itertools import product
 from typing import Any
 
-from checks.decomposition import expanded
 from sanity.config import SECTIONS
+from sanity.config.decomposition import expanded
 from sanity.errors import UserError, unknown
 from sanity.grid.cells import CONTROL, DENSE, CheckSpec, MethodSpec, combinations
 

@@ -1,4 +1,4 @@
-"""Mistakes of the user's: one clear line that names the key, the value and what is allowed; and how it is printed."""
+"""Defines the errors that end a command with one line: mistakes of the user's, and files that fail."""
 
 import sys
 import unicodedata
@@ -21,6 +21,18 @@ class UserError(ValueError):
 
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
+
+
+class DiskError(OSError):
+    """A results file could not be read or written. The run ends with one line; existing files stay."""
+
+
+class CannotWrite(DiskError):  # noqa: N818 (said to the user as it is)
+    """A results file could not be written, e.g. because the disk is full."""
+
+
+class CannotRead(DiskError):  # noqa: N818
+    """A results file, possibly undamaged, could not be read, e.g. because permission was denied."""
 
 
 def reason(error: BaseException) -> str:

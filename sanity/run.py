@@ -12,8 +12,7 @@ from sanity.cli.request import Request, requested
 from sanity.config import AUTO, RunConfig, pairs
 from sanity.console.output import CannotPrint, printing, use_readable_output
 from sanity.console.shadows import refuse_shadows
-from sanity.errors import UserError, complain
-from sanity.store.files import DiskError
+from sanity.errors import DiskError, UserError, complain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from sanity.grid.experiment import Experiment
 
 MISTAKE, FAILED, INTERRUPTED = 2, 1, 130
+PAGES = {"--version", "-h", "--help", "help", "reproductions=list"}
+"""Words with which nothing is run, but a page of `sanity.cli.help` printed."""
 
 
 def run(config: RunConfig | Mapping[str, Any], stop: Callable[[], bool] = lambda: False) -> "pd.DataFrame":
@@ -78,16 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     use_readable_output()
     try:
         refuse_shadows()
-        if not words or "--version" in words:
-            return _version() if words else _start()
-        if any(word in ("-h", "--help", "help") for word in words):
-            return _help([word for word in words if word not in ("-h", "--help", "help")])
-        if "reproductions=list" in words:
-            import reproductions
-
-            with printing():
-                print(reproductions.listing())
-            return 0
+        if not words or PAGES & set(words):
+            return _print_page(words)
         return _execute(requested(pairs(words)), words)
     except UserError as error:
         complain(f"error: {error}")
@@ -103,28 +96,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def _start() -> int:
-    from sanity.cli.help import start
-
-    with printing():
-        print(start(), end="")
-    return 0
-
-
-def _version() -> int:
-    from sanity.cli.help import version
-
-    with printing():
-        print(version())
-    return 0
-
-
-def _help(names: Sequence[str]) -> int:
+def _print_page(words: Sequence[str]) -> int:
+    """Prints what the words ask for where nothing is to be run."""
     from sanity.cli import help as pages
 
-    text = "\n\n".join(pages.about(name) for name in names) if names else pages.overview()
     with printing():
-        print(text)
+        print(pages.page(words))
     return 0
 
 

@@ -1,9 +1,13 @@
-"""The tree is the architecture: folders import each other without a cycle, wherever in a file the import stands."""
+"""The tree is the architecture: a folder imports only from lower floors, wherever in a file the import stands."""
 
 import ast
+import re
 from collections.abc import Iterator
-from graphlib import TopologicalSorter
+from functools import cache
+from importlib import import_module
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 TOP = ("sanity", "methods", "checks", "reproductions", "reports")
@@ -32,11 +36,55 @@ def imported(path: Path, known: dict[str, Path]) -> Iterator[str]:
             yield from (alias.name for alias in node.names if alias.name in known)
 
 
-def test_folders_import_each_other_without_a_cycle() -> None:
+@cache
+def imports_of_rooms(tests: bool = True) -> dict[str, set[str]]:
+    """Which rooms each room imports, itself left out. tests: whether the proofs of sanity/invariants count."""
     known = modules()
     imports: dict[str, set[str]] = {}
     for module, path in known.items():
+        if not tests and path.name.startswith(("test_", "conftest")):
+            continue
         imports.setdefault(room(module), set()).update(room(name) for name in imported(path, known))
-    assert len(imports) > 15
-    order = TopologicalSorter({name: needs - {name} for name, needs in imports.items()})
-    assert [*order.static_order()]  # raises CycleError, which names the cycle
+    imports.pop("sanity")  # the package's own, empty file
+    return {name: needs - {name, "sanity"} for name, needs in imports.items()}
+
+
+def floors() -> dict[str, int]:
+    """The floor of each room, as the table in docs/architecture.md has it."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d) \| (.*) \|$", text, re.MULTILINE)
+    return {name.replace("/", "."): int(floor) for floor, names in rows for name in re.findall(r"`([^`]+)`", names)}
+
+
+def test_the_table_of_floors_has_every_room_once() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    names = re.findall(r"`([^`]+)`", "".join(re.findall(r"^\| \d \| .*$", text, re.MULTILINE)))
+    assert sorted(name.replace("/", ".") for name in names) == sorted(imports_of_rooms())
+    assert len(names) > 15
+    assert sorted(set(floors().values())) == list(range(1, 10))
+
+
+def test_a_room_imports_only_what_stands_on_a_lower_floor() -> None:
+    floor = floors()
+    upward = [
+        (name, need) for name, needs in imports_of_rooms().items() for need in needs if floor[need] >= floor[name]
+    ]
+    assert not upward
+
+
+def test_the_rooms_import_each_other_seldom() -> None:
+    """Each import between rooms is one thing more to know of another; a room for every helper would need many."""
+    assert sum(map(len, imports_of_rooms(tests=False).values())) <= 110
+
+
+@pytest.mark.parametrize(
+    ("former", "module"),
+    [
+        ("sanity.tickets", "sanity.masks.ticket"),
+        ("sanity.datasets.base", "sanity.data.source"),
+        ("sanity.scoring_cost", "sanity.bench.scoring"),
+    ],
+)
+def test_former_names_hold_the_same_objects(former: str, module: str) -> None:
+    public = getattr(import_module(former), "__all__", ["main"])
+    assert all(getattr(import_module(former), name) is getattr(import_module(module), name) for name in public)

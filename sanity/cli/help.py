@@ -8,7 +8,7 @@ import importlib.metadata
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import takewhile
 from typing import Any
@@ -21,6 +21,7 @@ from sanity.config import options
 from sanity.config.registry import Registry
 from sanity.errors import UserError, unknown
 
+HELP = ("-h", "--help", "help")
 REGISTRIES: dict[str, Registry] = {
     "methods": methods.REGISTRY,
     "checks": checks.REGISTRY,
@@ -53,8 +54,7 @@ python -m sanity.run KEY=VALUE ...    puts pruning methods to checks, on data an
   python -m sanity.run reproductions=list
       published tables, which can be run and compared
   python -m sanity.run --help           every key, method, check, network, data set and recipe
-  python -m sanity.run --help NAME      one of them, as in --help snip, --help margin or --help recipe.epochs
-"""
+  python -m sanity.run --help NAME      one of them, as in --help snip, --help margin or --help recipe.epochs"""
 
 
 def version() -> str:
@@ -70,9 +70,19 @@ def _installed(name: str) -> str:
         return "(not installed)"
 
 
-def start() -> str:
-    """Writes how to start, for a command line without arguments."""
-    return _START
+def page(words: Sequence[str]) -> str:
+    """Writes what a command line asks for that runs nothing: without words, how to start; else versions, help, tables.
+
+    Raises `UserError` as `about`.
+    """
+    if not words:
+        return _START
+    if "--version" in words:
+        return version()
+    if any(word in HELP for word in words):
+        names = [word for word in words if word not in HELP]
+        return "\n\n".join(map(about, names)) if names else overview()
+    return reproductions.listing()
 
 
 def overview() -> str:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import Field
 
 from sanity.config import options
+from sanity.config.decomposition import FAMILY
 from sanity.config.options import expanded
 from sanity.config.ranges import LONGEST_RANGE, elements
 from sanity.errors import UserError, unknown
@@ -27,7 +28,6 @@ SECTIONS = ("dataset", "model", "recipe")
 PATHS = ("data_dir", "results_dir", "report_dir", "log")
 AUTO = "auto"
 FIRST_SEEDS = (0, 1, 2, 3)  # of every comparison: the fewest with which `design=sequential` finds equivalence
-FAMILY = "decompose"  # the entry of `checks` that stands for all levels of a decomposition
 FIRST_SEEDS_OF_LEVELS = (0, 1, 2, 3, 4, 5)  # with fewer, no gap that spreads as usual can be told from zero
 LIMITS = ("max_seeds", "max_hours")
 

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 
 from sanity.console.output import CannotPrint, use_readable_output
-from sanity.errors import UserError, complain
-from sanity.store.files import DiskError
+from sanity.errors import DiskError, UserError, complain
 
 MISTAKE, FAILED = 2, 1
 

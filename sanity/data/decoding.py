@@ -15,9 +15,8 @@ from PIL import Image
 from torch import Tensor
 
 from sanity.data import memory
-from sanity.errors import UserError
+from sanity.errors import CannotWrite, UserError
 from sanity.store import tensor_files
-from sanity.store.files import CannotWrite
 
 FORMAT = 2  # part of the cache's key: increase it when `decode` returns other bytes for the same files
 PIL_FORMATS = ("JPEG", "PNG", "BMP", "PPM", "TIFF", "WEBP", "GIF")

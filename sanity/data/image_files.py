@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 
 from sanity.data.decoding import check_size, files_digest, pixels
-from sanity.store.files import CannotWrite, write_atomically
+from sanity.errors import CannotWrite
+from sanity.store.files import write_atomically
 
 Facts = TypeVar("Facts")
 _IMAGES_A_TASK = 8

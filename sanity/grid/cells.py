@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import checks
 import methods
-from checks import decomposition
-from sanity.config import SECTIONS, RunConfig
-from sanity.config.run_config import FAMILY
+from sanity.config import SECTIONS, RunConfig, decomposition
+from sanity.config.decomposition import FAMILY
 from sanity.errors import UserError, unknown
 
 if TYPE_CHECKING:

@@ -20,12 +20,12 @@ from sanity.grid.cells import DENSE, Cell, CheckSpec
 from sanity.masks.files import formats
 from sanity.masks.files.imports import load_weights, show_match, split_init
 from sanity.masks.files.paths import fill_in, find
+from sanity.masks.ticket import Ticket
 from sanity.recipes import Recipe
 from sanity.seeds import generator
 from sanity.store.environment import Machine
 from sanity.store.identity import differing
 from sanity.store.records import Store
-from sanity.tickets import Ticket
 from sanity.training.concurrency import Concurrency, choose
 from sanity.training.epochs import steps_per_epoch
 

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from sanity.errors import DiskError
 from sanity.grid import cell_records
 from sanity.grid.barriers import barriers, beside
 from sanity.grid.cell_records import has_ended, reason_of, trace_of
@@ -19,7 +20,6 @@ from sanity.grid.task import MaskSearch
 from sanity.grid.tasks import tasks
 from sanity.grid.ticket_search import needs_training
 from sanity.grid.training_queue import TrainingQueue
-from sanity.store.files import DiskError
 from sanity.training.loop import Interrupted
 
 _LOOK_AGAIN_S = 0.5

@@ -14,12 +14,11 @@ from sanity import masks
 from sanity.grid import stored
 from sanity.grid.cells import NO_CHECK, CheckSpec
 from sanity.grid.experiment import Experiment, State
-from sanity.mask_updates import MaskUpdates
 from sanity.masks import patterns
 from sanity.masks.channels import gone_with
-from sanity.masks.updates import RULES
+from sanity.masks.ticket import Ticket, channel_groups, tied_names
+from sanity.masks.updates import RULES, MaskUpdates
 from sanity.seeds import generator
-from sanity.tickets import Ticket, channel_groups, tied_names
 
 
 @dataclass(frozen=True)

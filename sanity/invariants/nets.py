@@ -13,8 +13,8 @@ from torch.nn import functional as F
 
 from sanity.data.dataset import Dataset
 from sanity.masks import allocate, prunable
+from sanity.masks.ticket import Ticket
 from sanity.seeds import derive, generator
-from sanity.tickets import Ticket
 
 CHANNELS, SIDE, CLASSES = 3, 6, 4
 Batches = list[tuple[Tensor, Tensor]]

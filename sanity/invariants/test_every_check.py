@@ -10,8 +10,8 @@ from checks.base import HOOKS, Check, Composed
 from sanity.data.dataset import Dataset
 from sanity.invariants import nets
 from sanity.masks import allocate, counted, kept
+from sanity.masks.ticket import Ticket
 from sanity.seeds import generator
-from sanity.tickets import Ticket
 
 
 def content(data: Dataset) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from torch.nn import functional as F
 
 import checks
 from sanity.invariants import nets
+from sanity.masks.ticket import Ticket
 from sanity.recipes import Recipe
 from sanity.seeds import generator
-from sanity.tickets import Ticket
 from sanity.training.job import TrainingSpec
 from sanity.training.loop import Interrupted, train
 

@@ -14,9 +14,9 @@ from sanity.data.dataset import Dataset
 from sanity.errors import UserError
 from sanity.invariants import nets
 from sanity.masks import allocate, expected_overlap, layers, overlap, prunable
+from sanity.masks.ticket import Ticket
 from sanity.models import initialise
 from sanity.seeds import generator
-from sanity.tickets import Ticket
 
 
 def corrupted(name: str, data: Dataset, seed: int = 0, **options: Any) -> Dataset:

@@ -15,8 +15,8 @@ from sanity.invariants import nets
 from sanity.invariants.test_laws_of_mask_checks import of, perturbed, random_mask
 from sanity.masks import allocate, expected_overlap, keep_best, kept, overlap, scattered
 from sanity.masks.allocation import CountsOf
+from sanity.masks.ticket import Ticket
 from sanity.seeds import generator
-from sanity.tickets import Ticket
 
 
 def test_layer_order_hands_the_densities_to_other_layers() -> None:

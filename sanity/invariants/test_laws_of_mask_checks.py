@@ -17,8 +17,8 @@ from checks.base import Composed
 from sanity.errors import UserError
 from sanity.invariants import nets
 from sanity.masks import layers, overlap
+from sanity.masks.ticket import Ticket
 from sanity.seeds import generator
-from sanity.tickets import Ticket
 
 
 def perturbed(name: str, ticket: Ticket, seed: int = 0, **options: Any) -> Ticket:

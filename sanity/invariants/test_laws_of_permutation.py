@@ -11,9 +11,9 @@ import checks
 from sanity.errors import UserError
 from sanity.invariants import nets
 from sanity.masks import allocate, kept
+from sanity.masks.ticket import Ticket
 from sanity.models import build
 from sanity.seeds import generator
-from sanity.tickets import Ticket
 
 ROUNDING = 1e-9
 NETWORKS = [*nets.NETS, "lenet5", "vgg11", "resnet8"]

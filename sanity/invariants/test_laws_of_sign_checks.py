@@ -11,9 +11,9 @@ from torch import Tensor, nn
 import checks
 from sanity.errors import UserError
 from sanity.invariants import nets
+from sanity.masks.ticket import Ticket
 from sanity.models import initialise
 from sanity.seeds import generator
-from sanity.tickets import Ticket
 
 MAGNITUDES = ("signed_reinit", "signed_constant", "signed_shuffle")
 

@@ -18,8 +18,8 @@ from sanity.errors import UserError
 from sanity.invariants import nets
 from sanity.invariants.test_scores import few_rounds
 from sanity.masks import Mask, prunable
+from sanity.masks.ticket import Ticket
 from sanity.seeds import derive, generator
-from sanity.tickets import Ticket
 
 NET = "shortcut"
 DRAWS = 60

@@ -9,9 +9,9 @@ from methods.base import Method
 from sanity.errors import UserError
 from sanity.invariants import nets
 from sanity.invariants.test_scores import few_rounds
+from sanity.masks.ticket import Ticket
 from sanity.recipes import Recipe
 from sanity.seeds import generator
-from sanity.tickets import Ticket
 from sanity.training.loop import TrainingSpec, train
 
 RECIPE = Recipe(epochs=2, batch_size=16, lr=0.1, momentum=0.9, weight_decay=5e-3)

@@ -16,7 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from sanity.store.files import CannotWrite, set_aside
+from sanity.errors import CannotWrite
+from sanity.store.files import set_aside
 from sanity.store.processes import Process, current, file_system_time, parse
 
 log = logging.getLogger(__name__)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from sanity.errors import CannotWrite
 from sanity.store.processes import current, file_system_time, parse
 
 log = logging.getLogger(__name__)
@@ -15,18 +16,6 @@ log = logging.getLogger(__name__)
 _HALF = ".half"
 _OLD_NAME = re.compile(r"\.[a-z0-9_]{8}\.half$")  # temporary files of earlier versions, whose names lack the process
 _ABANDONED_AFTER_S = 600.0  # a live process writes more often than this
-
-
-class DiskError(OSError):
-    """A results file could not be read or written. The run ends with one line; existing files stay."""
-
-
-class CannotWrite(DiskError):  # noqa: N818 (said to the user as it is)
-    """A results file could not be written, e.g. because the disk is full."""
-
-
-class CannotRead(DiskError):  # noqa: N818
-    """A results file, possibly undamaged, could not be read, e.g. because permission was denied."""
 
 
 def write_atomically(path: Path, data: bytes | str) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sanity.store.files import CannotRead, write_atomically
+from sanity.errors import CannotRead
+from sanity.store.files import write_atomically
 from sanity.store.identity import plain
 
 CHECKSUM = "checksum"

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sanity.store.files import CannotRead, CannotWrite
+from sanity.errors import CannotRead, CannotWrite
 from sanity.store.identity import identity
 
 if TYPE_CHECKING:

@@ -20,10 +20,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sanity.errors import UserError
+from sanity.errors import CannotRead, UserError
 from sanity.store import json_files, looks
 from sanity.store.claims import Claims
-from sanity.store.files import CannotRead, set_aside, sweep, write_atomically
+from sanity.store.files import set_aside, sweep, write_atomically
 from sanity.store.identity import is_key, plain
 from sanity.store.json_files import DamagedFileError
 from sanity.store.packed import PACKED, unpacked

@@ -13,7 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from sanity.store.files import CannotRead, CannotWrite, replacing, set_aside
+from sanity.errors import CannotRead, CannotWrite
+from sanity.store.files import replacing, set_aside
 from sanity.store.json_files import NEVER_READABLE, DamagedFileError, require_file
 
 log = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ from typing import Any
 from torch import Tensor
 
 from sanity.data.dataset import Dataset
+from sanity.errors import CannotWrite
 from sanity.recipes import Recipe, describe
 from sanity.store import tensor_files
-from sanity.store.files import CannotWrite
 from sanity.training.epochs import Epochs
 from sanity.training.job import TrainingSpec
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from sanity.mask_updates import MaskUpdates
+from sanity.masks.updates import MaskUpdates
 from sanity.recipes import Recipe
 from sanity.training.epochs import Epochs
 

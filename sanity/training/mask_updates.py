@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 
 from sanity.config.moment import iterations
-from sanity.mask_updates import MaskUpdates
+from sanity.masks.updates import MaskUpdates
 from sanity.recipes import Recipe
 from sanity.seeds import generator
 from sanity.training.epochs import Epochs

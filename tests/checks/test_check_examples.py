@@ -11,8 +11,8 @@ import checks
 from checks.base import Check, Composed, from_class
 from sanity.data.dataset import Dataset
 from sanity.errors import UserError
+from sanity.masks.ticket import Ticket, channel_groups, tied_names
 from sanity.seeds import generator
-from sanity.tickets import Ticket, channel_groups, tied_names
 
 
 def data() -> Dataset:

@@ -8,14 +8,13 @@ import torch
 from torch import Tensor
 
 import checks
-from checks.decomposition import LEVELS, expanded
 from sanity import masks
 from sanity.config import from_mapping
-from sanity.config.run_config import FAMILY
+from sanity.config.decomposition import FAMILY, LEVELS, expanded
 from sanity.errors import UserError
 from sanity.grid.cells import cells
+from sanity.masks.ticket import Ticket
 from sanity.seeds import derive, generator
-from sanity.tickets import Ticket
 
 SHAPES = {"0.weight": (12, 10), "2.weight": (6, 12)}
 

@@ -63,7 +63,7 @@ def test_own_check_changes_signs_and_nothing_else(in_an_empty_folder: Path) -> N
     import torch
     from own_check import RandomSigns
 
-    from sanity.tickets import Ticket
+    from sanity.masks.ticket import Ticket
 
     weight, bias = torch.arange(1.0, 13.0).reshape(3, 4), torch.tensor([1.0, 2.0, 3.0])
     mask = {"weight": weight > 4}

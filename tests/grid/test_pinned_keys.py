@@ -14,8 +14,8 @@ from sanity.config import from_mapping
 from sanity.grid import keys
 from sanity.grid.cells import NO_CHECK, Cell
 from sanity.grid.experiment import Experiment
+from sanity.masks.ticket import Ticket
 from sanity.run import prepare
-from sanity.tickets import Ticket
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "quick": {},

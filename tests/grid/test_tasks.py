@@ -24,10 +24,10 @@ from sanity.grid.task import TO_THE_END, DenseTraining, MaskSearch, Training
 from sanity.grid.tasks import tasks
 from sanity.grid.training_batch import PlannedTraining, epochs
 from sanity.grid.training_queue import TrainingQueue
+from sanity.masks.ticket import Ticket
 from sanity.recipes import Recipe
 from sanity.run import prepare, run
 from sanity.store.records import load_records
-from sanity.tickets import Ticket
 from sanity.training.batches import train_indices
 from sanity.training.epochs import Epochs
 

@@ -10,7 +10,7 @@ from checks.base import Check
 from methods.base import Batches, Method
 from sanity.data.dataset import Dataset
 from sanity.masks import Mask, prunable
-from sanity.tickets import Ticket
+from sanity.masks.ticket import Ticket
 
 
 class _Base(Method):

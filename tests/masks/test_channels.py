@@ -16,11 +16,11 @@ from sanity.invariants import nets
 from sanity.masks import counted, patterns
 from sanity.masks.channels import channel_spaces, gone_with
 from sanity.masks.small_network import size_of, small_network
+from sanity.masks.ticket import Ticket
 from sanity.models.base import Model
 from sanity.models.bottleneck import ResNetB20
 from sanity.models.resnet import ResNet20
 from sanity.seeds import generator
-from sanity.tickets import Ticket
 
 
 class Separable(nn.Module):

@@ -12,9 +12,9 @@ from sanity.errors import UserError
 from sanity.invariants import nets
 from sanity.masks import kept, layers, prunable
 from sanity.masks.allocation import CountsOf
+from sanity.masks.ticket import Ticket
 from sanity.models import initialise
 from sanity.seeds import generator
-from sanity.tickets import Ticket
 from tests.methods import golden_values
 
 STORED = golden_values.values("hidden")

@@ -13,9 +13,9 @@ from checks.base import Check
 from methods.base import Batches, Method
 from methods.magnitude import Magnitude
 from sanity.data.dataset import Dataset
+from sanity.masks.ticket import Ticket
 from sanity.models.base import Model
 from sanity.run import main
-from sanity.tickets import Ticket
 
 HERE = __name__
 

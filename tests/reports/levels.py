@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from checks.decomposition import LEVELS
+from sanity.config.decomposition import LEVELS
 from tests.reports.conftest import record
 
 ACCURACIES = (80.0, 86.0, 89.0, 89.0, 88.0, 90.0)  # random pruning, then the levels: the signs lose a point

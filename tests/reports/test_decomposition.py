@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import reports
-from checks.decomposition import LEVELS
 from reports import figures
 from reports.decomposition import Decomposition, decompositions, sentence, share_out, step_text
 from reports.designs import FIXED
 from reports.statistics import summarise
+from sanity.config.decomposition import LEVELS
 from tests.reports.conftest import record
 from tests.reports.levels import ACCURACIES, family, noisy
 

@@ -17,9 +17,10 @@ from pathlib import Path
 
 import pytest
 
+from sanity.errors import CannotWrite
 from sanity.store import claims as claims_module
 from sanity.store.claims import DEAD_AFTER_S, Claims
-from sanity.store.files import CannotWrite, sweep, write_atomically
+from sanity.store.files import sweep, write_atomically
 from sanity.store.processes import Process, current
 
 KEYS = [f"{number:020x}" for number in range(12)]

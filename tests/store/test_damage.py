@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 import torch
 
-from sanity.errors import UserError
+from sanity.errors import CannotRead, UserError
 from sanity.store import json_files
-from sanity.store.files import CannotRead
 from sanity.store.identity import identity
 from sanity.store.packed import PACKED
 from sanity.store.records import Store, load_records, pack, rows

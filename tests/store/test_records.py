@@ -13,9 +13,9 @@ from safetensors.torch import save_file
 
 import methods
 from sanity import recipes
-from sanity.errors import UserError
+from sanity.errors import CannotWrite, UserError
 from sanity.recipes import Recipe
-from sanity.store.files import CannotWrite, write_atomically
+from sanity.store.files import write_atomically
 from sanity.store.identity import differing, identity
 from sanity.store.processes import current
 from sanity.store.records import Store, load_records

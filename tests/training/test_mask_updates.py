@@ -11,9 +11,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sanity.mask_updates import MaskUpdates
 from sanity.masks import dense, kept, prunable, size
-from sanity.masks.updates import DropAndGrow, GradualPruning
+from sanity.masks.updates import DropAndGrow, GradualPruning, MaskUpdates
 from sanity.recipes import Recipe
 from sanity.training.checkpoint import Checkpoint
 from sanity.training.dispatcher import groups

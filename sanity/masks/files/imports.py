@@ -15,7 +15,7 @@ from sanity.masks.allocation import budget
 from sanity.masks.files.contents import FileMasks, masks_of, weights_of
 from sanity.masks.files.formats import TensorFile, read
 from sanity.masks.files.matching import Match, match
-from sanity.tickets import tied_names
+from sanity.masks.ticket import tied_names
 
 log = logging.getLogger("sanity")
 _FILE = "file:"

@@ -11,8 +11,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from sanity.errors import UserError
+from sanity.masks.ticket import Ticket
 from sanity.store.files import replacing, write_atomically
-from sanity.tickets import Ticket
 
 Content = Mapping[str, Tensor]
 PLACE = ".json"

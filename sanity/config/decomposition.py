@@ -7,8 +7,8 @@ that a level adds is that of the one thing. Imports no torch.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sanity.config.run_config import FAMILY
-
+FAMILY = "decompose"
+"""The entry of the key `checks` that stands for all levels."""
 BASE = "random"
 """The method that keeps nothing but the number of weights: the decomposition starts at its accuracy."""
 
