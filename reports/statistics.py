@@ -37,7 +37,7 @@ class PaperDelta:
     mean: float
     std: float
     n: float
-    metric: str  # what the paper reports: "last", "best" or "unstated"
+    metric: str  # what the paper reports: "last", "best", "early_stopping" or "unstated"
     compared: str  # which of our accuracies it was compared with
     source: str
     ours: Mean
@@ -258,8 +258,8 @@ def _paper(rows: Runs, done: Runs, metric: str) -> PaperDelta | None:
     if not len(printed):
         return None
     row = {name: printed[name][0] for name in PRINTED if name in printed.columns}
-    stated = row["paper_metric"] if row["paper_metric"] in ("last", "best") else "unstated"
-    compared = metric if stated == "unstated" else stated
+    stated = row["paper_metric"] if row["paper_metric"] in ("last", "best", "early_stopping") else "unstated"
+    compared = stated if stated in ("last", "best") else metric
     ours = Mean.of(done[compared])
     mean, std, n = float(row["paper_mean"]), float(row["paper_std"]), float(row["paper_n"])
     half = inference.against_known(ours.std, ours.n, std, n) + _rounding(row.get("paper_printed"))

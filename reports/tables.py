@@ -213,8 +213,8 @@ def _paper(getter: Callable[[PaperDelta], Value]) -> Getter:
 
 
 def _other(paper: PaperDelta) -> Value:
-    """Where the paper does not say which accuracy it reports: the delta of the one that was not compared."""
-    if paper.metric != "unstated" or not paper.ours.n:
+    """Where the paper reports neither the last nor the best accuracy: the delta of the one that was not compared."""
+    if paper.metric in ("last", "best") or not paper.ours.n:
         return Value("")
     return Value(f"{points(paper.other, signed=True)} ({'best' if paper.compared == 'last' else 'last'})", paper.other)
 

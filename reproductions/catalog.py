@@ -29,7 +29,7 @@ def about(name: str) -> str:
     table = load(name)
     panels = [f"  {panel['model']} on {panel['dataset']}, {len(panel['seeds'])} seeds" for panel in table.panels]
     counts = f"{len(table.cells())} cells, {len(table.numbers)} with a printed number; {len(table.beyond)} printed " + (
-        "numbers of what the suite does not have"
+        "numbers of no cell"
     )
     parts = [f"{name}: {table.title}", table.paper, table.description, counts, *dict.fromkeys(panels)]
     return "\n".join([*parts[:2], "", parts[2], "", *parts[3:]])

@@ -14,7 +14,12 @@ from sanity.errors import UserError
 NUMBERS = [*CELL, "paper_mean", "paper_std", "paper_n", "paper_metric", "paper_unit", "paper_printed", "paper_source"]
 PAPER = NUMBERS[len(CELL) :]
 UNSEEN = "no printed number was seen"
-CONFIDENCE = ("verbatim", "verbatim (secondary)", "verbatim-derived", "verbatim-computed")
+CONFIDENCE = (
+    *("verbatim", "verbatim (secondary)", "verbatim-derived", "verbatim-computed"),
+    *("vector figure", "digitised"),
+)
+"""How a printed number was seen: in words or tables (quoted by others; computed from such numbers), as coordinates of a
+vector drawing, or read off a picture of pixels."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +29,9 @@ class Reproduction:
     panels: the keys of one run each; no cell is in two of them.
     numbers: the printed numbers of cells of the grid, columns `NUMBERS`: paper_mean is test accuracy in percent, also
         where the paper prints test error (paper_printed, paper_unit: as printed); paper_std and paper_n are NaN where
-        the paper states none; paper_metric is "last", "best" or "unstated"; paper_source begins with how sure it is,
-        one of `CONFIDENCE`.
-    beyond: printed rows that the suite cannot run, named as the paper does, with `why`.
+        the paper states none; paper_metric is "last", "best", "early_stopping" (where the validation loss is smallest,
+        which the suite does not record) or "unstated"; paper_source begins with one of `CONFIDENCE`.
+    beyond: further printed rows, named as the paper does, with `why` they are no number of a cell.
     version: raised where the table comes to ask for other runs or to print other numbers; records list it.
     """
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reports.comparisons import Comparison
 from reports.statistics import Cell, PaperDelta, Summary, summarise
-from reports.wording import inside_text
+from reports.wording import inside_text, metric_text
 from sanity.errors import UserError
 
 Record = Callable[..., dict]
@@ -151,6 +151,8 @@ def test_a_papers_best_accuracy_is_compared_with_our_best(make_record: Record) -
     assert (delta.compared, delta.ours.mean) == ("best", pytest.approx(90.5))
     unstated = paper_of(make_record, [90.0, 90.4], paper_metric="unstated")
     assert (unstated.metric, unstated.compared) == ("unstated", "last")
+    early = paper_of(make_record, [90.0, 90.4], paper_metric="early_stopping")
+    assert metric_text(early) == "last (paper: early stopping)"
 
 
 def test_holm_counts_the_tests_of_one_claim(make_grid: Callable[..., pd.DataFrame]) -> None:
