@@ -62,7 +62,7 @@ setup(
     ),
     package_data={
         "reports": ["templates/*", "wording.toml", "report.schema.json"],
-        "reproductions": ["*.toml", "*.csv", "measured/*"],
+        "reproductions": ["*.toml", "*.csv", "claims/*.toml", "reference/*.toml", "*/*/records.jsonl"],
         "sanity": ["py.typed"],
     },
     install_requires=REQUIRES,

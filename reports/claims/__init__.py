@@ -1,0 +1,1 @@
+"""Claims of papers: sentences that can fail, and what the records of this repository say about each."""

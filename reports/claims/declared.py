@@ -1,0 +1,82 @@
+"""Reads the claims of a paper from its file into typed values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from reproductions import claims
+from sanity.errors import UserError, unknown
+
+Prediction = Literal["equal", "better", "worse", "no_worse", "printed"]
+PREDICTIONS: tuple[str, ...] = get_args(Prediction)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Names the comparison that could refute a claim, and the records that hold it.
+
+    records: a folder of records below reproductions/.
+    method: the label of the method; its unperturbed tickets unless `check` names a check.
+    check: compared with the unperturbed tickets of the same method, seed by seed.
+    against: instead of that another method, compared seed by seed; "dense" is the unpruned network.
+    predicted: what the claim says of accuracy: `equal` within the margin, `better`, `worse`, `no_worse` (equal or
+        better), or `printed`, the paper's own number.
+    table: the published table whose printed number is meant.
+    ratio: the ratios at which the claim is made; empty for all that were measured.
+    where: columns of the records and the value that they must have.
+    note: how the setting departs from the paper's.
+    """
+
+    records: str
+    method: str
+    predicted: str
+    check: str = ""
+    against: str = ""
+    table: str = ""
+    ratio: tuple[float, ...] = ()
+    where: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        """Raises `UserError` for an unknown prediction, or where it is not said what is compared."""
+        if self.predicted not in PREDICTIONS:
+            raise unknown("prediction", self.predicted, PREDICTIONS)
+        if sum(map(bool, (self.check, self.against, self.table))) != 1:
+            raise UserError(f"{self.records} {self.method}: name one of check, against and table")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence of a paper that can fail. `untested`: why nothing here tests it; `evidence`: what does."""
+
+    says: str
+    source: str
+    test: str
+    untested: str = ""
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A paper's claims, and (text, source) of each place where its code departs from its text."""
+
+    name: str
+    short: str
+    citation: str
+    claims: tuple[Claim, ...]
+    differs: tuple[tuple[str, str], ...]
+
+
+def read(name: str) -> Paper:
+    """Reads one paper. Raises `UserError` for an unknown name and for a claim that names no comparison."""
+    declared = claims.declaration(name)
+    differs = tuple((entry["says"], entry["source"]) for entry in declared.get("differs", []))
+    return Paper(name, declared["short"], declared["paper"], tuple(map(_claim, declared["claim"])), differs)
+
+
+def _claim(entry: Mapping[str, Any]) -> Claim:
+    found = [{**evidence, "ratio": tuple(evidence.get("ratio", ()))} for evidence in entry.get("found", [])]
+    evidence = tuple(Evidence(**values) for values in found)
+    if bool(evidence) == bool(entry.get("untested")):
+        raise UserError(f"{entry['says']}: needs either records or the reason why nothing tests it")
+    return Claim(entry["says"], entry["source"], entry["test"], entry.get("untested", ""), evidence)

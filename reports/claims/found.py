@@ -1,0 +1,132 @@
+"""Looks up what the records say about a claim: verdicts, numbers of runs and intervals, computed anew each time."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+
+import reproductions
+from reports.claims.declared import Claim, Evidence
+from reports.comparisons import Comparison, compare
+from reports.margin import margin_of
+from reports.records import CONTROL, GROUP, prepare
+from reports.runs import Runs
+from reports.statistics import ALPHA, PaperDelta, summarise
+from reports.verdicts import decided
+from sanity.errors import UserError
+from sanity.store import PACKED, load_records
+
+METRIC = "last"
+DENSE = "dense"
+OUTCOMES = ("as claimed", "contradicted", "not found", "open")
+STANDINGS = ("as claimed", "in part", *OUTCOMES[1:], "not tested")
+HOLDS = {"equal": (0,), "better": (1,), "worse": (-1,), "no_worse": (0, 1)}
+"""Prediction -> the moves that it allows: 0 none beyond the margin, 1 up, -1 down."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One ratio of a claim. outcome: one of `OUTCOMES`; n: how many pairs, or runs beside a printed number."""
+
+    ratio: float
+    outcome: str
+    n: int
+    comparison: Comparison | None = None
+    paper: PaperDelta | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What some records say about a claim; without points where they are still to be measured.
+
+    setting: data set, network and recipe. margin: in points.
+    """
+
+    evidence: Evidence
+    setting: str
+    margin: float
+    points: tuple[Point, ...]
+
+
+def findings(claim: Claim) -> list[Finding]:
+    """Returns what the records say about a claim. Raises `UserError` where they hold several settings of it."""
+    return [_finding(evidence) for evidence in claim.evidence]
+
+
+def standing(found: Sequence[Finding]) -> str:
+    """Returns where a claim stands, one of `STANDINGS`: "in part" where it held at some ratios and failed at others."""
+    outcomes = {point.outcome for finding in found for point in finding.points}
+    if not outcomes:
+        return "not tested"
+    if "as claimed" in outcomes and outcomes & {"contradicted", "not found"}:
+        return "in part"
+    return next(outcome for outcome in OUTCOMES if outcome in outcomes)
+
+
+def _finding(evidence: Evidence) -> Finding:
+    frame = _records(evidence)
+    if frame is None:
+        return Finding(evidence, "", 0.0, ())
+    settings = {tuple(row) for row in prepare(frame)[GROUP[:3]].itertuples(index=False)}
+    if len(settings) > 1:
+        raise UserError(f"claims: {evidence.records} holds {len(settings)} settings of {evidence.method}; name one")
+    margin = margin_of(frame)
+    points = tuple(_printed(evidence, frame, margin) if evidence.table else _compared(evidence, frame, margin))
+    return Finding(evidence, " · ".join(map(str, settings.pop())), margin, points)
+
+
+def _records(evidence: Evidence) -> pd.DataFrame | None:
+    """Returns the records of both sides of the comparison; None where nothing of it was measured yet."""
+    frame = _folder(evidence.records)
+    if frame is None:
+        return None
+    for column, value in evidence.where.items():
+        frame = frame[frame[column] == value]
+    named = frame["method"].isin([evidence.method, evidence.against])
+    frame = frame[named & frame["check"].isin([CONTROL, evidence.check])]
+    return frame if (frame["method"] == evidence.method).any() else None
+
+
+@lru_cache(maxsize=4)
+def _folder(name: str) -> pd.DataFrame | None:
+    folder = Path(reproductions.__file__).parent / name
+    return load_records(folder) if (folder / PACKED).exists() else None
+
+
+def _compared(evidence: Evidence, frame: pd.DataFrame, margin: float) -> Iterator[Point]:
+    """Compares seed by seed; Holm's correction is made over the ratios of the claim."""
+    done = {key[3:]: runs.by_seed() for key, runs in Runs.of(prepare(frame)).groups(GROUP).items()}
+    check = evidence.check or CONTROL
+    ratios = [ratio for method, which, ratio in done if method == evidence.method and which == check]
+    ratios = [ratio for ratio in sorted(ratios) if not evidence.ratio or ratio in evidence.ratio]
+    other = evidence.against or evidence.method
+    sides = [
+        (done[evidence.method, check, ratio], done.get((other, CONTROL, 0.0 if other == DENSE else ratio)))
+        for ratio in ratios
+    ]
+    compared = decided([compare(*side, METRIC, margin) for side in sides], margin, ALPHA)
+    for ratio, comparison in zip(ratios, compared, strict=True):
+        outcome = _outcome(comparison, HOLDS[evidence.predicted])
+        yield Point(ratio, outcome, comparison.difference.n, comparison)
+
+
+def _outcome(comparison: Comparison, allowed: Sequence[int]) -> str:
+    """Returns one of `OUTCOMES`. Equivalence does not contradict a difference: it may be smaller than the margin."""
+    if comparison.verdict in ("identical", "equivalent"):
+        return "as claimed" if 0 in allowed else "not found"
+    if comparison.verdict != "different":
+        return "open"
+    return "as claimed" if (1 if comparison.difference.mean > 0 else -1) in allowed else "contradicted"
+
+
+def _printed(evidence: Evidence, frame: pd.DataFrame, margin: float) -> Iterator[Point]:
+    """Sets the paper's own numbers beside the records."""
+    attached = reproductions.load(evidence.table).attach(frame)
+    attached = attached[(attached["method"] == evidence.method) & (attached["status"] != "missing")]
+    for cell in summarise(attached, METRIC, margin, compare_methods=False).cells:
+        if cell.paper and (not evidence.ratio or cell.ratio in evidence.ratio):
+            inside = cell.paper.inside
+            outcome = "open" if inside is None else "as claimed" if inside else "contradicted"
+            yield Point(cell.ratio, outcome, cell.paper.ours.n, paper=cell.paper)

@@ -1,0 +1,28 @@
+"""Lists papers whose claims are put to the test: a TOML file a paper. Needs neither torch nor pandas.
+
+short, paper      the name by which it goes, and its citation
+[[claim]]         `says`, a sentence that can fail; `source`, where the paper says it; `test`, what could refute it;
+                  `untested`, why nothing here tests it yet
+[[claim.found]]   records and the comparison to look up in them; see `reports.claims.declared.Evidence`
+[[differs]]       `says`, how the paper's code differs from its text; `source`, where that was read
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from sanity.errors import unknown
+
+HERE = Path(__file__).parent
+
+
+def names() -> list[str]:
+    """Returns the names of all papers."""
+    return sorted(path.stem for path in HERE.glob("*.toml"))
+
+
+def declaration(name: str) -> dict[str, Any]:
+    """Returns what NAME.toml says. Raises `UserError` for an unknown name."""
+    if name not in names():
+        raise unknown("paper", name, names())
+    return tomllib.loads((HERE / f"{name}.toml").read_text(encoding="utf-8"))
