@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -30,7 +31,7 @@ def frame(moves: dict[str, list[float]], ratio: float = 0.9) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def outcome(monkeypatch: pytest.MonkeyPatch, records: pd.DataFrame | None, **named: str) -> str:
+def outcome(monkeypatch: pytest.MonkeyPatch, records: pd.DataFrame | None, **named: Any) -> str:
     monkeypatch.setattr(found, "_folder", lambda _: records)
     claim = Claim("it works", "Table 1", "a check", evidence=(Evidence("here", "snip", **named),))
     return found.standing(found.findings(claim))
