@@ -24,8 +24,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from sanity.effective_density.algebra import is_signal, is_weight, mark_as_weight, tensors
 from sanity.errors import UserError
+from sanity.masks.effective_density.algebra import is_signal, is_weight, mark_as_weight, tensors
 
 Operator = Callable[..., Any]
 

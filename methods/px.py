@@ -15,8 +15,8 @@ from methods.gradients import BatchNorm, GradientMethod, gradient
 from methods.linear_flow import Watched
 from methods.rounds import MOST_ROUNDS
 from methods.scoring_copy import original_weights, remember
-from sanity.effective_density.algebra import mark_as_weight
 from sanity.errors import UserError
+from sanity.masks.effective_density.algebra import mark_as_weight
 
 Parameters = dict[str, Tensor]
 _GATED = frozenset({"relu", "leaky_relu"})

@@ -13,8 +13,8 @@ from methods.base import Batches, Method
 from methods.gradients import BatchNorm, gradient
 from methods.linear_flow import LinearFlow, Watched
 from methods.scoring_copy import scoring_copy, statistics_needed
-from sanity.effective_density.algebra import mark_as_weight
 from sanity.errors import UserError
+from sanity.masks.effective_density.algebra import mark_as_weight
 from sanity.seeds import generator as seeded
 
 

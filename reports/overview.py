@@ -10,10 +10,11 @@ from reports.controls import contradiction
 from reports.escape import visible
 from reports.methods_told import told_in_short
 from reports.noise_floor import noise_floors
+from reports.paper import PaperDelta
 from reports.records import CONTROL
 from reports.references import could_not_fail
 from reports.sentences import control_of, times_in_100
-from reports.statistics import Cell, PaperDelta, Summary
+from reports.statistics import Cell, Summary
 from reports.text import counted, say
 from reports.wording import (
     method_name,

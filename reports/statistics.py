@@ -9,11 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from reports import inference
 from reports.comparisons import Comparison, Mean, compare
 from reports.designs import SEQUENTIAL, Design, design_of
 from reports.methods_compared import MethodComparison, methods_compared
 from reports.outcomes import Outcomes
+from reports.paper import PaperDelta, paper_delta
 from reports.records import CONTROL, GROUP, METRICS, column_of, prepare
 from reports.runs import Runs, average, highest, recorded
 from reports.verdicts import decided
@@ -22,36 +22,6 @@ from sanity.errors import UserError
 MARGIN = 0.5  # percentage points
 ALPHA = 0.05
 NAN = math.nan
-PRINTED = ("paper_mean", "paper_std", "paper_n", "paper_metric", "paper_source", "paper_printed")
-
-
-@dataclass(frozen=True)
-class PaperDelta:
-    """The paper's number for a cell, and ours minus it. `errors`: whose errors the interval counts; "assumed": both,
-    where the paper states the number of its runs but not their spread, which is then taken to be that of ours.
-
-    half: half the 95 % interval of the difference of the means, widened by what the paper may have rounded away.
-    other: the delta of our other accuracy, last or best.
-    """
-
-    mean: float
-    std: float
-    n: float
-    metric: str  # what the paper reports: "last", "best", "early_stopping" or "unstated"
-    compared: str  # which of our accuracies it was compared with
-    source: str
-    ours: Mean
-    delta: float
-    half: float
-    other: float
-    errors: str  # "both", "assumed", "ours" (their mean is taken as exact), "none" (no interval)
-    diverged: int = 0  # of our runs
-
-    @property
-    def inside(self) -> bool | None:
-        """Whether the paper's number lies inside the interval around ours; None where there is no interval, or one
-        that a diverged run made wide enough for anything."""
-        return None if math.isnan(self.half) or self.diverged else abs(self.delta) <= self.half
 
 
 @dataclass(frozen=True)
@@ -213,7 +183,7 @@ def _cell(key: tuple[Any, ...], rows: Runs, done: Runs, comparison: Comparison |
         function_gap=highest(done["function_gap"]),
         dose=next((dose for dose in rows["dose"] if isinstance(dose, Mapping)), None),
         comparison=comparison,
-        paper=_paper(rows, done, metric),
+        paper=paper_delta(rows, done, metric),
     )  # fmt: skip
 
 
@@ -251,28 +221,6 @@ def _densities(done: Runs) -> dict[str, float]:
         for name, count in (layers if isinstance(layers, dict) else {}).items():
             shares.setdefault(name, []).append(count["kept"] / count["weights"])
     return {name: sum(values) / len(values) for name, values in shares.items()}
-
-
-def _paper(rows: Runs, done: Runs, metric: str) -> PaperDelta | None:
-    printed = rows.where("paper_mean", lambda mean: not math.isnan(mean))
-    if not len(printed):
-        return None
-    row = {name: printed[name][0] for name in PRINTED if name in printed.columns}
-    stated = row["paper_metric"] if row["paper_metric"] in ("last", "best", "early_stopping") else "unstated"
-    compared = stated if stated in ("last", "best") else metric
-    ours = Mean.of(done[compared])
-    mean, std, n = float(row["paper_mean"]), float(row["paper_std"]), float(row["paper_n"])
-    half = inference.against_known(ours.std, ours.n, std, n) + _rounding(row.get("paper_printed"))
-    errors = "none" if math.isnan(half) else "both" if std >= 0 else "assumed" if n > 0 else "ours"
-    source = row["paper_source"] if isinstance(row["paper_source"], str) else ""
-    other = Mean.of(done["best" if compared == "last" else "last"]).mean - mean
-    diverged = done["status"].count("diverged")
-    return PaperDelta(mean, std, n, stated, compared, source, ours, ours.mean - mean, half, other, errors, diverged)
-
-
-def _rounding(printed: object) -> float:
-    """The most that a number differs from what it was before it was printed: 0.05 of "1.6"; 0 where that is unknown."""
-    return 0.5 * 10.0 ** -len(printed.partition(".")[2]) if isinstance(printed, str) else 0.0
 
 
 def _with_verdicts(cells: list[Cell], margin: float, alpha: float, design: Design) -> list[Cell]:

@@ -10,9 +10,10 @@ from reports.doses import interval_text, slopes
 from reports.methods_compared import MethodComparison
 from reports.noise_floor import noise_floors
 from reports.overview import notes
+from reports.paper import PaperDelta
 from reports.records import CONTROL
 from reports.sentences import outlook, still_needed
-from reports.statistics import Cell, PaperDelta, Summary
+from reports.statistics import Cell, Summary
 from reports.strips import row_of
 from reports.text import say
 from reports.wording import (

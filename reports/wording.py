@@ -5,7 +5,8 @@ from collections.abc import Collection
 
 from reports.comparisons import Comparison, Mean
 from reports.labels import parse
-from reports.statistics import Cell, PaperDelta
+from reports.paper import PaperDelta
+from reports.statistics import Cell
 from reports.text import has, say
 
 FOLDED = 4  # more ratios than that of a method are read as a curve, not one by one

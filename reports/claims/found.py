@@ -11,9 +11,10 @@ import reproductions
 from reports.claims.declared import Claim, Evidence
 from reports.comparisons import Comparison, compare
 from reports.margin import margin_of
+from reports.paper import PaperDelta
 from reports.records import CONTROL, GROUP, prepare
 from reports.runs import Runs
-from reports.statistics import ALPHA, PaperDelta, summarise
+from reports.statistics import ALPHA, summarise
 from reports.verdicts import decided
 from sanity.errors import UserError
 from sanity.store import PACKED, load_records

@@ -18,8 +18,9 @@ from sanity.training.cuda_graph import capture
 from sanity.training.job import TrainingSpec
 from sanity.training.memory_format import memory_format
 from sanity.training.precision import numerics
+from sanity.training.setting import Setting
 from sanity.training.stacked_linear import why_not_stacked
-from sanity.training.trainer import Setting, Trainer
+from sanity.training.trainer import Trainer
 
 REFERENCE, OURS, BARE = "reference loop", "ours", "bare step"
 

@@ -14,9 +14,9 @@ from methods.base import Method
 from sanity import masks, models
 from sanity.config import RunConfig
 from sanity.data.dataset import Dataset
-from sanity.effective_density import why_unknown
 from sanity.grid import keys
 from sanity.grid.cells import DENSE, Cell, CheckSpec
+from sanity.masks.effective_density import why_unknown
 from sanity.masks.files import formats
 from sanity.masks.files.imports import load_weights, show_match, split_init
 from sanity.masks.files.paths import fill_in, find

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from methods.base import Method
-from sanity.effective_density import live_weights
 from sanity.errors import UserError
 from sanity.grid.experiment import Experiment
 from sanity.grid.ticket_source import TicketSource
 from sanity.masks import Mask, kept, prunable
 from sanity.masks.allocation import budget
+from sanity.masks.effective_density import live_weights
 
 TOLERANCE = 0.02
 """How far the live weights may miss the budget, as a share of it. One weight more can bring a unit with all its inputs

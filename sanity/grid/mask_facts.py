@@ -6,9 +6,9 @@ from typing import Any
 from torch import Tensor
 
 from sanity import masks
-from sanity.effective_density import STATISTICS_ALONE, density_of_paths
 from sanity.grid.experiment import Experiment
 from sanity.masks import prunable, unpruned
+from sanity.masks.effective_density import STATISTICS_ALONE, density_of_paths
 
 
 def measured(mask: Mapping[str, Tensor], seed: int, experiment: Experiment) -> dict[str, Any]:

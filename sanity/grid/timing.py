@@ -10,7 +10,8 @@ from sanity.training.checkpoint import Checkpoint
 from sanity.training.job import TrainingSpec
 from sanity.training.memory_format import memory_format
 from sanity.training.precision import numerics
-from sanity.training.trainer import Setting, Trainer
+from sanity.training.setting import Setting
+from sanity.training.trainer import Trainer
 
 STEPS = 20
 _ENOUGH_S = 20.0  # of a network so slow that fewer steps tell what one takes

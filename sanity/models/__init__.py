@@ -131,7 +131,7 @@ def build(
 
 
 def initialise(model: "nn.Module", init: str, generator: "torch.Generator | None" = None) -> None:
-    """Redraws every parameter of any `model` in place and resets its buffers; see `sanity.models.init`."""
-    from sanity.models.init import initialise
+    """Redraws every parameter of any `model` in place and resets its buffers; see `sanity.models.redraw`."""
+    from sanity.models.redraw import initialise
 
     initialise(model, init, generator)

@@ -15,7 +15,7 @@ from torch.nn.parameter import is_lazy
 from sanity.config.options import fill
 from sanity.errors import UserError, reason
 from sanity.models import AS_BUILT, AS_BUILT_NONZERO, REGISTRY
-from sanity.models.init import draw_zeros, initialise
+from sanity.models.redraw import draw_zeros, initialise
 from sanity.prunable import check_weights_are_parameters
 
 InputShape = tuple[int, int, int]

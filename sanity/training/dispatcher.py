@@ -11,8 +11,9 @@ import torch
 from sanity.training.checkpoint import Checkpoint, find
 from sanity.training.cuda_graph import capture
 from sanity.training.job import TrainingSpec
+from sanity.training.setting import Setting
 from sanity.training.stacked_linear import is_sparse
-from sanity.training.trainer import Setting, Trainer
+from sanity.training.trainer import Trainer
 
 log = logging.getLogger(__name__)
 Item = TypeVar("Item")

@@ -21,7 +21,8 @@ from sanity.training.executor import StepExecutor
 from sanity.training.job import TrainingResult, TrainingSpec
 from sanity.training.memory_format import memory_format
 from sanity.training.precision import numerics, resolve, resolve_device
-from sanity.training.trainer import Setting, Trainer
+from sanity.training.setting import Setting
+from sanity.training.trainer import Trainer
 
 __all__ = ["Interrupted", "TrainingResult", "TrainingSpec", "train"]
 

@@ -3,8 +3,6 @@
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -12,42 +10,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sanity import seeds
-from sanity.data.dataset import Dataset
-from sanity.recipes import Recipe
 from sanity.training import checkpoint
-from sanity.training.batches import BatchBuilder, EpochOrder, draw_epoch, normalisation, stack_orders, train_indices
+from sanity.training.batches import EpochOrder, draw_epoch, stack_orders, train_indices
 from sanity.training.checkpoint import Checkpoint
-from sanity.training.epochs import Epochs, steps_per_epoch
 from sanity.training.job import FIELDS, TrainingResult, TrainingSpec
 from sanity.training.lr_schedule import rate
 from sanity.training.mask_updates import MaskUpdater
 from sanity.training.optimizer import set_learning_rate
+from sanity.training.setting import Setting
 from sanity.training.stacked_model import StackedModel
 
 _TEST_BATCH = 500
-
-
-@dataclass(frozen=True)
-class Setting:
-    """Holds what all jobs of one call of `train` share: data, recipe, device, precision, layout."""
-
-    train: Dataset
-    test: Dataset
-    recipe: Recipe
-    device: torch.device
-    precision: str
-    layout: torch.memory_format = torch.contiguous_format
-    """Of images and of convolutions' weights in memory (see `memory_format`)."""
-
-    def epochs(self, job: TrainingSpec) -> Epochs:
-        """Divides `job` into epochs on these data."""
-        return job.epochs(self.recipe, steps_per_epoch(len(self.train), self.recipe))
-
-    @cached_property
-    def batches(self) -> tuple[BatchBuilder, BatchBuilder]:
-        """Builders of training and test batches, which normalise alike."""
-        mean, std = normalisation(self.train, self.recipe.normalise)
-        return BatchBuilder(self.train, self.recipe, mean, std), BatchBuilder(self.test, self.recipe, mean, std)
 
 
 class Step(Protocol):

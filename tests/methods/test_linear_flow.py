@@ -10,8 +10,8 @@ import methods
 from methods.linear_flow import LinearFlow
 from methods.scoring_copy import scoring_copy
 from methods.synflow import SynFlow
-from sanity.effective_density.algebra import mark_as_weight
 from sanity.errors import UserError
+from sanity.masks.effective_density.algebra import mark_as_weight
 from sanity.models import build
 from sanity.prunable import prunable
 from tests.models import constructed, foreign

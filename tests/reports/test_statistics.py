@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reports.comparisons import Comparison
-from reports.statistics import Cell, PaperDelta, Summary, summarise
+from reports.paper import PaperDelta
+from reports.statistics import Cell, Summary, summarise
 from reports.wording import inside_text, metric_text
 from sanity.errors import UserError
 

@@ -12,7 +12,7 @@ from sanity.recipes import Recipe
 from sanity.training import concurrency, dispatcher
 from sanity.training.checkpoint import Checkpoint
 from sanity.training.loop import Interrupted, TrainingResult, TrainingSpec, train
-from sanity.training.trainer import Setting
+from sanity.training.setting import Setting
 from tests.training.nets import (
     Mean,
     Noise,

@@ -10,7 +10,8 @@ from sanity.training.checkpoint import Checkpoint
 from sanity.training.cuda_graph import CudaGraphStep
 from sanity.training.loop import TrainingSpec, train
 from sanity.training.precision import numerics
-from sanity.training.trainer import Setting, Trainer
+from sanity.training.setting import Setting
+from sanity.training.trainer import Trainer
 from tests.training.nets import NO_GPU, digits, half_mask, tiny_conv, tiny_mlp
 
 

@@ -12,7 +12,8 @@ from sanity.recipes import Recipe
 from sanity.training import dispatcher
 from sanity.training.checkpoint import Checkpoint
 from sanity.training.loop import TrainingResult, TrainingSpec, train
-from sanity.training.trainer import Setting, Trainer
+from sanity.training.setting import Setting
+from sanity.training.trainer import Trainer
 from tests.training.nets import (
     PASSES,
     Watched,

@@ -17,7 +17,8 @@ from sanity.recipes import Recipe
 from sanity.training.checkpoint import Checkpoint
 from sanity.training.dispatcher import groups
 from sanity.training.loop import Interrupted, TrainingResult, TrainingSpec, train
-from sanity.training.trainer import Setting, Trainer
+from sanity.training.setting import Setting
+from sanity.training.trainer import Trainer
 from tests.training.nets import digits, equal, half_mask, tiny_conv, tiny_mlp
 
 FORK = multiprocessing.get_context("fork")

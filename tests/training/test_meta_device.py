@@ -16,8 +16,9 @@ from sanity.training.checkpoint import Checkpoint
 from sanity.training.cuda_graph import CudaGraphStep
 from sanity.training.job import TrainingSpec
 from sanity.training.optimizer import make_optimizer
+from sanity.training.setting import Setting
 from sanity.training.stacked_linear import stack
-from sanity.training.trainer import Setting, Trainer
+from sanity.training.trainer import Trainer
 from tests.training.nets import digits, half_mask, tiny_conv, tiny_mlp
 
 RECIPE = Recipe(batch_size=16, schedule="cosine", crop_padding=1, flip=True, weight_decay=1e-3)

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from sanity.cli.audit.subject import Subject
-from sanity.effective_density import live_weights, paths_are_known
 from sanity.errors import UserError
 from sanity.masks import Mask, kept, size
 from sanity.masks.allocation import ERK, SmartRatio, Uniform, budget
+from sanity.masks.effective_density import live_weights, paths_are_known
 from sanity.masks.files.imports import plain_ratio
 
 

@@ -20,9 +20,9 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
-from sanity.effective_density.algebra import InDouble, Operator, is_signal, is_weight, mark_as_weight, tensors
-from sanity.effective_density.layers import LAYERS
-from sanity.effective_density.operators import MAKING_SIGNALS, MOVING, RULES
+from sanity.masks.effective_density.algebra import InDouble, Operator, is_signal, is_weight, mark_as_weight, tensors
+from sanity.masks.effective_density.layers import LAYERS
+from sanity.masks.effective_density.operators import MAKING_SIGNALS, MOVING, RULES
 
 _RULES = {**RULES, **LAYERS}
 _INSPECTING = ("__get__", "size", "dim", "numel", "is_floating_point", "requires_grad_")

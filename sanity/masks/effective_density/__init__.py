@@ -1,6 +1,6 @@
 """Measures effective density: which kept weights lie on a live path from input to output."""
 
-from sanity.effective_density.live_paths import (
+from sanity.masks.effective_density.live_paths import (
     STATISTICS_ALONE,
     density_of_paths,
     effective_density,

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sanity.effective_density.algebra import Operator, as_factor, is_signal, product, tensors, total, weighted
+from sanity.masks.effective_density.algebra import Operator, as_factor, is_signal, product, tensors, total, weighted
 
 Arguments = Sequence[Any]
 Options = Mapping[str, Any]

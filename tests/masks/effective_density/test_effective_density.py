@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision import models
 
-from sanity.effective_density import effective_density, live_weights, paths_are_known, why_unknown
 from sanity.invariants import nets
 from sanity.masks import allocate, dense, kept, prunable
+from sanity.masks.effective_density import effective_density, live_weights, paths_are_known, why_unknown
 
 
 def chain() -> nn.Module:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from sanity.effective_density.algebra import InDouble, mark_as_weight
-from sanity.effective_density.signals import AllPaths, UnknownOperatorError
 from sanity.errors import reason
+from sanity.masks.effective_density.algebra import InDouble, mark_as_weight
+from sanity.masks.effective_density.signals import AllPaths, UnknownOperatorError
 from sanity.prunable import Mask, dense, prunable
 
 STATISTICS_ALONE = (
@@ -26,7 +26,7 @@ def live_weights(
     """Returns the weights of `mask` that lie on a path from an input to an output all of whose weights are kept.
 
     One forward and one backward pass of the network on signals, by the rules of
-    `sanity.effective_density.signals`. A weight that only ever meets padding counts as dead.
+    `sanity.masks.effective_density.signals`. A weight that only ever meets padding counts as dead.
 
     Args:
         model: left as it was.
@@ -82,8 +82,8 @@ def paths_are_known(model: nn.Module, input_shape: tuple[int, ...]) -> bool:
 def why_unknown(model: nn.Module, input_shape: tuple[int, ...]) -> str:
     """Returns why the paths of a network are not known; empty where they include every weight that a gradient reaches.
 
-    They are not where `sanity.effective_density.signals` has no rule for an operator that needs one. Then nothing can
-    be said of paths under any mask. Costs some passes over two examples; once per network is enough.
+    They are not where `sanity.masks.effective_density.signals` has no rule for an operator that needs one. Then nothing
+    can be said of paths under any mask. Costs some passes over two examples; once per network is enough.
     """
     paths = AllPaths()
     try:

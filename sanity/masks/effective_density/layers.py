@@ -6,8 +6,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sanity.effective_density.algebra import Operator, as_factor, is_signal, product, sign, tensors, total, weighted
-from sanity.effective_density.operators import Arguments, Options, Rule
+from sanity.masks.effective_density.algebra import (
+    Operator,
+    as_factor,
+    is_signal,
+    product,
+    sign,
+    tensors,
+    total,
+    weighted,
+)
+from sanity.masks.effective_density.operators import Arguments, Options, Rule
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
