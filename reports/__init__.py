@@ -35,6 +35,7 @@ def write(
     compare: str = "methods",
     cells: bool = False,
     figures: Sequence[str] = (),
+    reference: pd.DataFrame | None = None,
 ) -> dict[str, Path]:
     """Write the report of a frame of records into `directory`: report.md, .html, .csv, .tex, .json.
 
@@ -44,7 +45,8 @@ def write(
     chosen beforehand, or "sequential", for seeds that are added as one likes. `compare`: "methods" also compares each
     method with random and with magnitude pruning, where these are among the records; "none" does not. `cells`: LaTeX
     with every table of the report, not the verdicts and claims alone. `figures`: formats ("svg", "pdf", "png") of the
-    pictures, which go to the folder figures/. Returns the file of each format, and that folder.
+    pictures, which go to the folder figures/. `reference`: records of a reference set, among which the methods are
+    placed. Returns the file of each format, and that folder.
     Raises `UserError` for an unknown format, metric, design or comparison, unusable records, or a directory that cannot
     be written.
     """
@@ -57,9 +59,12 @@ def write(
     from reports import content, statistics  # tests take a second to import
     from reports.formats import FORMATS as WRITERS
     from reports.formats import latex
+    from reports.placement import placement, with_baselines
 
+    placed = None if reference is None else placement(frame, reference, metric, margin)
+    frame = frame if reference is None else with_baselines(frame, reference)
     summary = statistics.summarise(frame, metric, margin, alpha, design, _methods(compare))
-    report = content.assemble(frame, summary, command, title, spent)
+    report = content.assemble(frame, summary, command, title, spent, placed)
     try:
         writers: dict[str, Callable[[content.Content, Path], Path]] = {**WRITERS, "latex": partial(latex, cells=cells)}
         files = {name: writers[name](report, Path(directory)) for name in formats}
@@ -81,12 +86,20 @@ def show(
     alpha: float = 0.05,
     design: str = "fixed",
     compare: str = "methods",
+    reference: pd.DataFrame | None = None,
 ) -> None:
-    """Print the comparison table of a frame of records to `file` (default: stdout). Raises `UserError` as `write`."""
-    from reports import overview, statistics, terminal
+    """Print the comparison table of a frame of records to `file` (default: stdout). Raises `UserError` as `write`.
 
+    `reference`: records of a reference set, among which the methods are placed.
+    """
+    from reports import overview, placement, placement_shown, statistics, terminal
+
+    placed: list[str] = []
+    if reference is not None:
+        placed = [*placement_shown.sentences(placement.placement(frame, reference, metric, margin))]
+        frame = placement.with_baselines(frame, reference)
     summary = statistics.summarise(frame, metric, margin, alpha, design, _methods(compare))
-    terminal.show(summary, file, overview.remarks(frame))
+    terminal.show(summary, file, overview.remarks(frame), placed)
 
 
 def summarised(

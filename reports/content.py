@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import provenance
+from reports import placement_shown, provenance
 from reports.answer import Answer, answer
 from reports.comparisons import VERDICTS
 from reports.escape import visible
@@ -14,6 +14,7 @@ from reports.headline import lead, question, setting_line
 from reports.methods_told import method_sentences
 from reports.next_steps import NextStep, next_step
 from reports.overview import legend, meaning
+from reports.placement import Placement
 from reports.statistics import Summary
 from reports.tables import Table, tables
 from reports.text import say
@@ -59,8 +60,15 @@ class Content:
         return tuple(draw(self.summary))
 
 
-def assemble(frame: pd.DataFrame, summary: Summary, command: str = "", title: str = "", spent: str = "") -> Content:
-    """The content of the report of a frame of records and their `summary`."""
+def assemble(
+    frame: pd.DataFrame,
+    summary: Summary,
+    command: str = "",
+    title: str = "",
+    spent: str = "",
+    placed: Placement | None = None,
+) -> Content:
+    """The content of the report of a frame of records and their `summary`; `placed`: among a reference set."""
     present = {cell.comparison.verdict for cell in summary.cells if cell.comparison}
     return Content(
         visible(title),
@@ -73,7 +81,7 @@ def assemble(frame: pd.DataFrame, summary: Summary, command: str = "", title: st
         tuple(filter(None, (answer(setting, summary) for setting in summary.names("setting")))),
         next_step(frame, summary, command),
         tuple(method_sentences(summary)),
-        tables(summary),
+        (*(placement_shown.tables(placed) if placed else ()), *tables(summary)),
         tuple((term, say(f"glossary.{term}")) for term in TERMS),
         tuple(provenance.entries(cleaned(frame), command, spent)),
         summary,

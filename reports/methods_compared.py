@@ -23,7 +23,7 @@ class MethodComparison:
     accuracy, other: of the method and of the reference, over all of their runs.
     """
 
-    setting: tuple[str, str, str]
+    setting: tuple[str, ...]
     method: str
     reference: str
     ratio: float
@@ -57,13 +57,27 @@ def methods_compared(
     final: list[MethodComparison] = []
     for setting, cells in settings.items():
         for method, reference in _pairs(list(dict.fromkeys(method for method, _ in cells))):
-            ratios = sorted(ratio for name, ratio in cells if name == method and (reference, ratio) in cells)
-            sides = [(cells[method, ratio], cells[reference, ratio]) for ratio in ratios]
-            claim = decided([compare(*side, metric, margin, design) for side in sides], margin, alpha, design)
-            for ratio, (ours, theirs), comparison in zip(ratios, sides, claim, strict=True):
-                accuracies = Mean.of(ours[metric]), Mean.of(theirs[metric])
-                final.append(MethodComparison(setting, method, reference, ratio, *accuracies, comparison))
+            final += claim(setting, method, reference, cells, metric, margin, alpha, design)
     return tuple(final)
+
+
+def claim(
+    setting: tuple[str, ...],
+    method: str,
+    reference: str,
+    cells: Mapping[tuple[str, float], Runs],
+    metric: str,
+    margin: float,
+    alpha: float,
+    design: Design,
+) -> Iterator[MethodComparison]:
+    """Compares one method with one other at every ratio that both have. cells: (method, ratio) -> its trainings."""
+    ratios = sorted(ratio for name, ratio in cells if name == method and (reference, ratio) in cells)
+    sides = [(cells[method, ratio], cells[reference, ratio]) for ratio in ratios]
+    verdicts = decided([compare(*side, metric, margin, design) for side in sides], margin, alpha, design)
+    for ratio, (ours, theirs), comparison in zip(ratios, sides, verdicts, strict=True):
+        accuracies = Mean.of(ours[metric]), Mean.of(theirs[metric])
+        yield MethodComparison(setting, method, reference, ratio, *accuracies, comparison)
 
 
 def _pairs(methods: list[str]) -> Iterator[tuple[str, str]]:

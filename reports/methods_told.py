@@ -20,7 +20,7 @@ def told_in_short(summary: Summary) -> Iterator[str]:
 
 def method_sentences(summary: Summary) -> Iterator[str]:
     """A sentence for each method and reference: at which ratios it is better, as good or worse, and by how much."""
-    claims: dict[tuple[tuple[str, str, str], str, str], list[MethodComparison]] = {}
+    claims: dict[tuple[tuple[str, ...], str, str], list[MethodComparison]] = {}
     for one in _methods(summary):
         claims.setdefault((one.setting, one.reference, one.method), []).append(one)
     several = len(summary.names("setting")) > 1

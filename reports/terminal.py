@@ -70,20 +70,20 @@ class Page:
         return Text(escape.terminal(text, self.encoding), style=style)
 
 
-def show(summary: Summary, file: TextIO | None = None, remarks: Sequence[str] = ()) -> None:
+def show(summary: Summary, file: TextIO | None = None, remarks: Sequence[str] = (), placed: Sequence[str] = ()) -> None:
     """Print the tables of every setting (dataset, model, recipe), and what must be known beside them.
 
-    remarks: on the records as a whole.
+    remarks: on the records as a whole. placed: where the methods stand among those of a reference set.
     Plain and 100 columns wide where `file` (default: stdout) is not a terminal.
     """
     console = Console(file=file, highlight=False)
     if not console.is_terminal:
         console = Console(file=file, highlight=False, width=WIDTH)
     encoding = getattr(file or sys.stdout, "encoding", None) or "utf-8"
-    console.print(_render(summary, remarks, Page(console.width, encoding)))
+    console.print(_render(summary, remarks, placed, Page(console.width, encoding)))
 
 
-def _render(summary: Summary, remarks: Sequence[str], page: Page) -> Group:
+def _render(summary: Summary, remarks: Sequence[str], placed: Sequence[str], page: Page) -> Group:
     parts: list[RenderableType] = []
     for setting in summary.names("setting"):
         cells = summary.select(setting=setting)
@@ -102,7 +102,7 @@ def _render(summary: Summary, remarks: Sequence[str], page: Page) -> Group:
         parts += [page.text(doses.sentence(slope)) for slope in doses.slopes(summary) if slope.setting == setting]
         if of := share(cells):
             parts.append(page.text(of, "dim"))
-    parts += [page.text(told) for told in method_sentences(summary)]
+    parts += [page.text(told) for told in [*placed, *method_sentences(summary)]]
     parts += [page.text(f"! {remark}", "yellow") for remark in remarks]
     if known := controls(summary):
         style = "bold red" if any(control.state == "failed" for control in known) else "green"

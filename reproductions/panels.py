@@ -95,7 +95,7 @@ def choose(panels: Sequence[Panel], key: str, values: Sequence[Any]) -> list[Pan
         matched |= set(matches)
         kept = [value for value in held if value in matches.values()]
         if kept:
-            chosen.append(_without_idle_options({**panel, key: kept if isinstance(panel[key], list) else kept[0]}))
+            chosen.append(without_idle_options({**panel, key: kept if isinstance(panel[key], list) else kept[0]}))
     for value in values:
         if value not in matched:
             raise _no_such(key, value, panels)
@@ -118,7 +118,7 @@ def _no_such(key: str, value: Any, panels: Sequence[Panel]) -> UserError:
     return unknown(f"{key.removesuffix('s')} of this table", value, allowed | ({CONTROL} if key == "checks" else set()))
 
 
-def _without_idle_options(panel: Panel) -> Panel:
+def without_idle_options(panel: Panel) -> Panel:
     """Drops the options of methods and checks that are not in the panel: the runner would refuse them."""
     used = parts_of(panel)
     return {**panel, "options": {part: values for part, values in panel["options"].items() if part in used}}

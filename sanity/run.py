@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sanity.grid.experiment import Experiment
 
 MISTAKE, FAILED, INTERRUPTED = 2, 1, 130
-PAGES = {"--version", "-h", "--help", "help", "reproductions=list"}
+PAGES = {"--version", "-h", "--help", "help", "reproductions=list", "references=list"}
 """Words with which nothing is run, but a page of `sanity.cli.help` printed."""
 
 
@@ -165,10 +165,10 @@ def _report(request: Request, frame: "pd.DataFrame", command: str, spent: str) -
     how |= {"compare": config.compare} if config.compare != "methods" else {}
     of = identity({"cells": sorted(frame["cell"]), **how})[:8]
     folder = Path(config.report_dir or Path(config.results_dir) / "reports" / f"{request.name}-{of}")
-    whole = request.report(seen)
-    files = reports.write(whole, folder, command=command, title=request.title, spent=spent, **how)
+    whole, beside = request.report(seen), request.neighbours()
+    files = reports.write(whole, folder, command=command, title=request.title, spent=spent, reference=beside, **how)
     with printing():
-        reports.show(request.shown(seen), **how)
+        reports.show(request.shown(seen), reference=beside, **how)
         for line in [*filter(None, [spent]), *request.notes(frame), *files.values()]:
             print(line)
     failed = frame[frame["status"] == "failed"]

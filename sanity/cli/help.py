@@ -16,6 +16,7 @@ from typing import Any
 import checks
 import methods
 import reproductions
+from reproductions import reference
 from sanity import config, data, models, recipes
 from sanity.config import options
 from sanity.config.registry import Registry
@@ -31,6 +32,7 @@ REGISTRIES: dict[str, Registry] = {
 }
 _KEYS = {"models": "model", "data sets": "dataset"}
 """Parts whose options are prefixed by the key (`model.width`) instead of the part's name."""
+_TITLES = {"reproductions": "published tables (reproduction=NAME)", "references": "reference sets (reference=NAME)"}
 _FOR = (
     "  recipe.for=  (str)",
     "      the data set as on which it trains, where yours is a copy of it.",
@@ -82,7 +84,7 @@ def page(words: Sequence[str]) -> str:
     if any(word in HELP for word in words):
         names = [word for word in words if word not in HELP]
         return "\n\n".join(map(about, names)) if names else overview()
-    return reproductions.listing()
+    return reference.listing() if "references=list" in words else reproductions.listing()
 
 
 def overview() -> str:
@@ -92,7 +94,7 @@ def overview() -> str:
     for name, kind, default, line in config.table():
         parts.append(f"  {name:<{width}}  {line} ({kind}; default {default or 'empty'})")
     for title, lines in _lists().items():
-        parts += ["", "published tables (reproduction=NAME)" if title == "reproductions" else title, *lines()]
+        parts += ["", _TITLES.get(title, title), *lines()]
     return "\n".join(parts)
 
 
@@ -106,6 +108,7 @@ def _lists() -> dict[str, Callable[[], list[str]]]:
         **{title: partial(listed, registry) for title, registry in REGISTRIES.items()},
         "recipes": lambda: _aligned((name, recipes.summary(name)) for name in recipes.NAMES),
         "reproductions": lambda: [reproductions.listing()],
+        "references": lambda: [reference.listing()],
     }
 
 
@@ -144,11 +147,14 @@ def about(name: str) -> str:
         from reproductions.catalog import about as about_table
 
         return about_table(name)
+    if name in reference.names():
+        return reference.about(name)
     names = [
         *config.key_names(),
         *(f"recipe.{option}" for option in options.names(recipes.Recipe)),
         *recipes.NAMES,
         *reproductions.names(),
+        *reference.names(),
         *(entry for registry in REGISTRIES.values() for entry in registry.names()),
     ]
     raise unknown("name", name, names)
@@ -157,7 +163,8 @@ def about(name: str) -> str:
 def _about_key(name: str) -> list[str]:
     """Writes type, default and meaning of a key, and where the names that it takes are described."""
     _, kind, default, text = next(row for row in config.table() if row[0] == name)
-    listing = {**{key: title for title, key in _KEYS.items()}, "recipe": "recipes", "reproduction": "reproductions"}
+    several = {key: f"{key}s" for key in ("recipe", "reproduction", "reference")}
+    listing = {**{key: title for title, key in _KEYS.items()}, **several}
     further = [f"  --help {listing[name]} lists the names, --help NAME describes one"] if name in listing else []
     return [f"{name}={default}  ({kind})", *_wrapped(text), *further]
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from reproductions import reference
+from sanity.cli.reference import load, runs
 from sanity.cli.suggestions import refuse_unknown
 from sanity.config import AUTO, RunConfig, from_mapping, nested
 from sanity.errors import UserError
@@ -20,13 +22,17 @@ CHOICES = ("model", "methods", "ratio", "seeds")  # with dataset and checks, the
 
 @dataclass(frozen=True)
 class Request:
-    """Holds the runs and the name of their report. `table`: the published table; `part`: the part of it to run."""
+    """Holds the runs and the name of their report. `table`: the published table; `part`: the part of it to run.
+
+    reference: the set among whose records the runs are placed.
+    """
 
     configs: tuple[RunConfig, ...]
     name: str
     title: str
     table: "Reproduction | None" = None
     part: "Reproduction | None" = None
+    reference: str = ""
 
     def report(self, records: "pd.DataFrame") -> "pd.DataFrame":
         """Returns the records; for a table with the paper's numbers and a row for every cell without a run."""
@@ -35,6 +41,10 @@ class Request:
     def shown(self, records: "pd.DataFrame") -> "pd.DataFrame":
         """Returns the same as `report` for the requested part of the table."""
         return records if self.part is None else self.part.attach(records)
+
+    def neighbours(self) -> "pd.DataFrame | None":
+        """Returns the records of the reference set; None without one."""
+        return load(self.reference) if self.reference else None
 
     def notes(self, records: "pd.DataFrame") -> list[str]:
         """Returns the lines that the terminal prints after the table."""
@@ -58,12 +68,15 @@ def requested(keys: Mapping[str, Any] | RunConfig) -> Request:
 
     Raises `UserError` for a mistake in the keys, and for a choice that the table does not have.
     """
-    if isinstance(keys, RunConfig) and keys.reproduction:
-        raise UserError(
-            f"reproduction={keys.reproduction}: give a mapping of keys, which tells what overrides the table"
-        )
+    for key in ("reproduction", "reference"):
+        if isinstance(keys, RunConfig) and (name := getattr(keys, key)):
+            raise UserError(f"{key}={name}: give a mapping of keys, which tells what overrides its settings")
     if not isinstance(keys, RunConfig):
         refuse_unknown(keys)
+    if not isinstance(keys, RunConfig) and keys.get("reference"):
+        name = str(keys["reference"])
+        title, placed = str(reference.declaration(name)["title"]), name if "methods" in keys else ""
+        return Request(runs(keys), f"reference-{name}", title, reference=placed)
     if isinstance(keys, RunConfig) or not keys.get("reproduction"):
         config = from_mapping(vars(keys) if isinstance(keys, RunConfig) else keys)
         if config.methods == ("imported",) and not isinstance(keys, RunConfig) and "ratio" not in keys:

@@ -41,6 +41,8 @@ class RunConfig:
     """Holds the keys of one run.
 
     reproduction: a published table to run, see reproductions=list; other keys narrow it or override its settings
+    reference: a reference set, see references=list: with methods, runs these by its settings and seeds and places them
+        among its records; without, runs the set itself
     methods: methods; NAME@VARIANT for a paper's settings, dense for the unpruned network
     checks: checks, composed with +, or decompose: what a ticket's counts, degrees, edges, signs and values are worth
         each; the control none is always added
@@ -80,6 +82,7 @@ class RunConfig:
     """
 
     reproduction: str = ""
+    reference: str = ""
     methods: Names = ("grasp",)
     checks: Names = ("layerwise_rearrange",)
     ratio: tuple[Removed, ...] = (0.98,)

@@ -1,0 +1,116 @@
+"""Places methods among the records of a reference set: rank, difference to each, verdicts side by side."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from reports.comparisons import Mean
+from reports.designs import FIXED
+from reports.labels import parse
+from reports.methods_compared import OUTCOMES, REFERENCES, MethodComparison, claim
+from reports.records import CONTROL, GROUP, SETTING, prepare
+from reports.references import DENSE
+from reports.runs import Runs
+from reports.statistics import ALPHA, Cell, summarise
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a method stands at one ratio.
+
+    rank: by mean accuracy among all methods that were run at it, 1 for the highest; of: how many these are.
+    others: every method of the set with its mean accuracy, the highest first, and how this one compares with it.
+    """
+
+    method: str
+    ratio: float
+    accuracy: Mean
+    rank: int
+    of: int
+    others: tuple[MethodComparison, ...]
+
+    def counts(self) -> list[tuple[str, int]]:
+        """Returns how many of the others this method is better than, as good as and so on."""
+        found = [one.outcome for one in self.others]
+        return [(outcome, found.count(outcome)) for outcome in OUTCOMES if outcome in found]
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Own methods among those of a reference set.
+
+    places: for each own method and ratio.
+    cells: every comparison of a check with its control, of the own methods first, then of the set.
+    own: labels of the own methods.
+    """
+
+    places: tuple[Place, ...]
+    cells: tuple[Cell, ...]
+    own: tuple[str, ...]
+
+
+def placement(own: pd.DataFrame, reference: pd.DataFrame, metric: str, margin: float) -> Placement:
+    """Returns where the methods of `own` stand among those of `reference`, paired by seed.
+
+    A method that both have counts as one's own. Records of another data set, network or recipe are left out. A claim,
+    within which Holm's correction is made, is one method against one other over the ratios that both have.
+    """
+    theirs = _others(own, reference)
+    frame = pd.concat([own, theirs], ignore_index=True)
+    summary = summarise(frame, metric, margin, compare_methods=False)
+    done = {key: runs.by_seed() for key, runs in Runs.of(prepare(frame)).groups(GROUP).items()}
+    tickets = {(str(key[3]), float(key[5])): runs for key, runs in done.items() if key[4] == CONTROL and key[5] > 0}
+    labels = tuple(label for label in dict.fromkeys(own["method"]) if label != DENSE)
+    setting = tuple(map(str, own[SETTING].iloc[0]))
+    places = tuple(place for label in labels for place in _places(label, setting, tickets, labels, metric, margin))
+    compared = [cell for cell in summary.cells if cell.comparison]
+    return Placement(places, tuple(sorted(compared, key=lambda cell: cell.method not in labels)), labels)
+
+
+def _others(own: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
+    """Returns the records of the set that are of the same setting and of other methods."""
+    settings = set(own[SETTING].itertuples(index=False, name=None))
+    rows = zip(reference[SETTING].itertuples(index=False, name=None), reference["method"], strict=True)
+    return reference[[setting in settings and method not in set(own["method"]) for setting, method in rows]]
+
+
+def with_baselines(own: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
+    """Returns the own records with the set's dense network, random and magnitude pruning, to which a report refers."""
+    theirs = _others(own, reference)
+    names = [parse(label)[0].name for label in theirs["method"]]
+    plain = pd.Series([name in (DENSE, *REFERENCES) for name in names], index=theirs.index, dtype=bool)
+    ratios = {0.0, *own["ratio"]}
+    shown = plain & (theirs["check"] == CONTROL) & theirs["ratio"].isin(ratios)
+    return pd.concat([own, theirs[shown]], ignore_index=True)
+
+
+def _places(
+    label: str,
+    setting: tuple[str, ...],
+    tickets: Mapping[tuple[str, float], Runs],
+    own: Sequence[str],
+    metric: str,
+    margin: float,
+) -> Iterator[Place]:
+    others = [method for method in dict.fromkeys(method for method, _ in tickets) if method not in own]
+    compared = [one for other in others for one in claim(setting, label, other, tickets, metric, margin, ALPHA, FIXED)]
+    for ratio in sorted(ratio for method, ratio in tickets if method == label):
+        accuracy = Mean.of(tickets[label, ratio][metric])
+        beside = sorted((one for one in compared if one.ratio == ratio), key=lambda one: -one.other.mean)
+        rank = 1 + sum(one.other.mean > accuracy.mean for one in beside)
+        yield Place(label, ratio, accuracy, rank, 1 + len(beside), tuple(beside))
+
+
+def flat(placed: Placement) -> list[dict[str, Any]]:
+    """Returns a row for each own method, ratio and method of the set, with the numbers of the comparison."""
+    return [
+        {
+            "method": place.method, "ratio": place.ratio, "rank": place.rank, "of": place.of,
+            "against": one.reference, "accuracy": place.accuracy.mean, "other": one.other.mean,
+            "difference": one.comparison.difference.mean, "n": one.comparison.difference.n,
+            "low": one.comparison.low, "high": one.comparison.high, "outcome": one.outcome,
+        }
+        for place in placed.places for one in place.others
+    ]  # fmt: skip

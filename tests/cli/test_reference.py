@@ -1,0 +1,159 @@
+"""`reference=NAME`: one's own method runs by the settings of a set, and the report places it among its records."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from reproductions import reference
+from sanity import reference as public
+from sanity.cli.reference import runs
+from sanity.cli.request import requested
+from sanity.errors import UserError
+from sanity.run import main, run
+from sanity.store import pack
+
+TINY = """
+title = "a tiny set"
+description = "For tests."
+[run]
+dataset = "digits"
+"dataset.limit" = 200
+"dataset.test_limit" = 100
+model = "lenet_300_100"
+recipe = "quick"
+"recipe.epochs" = 1
+precision = "fp32"
+device = "cpu"
+seeds = [0, 1]
+methods = ["dense", "random", "magnitude", "snip"]
+[[panel]]
+ratio = [0.9]
+checks = ["layerwise_rearrange"]
+[[panel]]
+methods = ["random"]
+ratio = [0.5, 0.9]
+checks = ["reinit"]
+"""
+MINE = """
+from dataclasses import dataclass
+from methods.base import Method
+
+@dataclass(frozen=True, kw_only=True)
+class Scaled(Method):
+    \"\"\"|w| times a power of the fan-in.
+
+    power: the exponent.
+    \"\"\"
+
+    power: float = 0.5
+
+    def saliency(self, net, batches, generator):
+        return {name: w.detach().abs() * w[0].numel() ** self.power for name, w in self.targets(net).items()}
+"""
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the description of a set and its records."""
+    here = tmp_path_factory.mktemp("reference")
+    (here / "tiny.toml").write_text(TINY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reference, "HERE", here)
+        keys = {"reference": "tiny", "results_dir": str(here / "results"), "ratio": "0.9"}
+        first = requested(keys).configs[0]
+        assert first.methods == ("dense", "random", "magnitude", "snip")
+        from sanity.grid.execution import run_grids
+
+        run_grids([first])
+    pack(here / "results", here / "tiny")
+    return here
+
+
+@pytest.fixture
+def here(measured: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setattr(reference, "HERE", measured)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "mine.py").write_text(MINE)
+    return tmp_path
+
+
+def test_a_method_of_ones_own_runs_as_the_set_and_is_placed_in_it(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["methods=mine:Scaled", "reference=tiny", "ratio=0.9", f"results_dir={here / 'own'}", "report_dir=report"]
+    assert main(words) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "mine:Scaled at 90 %:" in shown
+    assert "of 4; against the others:" in shown
+    assert "layerwise rearrange:" in shown
+    page = (here / "report" / "report.md").read_text(encoding="utf-8")
+    assert "mine:Scaled (yours)" in page
+    own = [path.name for path in (here / "own" / "cells").glob("*.json")]
+    assert len(own) == 4  # two seeds, with and without the check: nothing of the set is trained again
+
+
+def test_the_own_rows_have_the_settings_and_seeds_of_the_set(here: Path) -> None:
+    frame = run({"methods": "mine:Scaled", "reference": "tiny", "ratio": "0.9", "results_dir": str(here / "own")})
+    theirs = public.load("tiny")
+    shared = ["dataset", "model", "recipe", "overrides", "recipe_in_full", "precision", "data_digest"]
+    assert frame[shared].drop_duplicates().values.tolist() == theirs[shared].drop_duplicates().values.tolist()
+    assert set(frame["seed"]) == set(theirs["seed"]) == {0, 1}
+    assert set(frame["check"]) == {"none", "layerwise_rearrange"}
+
+
+def test_without_methods_it_is_the_grid_of_the_set() -> None:
+    whole = runs({"reference": "digits_lenet_300_100"})
+    assert {name for config in whole for name in config.methods} >= {"dense", "random", "snip", "phew", "gem_miner"}
+    assert all(config.reference == "digits_lenet_300_100" for config in whole)
+    own = reference.panels("digits_lenet_300_100", ["snip"])
+    ratios = [ratio for panel in own for ratio in panel["ratio"]]
+    assert len(ratios) == len(set(ratios))
+
+
+def test_each_described_set_can_be_read_and_names_what_there_is() -> None:
+    from sanity.grid.cells import cells
+
+    assert reference.names()
+    for name in reference.names():
+        assert name in reference.listing()
+        assert name in reference.about(name)
+        configs = runs({"reference": name})
+        tickets = [cell for one in configs for cell in cells(one) if cell.method.name != "dense"]
+        assert len(tickets) == len(set(tickets)), "a cell is in two panels"
+
+
+@pytest.mark.parametrize(
+    ("keys", "says"),
+    [
+        ({"reference": "tinny"}, "unknown reference 'tinny'. Did you mean 'tiny'?"),
+        ({"recipe": "su2020"}, "recipe=su2020: reference=tiny has quick"),
+        ({"recipe.epochs": "2"}, "recipe.epochs=2: reference=tiny sets its own recipe"),
+        ({"model": "resnet20"}, "model=resnet20: reference=tiny has lenet_300_100"),
+        ({"seeds": "auto"}, "seeds=auto: the records of reference=tiny have seeds of their own"),
+        ({"ratio": "0.7"}, "ratio=0.7: the table has 0.5, 0.9"),
+        ({"reproduction": "lee2019_table1"}, "goes with no reproduction"),
+    ],
+)
+def test_what_the_set_decides_is_refused_in_one_line(here: Path, keys: dict[str, str], says: str) -> None:
+    with pytest.raises(UserError) as refused:
+        requested({"methods": "snip", "reference": "tiny", **keys})
+    assert says in str(refused.value)
+
+
+def test_a_set_without_records_says_how_they_are_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(reference, "HERE", tmp_path)
+    (tmp_path / "tiny.toml").write_text(TINY)
+    with pytest.raises(UserError, match=r"nothing of it was measured yet; python -m sanity\.run reference=tiny"):
+        requested({"methods": "snip", "reference": "tiny"})
+
+
+def test_the_same_value_as_the_sets_is_no_mistake(here: Path) -> None:
+    assert runs({"methods": "snip", "reference": "tiny", "recipe": "quick", "recipe.epochs": "1"})
+
+
+def test_records_are_a_frame(here: Path) -> None:
+    frame = public.load("tiny")
+    assert isinstance(frame, pd.DataFrame)
+    assert {"method", "check", "ratio", "seed", "last_test_accuracy"} <= set(frame)

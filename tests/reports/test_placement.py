@@ -1,0 +1,72 @@
+"""Placement: ranks by mean accuracy, differences paired by seed, checks of all methods side by side."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+import pytest
+
+from reports import placement_shown
+from reports.placement import flat, placement, with_baselines
+
+SEEDS = (0, 1, 2, 3, 4)
+NOISE = (0.0, 0.1, -0.1, 0.05, -0.05)
+
+
+def records(means: Mapping[tuple[str, str], float], ratio: float = 0.9, recipe: str = "quick") -> pd.DataFrame:
+    """(method, check) -> mean accuracy, as records of five seeds that share their noise."""
+    rows = [
+        {"dataset": "mnist", "model": "lenet5", "recipe": recipe, "method": method, "check": check, "seed": seed,
+         "ratio": 0.0 if method == "dense" else ratio, "status": "done", "classes": 10,
+         "last_test_accuracy": mean + noise * (1 + 0.1 * place), "best_test_accuracy": mean + noise}
+        for place, ((method, check), mean) in enumerate(means.items())
+        for seed, noise in zip(SEEDS, NOISE, strict=True)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+SET = {("dense", "none"): 98.0, ("random", "none"): 90.0, ("snip", "none"): 96.0, ("synflow", "none"): 94.0,
+       ("snip", "invert"): 80.0, ("synflow", "invert"): 94.0}  # fmt: skip
+OWN = {("mine:Scaled", "none"): 95.0, ("mine:Scaled", "invert"): 70.0}
+
+
+def test_a_method_stands_between_those_that_are_better_and_worse() -> None:
+    (place,) = placement(records(OWN), records(SET), "last", 0.5).places
+    assert (place.rank, place.of) == (2, 4)
+    assert [(one.reference, one.outcome) for one in place.others] == [
+        ("snip", "worse"), ("synflow", "better"), ("random", "better")
+    ]  # fmt: skip
+    assert place.counts() == [("better", 2), ("worse", 1)]
+    assert [one.comparison.difference.mean for one in place.others] == pytest.approx([-1, 1, 5])
+
+
+def test_nothing_is_claimed_across_settings_and_ones_own_rows_count_once() -> None:
+    other = records(SET, recipe="su2020")
+    assert placement(records(OWN), other, "last", 0.5).places[0].of == 1
+    twice = placement(records({**OWN, ("snip", "none"): 91.0}), records(SET), "last", 0.5)
+    assert {one.reference for place in twice.places for one in place.others} == {"random", "synflow"}
+
+
+def test_checks_stand_beside_those_of_the_set() -> None:
+    placed = placement(records(OWN), records(SET), "last", 0.5)
+    sentences = [*placement_shown.sentences(placed)]
+    assert sentences[0].startswith("mine:Scaled at 90 %: 95.00 ± ")
+    assert sentences[0].endswith("rank 2 of 4; against the others: 2 better, 1 worse.")
+    assert sentences[1] == "mine:Scaled at 90 %, invert: effect; the others: 1 effect, 1 no effect."
+
+
+def test_the_ranking_names_everyone_once_and_the_verdicts_begin_with_ones_own() -> None:
+    ranking, verdicts = placement_shown.tables(placement(records(OWN), records(SET), "last", 0.5))
+    assert [row[2].text for row in ranking.rows] == ["SNIP", "mine:Scaled (yours)", "SynFlow", "Random"]
+    assert [row[1].text for row in ranking.rows] == ["1", "2", "3", "4"]
+    assert verdicts.rows[0][0].text == "mine:Scaled (yours)"
+
+
+def test_every_number_is_there_to_be_read_by_programs() -> None:
+    rows = flat(placement(records(OWN), records(SET), "last", 0.5))
+    assert {row["against"] for row in rows} == {"snip", "synflow", "random"}
+    assert all(row["low"] <= row["difference"] <= row["high"] and row["n"] == len(SEEDS) for row in rows)
+
+
+def test_a_report_gets_the_dense_network_and_random_pruning_of_the_set() -> None:
+    frame = with_baselines(records(OWN), records(SET))
+    assert set(frame["method"]) == {"mine:Scaled", "dense", "random"}
