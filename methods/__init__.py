@@ -18,6 +18,7 @@ REGISTRY = Registry(
         "force": "methods.force:FORCE",
         "lamp": "methods.lamp:LAMP",
         "ntk_sap": "methods.ntk_sap:NTKSAP",
+        "npb": "methods.npb:NPB",
         "phew": "methods.phew:PHEW",
         "px": "methods.px:PX",
         "prospr": "methods.prospr:ProsPr",

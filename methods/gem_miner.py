@@ -29,6 +29,10 @@ class GemMiner(LearntMask):
     (Sreenivasan et al. 2022, Rare Gems). The ticket is all that is not frozen, p above 0.5 or not, as their option
     `unflag_before_finetune` has it. Weights: `init=signed_constant`.
 
+    The penalty is that of their code (ksreenivasan/pruning_is_enough, utils/net_utils.py, `get_regularization_loss`)
+    but for the frozen p, whose squares move nothing that counts. Its lambda is 1e-4 for ResNet-20
+    (configs/ablation_ep_gm_resnet20_059/gm.yml, a freeze every 8 of 150 epochs) and 0 to 1.5e-5 for their MobileNets.
+
     Their code asks after each search what this suite asks: are redrawn weights and rearranged masks worse? Their epochs
     are 150, with augmentation. Where scores are equal, at 0 after cutting, position decides here; their threshold
     freezes all of them.

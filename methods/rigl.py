@@ -30,9 +30,10 @@ class RigL(Random):
     changes what it *starts* from: rearranging asks whether its first positions matter, `reinit` and the checks of signs
     whether its first weights do. `freeze` is refused, since its pruned weights come back.
 
-    In its authors' code an update takes the place of the optimizer's step; in the code of In-Time
-    Over-Parameterization (Liu et al. 2021) the optimizer steps as well (`step_at_update`). Their first update is at
-    iteration 0, ours after `update_every`. New weights have no momentum, as there.
+    In its authors' code an update takes the place of the optimizer's step, the first one at iteration 0. In that of
+    In-Time Over-Parameterization (Liu et al. 2021; sparselearning/core.py, `Masking.step`) the optimizer steps first,
+    and the mask follows the gradient of that same step (`step_at_update`); its first update comes after `update_every`
+    iterations, as here. New weights have no momentum, as in both.
 
     update_every: the moment of the first update and the distance of any two: 100it, or 1ep.
     update_until: the share of the training after which the mask stays (Evci et al.: three quarters).

@@ -58,7 +58,11 @@ class UniformPlus(ByDensity):
 
 @dataclass(frozen=True)
 class Balanced(ByDensity):
-    """The same number of weights in every layer; smaller layers are whole (Gadhikar et al. 2023)."""
+    """The same number of weights in every layer; smaller layers are whole (Gadhikar et al. 2023).
+
+    Their code (RelationalML/sparse_to_sparse, STR/main.py) leaves it at min(1, N d / (L n)) for a layer of n of the N
+    weights in L layers, convolutions alone: what does not fit into the smaller ones is lost. Here the others take it.
+    """
 
     def densities(self, sizes: Sizes, kept: int) -> dict[str, float]:
         return {name: 1 / size for name, size in sizes.items()}
@@ -66,7 +70,11 @@ class Balanced(ByDensity):
 
 @dataclass(frozen=True)
 class Pyramidal(ByDensity):
-    """Density p^l in layer l = 1, 2, ... with the p that meets the budget (Gadhikar et al. 2023)."""
+    """Density p^l in layer l = 1, 2, ... with the p that meets the budget (Gadhikar et al. 2023).
+
+    As in their code (RelationalML/sparse_to_sparse, STR/main.py and ER_DST/sparselearning/core.py): p is the root in
+    (0, 1) of sum n_l p^l = N d, layers in module order.
+    """
 
     def densities(self, sizes: Sizes, kept: int) -> dict[str, float]:
         def at(p: float) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Builds LeNet-300-100, two LeNet-5 and Conv-4: plain convolutions and linear layers without batch norm."""
+"""Builds LeNet-300-100, two LeNet-5 and Conv-2, -4 and -6: plain convolutions and linear layers without batch norm."""
 
 from dataclasses import dataclass
 from math import prod
@@ -80,21 +80,45 @@ class LeNet5Small(Model):
 
 
 @dataclass(frozen=True)
-class Conv4(Model):
-    """Conv-4 (Frankle & Carbin 2019): 3x3 convolutions 64-64-pool-128-128-pool, hidden layers of 256 and 256."""
+class _Conv(Model):
+    """Pairs of 3x3 convolutions, each pair followed by max-pooling, and hidden layers of 256 and 256.
 
-    smallest_side: ClassVar[int] = 4
+    As in Frankle and Carbin 2019 with `recipe=frankle_carbin2019 init=glorot`.
+    """
+
+    widths: ClassVar[tuple[int, ...]]
 
     def build(self, input_shape: InputShape, classes: int) -> nn.Module:
         channels, height, width = input_shape
         layers: list[nn.Module] = []
-        for width_out in (64, 128):
+        for width_out in self.widths:
             for width_in in (channels, width_out):
                 layers += [nn.Conv2d(width_in, width_out, 3, padding=1), nn.ReLU()]
             layers.append(nn.MaxPool2d(2))
-            channels = width_out
-        features = 128 * (height // 4) * (width // 4)
+            channels, height, width = width_out, height // 2, width // 2
+        features = channels * height * width
         for hidden in (256, 256):
             layers += [nn.Flatten(), nn.Linear(features, hidden), nn.ReLU()]
             features = hidden
         return nn.Sequential(*layers, nn.Linear(features, classes))
+
+
+class Conv2(_Conv):
+    """Conv-2 (Frankle & Carbin 2019): 3x3 convolutions 64-64-pool, hidden layers of 256 and 256."""
+
+    smallest_side: ClassVar[int] = 2
+    widths: ClassVar[tuple[int, ...]] = (64,)
+
+
+class Conv4(_Conv):
+    """Conv-4 (Frankle & Carbin 2019): 3x3 convolutions 64-64-pool-128-128-pool, hidden layers of 256 and 256."""
+
+    smallest_side: ClassVar[int] = 4
+    widths: ClassVar[tuple[int, ...]] = (64, 128)
+
+
+class Conv6(_Conv):
+    """Conv-6 (Frankle & Carbin 2019): as Conv-4, then 256-256-pool, and the same hidden layers."""
+
+    smallest_side: ClassVar[int] = 8
+    widths: ClassVar[tuple[int, ...]] = (64, 128, 256)

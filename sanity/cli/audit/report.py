@@ -5,8 +5,10 @@ from html import escape
 from pathlib import Path
 
 from sanity.cli.audit import likeness, measures
+from sanity.cli.audit import proxies as zero_cost
 from sanity.cli.audit.likeness import Overlap
 from sanity.cli.audit.measures import Layer
+from sanity.cli.audit.proxies import Proxy
 from sanity.cli.audit.subject import AuditConfig, Subject, load
 from sanity.store.files import write_atomically
 
@@ -24,7 +26,8 @@ _STYLE = (
 class Audit:
     """What is known of a ticket before any training.
 
-    findings: a sentence each. layers, overlaps: the numbers behind them. about: the file, the network, the match.
+    findings: a sentence each. layers, overlaps, proxies: the numbers behind them. about: the file, the network, the
+    match.
     """
 
     path: Path
@@ -32,6 +35,7 @@ class Audit:
     findings: tuple[str, ...]
     layers: tuple[Layer, ...]
     overlaps: tuple[Overlap, ...]
+    proxies: tuple[Proxy, ...] = ()
 
 
 def audit(path: Path, config: AuditConfig | None = None) -> Audit:
@@ -42,7 +46,8 @@ def audit(path: Path, config: AuditConfig | None = None) -> Audit:
     overlaps = likeness.overlaps(subject)
     findings = [measures.counts(subject, config.ratio), *_dead(layers)]
     findings += [_densities(subject), *_weights(subject, layers), likeness.verdict(overlaps)]
-    return Audit(path, subject.about, tuple(filter(None, findings)), tuple(layers), tuple(overlaps))
+    numbers = tuple(layers), tuple(overlaps), tuple(zero_cost.proxies(subject))
+    return Audit(path, subject.about, tuple(filter(None, findings)), *numbers)
 
 
 def _dead(layers: list[Layer]) -> list[str]:
@@ -131,11 +136,33 @@ def _overlap_rows(audit: Audit) -> Rows:
     ]
 
 
+def _proxy_rows(audit: Audit) -> Rows:
+    head = ["proxy at the start", "this mask", f"{zero_cost.DRAWS} random masks of these counts", "dense network"]
+    return [
+        head,
+        *(
+            [
+                proxy.name,
+                f"{proxy.ticket:.4g}",
+                f"{min(proxy.at_random):.4g} to {max(proxy.at_random):.4g}",
+                f"{proxy.dense:.4g}",
+            ]
+            for proxy in audit.proxies
+        ),
+    ]
+
+
+def _meanings(audit: Audit) -> list[str]:
+    return [f"{proxy.name}: {zero_cost.MEANINGS[proxy.name]}" for proxy in audit.proxies]
+
+
 def text(audit: Audit) -> str:
     """Returns the audit as lines for a terminal."""
     lines = [*audit.about, "", *(f"- {finding}" for finding in audit.findings), "", *_aligned(_layer_rows(audit))]
     if any(not overlap.reason for overlap in audit.overlaps):
         lines += ["", *_aligned(_overlap_rows(audit))]
+    if audit.proxies:
+        lines += ["", *_aligned(_proxy_rows(audit)), *_meanings(audit)]
     return "\n".join([*lines, *(f"{line}" for line in _left_out(audit))])
 
 
@@ -157,6 +184,8 @@ def write_page(audit: Audit, path: Path) -> None:
     parts = [f"<h1>{escape(title)}</h1>", _list(audit.findings), _table(_layer_rows(audit))]
     if len(_overlap_rows(audit)) > 1:
         parts.append(_table(_overlap_rows(audit)))
+    if audit.proxies:
+        parts += [_table(_proxy_rows(audit)), _list(_meanings(audit))]
     parts.append(_list([*_left_out(audit), *audit.about]))
     head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style>'
     write_atomically(path, f"{head}\n" + "\n".join(parts) + "\n</html>\n")
