@@ -55,7 +55,7 @@ class Content:
     @cached_property
     def sections(self) -> "tuple[Section, ...]":
         """The pictures, drawn for a format that shows them: most of the time that a report takes."""
-        from reports.figures import draw  # matplotlib and seaborn take a second to import
+        from reports.figures import draw  # matplotlib takes half a second to import
 
         return tuple(draw(self.summary))
 

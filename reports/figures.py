@@ -13,12 +13,11 @@ from functools import partial
 from typing import Any
 
 import matplotlib as mpl
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from reports import alts, forest, over_sparsity, plots, steps
+from reports import alts, arrangement, forest, over_sparsity, plots, steps
 from reports.decomposition import Decomposition, decompositions, sentence
 from reports.records import CONTROL
 from reports.statistics import Cell, Summary
@@ -36,7 +35,10 @@ STYLE = {
     "lines.markersize": 4.5, "text.color": plots.INK, "axes.labelcolor": plots.INK, "axes.edgecolor": plots.INK,
     "xtick.color": plots.INK, "ytick.color": plots.INK, "grid.color": plots.INK, "grid.alpha": plots.GRID_ALPHA,
     "axes.facecolor": "none", "figure.facecolor": "none", "savefig.facecolor": "none", "legend.labelcolor": plots.INK,
-    "axes.formatter.useoffset": False,
+    "axes.formatter.useoffset": False, "axes.grid": True, "axes.axisbelow": True, "axes.spines.top": False,
+    "axes.spines.right": False, "xtick.bottom": False, "ytick.left": False, "lines.solid_capstyle": "round",
+    "font.sans-serif": ["Arial", "DejaVu Sans", "Liberation Sans", "Bitstream Vera Sans", "sans-serif"],
+    "patch.edgecolor": "white", "patch.force_edgecolor": True,
     "text.parse_math": False,  # a "$" in a name is a dollar
 }  # fmt: skip
 
@@ -63,18 +65,17 @@ class Drawing:
 
     def draw(self) -> Figure:
         """The figure, without a canvas."""
-        figure = Figure(figsize=(WIDTH, self.height), layout="constrained")
-        axes = figure.subplots()
+        figure = Figure(figsize=(WIDTH, self.height), dpi=arrangement.DPI)
+        axes = figure.add_axes(arrangement.ROUGHLY)
         self.paint(axes)
-        figure.suptitle(self.title, x=0.01, ha="left", fontsize=9, fontweight="bold")
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
+        figure.text(0.01, 1, self.title, va="top", fontsize=9, fontweight="bold")
+        arrangement.arrange(figure, axes)
         return figure
 
 
 def style(name: str) -> dict[Any, Any]:
     """The settings of matplotlib under which a picture is drawn, so that its file has the same bytes every time."""
-    return sns.axes_style("whitegrid") | STYLE | {"svg.hashsalt": name}
+    return STYLE | {"svg.hashsalt": name}
 
 
 @dataclass(frozen=True)

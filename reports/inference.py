@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, special, stats
+from scipy import special  # its other parts are imported where they are needed: they take a second
 
 from reports.designs import FIXED, Design
 
@@ -130,7 +130,11 @@ def skewed(values: ArrayLike, alpha: float = 1 - CONFIDENCE) -> bool:
     From eight values on; fewer do not show it.
     """
     values = np.asarray(values, dtype=float)
-    return len(values) >= 8 and float(np.std(values)) > 1e-9 and float(stats.skewtest(values).pvalue) < alpha
+    if len(values) < 8 or float(np.std(values)) <= 1e-9:
+        return False
+    from scipy import stats
+
+    return float(stats.skewtest(values).pvalue) < alpha
 
 
 def seeds_to_decide(
@@ -154,13 +158,24 @@ def detectable(std: float, n: int, alpha: float, design: Design = FIXED) -> floa
     """The smallest true difference that the test at `alpha` finds with power 0.8; NaN where no test is possible."""
     if not (std > 0 and n > 1 and math.isfinite(design.critical(n, alpha, 2))):
         return math.nan
+    from scipy import optimize
+
     beyond = std / math.sqrt(n) * 4 * (design.critical(n, alpha, 2) + 1)
     return float(optimize.brentq(lambda mean: _power_different(mean, std, n, alpha, design) - POWER, 0, beyond))
 
 
 def _power_different(mean: float, std: float, n: int, alpha: float, design: Design) -> float:
     critical = design.critical(n, alpha, 2)
-    return float(stats.nct.sf(critical, n - 1, abs(mean) * math.sqrt(n) / std)) if math.isfinite(critical) else 0.0
+    return _exceeds(critical, n, abs(mean) * math.sqrt(n) / std) if math.isfinite(critical) else 0.0
+
+
+def _exceeds(critical: float, n: int, noncentrality: float) -> float:
+    """The chance that a noncentral t statistic of `n` differences is above `critical`.
+
+    The lower tail of its mirror image, at which nothing cancels. What underflows, and is NaN in SciPy, is 0.
+    """
+    chance = float(special.nctdtr(n - 1, -noncentrality, -critical))
+    return 0.0 if math.isnan(chance) else chance
 
 
 def _power_equivalent(mean: float, std: float, n: int, margin: float, alpha: float, design: Design) -> float:
@@ -168,8 +183,8 @@ def _power_equivalent(mean: float, std: float, n: int, margin: float, alpha: flo
     critical, scale = design.critical(n, alpha, 1), math.sqrt(n) / std
     if not math.isfinite(critical):
         return 0.0
-    above, below = (stats.nct.sf(critical, n - 1, (margin + side * mean) * scale) for side in (1, -1))
-    return float(above + below - 1)
+    above, below = (_exceeds(critical, n, (margin + side * mean) * scale) for side in (1, -1))
+    return above + below - 1
 
 
 def _smallest(power: Callable[[int], float]) -> float:

@@ -1,12 +1,10 @@
 """What each picture shows: one function a kind, drawn on given axes from the cells of one method in one setting."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator
 
@@ -41,12 +39,6 @@ class Look:
         """A factor on a logarithmic axis that keeps the error bars of different checks from hiding each other."""
         return 1.025 ** (self.order.index(check) % 7 - 2)
 
-    def seaborn(self, present: Sequence[str]) -> dict:
-        """The keyword arguments of seaborn's line plots, for the checks that are `present`."""
-        order = [check for check in self.order if check in present]
-        return {"hue": "check", "style": "check", "hue_order": order, "style_order": order, "palette": self.colours,
-                "markers": self.markers, "dashes": self.dashes, "markeredgecolor": "none"}  # fmt: skip
-
     def line(self, check: str) -> dict:
         """The keyword arguments of matplotlib for the line of a check."""
         pattern = self.dashes[check]
@@ -55,32 +47,47 @@ class Look:
 
 
 def accuracy(axes: Axes, cells: Sequence[Cell], look: Look, dense: float) -> None:
-    """Accuracy against sparsity, a line a check; with a single ratio, every run and the mean of each check."""
+    """Accuracy against sparsity, a line a check with bars of one standard deviation; with a single ratio, every run of
+    each check, and their mean."""
     ratios = sorted({cell.ratio for cell in cells})
-    rows = pd.DataFrame(
-        [
-            {"check": cell.check, "x": 100 * (1 - cell.ratio) * look.offset(cell.check), "y": value}
-            for cell in cells
-            for value in cell.runs
-        ]
-    )  # fmt: skip
-    checks = [check for check in look.order if check in set(rows["check"])]
-    if len(ratios) > 1:
-        sns.lineplot(rows, x="x", y="y", ax=axes, errorbar="sd", err_style="bars", **look.seaborn(checks))
-        axes.set_ylabel("test accuracy, %")
-        axis_of_sparsity(axes, ratios)
-        means = [cell.accuracy.mean for cell in cells]
-        if not math.isnan(dense):
-            axes.axhline(dense, color=INK, linewidth=0.8, linestyle=":", label="dense")
-            means.append(dense)
-        _limits(axes, means)
-        below(axes)
+    by_check = {check: [cell for cell in cells if cell.check == check and cell.runs] for check in look.order}
+    present = {check: run for check, run in by_check.items() if run}
+    if len(ratios) == 1:
+        _strips(axes, present, look)
+        axes.set(xlabel=f"test accuracy, % at {percent(ratios[0])} removed", ylabel="")
         return
-    sns.stripplot(rows, x="y", y="check", order=checks, hue="check", palette=look.colours, ax=axes, alpha=0.5, size=3,
-                  legend=False, jitter=False)  # fmt: skip
-    sns.pointplot(rows, x="y", y="check", order=checks, hue="check", palette=look.colours, ax=axes, errorbar="sd",
-                  linestyle="none", markersize=5, legend=False, markers="D", err_kws={"linewidth": 1.2})  # fmt: skip
-    axes.set(xlabel=f"test accuracy, % at {percent(ratios[0])} removed", ylabel="")
+    for check, run in present.items():
+        points = sorted((100 * (1 - cell.ratio) * look.offset(check), *_mean_and_spread(cell.runs)) for cell in run)
+        left, means, spreads = (np.array(values) for values in zip(*points, strict=True))
+        axes.plot(left, means, label=check, **look.line(check))
+        axes.vlines(left, means - spreads, means + spreads, color=look.colours[check])
+    axes.set_ylabel("test accuracy, %")
+    axis_of_sparsity(axes, ratios)
+    means = [cell.accuracy.mean for cell in cells]
+    if not math.isnan(dense):
+        axes.axhline(dense, color=INK, linewidth=0.8, linestyle=":", label="dense")
+        means.append(dense)
+    _limits(axes, means)
+    below(axes)
+
+
+def _strips(axes: Axes, present: Mapping[str, Sequence[Cell]], look: Look) -> None:
+    """A row a check: its runs as dots, their mean as a diamond with a bar of one standard deviation."""
+    for place, (check, cells) in enumerate(present.items()):
+        runs = [value for cell in cells for value in cell.runs]
+        mean, spread = _mean_and_spread(runs)
+        colour = look.colours[check]
+        axes.plot(runs, [place] * len(runs), "o", color=colour, alpha=0.5, markersize=3, markeredgewidth=0)
+        axes.plot([mean - spread, mean + spread], [place, place], color=colour, linewidth=1.2)
+        axes.plot(mean, place, "D", color=colour, markersize=5)
+    axes.set_yticks(range(len(present)), list(present))
+    axes.set_ylim(len(present) - 0.5, -0.5)
+    axes.grid(axis="y", visible=False)
+
+
+def _mean_and_spread(runs: Sequence[float]) -> tuple[float, float]:
+    """The mean and the standard deviation, which is NaN for a single run."""
+    return float(np.mean(runs)), float(np.std(runs, ddof=1)) if len(runs) > 1 else math.nan
 
 
 def axis_of_sparsity(axes: Axes, ratios: Sequence[float]) -> None:
@@ -188,9 +195,8 @@ def _wrapped(check: str) -> str:
     return "\n+".join(part.label for part in parse(check))
 
 
-def below(axes: Axes) -> None:
+def below(axes: Axes, columns: int = 2) -> None:
     """Sets the legend below the axes."""
     handles, labels = axes.get_legend_handles_labels()
-    if (own := axes.get_legend()) is not None:
-        own.remove()
-    axes.figure.legend(handles, labels, loc="outside lower center", ncols=2 if len(labels) > 1 else 1, frameon=False)
+    axes.figure.legend(handles, labels, loc="lower center", ncols=columns if len(labels) > 1 else 1, frameon=False,
+                       borderaxespad=0.4)  # fmt: skip

@@ -10,11 +10,12 @@ every mean on the other side too.
 A report uses the value at the seeds that it has. That value does not depend on the order of the seeds.
 """
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, stats
+from scipy import special
 
 Floats = NDArray[np.float64]
 
@@ -34,7 +35,7 @@ def e_one_sided(t: ArrayLike, n: ArrayLike, c2: float = C2) -> Floats:
     """e-value, with `n` differences, against every mean up to the one from which their t statistic is taken."""
     t, n = np.asarray(t, dtype=float), np.asarray(n, dtype=float)
     place = t * n / np.sqrt((n + c2) * (n - 1) + c2 * t**2)
-    half = np.log(2) + stats.t.logcdf(place, n)  # twice the posterior probability of its side
+    half = np.log(2) + np.log(special.stdtr(n, place))  # twice the posterior probability of its side
     return _exp(_log_two_sided(t, n, c2) + half)
 
 
@@ -66,4 +67,15 @@ def critical(n: int, alpha: float, sides: int) -> float:
     def excess(t: float) -> float:
         return float(np.log(e(t, n))) + np.log(alpha)
 
-    return float(optimize.brentq(excess, 0.0, _LARGEST_T)) if excess(_LARGEST_T) > 0 else np.inf
+    return _root(excess) if excess(_LARGEST_T) > 0 else np.inf
+
+
+def _root(excess: Callable[[float], float]) -> float:
+    """The least number at which a function that rises from below 0 is above 0, by bisection to the last bit.
+
+    SciPy's root finders take longer to import than all roots of a report.
+    """
+    low, high = 0.0, _LARGEST_T
+    while low < (middle := (low + high) / 2) < high:
+        low, high = (low, middle) if excess(middle) > 0 else (middle, high)
+    return high

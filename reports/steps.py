@@ -3,11 +3,10 @@
 import math
 from collections.abc import Sequence
 
-import seaborn as sns
 from matplotlib.axes import Axes
 
 from reports.decomposition import Decomposition, step_text
-from reports.plots import INK, PALETTE
+from reports.plots import INK, PALETTE, below
 from reports.wording import percent
 
 THICK = 0.15  # of a step; the steps of a ratio and the gap to the next ratio take 1
@@ -42,8 +41,8 @@ def paint(axes: Axes, group: Sequence[Decomposition]) -> None:
     axes.set_xticks([tick for tick in axes.get_xticks() if axes.get_xlim()[0] <= tick <= min(high, 100)])
     axes.set_xlabel("test accuracy, %")
     axes.grid(axis="y", visible=False)
-    sns.despine(ax=axes, left=True)
-    axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    axes.spines["left"].set_visible(False)
+    below(axes, columns=3)
 
 
 def _right(one: Decomposition) -> float:
