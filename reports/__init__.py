@@ -36,6 +36,7 @@ def write(
     cells: bool = False,
     figures: Sequence[str] = (),
     reference: pd.DataFrame | None = None,
+    summary: Summary | None = None,
 ) -> dict[str, Path]:
     """Write the report of a frame of records into `directory`: report.md, .html, .csv, .tex, .json.
 
@@ -46,7 +47,8 @@ def write(
     method with random and with magnitude pruning, where these are among the records; "none" does not. `cells`: LaTeX
     with every table of the report, not the verdicts and claims alone. `figures`: formats ("svg", "pdf", "png") of the
     pictures, which go to the folder figures/. `reference`: records of a reference set, among which the methods are
-    placed. Returns the file of each format, and that folder.
+    placed. `summary`: that of the same records (`summarised`), where it is there already and there is no `reference`.
+    Its metric, margin, design and comparisons hold then. Returns the file of each format, and that folder.
     Raises `UserError` for an unknown format, metric, design or comparison, unusable records, or a directory that cannot
     be written.
     """
@@ -56,14 +58,15 @@ def write(
     for name in figures:
         if name not in PICTURES:
             raise unknown("format of figures", name, PICTURES)
-    from reports import content, statistics  # tests take a second to import
+    from reports import content  # tests take half a second to import
     from reports.formats import FORMATS as WRITERS
     from reports.formats import latex
     from reports.placement import placement, with_baselines
 
     placed = None if reference is None else placement(frame, reference, metric, margin)
     frame = frame if reference is None else with_baselines(frame, reference)
-    summary = statistics.summarise(frame, metric, margin, alpha, design, _methods(compare))
+    if summary is None or reference is not None:
+        summary = summarised(frame, metric, margin, design, compare, alpha)
     report = content.assemble(frame, summary, command, title, spent, placed)
     try:
         writers: dict[str, Callable[[content.Content, Path], Path]] = {**WRITERS, "latex": partial(latex, cells=cells)}
@@ -87,28 +90,35 @@ def show(
     design: str = "fixed",
     compare: str = "methods",
     reference: pd.DataFrame | None = None,
+    summary: Summary | None = None,
 ) -> None:
     """Print the comparison table of a frame of records to `file` (default: stdout). Raises `UserError` as `write`.
 
-    `reference`: records of a reference set, among which the methods are placed.
+    `reference`: records of a reference set, among which the methods are placed. `summary`: as for `write`.
     """
-    from reports import overview, placement, placement_shown, statistics, terminal
+    from reports import overview, placement, placement_shown, terminal
 
     placed: list[str] = []
     if reference is not None:
         placed = [*placement_shown.sentences(placement.placement(frame, reference, metric, margin))]
         frame = placement.with_baselines(frame, reference)
-    summary = statistics.summarise(frame, metric, margin, alpha, design, _methods(compare))
+    if summary is None or reference is not None:
+        summary = summarised(frame, metric, margin, design, compare, alpha)
     terminal.show(summary, file, overview.remarks(frame), placed)
 
 
 def summarised(
-    frame: pd.DataFrame, metric: str = "last", margin: float = 0.5, design: str = "fixed", compare: str = "methods"
+    frame: pd.DataFrame,
+    metric: str = "last",
+    margin: float = 0.5,
+    design: str = "fixed",
+    compare: str = "methods",
+    alpha: float = 0.05,
 ) -> Summary:
     """Every cell of a frame of records with its comparison, as reports show it. Raises `UserError` as `write`."""
     from reports import statistics
 
-    return statistics.summarise(frame, metric, margin, 0.05, design, _methods(compare))
+    return statistics.summarise(frame, metric, margin, alpha, design, _methods(compare))
 
 
 def _methods(compare: str) -> bool:

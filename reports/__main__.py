@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from reports.expectations import Expectation
+    from reports.statistics import Summary
 
 FAILED, MISTAKE, INTERRUPTED = 1, 2, 130
 
@@ -108,28 +109,30 @@ def _report(options: argparse.Namespace, command: str) -> bool:
     how["compare"] = options.compare
     expected = read(options.expect) if options.expect else []
     figures = [name.strip() for name in options.figures.split(",") if name.strip()]
+    summary = reports.summarised(frame, **how)
     files = reports.write(
-        frame, output, command=command, title=title, formats=formats, cells=options.cells, figures=figures, **how
-    )
+        frame, output, command=command, title=title, formats=formats, cells=options.cells, figures=figures,
+        summary=summary,
+    )  # fmt: skip
     if options.pack:
         from sanity.store.records import pack
 
         files["records"] = pack(options.results, output)
     with printing():
         if not options.quiet:
-            reports.show(frame, **how)
+            reports.show(frame, summary=summary)
         for path in files.values():
             print(path)
-    return all([_as_expected(frame, expected, how), _verified(frame, options)])
+    return all([_as_expected(summary, expected), _verified(frame, options)])
 
 
-def _as_expected(frame: "pd.DataFrame", expected: "Sequence[Expectation]", how: dict[str, Any]) -> bool:
+def _as_expected(summary: "Summary", expected: "Sequence[Expectation]") -> bool:
     """Prints which verdicts are not as expected and returns whether all are."""
     if not expected:
         return True
     from reports.expectations import told, unmet
 
-    missed = unmet(expected, reports.summarised(frame, **how))
+    missed = unmet(expected, summary)
     with printing():
         print(told(expected, missed))
     return not missed

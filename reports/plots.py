@@ -58,9 +58,9 @@ def accuracy(axes: Axes, cells: Sequence[Cell], look: Look, dense: float) -> Non
         return
     for check, run in present.items():
         points = sorted((100 * (1 - cell.ratio) * look.offset(check), *_mean_and_spread(cell.runs)) for cell in run)
-        left, means, spreads = (np.array(values) for values in zip(*points, strict=True))
-        axes.plot(left, means, label=check, **look.line(check))
-        axes.vlines(left, means - spreads, means + spreads, color=look.colours[check])
+        left, heights, spreads = (np.array(values) for values in zip(*points, strict=True))
+        axes.plot(left, heights, label=check, **look.line(check))
+        axes.vlines(left, heights - spreads, heights + spreads, color=look.colours[check])
     axes.set_ylabel("test accuracy, %")
     axis_of_sparsity(axes, ratios)
     means = [cell.accuracy.mean for cell in cells]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from numbers import Real
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from reports.escape import visible
@@ -45,7 +46,7 @@ def cleaned(frame: pd.DataFrame) -> pd.DataFrame:
     )
     for column in NUMBERS:
         if column in frame.columns:
-            frame[column] = _each(frame[column], number).astype(float)
+            frame[column] = _numbers(frame[column])
     for column, read in (
         ("layers", _layers),
         ("collapsed", _names),
@@ -71,7 +72,24 @@ def number(value: object) -> float:
 
 
 def _each(values: "pd.Series[Any]", function: Callable[[Any], Any]) -> "pd.Series[Any]":
-    return pd.Series([function(value) for value in values], index=values.index, dtype=object)
+    """The value of `function` for each; texts that recur, as names do, are read once."""
+    texts: dict[str, Any] = {}
+
+    def read(value: Any) -> Any:
+        if type(value) is not str:
+            return function(value)
+        if value not in texts:
+            texts[value] = function(value)
+        return texts[value]
+
+    return pd.Series([read(value) for value in values.tolist()], index=values.index, dtype=object)
+
+
+def _numbers(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Each as `number` reads it."""
+    if values.dtype == float:
+        return values.where(np.isfinite(values))
+    return _each(values, number).astype(float)
 
 
 def _texts(frame: pd.DataFrame, column: str) -> "pd.Series[Any]":
@@ -171,7 +189,7 @@ def _without_unusable(frame: pd.DataFrame) -> pd.DataFrame:
         frame.loc[faulty, "reason"] = [reason for reason in reasons if reason]
         frame.loc[faulty, "status"] = "unreadable"
     for column in ACCURACIES:
-        frame[column] = _each(frame[column], number).astype(float)
+        frame[column] = _numbers(frame[column])
     return frame
 
 

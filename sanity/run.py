@@ -165,10 +165,12 @@ def _report(request: Request, frame: "pd.DataFrame", command: str, spent: str) -
     how |= {"compare": config.compare} if config.compare != "methods" else {}
     of = identity({"cells": sorted(frame["cell"]), **how})[:8]
     folder = Path(config.report_dir or Path(config.results_dir) / "reports" / f"{request.name}-{of}")
-    whole, beside = request.report(seen), request.neighbours()
-    files = reports.write(whole, folder, command=command, title=request.title, spent=spent, reference=beside, **how)
+    whole, beside, shown = request.report(seen), request.neighbours(), request.shown(seen)
+    summary = reports.summarised(whole, **how) if beside is None else None
+    how["reference"] = beside
+    files = reports.write(whole, folder, command=command, title=request.title, spent=spent, summary=summary, **how)
     with printing():
-        reports.show(request.shown(seen), reference=beside, **how)
+        reports.show(shown, summary=summary if shown is whole else None, **how)
         for line in [*filter(None, [spent]), *request.notes(frame), *files.values()]:
             print(line)
     failed = frame[frame["status"] == "failed"]

@@ -44,5 +44,5 @@ def test_a_name_longer_than_its_axis_ends_where_the_axis_does() -> None:
     axes.set_xlabel("a name that is longer than an axis of so few inches")
     arrangement.arrange(figure, axes)
     label = axes.xaxis.label
-    assert label.get_ha() == "right"
+    assert label.get_horizontalalignment() == "right"
     assert label.get_position()[0] == 1
