@@ -12,7 +12,7 @@ from reports.claims.declared import Claim, Evidence
 from reports.comparisons import Comparison, compare
 from reports.margin import margin_of
 from reports.paper import PaperDelta
-from reports.records import CONTROL, GROUP, prepare
+from reports.records import CONTROL, GROUP, SETTING, prepare
 from reports.runs import Runs
 from reports.statistics import ALPHA, summarise
 from reports.verdicts import decided
@@ -70,7 +70,7 @@ def _finding(evidence: Evidence) -> Finding:
     frame = _records(evidence)
     if frame is None:
         return Finding(evidence, "", 0.0, ())
-    settings = {tuple(row) for row in prepare(frame)[GROUP[:3]].itertuples(index=False)}
+    settings = set(frame[SETTING].itertuples(index=False, name=None))
     if len(settings) > 1:
         raise UserError(f"claims: {evidence.records} holds {len(settings)} settings of {evidence.method}; name one")
     margin = margin_of(frame)
@@ -79,7 +79,7 @@ def _finding(evidence: Evidence) -> Finding:
 
 
 def _records(evidence: Evidence) -> pd.DataFrame | None:
-    """Returns the records of both sides of the comparison; None where nothing of it was measured yet."""
+    """Returns the records of both sides of the comparison, prepared; None where nothing of it was measured yet."""
     frame = _folder(evidence.records)
     if frame is None:
         return None
@@ -93,12 +93,12 @@ def _records(evidence: Evidence) -> pd.DataFrame | None:
 @lru_cache(maxsize=4)
 def _folder(name: str) -> pd.DataFrame | None:
     folder = Path(reproductions.__file__).parent / name
-    return load_records(folder) if (folder / PACKED).exists() else None
+    return prepare(load_records(folder)) if (folder / PACKED).exists() else None
 
 
 def _compared(evidence: Evidence, frame: pd.DataFrame, margin: float) -> Iterator[Point]:
     """Compares seed by seed; Holm's correction is made over the ratios of the claim."""
-    done = {key[3:]: runs.by_seed() for key, runs in Runs.of(prepare(frame)).groups(GROUP).items()}
+    done = {key[3:]: runs.by_seed() for key, runs in Runs.of(frame).groups(GROUP).items()}
     check = evidence.check or CONTROL
     ratios = [ratio for method, which, ratio in done if method == evidence.method and which == check]
     ratios = [ratio for ratio in sorted(ratios) if not evidence.ratio or ratio in evidence.ratio]
@@ -109,8 +109,8 @@ def _compared(evidence: Evidence, frame: pd.DataFrame, margin: float) -> Iterato
     ]
     compared = decided([compare(*side, METRIC, margin) for side in sides], margin, ALPHA)
     for ratio, comparison in zip(ratios, compared, strict=True):
-        outcome = _outcome(comparison, HOLDS[evidence.predicted])
-        yield Point(ratio, outcome, comparison.difference.n, comparison)
+        if comparison.difference.n:
+            yield Point(ratio, _outcome(comparison, HOLDS[evidence.predicted]), comparison.difference.n, comparison)
 
 
 def _outcome(comparison: Comparison, allowed: Sequence[int]) -> str:

@@ -11,6 +11,7 @@ import reproductions
 from reports.claims import declared, found, written
 from reports.claims.command import main
 from reports.claims.declared import Claim, Evidence
+from reports.records import prepare
 from reproductions import claims
 from sanity.errors import UserError
 
@@ -32,7 +33,7 @@ def frame(moves: dict[str, list[float]], ratio: float = 0.9) -> pd.DataFrame:
 
 
 def outcome(monkeypatch: pytest.MonkeyPatch, records: pd.DataFrame | None, **named: Any) -> str:
-    monkeypatch.setattr(found, "_folder", lambda _: records)
+    monkeypatch.setattr(found, "_folder", lambda _: None if records is None else prepare(records))
     claim = Claim("it works", "Table 1", "a check", evidence=(Evidence("here", "snip", **named),))
     return found.standing(found.findings(claim))
 

@@ -1,0 +1,85 @@
+"""Draws a reference set: accuracy of all methods by ratio, and a heat map of what each check costs each method."""
+
+import io
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.colors import TwoSlopeNorm
+from matplotlib.figure import Figure
+
+from reports.figures import style
+from reports.plots import DASHES, INK, MARKERS, PALETTE, axis_of_sparsity
+from reports.records import CONTROL
+from reports.reference_sets import by_accuracy, verdict
+from reports.references import DENSE
+from reports.statistics import Summary
+from reports.wording import check_name, method_name, percent
+
+WIDTH = 7.5  # inches
+WORST = 10.0  # points of accuracy at which the colours of the heat map end
+
+
+def pictures(name: str, summary: Summary) -> dict[str, str]:
+    """Returns file name -> SVG."""
+    drawn = {"accuracy": _accuracy(summary)}
+    if any(cell.comparison for cell in summary.cells):
+        drawn["checks"] = _checks(summary)
+    return {f"{name}_{kind}.svg": _svg(figure, f"{name}_{kind}") for kind, figure in drawn.items()}
+
+
+def _svg(figure: Figure, name: str) -> str:
+    with mpl.rc_context(style(name)):
+        file = io.StringIO()
+        FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None})
+    return file.getvalue()
+
+
+def _accuracy(summary: Summary) -> Figure:
+    """Mean accuracy by ratio, a line a method with its 95 % interval; the dense network is a line across."""
+    with mpl.rc_context(style("accuracy")):
+        figure = Figure(figsize=(WIDTH, 4.5), layout="constrained")
+        axes = figure.subplots()
+        tickets = [cell for cell in summary.cells if cell.check == CONTROL and cell.ratio > 0]
+        for place, method in enumerate(by_accuracy(tickets)):
+            cells = sorted((cell for cell in tickets if cell.method == method), key=lambda cell: cell.ratio)
+            at = np.array([100 * cell.ratio for cell in cells])
+            means = np.array([cell.accuracy.mean for cell in cells])
+            halves = np.nan_to_num(np.array([cell.accuracy.half for cell in cells]))
+            axes.errorbar(at, means, halves, color=PALETTE[place % len(PALETTE)], marker=MARKERS[place % len(MARKERS)],
+                          linestyle=(0, DASHES[place % len(DASHES)] or (1, 0)), elinewidth=0.6,
+                          label=method_name(method))  # fmt: skip
+        for cell in summary.select(method=DENSE):
+            axes.axhline(cell.accuracy.mean, color=INK, linewidth=0.8, label=method_name(DENSE))
+        axis_of_sparsity(axes, sorted({cell.ratio for cell in tickets}))
+        axes.set_ylabel("test accuracy, %")
+        figure.legend(loc="outside right upper", frameon=False)
+        return figure
+
+
+def _checks(summary: Summary) -> Figure:
+    """A row for each method, a column for each check and ratio: the difference in points, and the verdict's sign."""
+    compared = [cell for cell in summary.cells if cell.comparison]
+    columns = list(dict.fromkeys((cell.check, cell.ratio) for cell in sorted(compared, key=lambda cell: cell.ratio)))
+    rows = by_accuracy([cell for cell in summary.cells if cell.check == CONTROL and cell.ratio > 0])
+    rows = [method for method in rows if any(cell.method == method for cell in compared)]
+    values = np.full((len(rows), len(columns)), np.nan)
+    with mpl.rc_context(style("checks")):
+        figure = Figure(figsize=(WIDTH, 1.6 + 0.24 * len(rows)), layout="constrained")
+        axes = figure.subplots()
+        for cell in compared:
+            place = rows.index(cell.method), columns.index((cell.check, cell.ratio))
+            assert cell.comparison is not None  # by the selection
+            values[place] = moved = cell.comparison.difference.mean
+            ink = "white" if abs(moved) > WORST / 2 else "black"
+            axes.text(place[1], place[0], verdict(cell), ha="center", va="center", fontsize=6.5, color=ink)
+        norm = TwoSlopeNorm(0, -WORST, WORST)
+        image = axes.imshow(
+            values, cmap=mpl.colormaps["RdBu"].with_extremes(bad="none"), norm=norm, aspect="auto", alpha=0.8
+        )
+        axes.set_xticks(range(len(columns)), [f"{check_name(check)}, {percent(ratio)}" for check, ratio in columns],
+                        rotation=35, ha="right")  # fmt: skip
+        axes.set_yticks(range(len(rows)), [method_name(method) for method in rows])
+        axes.grid(visible=False)
+        figure.colorbar(image, ax=axes, label="points of test accuracy", extend="both", shrink=0.7)
+        return figure

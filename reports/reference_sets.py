@@ -1,0 +1,134 @@
+"""Writes what a reference set holds: accuracy of every method at every ratio, and what each check costs each method."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from reports.margin import margin_of
+from reports.records import CONTROL
+from reports.references import DENSE
+from reports.statistics import Cell, Summary, summarise
+from reports.text import counted, say
+from reports.wording import SYMBOLS, check_name, mean_std, method_name, percent, points, verdict_name
+from reproductions import reference
+from sanity.console.ending import exit_code
+from sanity.console.output import printing
+from sanity.errors import UserError
+from sanity.store.files import write_atomically
+
+FIGURES = "--figures"
+
+
+def main(words: Sequence[str], load: Callable[[str], pd.DataFrame]) -> int:
+    """Prints what a set holds as Markdown; `--figures FOLDER` writes its pictures. Returns 2 for a mistake.
+
+    load: gives the records of a set by its name.
+    """
+    return exit_code(lambda: _run(list(words), load))
+
+
+def _run(words: list[str], load: Callable[[str], pd.DataFrame]) -> int:
+    folder = ""
+    if FIGURES in words:
+        place = words.index(FIGURES)
+        if place + 1 == len(words):
+            raise UserError(f"{FIGURES}: needs a folder")
+        folder = words[place + 1]
+        del words[place : place + 2]
+    if len(words) != 1 or words[0] in ("-h", "--help", "help"):
+        with printing():
+            print(f"python -m sanity.reference NAME [{FIGURES} FOLDER]\n\n{reference.listing()}")
+        return 0
+    name = words[0]
+    frame = load(name)
+    with printing():
+        print(page(name, frame))
+    if folder:
+        from reports.reference_pictures import pictures  # which imports matplotlib
+
+        for file, text in pictures(name, summary_of(frame)).items():
+            write_atomically(Path(folder) / file, text)
+    return 0
+
+
+def summary_of(frame: pd.DataFrame) -> Summary:
+    """Returns the cells of a set with their comparisons, by the margin that a report would choose."""
+    return summarise(frame, margin=margin_of(frame), compare_methods=False)
+
+
+def page(name: str, frame: pd.DataFrame) -> str:
+    """Returns the set as Markdown: what is measured of the grid, accuracies, and checks with verdicts."""
+    return "\n".join(_lines(name, summary_of(frame), frame))
+
+
+def _lines(name: str, summary: Summary, frame: pd.DataFrame) -> Iterator[str]:
+    declared = reference.declaration(name)
+    yield from (f"# {declared['title']}", "", " ".join(declared["description"].split()), "")
+    yield say("reference.held", held=held(name, summary), name=name, machine=_machine(frame))
+    tickets = [cell for cell in summary.cells if cell.check == CONTROL and cell.ratio > 0]
+    ratios = sorted({cell.ratio for cell in tickets})
+    dense = summary.select(method=DENSE)
+    yield from ("", "## Accuracy", "", say("reference.accuracy", dense=mean_std(dense[0].accuracy) if dense else ""))
+    yield from ("", *_head("method", map(percent, ratios)))
+    for method in by_accuracy(tickets):
+        found = {cell.ratio: cell for cell in tickets if cell.method == method}
+        yield _row(method_name(method), (mean_std(found[at].accuracy) if at in found else "" for at in ratios))
+    compared = [cell for cell in summary.cells if cell.comparison]
+    if compared:
+        columns = list(dict.fromkeys((cell.check, cell.ratio) for cell in compared))
+        yield from ("", "## What each check costs", "", say("reference.checks", margin=f"{summary.margin:g}"), "")
+        yield from _head("method", (f"{check_name(check)}, {percent(ratio)}" for check, ratio in columns))
+        for method in by_accuracy([cell for cell in tickets if cell.method in {one.method for one in compared}]):
+            cells = {(cell.check, cell.ratio): cell for cell in compared if cell.method == method}
+            yield _row(method_name(method), (verdict(cells[at]) if at in cells else "" for at in columns))
+        present = dict.fromkeys(cell.comparison.verdict for cell in compared if cell.comparison)
+        yield from ("", ", ".join(f"{SYMBOLS[name]} {verdict_name(name)}" for name in present) + ".")
+
+
+def held(name: str, summary: Summary) -> str:
+    """Returns how much of the grid is measured: "all of it", or how many of its cells with how many seeds."""
+    panels = reference.panels(name)
+    asked, seeds = sum(_cells(panel) for panel in panels), len(panels[0]["seeds"])
+    runs = sum(len(cell.seeds) for cell in summary.cells)
+    found = sorted({len(cell.seeds) for cell in summary.cells})
+    n = " to ".join(dict.fromkeys(map(str, (found[0], found[-1]))))
+    whole = runs >= asked * seeds
+    return say("reference.whole" if whole else "reference.part", cells=counted(len(summary.cells), "cell"), asked=asked,
+               n=n, seeds=seeds)  # fmt: skip
+
+
+def _cells(panel: dict) -> int:
+    from reproductions.panels import cells_of
+
+    return len(cells_of(panel))
+
+
+def _machine(frame: pd.DataFrame) -> str:
+    """Returns on what the records were made, as they say."""
+    return ", ".join(sorted({str(device) for device in frame["device"].dropna()}))
+
+
+def by_accuracy(tickets: Sequence[Cell]) -> list[str]:
+    """Returns the methods, the most accurate at the highest ratio that they have first."""
+    best = {cell.method: (cell.ratio, cell.accuracy.mean) for cell in sorted(tickets, key=lambda cell: cell.ratio)}
+    return sorted(best, key=lambda method: best[method], reverse=True)
+
+
+def verdict(cell: Cell) -> str:
+    """Returns the sign of a verdict and the difference in points: "≈ +0.2"."""
+    assert cell.comparison is not None  # by the selection of the callers
+    moved = cell.comparison.difference
+    shown = (
+        f" {points(moved.mean, signed=True, digits=1)}" if moved.n and cell.comparison.verdict != "identical" else ""
+    )
+    return f"{SYMBOLS[cell.comparison.verdict]}{shown}"
+
+
+def _head(first: str, names: Iterator[str] | map) -> list[str]:
+    columns = [first, *names]
+    return [f"| {' | '.join(columns)} |", "|---|" + "---:|" * (len(columns) - 1)]
+
+
+def _row(first: str, values: Iterator[str]) -> str:
+    return f"| {' | '.join([first, *values])} |"
