@@ -79,3 +79,15 @@ class ResNetB20(BottleneckResNet):
     """ResNet-20 of bottlenecks for small images: stages of 64-128-256 channels, times width / 16."""
 
     blocks = 2
+
+
+class ResNetB56(BottleneckResNet):
+    """ResNet-56 of bottlenecks for small images: stages of 64-128-256 channels, times width / 16."""
+
+    blocks = 6
+
+
+class ResNetB110(BottleneckResNet):
+    """ResNet-110 of bottlenecks for small images: stages of 64-128-256 channels, times width / 16."""
+
+    blocks = 12

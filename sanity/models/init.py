@@ -9,7 +9,7 @@ from math import prod, sqrt
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sanity.errors import UserError
 from sanity.models import INITS
@@ -33,6 +33,9 @@ class Init(ABC):
     def bias(self, shape: Sequence[int], fan_in: int, generator: torch.Generator) -> Tensor:
         """Returns the bias of a convolution or linear layer with `fan_in`: zeros, unless the paper draws it."""
         return torch.zeros(*shape)
+
+    def finish(self, model: nn.Module) -> None:
+        """Sets what depends on a layer's place in `model`, after all weights are drawn: nothing, unless the paper does."""
 
 
 def fans(shape: Sequence[int]) -> tuple[int, int]:

@@ -68,6 +68,7 @@ def initialise(
                 path, owner = f"{name}.{part}".lstrip("."), type(module).__name__
                 cause = f"{method}() of {owner} leaves it as it was" if method else f"{owner} has no reset_parameters()"
                 raise UserError(f"cannot redraw parameter '{path}': {cause}")
+    INITS.load_subclass(init, Init)().finish(model)
 
 
 def _redraw(module: nn.Module, init: str, kind: Kind, generator: torch.Generator, drawn: set[int]) -> None:

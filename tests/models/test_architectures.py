@@ -37,6 +37,8 @@ def layers(model: nn.Module) -> dict[str, int]:
         ("vgg19", {}, (3, 32, 32), 10, 20_024_000),
         ("vgg19", {"bias": True}, (3, 32, 32), 100, 20_070_080),
         ("vgg16", {}, (3, 32, 32), 10, 14_715_584),
+        ("vgg16", {"hidden": "512,512", "hidden_norm": True}, (3, 32, 32), 10, 14_715_584 + 2 * 512**2),
+        ("vgg16", {"hidden": (4096, 4096)}, (3, 32, 32), 10, 14_715_584 + 512 * 4096 + 4096**2 + 10 * (4096 - 512)),
     ],
 )
 def test_published_counts(name: str, options: dict, shape: tuple, classes: int, weights: int) -> None:
@@ -54,6 +56,8 @@ def test_published_counts(name: str, options: dict, shape: tuple, classes: int, 
             ("resnet56", 58),
             ("resnet110", 112),
             ("resnetb20", 23),
+            ("resnetb56", 59),
+            ("resnetb110", 113),
         ],
         *[("vgg11", 9), ("vgg13", 11), ("vgg16", 14), ("vgg19", 17), ("resnet18", 21), ("resnet50", 54)],
     ],
@@ -80,7 +84,7 @@ def test_vgg19_layer_order() -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("name", [name for name in REGISTRY.names() if name not in ("resnet110", "vgg19", "resnet50")])
+@pytest.mark.parametrize("name", [name for name in REGISTRY.names() if name not in ("resnet110", "resnetb110", "vgg19", "resnet50")])
 def test_any_input_size_trains_every_weight(name: str, shape: tuple[int, int, int]) -> None:
     model = build(name, shape, 7, generator=torch.Generator().manual_seed(0))
     logits = model(torch.randn(3, *shape, generator=torch.Generator().manual_seed(1)))
@@ -109,6 +113,22 @@ def test_small_image_stem(side: int, stride: int, pooled: bool) -> None:
     assert isinstance(modules["maxpool"], nn.MaxPool2d) == pooled
 
 
+@pytest.mark.parametrize(("stem", "stride"), [("small", 1), ("large", 2), ("auto", 1)])
+def test_the_stem_can_be_chosen(stem: str, stride: int) -> None:
+    modules = dict(build("resnet18", (3, 64, 64), 10, stem=stem).named_modules())
+    assert modules["conv1"].stride == (stride, stride)
+    assert isinstance(modules["maxpool"], nn.MaxPool2d) == (stride == 2)
+
+
+def test_hidden_linear_layers_of_vgg_have_what_is_asked_for_and_stand_before_the_classifier() -> None:
+    net = build("vgg11", (3, 32, 32), 10, hidden="32,16", hidden_norm="true", dropout="0.5", norm_eps=0.001)
+    kinds = [type(part).__name__ for part in net.get_submodule("hidden")]  # type: ignore[arg-type]
+    assert kinds == ["Linear", "BatchNorm1d", "ReLU", "Dropout"] * 2
+    assert net.get_submodule("hidden.1").eps == 0.001
+    assert list(layers(net))[-3:] == ["hidden.0", "hidden.4", "classifier"]
+    assert net(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
+
+
 @pytest.mark.parametrize(
     ("arguments", "options", "words"),
     [
@@ -119,6 +139,10 @@ def test_small_image_stem(side: int, stride: int, pooled: bool) -> None:
         (("resnet8", (0, 32, 32), 10), {}, ["(0, 32, 32)"]),
         (("resnet8", (3, 32, 32), 1), {}, ["classes=1"]),
         (("resnet8", (3, 32, 32), 10), {"width": 0}, ["width=0"]),
+        (("resnet8", (3, 32, 32), 10), {"stem": "large"}, ["stem"]),
+        (("resnet18", (3, 32, 32), 10), {"stem": "tiny"}, ["stem=tiny"]),
+        (("vgg11", (3, 32, 32), 10), {"hidden": "512,0"}, ["hidden=0"]),
+        (("vgg11", (3, 32, 32), 10), {"init": "goyal2017"}, ["vgg11", "residual branches"]),
         (("resnet8", (3, 32, 32), 10), {"widht": 8}, ["widht", "Did you mean 'width'"]),
         (("resnet8", (3, 32, 32), 10), {"init": "kaiming"}, ["initialisation 'kaiming'", "kaiming_fan_in"]),
     ],

@@ -39,6 +39,7 @@ def seeded(seed: int = 0) -> torch.Generator:
         ("frankle2021", sqrt(2 / 288), sqrt(2 / 400), stats.norm),
         ("openlth", sqrt(2 / 288), sqrt(2 / 400), stats.norm),
         ("gahaalt2019", sqrt(2 / 720), sqrt(2 / 500), stats.norm),
+        ("goyal2017", sqrt(2 / 432), 0.01, stats.norm),
     ],
 )
 def test_distribution(init: str, conv: float, linear: float, law: stats.rv_continuous) -> None:
@@ -52,8 +53,24 @@ def test_distribution(init: str, conv: float, linear: float, law: stats.rv_conti
 
 def test_every_registered_initialisation_has_its_distribution_tested() -> None:
     marks = test_distribution.pytestmark  # type: ignore[attr-defined]
-    elsewhere = {AS_BUILT, AS_BUILT_NONZERO, "signed_constant"}
+    elsewhere = {AS_BUILT, AS_BUILT_NONZERO, "signed_constant", "renda2020"}
     assert {case[0] for case in marks[0].args[1]} == set(INITS.names()) - elsewhere
+
+
+def test_renda2020_cuts_convolutions_and_not_linear_layers() -> None:
+    conv, linear = draw("renda2020", CONV, "conv", seeded()), draw("renda2020", LINEAR, "linear", seeded())
+    assert stats.kstest(conv.flatten().double().numpy() * sqrt(288) * CUT.std(), CUT.cdf).pvalue > 1e-3
+    assert stats.kstest(linear.flatten().double().numpy() / 0.01, stats.norm.cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("init", ["goyal2017", "renda2020"])
+@pytest.mark.parametrize(("model", "end"), [("resnet50", "bn3"), ("resnet18", "bn2"), ("resnet8", "bn2")])
+def test_residual_branches_start_at_zero(init: str, model: str, end: str) -> None:
+    net = build(model, (3, 8, 8), 4, init=init, generator=seeded())
+    scales = {name: part.weight for name, part in net.named_modules() if isinstance(part, nn.BatchNorm2d)}
+    zero = [name for name, scale in scales.items() if not scale.any()]
+    assert zero == [name for name in scales if name.startswith("layer") and name.endswith(f".{end}")]
+    assert all((scale == 1).all() for name, scale in scales.items() if name not in zero)
 
 
 def test_a_signed_constant_has_one_magnitude_and_fair_signs() -> None:
