@@ -70,12 +70,14 @@ class Imported(Method):
 
     def _place(self) -> list[str]:
         """Says with which options the ticket trains from the moment that the file beside it names."""
-        start, epochs = place_of(find(self.masks, _KEY))
+        start, epochs, learning_rate = place_of(find(self.masks, _KEY))
         given: dict[str, object] = {}
         if start != 0 and (self.rewind, self.rewind_epoch) != ("learning_rate", start):
             given = {"imported.rewind": "learning_rate", "imported.rewind_epoch": start}
         if epochs is not None and epochs != self.retrain_epochs:
             given["imported.retrain_epochs"] = epochs
+        if learning_rate is not None and learning_rate != self.retrain_lr:
+            given["imported.retrain_lr"] = learning_rate
         words = " ".join(f"{option}={value}" for option, value in given.items())
         return [f"was exported with another place on the schedule; {words} trains it from there"] if given else []
 

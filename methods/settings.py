@@ -57,6 +57,8 @@ class Settings:
     weights_at: of weight rewinding: the moment whose weights are retrained, where it is not `rewind_epoch`.
     retrain_epochs: how long the ticket trains; by default to the end of the schedule, `fine_tune` as long as the
         dense network did.
+    retrain_lr: the constant learning rate at which the ticket trains, in place of the schedule's: fine-tuning at any
+        rate (`rewind=fine_tune`), or rewound weights at a low one; the forced learning rate of Renda et al.'s code.
     """
 
     allocation: AllocationName = "global"
@@ -76,6 +78,7 @@ class Settings:
     rewind_epoch: Moment = 0
     weights_at: Moment | None = None
     retrain_epochs: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    retrain_lr: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
     def ratios(self, ratio: float) -> list[float]:
         """Returns the fraction of all weights removed after each round; the last is `ratio`, in (0, 1)."""

@@ -27,14 +27,15 @@ def retrain_epochs(method: Method, recipe: Recipe) -> int | None:
 
 def check_against(method: Method, label: str, recipe: Recipe, steps: int = 1) -> None:
     """Raises `UserError` if the method's moments do not fit the recipe, whose epochs have `steps` iterations."""
-    if method.rewind == "fine_tune" and recipe.schedule in ("cosine", "one_cycle", "plateau"):
+    follows_schedule = method.retrain_lr is None
+    if follows_schedule and method.rewind == "fine_tune" and recipe.schedule in ("cosine", "one_cycle", "plateau"):
         raise UserError(
             f"{label}: fine_tune trains at the last learning rate, and the schedule {recipe.schedule} leaves none to "
-            "train with; set recipe.schedule=steps or constant"
+            "train with; set recipe.schedule=steps or constant, or the method's retrain_lr"
         )
     method.check_training()
     start = iterations(method.rewind_epoch, recipe.epochs, steps)
-    if recipe.schedule == "plateau" and method.rewind != "init" and start > 0:
+    if follows_schedule and recipe.schedule == "plateau" and method.rewind != "init" and start > 0:
         raise UserError(
             f"{label}: rewind_epoch={method.rewind_epoch} has no place on a plateau schedule; it follows the loss"
         )

@@ -242,4 +242,5 @@ def _ticket(
         epochs=retrain_epochs(method, experiment.recipe),
         pattern=method.pattern,
         updates=method.mask_updates(cell.ratio),
+        learning_rate=method.retrain_lr,
     )

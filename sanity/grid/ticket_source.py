@@ -76,6 +76,7 @@ class TicketSource:
     pattern: which weights the method keeps together, see `sanity.masks.patterns`.
     reference: the key of the mask of the method that the check refers to; empty if it refers to none.
     updates: how the mask changes while the ticket trains; None: it stays.
+    learning_rate: the constant learning rate of its training; None: the schedule's.
     """
 
     seed: int
@@ -87,6 +88,7 @@ class TicketSource:
     pattern: str = "unstructured"
     reference: str = ""
     updates: MaskUpdates | None = None
+    learning_rate: float | None = None
 
     def __hash__(self) -> int:
         return self._hash
@@ -98,13 +100,14 @@ class TicketSource:
     def _hash(self) -> int:
         """Cached: a source of many rounds contains the sources of all earlier rounds."""
         fields = (self.mask, self.perturbed_by, self.start, self.epochs, self.pattern, self.reference, self.updates)
-        return hash((self.seed, self.weights, *fields))
+        return hash((self.seed, self.weights, self.learning_rate, *fields))
 
     def __str__(self) -> str:
         parts = [str(self.weights), f"mask {self.mask}" if self.mask else "dense"]
         parts += [] if self.perturbed_by.is_control else [self.perturbed_by.label]
         parts += [f"from {self.start}"] if self.start else []
         parts += [] if self.epochs is None else [f"{self.epochs} epochs"]
+        parts += [] if self.learning_rate is None else [f"at {self.learning_rate:g}"]
         return f"ticket({', '.join(parts)})"
 
     def load(self, experiment: Experiment, mask: Mapping[str, Tensor] | None = None) -> Ticket:
@@ -129,6 +132,7 @@ class TicketSource:
             reference=stored.mask(experiment, self.reference) if self.reference else None,
             end=self.end(experiment).load(experiment) if self.perturbed_by.needs_end() else None,
             updates=self.updates,
+            learning_rate=self.learning_rate,
         )
         if self.perturbed_by.is_control:
             return ticket
@@ -175,6 +179,7 @@ class TicketSource:
             "pattern": self.pattern,
             "reference": self.reference,
             "updates": self.updates and [type(self.updates).__name__, self.updates.differing()],
+            "learning_rate": self.learning_rate,
         }
 
     @classmethod
@@ -186,6 +191,7 @@ class TicketSource:
         plain = {name: fields[name] for name in ("seed", "mask", "start", "epochs", "pattern", "reference")}
         rule = fields.get("updates")
         updates = RULES[rule[0]](**rule[1]) if rule else None
+        plain["learning_rate"] = fields.get("learning_rate")
         return cls(weights=weights, perturbed_by=_spec(fields["perturbed_by"]), updates=updates, **plain)
 
 

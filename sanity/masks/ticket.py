@@ -20,6 +20,7 @@ class Ticket:
     mask: parameter name -> boolean tensor of the weight's shape, true where the weight is kept.
     start_epoch: the moment of the recipe's schedule at which retraining begins: an epoch or an iteration (`1000it`).
     epochs: the length of retraining; None trains to the end of the schedule.
+    learning_rate: the constant learning rate of retraining; None: the schedule's.
     fresh: draws a new network from the initialisation's distribution (the `reinit` check needs it).
     tied: further name -> first name of a tensor that the state dict lists under several names; `mask` has only the
         first name, and a check's change of that tensor applies to all names.
@@ -47,6 +48,7 @@ class Ticket:
     follows: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] | None = None
     end: Mapping[str, Tensor] | None = None
     updates: MaskUpdates | None = None
+    learning_rate: float | None = None
 
     @cached_property
     def trained_mask(self) -> Mapping[str, Tensor]:
@@ -65,6 +67,7 @@ class Ticket:
     def digest(self) -> str:
         """Hashes everything that retraining depends on; tickets of equal digest train to the same network."""
         further = ("/frozen" if self.frozen else "") + (f"/{self.updates.text()}" if self.updates else "")
+        further += f"/at {self.learning_rate!r}" if self.learning_rate is not None else ""
         summary = hashlib.sha256(f"{self.start_epoch}/{self.epochs}{further}".encode())
         start = self.start()
         for name in sorted(start):

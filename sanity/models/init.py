@@ -34,8 +34,8 @@ class Init(ABC):
         """Returns the bias of a convolution or linear layer with `fan_in`: zeros, unless the paper draws it."""
         return torch.zeros(*shape)
 
-    def finish(self, model: nn.Module) -> None:
-        """Sets what depends on a layer's place in `model`, after all weights are drawn: nothing, unless the paper does."""
+    def finish(self, model: nn.Module) -> None:  # noqa: B027 (most do nothing)
+        """Sets what depends on a layer's place in `model`, once all weights are drawn."""
 
 
 def fans(shape: Sequence[int]) -> tuple[int, int]:

@@ -21,13 +21,15 @@ class ZeroEnds(Init):
     def finish(self, model: nn.Module) -> None:
         ends = list(residual_ends(model))
         if not ends:
-            raise UserError("the initialisation sets scales at the ends of residual branches to zero, and there are none")
+            raise UserError(
+                "the initialisation sets scales at the ends of residual branches to zero, and there are none"
+            )
         for norm in ends:
             norm.weight.data.zero_()
 
 
 class Goyal2017(ZeroEnds, GraSP):
-    """Convolutions N(0, 2 / fan_out), linear layers N(0, 0.01^2), residual branches start at zero: Goyal et al. 2017.
+    """Convolutions N(0, 2 / fan_out), linear N(0, 0.01^2), residual branches start at zero: Goyal et al. 2017.
 
     Section 5.1 of "Accurate, Large Minibatch SGD": He's rule for convolutions, and gamma = 0 for the last batch norm of
     each residual block. Torch's implementation of that rule, on which the paper builds, takes fan_out.
@@ -35,7 +37,7 @@ class Goyal2017(ZeroEnds, GraSP):
 
 
 class Renda2020(ZeroEnds):
-    """Convolutions of variance 1 / fan_in, linear layers N(0, 0.01^2), residual branches start at zero: Renda et al. 2020.
+    """Convolutions of variance 1 / fan_in, linear N(0, 0.01^2), residual branches start at zero: Renda et al. 2020.
 
     Their ResNet-50 of ImageNet (code: lottery-ticket/rewinding-iclr20-public, tpu-src/models/official/resnet), which is
     that of Google's TPU examples and of RigL's code: truncated normals by TensorFlow's variance scaling.

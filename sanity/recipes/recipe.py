@@ -9,6 +9,8 @@ from sanity.errors import UserError
 
 Epochs = Annotated[float, Field(ge=0)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
+Share = Annotated[float, Field(gt=0, le=1)]
+Ratio = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 def _listed(value: Any) -> Any:
@@ -42,10 +44,17 @@ class Recipe:
     schedule: how the learning rate falls.
     milestones: steps: the epochs after which the learning rate is multiplied by gamma; may be fractions of one.
     gamma: steps, plateau: the factor.
-    patience: plateau: epochs without a lower training loss before the learning rate is multiplied by gamma.
+    patience: plateau: epochs without a lower loss before the learning rate is multiplied by gamma.
+    plateau_on: plateau: the loss that is watched. That code watches the test loss (of its best epoch so far): the
+        learning rate then depends on the test set, and test accuracies are no longer those of unseen data.
+    min_lr: plateau: the learning rate does not fall below it (0.0005 in that code).
     warmup_epochs: the learning rate rises linearly from 0 over these epochs (one_cycle: reaches its peak there; 0 means
         30 %).
     crop_padding: zeros around the image before a random crop back to its size.
+    crop_scale: random crops of this share of an image's area, from least to most, resized to the images' size
+        (ImageNet: 0.08,1); null: none. Images that stay in their files and are reframed (`dataset.resize`) are cropped
+        from the whole file, others as they are held.
+    crop_ratio: of crop_scale: the least and the largest width by height.
     flip: mirror each image left to right with probability 1/2.
     normalise: channel mean and deviation: the constants that the data set carries, else its pixels' own (dataset; for
         cifar10 the deviations are those of per_image_std, rounded); mean and deviation over all pixels of the training
@@ -74,8 +83,12 @@ class Recipe:
     milestones: Annotated[tuple[Epochs, ...], BeforeValidator(_listed)] = ()
     gamma: Annotated[float, Field(gt=0, le=1)] = 0.1
     patience: Annotated[int, Field(ge=1)] = 10
+    plateau_on: Literal["train", "test"] = "train"
+    min_lr: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     warmup_epochs: Epochs = 0.0
     crop_padding: Annotated[int, Field(ge=0)] = 0
+    crop_scale: Annotated[tuple[Share, Share], BeforeValidator(_listed)] | None = None
+    crop_ratio: Annotated[tuple[Ratio, Ratio], BeforeValidator(_listed)] = (3 / 4, 4 / 3)
     flip: bool = False
     normalise: Literal["dataset", "pixel_std", "per_image_std", "imagenet", "frankle2021_tiny", "none"] = "dataset"
     drop_last: bool = False
@@ -86,6 +99,13 @@ class Recipe:
             raise UserError(f"recipe.milestones={_text(self.milestones)}: must rise from one to the next")
         if self.nesterov and self.optimizer == "sgd" and self.momentum == 0:
             raise UserError("recipe.nesterov=true: needs a momentum above 0, or recipe.nesterov=false")
+        for name, limits in (("crop_scale", self.crop_scale), ("crop_ratio", self.crop_ratio)):
+            if limits is not None and limits[0] > limits[1]:
+                raise UserError(
+                    f"recipe.{name}={_text(limits)}: the first is the least, and must not exceed the second"
+                )
+        if self.crop_scale is not None and self.crop_padding:
+            raise UserError(f"recipe.crop_scale and recipe.crop_padding={self.crop_padding} both crop; set one of them")
         if self.warmup_epochs > self.epochs:
             raise UserError(f"recipe.warmup_epochs={self.warmup_epochs:g}: must be at most epochs={self.epochs}")
 

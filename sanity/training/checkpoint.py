@@ -46,6 +46,7 @@ def identity(job: TrainingSpec, epochs: Epochs, data: Dataset, recipe: Recipe, *
     mask = {f"mask/{name}": tensor for name, tensor in (job.mask or {}).items()}
     facts = (describe(recipe), data.digest, job.seed, job.start, end if end % epochs.steps else None, *circumstances)
     facts += ("frozen",) if job.frozen else ()
+    facts += () if job.learning_rate is None else ("at", job.learning_rate)
     facts += () if job.updates is None else (job.updates.text(), epochs.length)
     return tensor_files.digest({**job.model.state_dict(), **mask}, *map(str, facts))
 

@@ -23,16 +23,16 @@ Group = TypeVar("Group")
 def groups(jobs: Sequence[TrainingSpec], at: Sequence[Checkpoint], setting: Setting, stack: int) -> list[list[int]]:
     """Returns the jobs by number, in groups of at most `stack` that can share a trainer.
 
-    A group has one architecture, one position on the schedule, and sparse masks only or none: on a CPU, four
-    LeNet-300-100 of which one is dense take 1.7 times as long as four at 5 %. A ticket with frozen weights is alone, or
-    with a mask that changes.
+    A group has one architecture, one position on the schedule, one learning rate, and sparse masks only or none: on a
+    CPU, four LeNet-300-100 of which one is dense take 1.7 times as long as four at 5 %. A ticket with frozen weights is
+    alone, or with a mask that changes.
     """
     if stack == 1:
         return [[number] for number in range(len(jobs))]
     alike: dict[object, list[int]] = {}
     for number, (job, checkpoint) in enumerate(zip(jobs, at, strict=True)):
         shapes = tuple((name, tensor.shape) for name, tensor in job.model.state_dict().items())
-        place = (setting.epochs(job), checkpoint.epoch, checkpoint.step)
+        place = (setting.epochs(job), checkpoint.epoch, checkpoint.step, job.learning_rate)
         alone = number if job.frozen or job.updates is not None else None
         alike.setdefault((str(job.model), shapes, place, is_sparse(job.mask), alone), []).append(number)
     return [part for group in alike.values() for part in _parts(group, stack)]

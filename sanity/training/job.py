@@ -42,6 +42,8 @@ class TrainingSpec:
     """Whether pruned weights stay at the values that they have in `model` instead of zero."""
     updates: MaskUpdates | None = None
     """How `mask` changes while training; None: it stays."""
+    learning_rate: float | None = None
+    """The constant learning rate; None: the schedule's."""
 
     @classmethod
     def from_epochs(

@@ -12,7 +12,7 @@ _START, _END = 1 / 25, 1 / 25e4
 def rate(recipe: Recipe, position: float, curve: Sequence[Mapping[str, float]] = ()) -> float:
     """Returns the learning rate `position` epochs into the recipe, a fraction within an epoch.
 
-    `curve` holds the epochs of this run so far, for plateau, which looks at their "train_loss".
+    `curve` holds the epochs of this run so far, for plateau, which looks at their "train_loss" or "test_loss".
     Past the recipe's end the last value holds.
     """
     here = min(position, recipe.epochs)
@@ -27,7 +27,8 @@ def rate(recipe: Recipe, position: float, curve: Sequence[Mapping[str, float]] =
         case "cosine":
             factor = _half_cosine(1.0, 0.0, (max(here, warm) - warm) / max(recipe.epochs - warm, 1e-9))
         case "plateau":
-            factor = recipe.gamma ** _plateaus([row["train_loss"] for row in curve], recipe.patience)
+            drops = _plateaus([row[f"{recipe.plateau_on}_loss"] for row in curve], recipe.patience)
+            factor = max(recipe.gamma**drops, min(recipe.min_lr / recipe.lr, 1.0))
         case _:
             factor = 1.0
     return recipe.lr * rise * factor

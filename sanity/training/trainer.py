@@ -160,7 +160,9 @@ class Trainer:
         self.stacked_model.network.train()
         self.plan.copy_(self._draw())
         recipe, steps, first = self.setting.recipe, self.epochs.steps, self.span.start
-        self.rates = [rate(recipe, self.position + step / steps, self.curves[0]) for step in range(steps)]
+        constant = self.jobs[0].learning_rate
+        schedule = (rate(recipe, self.position + step / steps, self.curves[0]) for step in range(steps))
+        self.rates = list(schedule) if constant is None else [constant] * steps
         self.stepper.begin_epoch(self.rates, first + self.taken)
         if self.taken == 0:
             self.sums.zero_()

@@ -22,6 +22,7 @@ from sanity.grid.runner import Runner
 from sanity.grid.scoring_batches import scoring_batches
 from sanity.grid.task import TO_THE_END, DenseTraining, MaskSearch, Training
 from sanity.grid.tasks import tasks
+from sanity.grid.ticket_source import TicketSource
 from sanity.grid.training_batch import PlannedTraining, epochs
 from sanity.grid.training_queue import TrainingQueue
 from sanity.masks.ticket import Ticket
@@ -112,6 +113,7 @@ def test_stacks_are_made_of_trainings_that_are_alike(keys: Keys, monkeypatch: py
         ({"rewind": "learning_rate", "rewind_epoch": 3, "retrain_epochs": 6}, 3, 6, EPOCHS),
         ({"rewind": "fine_tune"}, EPOCHS, EPOCHS, EPOCHS),
         ({"rewind": "fine_tune", "retrain_epochs": 2}, EPOCHS, 2, EPOCHS),
+        ({"rewind": "fine_tune", "retrain_lr": 0.03}, EPOCHS, EPOCHS, EPOCHS),
         ({"rewind": "init", "scored_at": 2}, 0, EPOCHS, "init"),
         ({"rewind": "learning_rate", "rewind_epoch": 1, "scored_at": 2}, 1, EPOCHS - 1, 2),
     ],
@@ -125,6 +127,8 @@ def test_each_rewinding_retrains_from_where_its_paper_says(
     )
     ticket, steps = retrained.source.load(experiment), experiment.steps(retrained.data, 0)
     assert part(retrained, experiment) == Epochs(start * steps, epochs * steps, steps)
+    assert ticket.learning_rate == options.get("retrain_lr")
+    assert TicketSource.from_dict(retrained.source.as_dict()) == retrained.source
     weights = experiment.state(0) if source == "init" else weights_after(int(source), dense, experiment)
     assert same(ticket.start(), masked(weights, ticket))
     scored = weights_after(options.get("scored_at", EPOCHS), dense, experiment)

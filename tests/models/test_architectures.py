@@ -84,7 +84,9 @@ def test_vgg19_layer_order() -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("name", [name for name in REGISTRY.names() if name not in ("resnet110", "resnetb110", "vgg19", "resnet50")])
+@pytest.mark.parametrize(
+    "name", [name for name in REGISTRY.names() if name not in ("resnet110", "resnetb110", "vgg19", "resnet50")]
+)
 def test_any_input_size_trains_every_weight(name: str, shape: tuple[int, int, int]) -> None:
     model = build(name, shape, 7, generator=torch.Generator().manual_seed(0))
     logits = model(torch.randn(3, *shape, generator=torch.Generator().manual_seed(1)))
@@ -122,7 +124,7 @@ def test_the_stem_can_be_chosen(stem: str, stride: int) -> None:
 
 def test_hidden_linear_layers_of_vgg_have_what_is_asked_for_and_stand_before_the_classifier() -> None:
     net = build("vgg11", (3, 32, 32), 10, hidden="32,16", hidden_norm="true", dropout="0.5", norm_eps=0.001)
-    kinds = [type(part).__name__ for part in net.get_submodule("hidden")]  # type: ignore[arg-type]
+    kinds = [type(part).__name__ for part in net.get_submodule("hidden").children()]
     assert kinds == ["Linear", "BatchNorm1d", "ReLU", "Dropout"] * 2
     assert net.get_submodule("hidden.1").eps == 0.001
     assert list(layers(net))[-3:] == ["hidden.0", "hidden.4", "classifier"]

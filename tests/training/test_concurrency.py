@@ -115,6 +115,11 @@ def test_a_stack_in_bf16_stays_near_fp32(density: float) -> None:
         assert half.precision == "bf16"
 
 
+def test_jobs_with_other_learning_rates_are_not_stacked() -> None:
+    jobs = [*tickets(2), *tickets(2, learning_rate=0.1), *tickets(1, learning_rate=0.2)]
+    assert dispatcher.groups(jobs, [Checkpoint()] * 5, SETTING, 4) == [[0, 1], [2, 3], [4]]
+
+
 def test_jobs_at_other_places_of_the_schedule_are_not_stacked() -> None:
     jobs = [*tickets(2), *tickets(2, start=STEPS), *tickets(1, length=STEPS), *tickets(1, start=STEPS + 1)]
     at = [Checkpoint()] * 6

@@ -177,6 +177,18 @@ def test_training_past_the_recipes_end_holds_its_last_rate() -> None:
     assert [row["learning_rate"] for row in result.curve] == pytest.approx([0.01] * 3)
 
 
+@pytest.mark.parametrize("schedule", ["steps", "cosine", "plateau"])
+def test_a_constant_learning_rate_takes_the_place_of_any_schedule(schedule: Any) -> None:
+    jobs = [TrainingSpec(tiny_mlp(), None, 0, start=3, length=6, learning_rate=lr) for lr in (0.03, 0.5, None)]
+    recipe = Recipe(epochs=3, batch_size=50, lr=0.2, momentum=0.0, schedule=schedule, warmup_epochs=1)
+    results = [fit([job], recipe)[0] for job in jobs]
+    rates = [[row["learning_rate"] for row in result.curve] for result in results]
+    assert rates[:2] == [[0.03] * 2, [0.5] * 2]
+    assert rates[2] != rates[0]
+    plain = Recipe(epochs=3, batch_size=50, lr=0.03, momentum=0.0, schedule="constant")
+    assert equal(results[0].weights, fit([TrainingSpec(tiny_mlp(), None, 0, start=3, length=6)], plain)[0].weights)
+
+
 def test_batch_norm_is_decayed_unless_the_recipe_spares_it() -> None:
     model = tiny_conv()
     recipe: dict[str, Any] = {"epochs": 1, "batch_size": 101, "lr": 1.0, "momentum": 0.0}

@@ -44,14 +44,16 @@ def test_a_milestone_within_an_epoch_takes_effect_at_its_very_step() -> None:
 @given(
     losses=st.lists(st.floats(0.1, 3.0), max_size=30),
     patience=st.integers(1, 4),
+    watched=st.sampled_from(["train", "test"]),
 )
-def test_plateau_drops_where_torchs_does(losses: list[float], patience: int) -> None:
+def test_plateau_drops_where_torchs_does(losses: list[float], patience: int, watched: Any) -> None:
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-    torchs = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=patience, eps=0)
-    recipe = Recipe(epochs=100, lr=1.0, schedule="plateau", gamma=0.5, patience=patience)
+    torchs = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=patience, eps=0, min_lr=0.1)
+    fields: dict[str, Any] = {"gamma": 0.5, "patience": patience, "plateau_on": watched, "min_lr": 0.1}
+    recipe = Recipe(epochs=100, lr=1.0, schedule="plateau", **fields)
     for epoch, loss in enumerate(losses, 1):
         torchs.step(loss)
-        curve = [{"train_loss": seen} for seen in losses[:epoch]]
+        curve = [{"train_loss": 1.0, "test_loss": 1.0, f"{watched}_loss": seen} for seen in losses[:epoch]]
         assert rate(recipe, epoch, curve) == pytest.approx(optimizer.param_groups[0]["lr"])
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -62,29 +62,41 @@ WRITERS: Mapping[str, tuple[str, Callable[[Content, Path], None]]] = {
 def write(ticket: Ticket, path: Path, form: str) -> None:
     """Writes a ticket to `path`, whole or not at all, in a format of `WRITERS`. Raises `CannotWrite`.
 
-    A ticket that does not start at the beginning of the schedule, or has a length of its own, gets a JSON file beside
-    it.
+    A ticket that does not start at the beginning of the schedule, or has a length or a learning rate of its own, gets a
+    JSON file beside it.
     """
     with replacing(path) as temporary:
         WRITERS[form][1](content(ticket), temporary)
-    if ticket.start_epoch != 0 or ticket.epochs is not None:
-        place = {"start": ticket.start_epoch, "epochs": ticket.epochs}
-        write_atomically(path.with_suffix(PLACE), json.dumps(place).encode())
+    place = Place(ticket.start_epoch, ticket.epochs, ticket.learning_rate)
+    if place != Place():
+        fields = {
+            name: value for name, value in place._asdict().items() if name != "learning_rate" or value is not None
+        }
+        write_atomically(path.with_suffix(PLACE), json.dumps(fields).encode())
 
 
-def place_of(path: Path) -> tuple[int | str, int | None]:
-    """Reads where on the schedule the ticket in `path` starts and how long it trains; (0, None) if nothing says so.
+class Place(NamedTuple):
+    """Where on the schedule a ticket starts, for how many epochs it trains, and at which constant learning rate."""
+
+    start: int | str = 0
+    epochs: int | None = None
+    learning_rate: float | None = None
+
+
+def place_of(path: Path) -> Place:
+    """Reads the place on the schedule of the ticket in `path`; the beginning and the whole of it if nothing says so.
 
     Raises `UserError` where the JSON file beside it is damaged.
     """
     beside = path.with_suffix(PLACE)
     if not beside.is_file():
-        return 0, None
+        return Place()
     try:
         fields = json.loads(beside.read_text(encoding="utf-8"))
-        start, epochs = fields["start"], fields["epochs"]
-        if isinstance(start, int | str) and (epochs is None or isinstance(epochs, int)):
-            return start, epochs
+        place = Place(fields["start"], fields["epochs"], fields.get("learning_rate"))
+        numbers = place.epochs is None or isinstance(place.epochs, int), isinstance(place.learning_rate, float | None)
+        if isinstance(place.start, int | str) and all(numbers):
+            return place
     except (OSError, ValueError, KeyError, TypeError):
         pass
     raise UserError(f"{beside}: is damaged; it should hold start and epochs of the ticket in {path.name}")
