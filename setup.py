@@ -19,8 +19,12 @@ REQUIRES = [
 ]
 EXTRAS = {
     "timm": ["timm"],  # networks as model=timm:NAME
+    "tensorboard": ["tensorboard"],  # curves as event files, by track=tensorboard
+    "wandb": ["wandb"],
+    "mlflow": ["mlflow-skinny"],
     "test": [
         "timm",
+        "tensorboard",
         "pytest",
         "pytest-xdist",
         "hypothesis",

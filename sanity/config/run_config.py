@@ -76,6 +76,7 @@ class RunConfig:
     compare: methods: the report also compares each method with random and magnitude, where these are run; none
     checkpoint_minutes: a training saves its state this often, and at named epochs; 0: after every epoch
     log: file that gets a line of progress for every training
+    track: an experiment tracker that gets the curves and densities too, a run for each training (needs its package)
     dry_run: print the cells, what is shared and cached and the hours ahead, by 20 steps; train and fetch nothing
     options: the options of parts, {part: {option: value}}; as keys part.option=value
     table_version: the version of that published table, which records bear; 0 without one
@@ -110,6 +111,7 @@ class RunConfig:
     compare: Literal["methods", "none"] = "methods"
     checkpoint_minutes: Annotated[float, Field(ge=0)] = 1.0
     log: str = ""
+    track: Literal["none", "tensorboard", "wandb", "mlflow"] = "none"
     dry_run: bool = False
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     table_version: int = 0

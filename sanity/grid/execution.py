@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from sanity.config import RunConfig, from_mapping
+from sanity.console.trackers import tracking
 from sanity.grid.plan import plan
 from sanity.grid.preparation import prepare
 from sanity.grid.progress import reporter
@@ -35,5 +36,6 @@ def _run_grid(config: RunConfig, together: Sequence[RunConfig], stop: Callable[[
     experiment, cells = prepare(config, together)
     experiment.store.open()
     remember(cells, experiment)
-    with reporter(round(plan(cells, experiment).epochs), config.log) as reports_to:
+    total = round(plan(cells, experiment).epochs)
+    with tracking(config.track, experiment.store.root) as tracked, reporter(total, config.log, tracked) as reports_to:
         return pd.DataFrame(Runner(experiment, reports_to, stop).run(cells))

@@ -14,6 +14,7 @@ from rich.table import Column
 from rich.text import Text
 
 from sanity.console.durations import duration
+from sanity.console.trackers import Tracking
 from sanity.errors import UserError, complain
 
 log = logging.getLogger("sanity")
@@ -24,10 +25,13 @@ class Reporter:
     """Counts finished epochs against the total of the grid. `bar` is None if the output is not a terminal.
 
     total, done: epochs of the grid. trained: those that this process trained, whose pace tells the time left.
-    failures: cells that failed.
+    failures: cells that failed. tracking: where the curves are sent, too.
     """
 
-    def __init__(self, epochs: int, bar: Progress | None, task: TaskID | None) -> None:
+    def __init__(
+        self, epochs: int, bar: Progress | None, task: TaskID | None, tracking: Tracking | None = None
+    ) -> None:
+        self.tracking = tracking or Tracking()
         self.total, self.done, self.trained, self.failures = epochs, 0, 0, 0
         self._cells = self._stored = 0
         self._bar, self._task = bar, task
@@ -156,8 +160,11 @@ def _columns() -> tuple[ProgressColumn, ...]:
 
 
 @contextmanager
-def reporter(epochs: int, log_file: str) -> Iterator[Reporter]:
-    """Opens a reporter for a grid of `epochs` epochs. Raises `UserError` if the log file cannot be written."""
+def reporter(epochs: int, log_file: str, tracking: Tracking | None = None) -> Iterator[Reporter]:
+    """Opens a reporter for a grid of `epochs` epochs, which sends curves to `tracking`, too.
+
+    Raises `UserError` if the log file cannot be written.
+    """
     handlers: list[logging.Handler] = []
     if log_file:
         try:
@@ -179,11 +186,11 @@ def reporter(epochs: int, log_file: str) -> Iterator[Reporter]:
         if console.is_terminal:
             with Progress(*_columns(), console=console, transient=True, expand=True) as bar:
                 task = bar.add_task("", total=max(epochs, 1), now="", failed="", left=lambda: "")
-                reports_to = Reporter(epochs, bar, task)
+                reports_to = Reporter(epochs, bar, task, tracking)
                 bar.update(task, left=reports_to.left)
                 yield reports_to
         else:
-            yield Reporter(epochs, None, None)
+            yield Reporter(epochs, None, None, tracking)
     finally:
         for handler in handlers:
             log.removeHandler(handler)

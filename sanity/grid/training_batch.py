@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sanity.config.moment import iterations
+from sanity.console.trackers import TrackedRun
 from sanity.grid import keys, stored
 from sanity.grid.cells import CheckSpec
 from sanity.grid.experiment import Experiment
@@ -14,6 +15,7 @@ from sanity.grid.progress import Reporter
 from sanity.grid.task import TO_THE_END, DenseTraining, Moments, Training
 from sanity.grid.tasks import requested_moments
 from sanity.grid.ticket_source import TicketSource
+from sanity.grid.tracked import densities, tracked
 from sanity.recipes import describe
 from sanity.store import environment, tensor_files
 from sanity.training.epochs import Epochs
@@ -80,12 +82,16 @@ def train_batch(
     """Trains a batch at once and records each training when it ends. Raises `Interrupted` if `stop` returns true."""
     began = time.time()
     parts = [epochs(plan.source, plan.data, plan.moments, experiment) for plan in batch]
-    config = experiment.config
+    config, jobs, tracking = experiment.config, [_job(plan, experiment) for plan in batch], reporter.tracking
+    runs = [_tracked(plan, job, experiment) for plan, job in zip(batch, jobs, strict=True)] if tracking.on else []
 
     def progress(number: int, row: dict[str, Any]) -> None:
         reporter.epoch(batch[number].title, row, parts[number].count)
+        if tracking.on:
+            tracking.epoch(runs[number], row)
 
     def finished(number: int, result: TrainingResult) -> None:
+        tracking.end(batch[number].key, densities(result.mask) if result.mask else None)
         _record(batch[number], result, experiment, began, len(batch))
         reporter.resumed(result.resumed_from or 0)
         last = result.curve[-1]["test_accuracy"] if result.curve and result.diverged_epoch is None else None
@@ -93,7 +99,7 @@ def train_batch(
         reporter.finished(f"{batch[number].title}: last {accuracy}, {result.wall_s:.1f} s")
 
     train(
-        [_job(plan, experiment) for plan in batch],
+        jobs,
         experiment.seen(batch[0].data, batch[0].seed),
         experiment.test,
         experiment.recipe_for_loop,
@@ -124,7 +130,12 @@ def _job(planned: PlannedTraining, experiment: Experiment) -> TrainingSpec:
         snapshots=_kept(planned.moments) | goes_on,
         frozen=ticket.frozen,
         updates=ticket.updates,
+        learning_rate=ticket.learning_rate,
     )
+
+
+def _tracked(planned: PlannedTraining, job: TrainingSpec, experiment: Experiment) -> TrackedRun:
+    return tracked(planned.key, planned.title, planned.seed, job.mask, experiment)
 
 
 def _record(
