@@ -12,6 +12,7 @@ REGISTRY = Registry(
         "cifar10": "sanity.data.cifar:CIFAR10",
         "cifar100": "sanity.data.cifar:CIFAR100",
         "tiny_imagenet": "sanity.data.folders:TinyImageNet",
+        "imagenet": "sanity.data.folders:ImageNet",
         "imagefolder": "sanity.data.folders:ImageFolder",
     },
     of_functions="sanity.data.functions:as_source",

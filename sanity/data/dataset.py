@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sanity.config.options import expanded, fill
 from sanity.data import REGISTRY
-from sanity.data.examples import Examples, chunks, fetch, remembered, select
+from sanity.data.examples import Examples, chunks, contents, fetch, remembered, select
 from sanity.data.source import Source, Split, first_of_each
 from sanity.data.validation import validated
 from sanity.errors import UserError
@@ -99,8 +99,8 @@ class Dataset:
 
         def digest() -> str:
             content = hashlib.sha256(header)
-            for chunk in self.chunks(1024):
-                content.update(chunk.contiguous().cpu().numpy().data)
+            for part in contents(self.examples, 1024):
+                content.update(part)
             content.update(targets)
             return content.hexdigest()
 

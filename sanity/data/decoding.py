@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +21,7 @@ from sanity.store import tensor_files
 FORMAT = 2  # part of the cache's key: increase it when `decode` returns other bytes for the same files
 PIL_FORMATS = ("JPEG", "PNG", "BMP", "PPM", "TIFF", "WEBP", "GIF")
 """What Pillow may take a file for, whatever its name: it knows others, EPS among them, that start other programs."""
+_BILINEAR = Image.Resampling.BILINEAR
 _ADVICE = "set dataset.in_memory=false, or a smaller dataset.size, dataset.limit or dataset.test_limit"
 
 log = logging.getLogger(__name__)
@@ -54,9 +55,10 @@ def cache_folder() -> Path | None:
         return None
 
 
-def files_digest(files: Sequence[Path], size: int | None) -> str:
+def files_digest(files: Sequence[Path], size: int | str | None) -> str:
     """Hashes the paths, sizes, times and inodes of `files`, which stand for their content.
 
+    size: how their images are resized, which is hashed, too.
     Change time (ctime) and inode distinguish files whose size and modification time a copy has preserved. Raises
     `UserError` naming a file that cannot be read or is no regular file, such as a pipe.
     """
@@ -106,14 +108,33 @@ def check_size(file: Path, image: np.ndarray, first_file: Path, first: np.ndarra
 
 
 def pixels(file: Path, size: int | None) -> np.ndarray:
-    """Decodes one image to (H, W, 3) uint8. Raises `UserError` naming a file that cannot be read."""
+    """Decodes one image to (H, W, 3) uint8, resized to size x size if `size` is set. Raises as `decoded`."""
+    return decoded(file, lambda image: image if size is None else image.resize((size, size), _BILINEAR))
+
+
+def decoded(file: Path, change: Callable[[Image.Image], Image.Image]) -> np.ndarray:
+    """Decodes one image, as `change` returns it, to (H, W, 3) uint8. Raises `UserError` naming an unreadable file."""
     try:
         with Image.open(file, formats=PIL_FORMATS) as image:
             if image.mode[0] in "IF":
                 raise ValueError(f"mode {image.mode}, more than 8 bits a channel")
-            colour = image.convert("RGB")
-            return np.asarray(colour if size is None else colour.resize((size, size), Image.Resampling.BILINEAR))
+            return np.asarray(change(image.convert("RGB")))
     except MemoryError as error:
         raise UserError(f"{file}: unreadable image (it does not fit in memory)") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(f"{file}: unreadable image ({error})") from error
+
+
+def centre(image: Image.Image, resize: int, size: int) -> Image.Image:
+    """Scales the shorter side to `resize` pixels and returns the central size x size, as torchvision rounds both."""
+    short, long = sorted(image.size)
+    scaled = resize, int(resize * long / short)
+    width, height = scaled if image.width <= image.height else scaled[::-1]
+    left, top = round((width - size) / 2.0), round((height - size) / 2.0)
+    return image.resize((width, height), _BILINEAR).crop((left, top, left + size, top + size))
+
+
+def crop(image: Image.Image, box: Sequence[int], size: int) -> Image.Image:
+    """Returns the box (top, left, height, width) of an image, resized to size x size."""
+    top, left, height, width = box
+    return image.crop((left, top, left + width, top + height)).resize((size, size), _BILINEAR)

@@ -5,10 +5,13 @@ A data set in memory holds its images as one tensor. One that does not fit holds
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
+
+from sanity.data.random_crops import RandomCrops, resized
 
 Facts = TypeVar("Facts")
 
@@ -39,6 +42,24 @@ class Examples(Protocol):
 
     def remembered(self, name: str, compute: Callable[[], Facts]) -> Facts:
         """Returns the result of `compute`, JSON values from a pass over all images, cached under `name` if possible."""
+
+
+@runtime_checkable
+class Croppable(Examples, Protocol):
+    """Interface of images of which random crops are taken from whole files, which are larger than the images."""
+
+    @property
+    def croppable(self) -> bool:
+        """Whether this is so: views have the property, too."""
+
+    def fetch_crops(self, indices: Tensor, crops: RandomCrops) -> Tensor:
+        """Returns a random crop of each image at `indices` (n,), at its size: (n, C, H, W) uint8 on `device`."""
+
+    def prefetch_crops(self, indices: Tensor, crops: RandomCrops) -> None:
+        """Starts to read the crops of a later `fetch_crops(indices, crops)`; returns at once."""
+
+    def contents(self, indices: Tensor) -> Iterator[bytes]:
+        """Yields the content of each file, and how its image is made of it."""
 
 
 class View:
@@ -86,6 +107,11 @@ class View:
         """Returns the result of `compute`; facts about views are not cached."""
         return compute()
 
+    @property
+    def croppable(self) -> bool:
+        """Whether random crops are taken from the whole files: not of images that are computed."""
+        return False
+
     def _place(self, indices: Tensor) -> Tensor:
         return indices
 
@@ -102,6 +128,24 @@ class Selected(View):
         """(N, C, H, W)."""
         return len(self.index), *super().shape[1:]
 
+    @property
+    def croppable(self) -> bool:
+        """Whether `base` is."""
+        return is_croppable(self.base)
+
+    def fetch_crops(self, indices: Tensor, crops: RandomCrops) -> Tensor:
+        """Returns random crops of the images of `base` at `indices`."""
+        return fetch_crops(self.base, self._place(indices), crops)
+
+    def prefetch_crops(self, indices: Tensor, crops: RandomCrops) -> None:
+        """Lets `base` prefetch the crops."""
+        prefetch_crops(self.base, self._place(indices), crops)
+
+    def contents(self, indices: Tensor) -> Iterator[bytes]:
+        """Yields the files behind `indices`."""
+        assert isinstance(self.base, Croppable)
+        yield from self.base.contents(self._place(indices))
+
     def _place(self, indices: Tensor) -> Tensor:
         return self.index[indices.cpu()]
 
@@ -111,6 +155,36 @@ def fetch(examples: Tensor | Examples, indices: Tensor) -> Tensor:
     if isinstance(examples, Tensor):
         return examples.index_select(0, indices.to(examples.device))  # faster than []: it copies whole rows
     return examples.fetch(indices)
+
+
+def is_croppable(examples: Tensor | Examples) -> bool:
+    """Whether random crops of `examples` are taken from whole files."""
+    return isinstance(examples, Croppable) and examples.croppable
+
+
+def fetch_crops(examples: Tensor | Examples, indices: Tensor, crops: RandomCrops) -> Tensor:
+    """Returns random crops, resized to the images' size: of the whole files, else of the images at `indices`."""
+    if isinstance(examples, Croppable) and examples.croppable:
+        return examples.fetch_crops(indices, crops)
+    images = fetch(examples, indices)
+    return resized(images, replace(crops, seeds=crops.seeds.to(images.device)).boxes(*images.shape[2:]))
+
+
+def prefetch_crops(examples: Tensor | Examples, indices: Tensor, crops: RandomCrops | None) -> None:
+    """Starts to read what a later `fetch_crops(indices, crops)` needs, or `fetch(indices)` without crops."""
+    if crops is not None and isinstance(examples, Croppable) and examples.croppable:
+        examples.prefetch_crops(indices, crops)
+    elif not isinstance(examples, Tensor):
+        examples.prefetch(indices)
+
+
+def contents(examples: Tensor | Examples, size: int) -> Iterator[bytes | memoryview]:
+    """Yields all bytes that training on `examples` can depend on: of files that crops are taken from, else pixels."""
+    if isinstance(examples, Croppable) and examples.croppable:
+        yield from examples.contents(torch.arange(len(examples)))
+        return
+    for chunk in chunks(examples, size):
+        yield chunk.contiguous().cpu().numpy().data
 
 
 def select(examples: Tensor | Examples, index: Tensor) -> Tensor | Examples:

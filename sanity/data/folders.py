@@ -1,4 +1,4 @@
-"""Reads data sets that are folders of images: any image folder, and Tiny-ImageNet."""
+"""Reads data sets that are folders of images: any image folder, Tiny-ImageNet and ImageNet."""
 
 import os
 from dataclasses import dataclass
@@ -15,6 +15,10 @@ from sanity.errors import UserError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp", ".gif")
 TINY_URL = "http://cs231n.stanford.edu/tiny-imagenet-200.zip"
+IMAGENET_HELP = (
+    "Fetch ILSVRC 2012 from https://image-net.org (it asks for an account) and unpack it into a folder for each wnid, "
+    "as torchvision.datasets.ImageNet does"
+)
 Images = list[tuple[Path, int]]  # the file and the class of each image
 
 
@@ -26,18 +30,34 @@ class ImageFolder(Source):
     that every prefix of them is balanced.
 
     size: resize all images to size x size pixels.
+    resize: scale the shorter side to this many pixels instead, and keep the central size x size, as is usual for
+        photographs (256 and size=224); needs in_memory=false, since random crops are taken from the whole files.
     in_memory: false leaves the images in their files; threads decode them ahead of each step, in every epoch anew.
     cache: keep the decoded images in the user's cache folder, under a digest of their names, sizes, times and inodes.
     """
 
     size: Annotated[int, Field(ge=1)] | None = None
+    resize: Annotated[int, Field(ge=1)] | None = None
     in_memory: bool = True
     cache: bool = True
 
     def read(self, data_dir: Path) -> tuple[Split, Split, int]:
+        self._check_sizes()
         train, test, classes = self.listing(data_dir)
         cache = cache_folder() if self.cache else None
         return self._decoded(train, self.limit, cache), self._decoded(test, self.test_limit, cache), classes
+
+    def _check_sizes(self) -> None:
+        """Raises `UserError` for a `resize` that does not fit the other options."""
+        if self.resize is None:
+            return
+        if self.in_memory:
+            raise UserError(
+                f"dataset.resize={self.resize}: needs dataset.in_memory=false; set it, or dataset.resize=null"
+            )
+        if self.size is None or self.size > self.resize:
+            shown = "null" if self.size is None else self.size
+            raise UserError(f"dataset.resize={self.resize}: needs a dataset.size of at most that, not {shown}")
 
     def listing(self, data_dir: Path) -> tuple[Images, Images, int]:
         """Lists the training images and the test images, before any limit, and counts the classes."""
@@ -57,8 +77,9 @@ class ImageFolder(Source):
         targets = torch.tensor([target for _, target in images])
         order = occurrences(targets).argsort(stable=True)[:limit]
         files = [images[i][0] for i in order.tolist()]
-        read = decode if self.in_memory else ImageFiles
-        return Split(read(files, self.size, cache), targets[order])
+        if self.in_memory:
+            return Split(decode(files, self.size, cache), targets[order])
+        return Split(ImageFiles(files, self.size, cache, self.resize), targets[order])
 
 
 @dataclass(frozen=True)
@@ -80,6 +101,40 @@ class TinyImageNet(ImageFolder):
         annotations = root / "val" / "val_annotations.txt"
         test = annotated(annotations, names) if annotations.exists() else images_by_class(root / "val", names)
         return images_by_class(root / "train", names), test, len(names)
+
+
+@dataclass(frozen=True)
+class ImageNet(ImageFolder):
+    """ImageNet (ILSVRC 2012): 1,281,167 training and 50,000 validation photographs of 1,000 classes, 224x224.
+
+    `data_dir` is the folder (or holds a folder `imagenet`) with train/<wnid>/ and val/<wnid>/, as torchvision lays it
+    out; nothing is downloaded. The validation set is the test set, as in the papers. Photographs stay in their files:
+    test images are the centre of the resized ones, and so are training images where a method scores them;
+    `recipe.crop_scale` crops the training images at random from the whole files.
+    """
+
+    known = Known(1_281_167, 50_000, (3, 224, 224), 1000)
+    mean = (0.485, 0.456, 0.406)
+    std = (0.229, 0.224, 0.225)
+
+    size: Annotated[int, Field(ge=1)] | None = 224
+    resize: Annotated[int, Field(ge=1)] | None = 256
+    in_memory: bool = False
+
+    def listing(self, data_dir: Path) -> tuple[Images, Images, int]:
+        inner = data_dir / "imagenet"
+        root = inner if inner.is_dir() else data_dir
+        if not ((root / "train").is_dir() and (root / "val").is_dir()):
+            raise MissingDataError(
+                f"imagenet: neither {data_dir} nor {inner} has folders train/ and val/. {IMAGENET_HELP}"
+            )
+        if not any(entry.is_dir() for entry in os.scandir(root / "val")):
+            raise UserError(f"{root / 'val'}: has no folder for each class. {IMAGENET_HELP}")
+        names = class_names(root / "train")
+        if names != class_names(root / "val"):
+            odd = sorted(set(names) ^ set(class_names(root / "val")))
+            raise UserError(f"{root}: class '{odd[0]}' is in only one of train/ and val/")
+        return images_by_class(root / "train", names), images_by_class(root / "val", names), len(names)
 
 
 def class_names(folder: Path) -> list[str]:

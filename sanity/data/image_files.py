@@ -5,7 +5,7 @@ import json
 import logging
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sanity.data.decoding import check_size, files_digest, pixels
+from sanity.data.decoding import centre, check_size, crop, decoded, files_digest, pixels
+from sanity.data.random_crops import RandomCrops
 from sanity.errors import CannotWrite
 from sanity.store.files import write_atomically
 
@@ -41,9 +42,9 @@ class _Batch:
 class _Reader:
     """Decodes files into batches with one thread per core; shared by the `ImageFiles` of all devices."""
 
-    def __init__(self, files: Sequence[Path], size: int | None) -> None:
-        self.files, self.size = files, size
-        self.first = pixels(files[0], size)
+    def __init__(self, files: Sequence[Path], size: int | None, resize: int | None) -> None:
+        self.files, self.size, self.resize = files, size, resize
+        self.first = self._whole(files[0])
         height, width, channels = self.first.shape
         self.shape = (len(files), channels, height, width)
         self._ahead: OrderedDict[bytes, _Batch] = OrderedDict()
@@ -53,35 +54,48 @@ class _Reader:
     def _pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(os.cpu_count(), "decoding")
 
-    def begin(self, positions: np.ndarray, pin: bool) -> None:
+    def begin(self, positions: np.ndarray, pin: bool, crops: RandomCrops | None = None) -> None:
         """Starts to decode the images at `positions`, unless they are being decoded already.
 
-        pin: decode into pinned memory, from which a GPU copies while it computes.
+        pin: decode into pinned memory, from which a GPU copies while it computes. crops: of each position.
         """
-        key = positions.tobytes()
+        key = _key(positions, crops)
         with self._lock:
             if key not in self._ahead:
-                self._ahead[key] = self._start(positions, pin)
+                self._ahead[key] = self._start(positions, pin, crops)
                 self._forget_oldest()
 
-    def take(self, positions: np.ndarray, pin: bool) -> Tensor:
+    def take(self, positions: np.ndarray, pin: bool, crops: RandomCrops | None = None) -> Tensor:
         """Waits for the images at `positions` and returns them. Raises `UserError` naming an undecodable one."""
         with self._lock:
-            batch = self._ahead.pop(positions.tobytes(), None) or self._start(positions, pin)
+            batch = self._ahead.pop(_key(positions, crops), None) or self._start(positions, pin, crops)
         for task in batch.tasks:
             task.result()
         return batch.buffer
 
-    def _start(self, positions: np.ndarray, pin: bool) -> _Batch:
+    def _start(self, positions: np.ndarray, pin: bool, crops: RandomCrops | None) -> _Batch:
         buffer = torch.empty(len(positions), *self.shape[1:], dtype=torch.uint8, pin_memory=pin)
         parts = [slice(start, start + _IMAGES_A_TASK) for start in range(0, len(positions), _IMAGES_A_TASK)]
-        return _Batch(buffer, [self._pool.submit(self._decode, positions[part], buffer[part]) for part in parts])
+        of_parts = [None if crops is None else crops.at(part) for part in parts]
+        work = zip(parts, of_parts, strict=True)
+        return _Batch(buffer, [self._pool.submit(self._decode, positions[part], buffer[part], of) for part, of in work])
 
-    def _decode(self, positions: np.ndarray, buffer: Tensor) -> None:
-        for image, position in zip(buffer.numpy(), positions.tolist(), strict=True):
-            decoded = pixels(self.files[position], self.size)
-            check_size(self.files[position], decoded, self.files[0], self.first)
-            image[:] = decoded.transpose(2, 0, 1)
+    def _decode(self, positions: np.ndarray, buffer: Tensor, crops: RandomCrops | None) -> None:
+        for number, (image, position) in enumerate(zip(buffer.numpy(), positions.tolist(), strict=True)):
+            file = self.files[position]
+            array = self._whole(file) if crops is None else self._crop(file, crops.at(slice(number, number + 1)))
+            check_size(file, array, self.files[0], self.first)
+            image[:] = array.transpose(2, 0, 1)
+
+    def _whole(self, file: Path) -> np.ndarray:
+        if self.size is None or self.resize is None:
+            return pixels(file, self.size)
+        resize, size = self.resize, self.size
+        return decoded(file, lambda image: centre(image, resize, size))
+
+    def _crop(self, file: Path, crops: RandomCrops) -> np.ndarray:
+        size = self.shape[2]
+        return decoded(file, lambda image: crop(image, crops.boxes(image.height, image.width)[0].tolist(), size))
 
     def _forget_oldest(self) -> None:
         """Drops batches that were never fetched, such as the last ones of an interrupted epoch."""
@@ -93,15 +107,24 @@ class _Reader:
                 task.cancel()
 
 
+def _key(positions: np.ndarray, crops: RandomCrops | None) -> bytes:
+    """Identifies a batch among those that are read ahead."""
+    if crops is None:
+        return positions.tobytes()
+    return positions.tobytes() + crops.seeds.numpy().tobytes() + repr((crops.scale, crops.ratio)).encode()
+
+
 class ImageFiles:
     """Implements `Examples` for image files: RGB, resized to `size` x `size` if `size` is set.
 
+    resize: scale the shorter side to this many pixels instead, and keep the central `size` x `size`; random crops are
+        then taken from the whole file.
     cache: the folder for results of passes over all images, such as their digest; None: they are computed anew.
     """
 
-    def __init__(self, files: Sequence[Path], size: int | None, cache: Path | None) -> None:
-        self._reader, self._cache = _Reader(files, size), cache
-        self._digest = files_digest(files, size)
+    def __init__(self, files: Sequence[Path], size: int | None, cache: Path | None, resize: int | None = None) -> None:
+        self._reader, self._cache = _Reader(files, size, resize), cache
+        self._digest = files_digest(files, size if resize is None else f"{size} of {resize}")
         self.device = torch.device("cpu")
 
     @property
@@ -125,6 +148,26 @@ class ImageFiles:
     def prefetch(self, indices: Tensor) -> None:
         """Starts to decode the images at `indices`."""
         self._reader.begin(np.unique(indices.cpu().numpy()), self._pin)
+
+    @property
+    def croppable(self) -> bool:
+        """Whether random crops are taken from the whole files."""
+        return self._reader.resize is not None
+
+    def fetch_crops(self, indices: Tensor, crops: RandomCrops) -> Tensor:
+        """Returns a random crop of each file at `indices`; no two of the same file are alike."""
+        images = self._reader.take(indices.cpu().numpy(), self._pin, crops)
+        return images.to(self.device, non_blocking=True)
+
+    def prefetch_crops(self, indices: Tensor, crops: RandomCrops) -> None:
+        """Starts to decode the crops."""
+        self._reader.begin(indices.cpu().numpy(), self._pin, crops)
+
+    def contents(self, indices: Tensor) -> Iterator[bytes]:
+        """Yields the content of each file, after the sizes that its image is made with."""
+        yield f"{self._reader.size} of {self._reader.resize}".encode()
+        for position in indices.tolist():
+            yield hashlib.sha256(self._reader.files[position].read_bytes()).digest()
 
     def to(self, device: torch.device | str) -> "ImageFiles":
         """Returns the same images for `device`, read by the same threads."""

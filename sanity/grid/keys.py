@@ -114,6 +114,8 @@ def _of_search(cell: Cell, method: "Method", experiment: "Experiment") -> dict[s
         return {**fields, "trained_by": [differing(recipe), *circumstances], "snapshots": []}
     held_out = [recipe.holdout] if recipe.holdout else []
     seen_as: list[Any] = [recipe.normalise, recipe.crop_padding, recipe.flip, *held_out] if method.needs_data else []
+    if method.needs_data and recipe.crop_scale is not None:
+        seen_as.append(["crops", recipe.crop_scale, recipe.crop_ratio])
     if method.data is not None and method.data.whole:
         seen_as.append(f"batches of {method.data.batch_size or recipe.batch_size}")
     return {**fields, "seen_as": seen_as}

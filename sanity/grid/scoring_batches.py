@@ -23,7 +23,7 @@ def scoring_batches(method: Method, dataset: Dataset, recipe: Recipe, generator:
     Raises `UserError` if there are too few examples.
     """
     statistics = normalisation(dataset, recipe.normalise)
-    still = replace(recipe, crop_padding=0, flip=False)
+    still = replace(recipe, crop_padding=0, crop_scale=None, flip=False)
     if not method.needs_data:
         return [BatchBuilder(dataset, still, *statistics).test(slice(0, 1))]
     data = method.data

@@ -11,7 +11,7 @@ from torch.utils.data import Dataset as MapDataset
 
 from sanity.recipes import Recipe
 from sanity.seeds import derive
-from sanity.training.batches import BatchBuilder, EpochOrder
+from sanity.training.batches import BatchBuilder, EpochOrder, crop_seeds
 
 Example = tuple[Tensor, Tensor]
 
@@ -21,7 +21,8 @@ def crops_of(index: Tensor, recipe: Recipe, generator: torch.Generator) -> Epoch
     device = index.device
     shift = torch.randint(2 * recipe.crop_padding + 1, (1, len(index), 2), generator=generator)
     flip = torch.rand(1, len(index), generator=generator) < (0.5 if recipe.flip else 0.0)
-    return EpochOrder(index[None], shift.to(device), flip.to(device))
+    crop = crop_seeds(len(index), recipe, generator)[None]
+    return EpochOrder(index[None], shift.to(device), flip.to(device), crop.to(device))
 
 
 class Examples(MapDataset[Example]):

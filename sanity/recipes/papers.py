@@ -14,7 +14,10 @@ def _images(dataset: str) -> dict[str, Any]:
     """Returns the crop and flip of all these papers on CIFAR and Tiny-ImageNet; none for grey images.
 
     A mirrored digit is another character, and Frankle et al. 2021 and Lee et al. 2019 train MNIST without augmentation.
+    Photographs of ImageNet are cropped at random as usual: 8 to 100 % of the area (Szegedy et al. 2015).
     """
+    if dataset == "imagenet":
+        return {"crop_scale": (0.08, 1.0), "flip": True}
     grey = dataset in ("digits", "mnist", "fashion_mnist")
     return {"crop_padding": 0 if grey else 4, "flip": not grey}
 
@@ -90,11 +93,16 @@ def _frankle2021(model: str, dataset: str) -> Recipe:
     """Frankle et al. 2021 (Missing the Mark): per network, lr 0.1 / 10 at 80 and 120 of 160 epochs on CIFAR-10
 
     Code: facebookresearch/open_lth and its fork for the paper. LeNet-300-100: plain SGD, 40 epochs. Tiny-ImageNet
-    as for its ResNet-18 with a 3x3 stem, which is the one here; its other one, with a 7x7 stem, trains on random crops
-    of 10 to 100 % of an image, resized. Its constants there suppose that the images are already normalised.
+    as for its ResNet-18 with a 3x3 stem, which is the one here; its other one, with a 7x7 stem (model.stem=large),
+    trains on random crops of 10 to 100 % of an image, resized: recipe.crop_padding=0 recipe.crop_scale=0.1,1
+    recipe.crop_ratio=0.8,1.25. Its constants there suppose that the images are already normalised. ImageNet: as OpenLTH
+    trains ResNet-50, lr 0.4 for batches of 1024, 5 epochs of warm-up, 90 epochs.
     """
     if model.startswith("lenet"):
         return Recipe(epochs=40, batch_size=128, lr=0.1, momentum=0.0, schedule="constant")
+    if dataset == "imagenet":
+        large = replace(_goyal2017(model, dataset), batch_size=1024, lr=0.4, nesterov=False, decay_norm=True)
+        return replace(large, crop_scale=(0.1, 1.0), crop_ratio=(0.8, 1.25))
     if dataset == "tiny_imagenet":
         return Recipe(
             epochs=200,
@@ -116,10 +124,54 @@ def _renda2020(model: str, dataset: str) -> Recipe:
 
     Code: lottery-ticket/rewinding-iclr20-public; the decay is of w^2 / 2, as here. It standardises each image by itself
     where this recipe takes the constants of the training set, and its batches run on across epochs, so that 84 of its
-    71,093 steps have the learning rate of the step beside them.
+    71,093 steps have the learning rate of the step beside them. ImageNet: its ResNet-50, on TPUs: lr 0.4 for batches of
+    1024, Nesterov, 5 epochs of warm-up, 90 epochs, no decay of batch norm (init=renda2020); it resizes bicubically,
+    here bilinearly.
     """
+    if dataset == "imagenet":
+        return replace(_goyal2017(model, dataset), batch_size=1024, lr=0.4)
     decay = 5e-4 if model.startswith("vgg") else 2e-4
     return Recipe(epochs=182, milestones=(91, 136), weight_decay=decay, **_images(dataset))
+
+
+def _goyal2017(model: str, dataset: str) -> Recipe:
+    """Goyal et al. 2017 (ImageNet in one hour): lr 0.1 for each 256 of a batch, / 10 at 30, 60 and 80 of 90 epochs
+
+    ResNet-50 on ImageNet, section 5.1: Nesterov momentum, batch norm not decayed. Warm-up over 5 epochs, from 0 (the
+    paper: from 0.1, for batches above 256), batches of 256 (the paper: up to 8192; recipe.batch_size=8192
+    recipe.lr=3.2). Its initialisation is init=goyal2017.
+    """
+    return Recipe(
+        epochs=90,
+        batch_size=256,
+        lr=0.1,
+        nesterov=True,
+        milestones=(30, 60, 80),
+        warmup_epochs=5,
+        weight_decay=1e-4,
+        decay_norm=False,
+        **_images(dataset),
+    )
+
+
+def _evci2020(model: str, dataset: str) -> Recipe:
+    """Evci et al. 2020 (RigL): ResNet-50 on ImageNet, lr 1.6 / 10 at 30, 70 and 90 epochs, label smoothing 0.1
+
+    Section 4.1, and the code google-research/rigl: batches of 4096, 32,000 steps (102 epochs), 5 epochs of warm-up
+    (the code as published has none), Nesterov momentum, batch norm not decayed. Its initialisation is init=renda2020.
+    """
+    return Recipe(
+        epochs=102,
+        batch_size=4096,
+        lr=1.6,
+        nesterov=True,
+        milestones=(30, 70, 90),
+        warmup_epochs=5,
+        weight_decay=1e-4,
+        decay_norm=False,
+        label_smoothing=0.1,
+        **_images(dataset),
+    )
 
 
 def _lee2019(model: str, dataset: str) -> Recipe:
@@ -269,6 +321,8 @@ RECIPES: dict[str, Callable[[str, str], Recipe]] = {
     "frankle_carbin2019": _frankle_carbin2019,
     "frankle2021": _frankle2021,
     "renda2020": _renda2020,
+    "goyal2017": _goyal2017,
+    "evci2020": _evci2020,
     "lee2019": _lee2019,
     "lee2019_code": _lee2019_code,
     "gahaalt2019": _gahaalt2019,

@@ -12,7 +12,8 @@ from torch.nn.functional import pad
 
 from sanity import seeds
 from sanity.data.dataset import Dataset, statistics
-from sanity.data.examples import remembered
+from sanity.data.examples import fetch_crops, prefetch_crops, remembered
+from sanity.data.random_crops import RandomCrops
 from sanity.errors import UserError
 from sanity.recipes import Recipe
 
@@ -22,6 +23,10 @@ _CONSTANTS = {
     "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     "frankle2021_tiny": ((-0.021, -0.0354, -0.0376), (1.21, 1.20, 1.25)),
 }
+
+
+_DRAWS = ("order", "shift", "flip", "crop")
+_SEEDS = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -34,21 +39,28 @@ class EpochOrder:
     """int64 (tickets, n, 2): rows and columns that the crop's corner is moved by, 0 .. 2 * crop_padding."""
     flip: Tensor
     """bool (tickets, n): mirrored left to right."""
+    crop: Tensor
+    """int64 (tickets, n): a number of each image's own that its random crop is drawn from, see `RandomCrops`."""
 
     def to(self, device: torch.device) -> "EpochOrder":
         """Returns the same draws on `device`."""
-        return EpochOrder(self.order.to(device), self.shift.to(device), self.flip.to(device))
+        return EpochOrder(*(getattr(self, name).to(device) for name in _DRAWS))
 
     @cached_property
     def order_on_cpu(self) -> Tensor:
         """The order, copied from the device once."""
         return self.order.cpu()
 
+    @cached_property
+    def crop_on_cpu(self) -> Tensor:
+        """The numbers of the crops, copied from the device once."""
+        return self.crop.cpu()
+
     def copy_(self, source: "EpochOrder") -> None:
         """Copies the draws of `source` in place: a CUDA graph reads the same memory at every replay."""
-        for name in ("order", "shift", "flip"):
+        for name in _DRAWS:
             getattr(self, name).copy_(getattr(source, name))
-        self.__dict__.pop("order_on_cpu", None)
+            self.__dict__.pop(f"{name}_on_cpu", None)
 
 
 def train_indices(seed: int, examples: int, recipe: Recipe) -> Tensor:
@@ -69,12 +81,19 @@ def draw_epoch(seed: int, epoch: int, indices: Tensor, recipe: Recipe) -> EpochO
         shift = torch.randint(2 * recipe.crop_padding + 1, (count, 2), generator=generator)
     if recipe.flip:
         flip = torch.rand(count, generator=generator) < 0.5
-    return EpochOrder(order[None], shift[None], flip[None])
+    return EpochOrder(order[None], shift[None], flip[None], crop_seeds(count, recipe, generator)[None])
+
+
+def crop_seeds(count: int, recipe: Recipe, generator: torch.Generator) -> Tensor:
+    """Draws the numbers that random crops are drawn from: int64 (count,); zeros if the recipe has none."""
+    if recipe.crop_scale is None:
+        return torch.zeros(count, dtype=torch.int64)
+    return torch.randint(_SEEDS, (count,), generator=generator)
 
 
 def stack_orders(plans: list[EpochOrder]) -> EpochOrder:
     """Stacks the draws of several tickets, a row each."""
-    return EpochOrder(*(torch.cat([getattr(plan, name) for plan in plans]) for name in ("order", "shift", "flip")))
+    return EpochOrder(*(torch.cat([getattr(plan, name) for plan in plans]) for name in _DRAWS))
 
 
 def normalisation(train: Dataset, normalise: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -112,6 +131,7 @@ class BatchBuilder:
     def __init__(self, dataset: Dataset, recipe: Recipe, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
         self.dataset = replace(dataset, mean=mean, std=std)
         self.padding, self.augmented = recipe.crop_padding, recipe.crop_padding > 0 or recipe.flip
+        self.scale, self.ratio = recipe.crop_scale, recipe.crop_ratio
         height, width = dataset.examples.shape[2:]
         self._rows = torch.arange(height, device=dataset.examples.device)
         self._columns = torch.arange(width, device=dataset.examples.device)
@@ -120,8 +140,13 @@ class BatchBuilder:
         """Images (tickets * b, C, H, W) and targets (tickets * b,) of the plan's `columns`, augmented."""
         order = plan.order if self.dataset.in_memory else plan.order_on_cpu
         index = order[:, columns].flatten()
-        images = self.dataset.fetch(index)
-        self._read_ahead(order, columns)
+        if self.scale is None:
+            images = self.dataset.fetch(index)
+            self._read_ahead(order, columns)
+        else:
+            seeds = plan.crop if self.dataset.in_memory else plan.crop_on_cpu
+            images = fetch_crops(self.dataset.examples, index, self._crops(seeds[:, columns]))
+            self._read_ahead(order, columns, seeds)
         if self.augmented:
             images = self._crop_and_flip(images, plan.shift[:, columns].flatten(0, 1), plan.flip[:, columns].flatten())
         return self.dataset.normalise(images), self.dataset.targets[index.to(images.device)]
@@ -136,13 +161,19 @@ class BatchBuilder:
             self._read_ahead(order[None], where)
         return self.dataset.normalise(images), self.dataset.targets[where]
 
-    def _read_ahead(self, order: Tensor, columns: slice | Tensor) -> None:
-        """Has the batches after `columns` of `order` (tickets, n) read, unless they are in memory."""
+    def _crops(self, seeds: Tensor) -> RandomCrops:
+        assert self.scale is not None
+        return RandomCrops(seeds.flatten(), self.scale, self.ratio)
+
+    def _read_ahead(self, order: Tensor, columns: slice | Tensor, seeds: Tensor | None = None) -> None:
+        """Has the batches after `columns` of `order` (tickets, n) read, cropped by `seeds`, if they are in files."""
         if isinstance(self.dataset.examples, Tensor) or isinstance(columns, Tensor) or columns.stop is None:
             return
         size = columns.stop - columns.start
         for start in range(columns.stop, min(columns.stop + _BATCHES_AHEAD * size, order.shape[1]), size):
-            self.dataset.examples.prefetch(order[:, start : start + size].flatten())
+            part = slice(start, start + size)
+            crops = None if seeds is None else self._crops(seeds[:, part])
+            prefetch_crops(self.dataset.examples, order[:, part].flatten(), crops)
 
     def _crop_and_flip(self, images: Tensor, shift: Tensor, flip: Tensor) -> Tensor:
         """Crops, then flips, as the papers' transforms do, in one gather from the zero-padded images."""

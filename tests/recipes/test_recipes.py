@@ -37,6 +37,27 @@ from sanity.errors import UserError
             "tiny_imagenet",
             {"normalise": "frankle2021_tiny", "crop_padding": 4, "flip": True},
         ),
+        (
+            "frankle2021",
+            "resnet50",
+            "imagenet",
+            {"epochs": 90, "batch_size": 1024, "lr": 0.4, "milestones": (30, 60, 80), "warmup_epochs": 5}
+            | {"nesterov": False, "decay_norm": True, "crop_scale": (0.1, 1.0), "crop_ratio": (0.8, 1.25)},
+        ),
+        (
+            "renda2020",
+            "resnet50",
+            "imagenet",
+            {"epochs": 90, "batch_size": 1024, "lr": 0.4, "weight_decay": 1e-4, "warmup_epochs": 5}
+            | {"nesterov": True, "decay_norm": False, "crop_scale": (0.08, 1.0), "crop_padding": 0},
+        ),
+        ("goyal2017", "resnet50", "imagenet", {"batch_size": 256, "lr": 0.1, "flip": True, "label_smoothing": 0.0}),
+        (
+            "evci2020",
+            "resnet50",
+            "imagenet",
+            {"batch_size": 4096, "lr": 1.6, "milestones": (30, 70, 90), "label_smoothing": 0.1, "warmup_epochs": 5},
+        ),
         ("su2020", "vgg19", "cifar10", {"normalise": "per_image_std"}),
         ("wang2020", "vgg19", "cifar10", {"normalise": "per_image_std"}),
         ("tanaka2020", "vgg16", "cifar10", {"normalise": "pixel_std"}),
@@ -117,6 +138,11 @@ def test_milestones_and_warm_up_keep_their_place_when_only_the_length_changes() 
         ("su2020", {"label_smoothing": "1"}, "recipe.label_smoothing=1"),
         ("su2020", {"milestones": "a"}, "recipe.milestones=a"),
         ("su2020", {"warmup_epochs": 161}, "recipe.warmup_epochs=161"),
+        ("quick", {"crop_scale": "0.5,0.1"}, "recipe.crop_scale=0.5,0.1: the first is the least"),
+        ("quick", {"crop_scale": "0,1"}, "recipe.crop_scale"),
+        ("quick", {"crop_ratio": "2,1"}, "recipe.crop_ratio=2,1: the first is the least"),
+        ("quick", {"crop_scale": "0.1,1", "crop_padding": "4"}, "both crop; set one of them"),
+        ("quick", {"min_lr": "-1"}, "recipe.min_lr=-1"),
         ("tanaka2020", {"momentum": 0}, "recipe.nesterov=true"),
     ],
 )
@@ -143,9 +169,10 @@ def test_what_transformers_need_is_given_by_keys_and_described_by_them() -> None
 
 @pytest.mark.parametrize("name", recipes.NAMES)
 def test_the_description_of_a_recipe_gives_it_back(name: str) -> None:
-    recipe = recipes.get(name, "vgg19", "cifar10")
-    pairs = (item.removeprefix("recipe.").split("=") for item in recipes.describe(recipe).split(" "))
-    assert recipes.get("quick", **dict(pairs)) == recipe
+    for dataset in ("cifar10", "imagenet"):
+        recipe = recipes.get(name, "vgg19", dataset)
+        pairs = (item.removeprefix("recipe.").split("=") for item in recipes.describe(recipe).split(" "))
+        assert recipes.get("quick", **dict(pairs)) == recipe
     assert recipes.summary(name)
 
 
