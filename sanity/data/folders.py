@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -33,12 +33,15 @@ class ImageFolder(Source):
     resize: scale the shorter side to this many pixels instead, and keep the central size x size, as is usual for
         photographs (256 and size=224); needs in_memory=false, since random crops are taken from the whole files.
     in_memory: false leaves the images in their files; threads decode them ahead of each step, in every epoch anew.
+    decode: where photographs that are reframed (`resize`) are decoded: on the `cpu`, or on the `gpu` that trains, by
+        torchvision's decoder, whose pixels differ by rounding. The latter has never been run.
     cache: keep the decoded images in the user's cache folder, under a digest of their names, sizes, times and inodes.
     """
 
     size: Annotated[int, Field(ge=1)] | None = None
     resize: Annotated[int, Field(ge=1)] | None = None
     in_memory: bool = True
+    decode: Literal["cpu", "gpu"] = "cpu"
     cache: bool = True
 
     def read(self, data_dir: Path) -> tuple[Split, Split, int]:
@@ -50,6 +53,8 @@ class ImageFolder(Source):
     def _check_sizes(self) -> None:
         """Raises `UserError` for a `resize` that does not fit the other options."""
         if self.resize is None:
+            if self.decode == "gpu":
+                raise UserError("dataset.decode=gpu: needs dataset.resize and dataset.size, as of photographs")
             return
         if self.in_memory:
             raise UserError(
@@ -79,7 +84,7 @@ class ImageFolder(Source):
         files = [images[i][0] for i in order.tolist()]
         if self.in_memory:
             return Split(decode(files, self.size, cache), targets[order])
-        return Split(ImageFiles(files, self.size, cache, self.resize), targets[order])
+        return Split(ImageFiles(files, self.size, cache, self.resize, self.decode == "gpu"), targets[order])
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from sanity.data.decoding import centre, check_size, crop, decoded, files_digest, pixels
+from sanity.data.gpu_decoding import GpuDecoder
 from sanity.data.random_crops import RandomCrops
 from sanity.errors import CannotWrite
 from sanity.store.files import write_atomically
@@ -119,12 +120,22 @@ class ImageFiles:
 
     resize: scale the shorter side to this many pixels instead, and keep the central `size` x `size`; random crops are
         then taken from the whole file.
+    on_gpu: whether a GPU decodes what is fetched to it; needs `resize`.
     cache: the folder for results of passes over all images, such as their digest; None: they are computed anew.
     """
 
-    def __init__(self, files: Sequence[Path], size: int | None, cache: Path | None, resize: int | None = None) -> None:
-        self._reader, self._cache = _Reader(files, size, resize), cache
-        self._digest = files_digest(files, size if resize is None else f"{size} of {resize}")
+    def __init__(
+        self,
+        files: Sequence[Path],
+        size: int | None,
+        cache: Path | None,
+        resize: int | None = None,
+        on_gpu: bool = False,
+    ) -> None:
+        self._reader, self._cache, self._on_gpu = _Reader(files, size, resize), cache, on_gpu
+        self._decoder: _Reader | GpuDecoder = self._reader
+        self._sizes = f"{size} of {resize}{' on a GPU' * on_gpu}"
+        self._digest = files_digest(files, size if resize is None else self._sizes)
         self.device = torch.device("cpu")
 
     @property
@@ -142,12 +153,12 @@ class ImageFiles:
     def fetch(self, indices: Tensor) -> Tensor:
         """Returns the images at `indices`; repeated indices are decoded once."""
         positions, back = np.unique(indices.cpu().numpy(), return_inverse=True)
-        images = self._reader.take(positions, self._pin).to(self.device, non_blocking=True)
+        images = self._decoder.take(positions, self._pin).to(self.device, non_blocking=True)
         return images.index_select(0, torch.from_numpy(back).to(self.device))
 
     def prefetch(self, indices: Tensor) -> None:
         """Starts to decode the images at `indices`."""
-        self._reader.begin(np.unique(indices.cpu().numpy()), self._pin)
+        self._decoder.begin(np.unique(indices.cpu().numpy()), self._pin)
 
     @property
     def croppable(self) -> bool:
@@ -156,16 +167,16 @@ class ImageFiles:
 
     def fetch_crops(self, indices: Tensor, crops: RandomCrops) -> Tensor:
         """Returns a random crop of each file at `indices`; no two of the same file are alike."""
-        images = self._reader.take(indices.cpu().numpy(), self._pin, crops)
+        images = self._decoder.take(indices.cpu().numpy(), self._pin, crops)
         return images.to(self.device, non_blocking=True)
 
     def prefetch_crops(self, indices: Tensor, crops: RandomCrops) -> None:
         """Starts to decode the crops."""
-        self._reader.begin(indices.cpu().numpy(), self._pin, crops)
+        self._decoder.begin(indices.cpu().numpy(), self._pin, crops)
 
     def contents(self, indices: Tensor) -> Iterator[bytes]:
         """Yields the content of each file, after the sizes that its image is made with."""
-        yield f"{self._reader.size} of {self._reader.resize}".encode()
+        yield self._sizes.encode()
         for position in indices.tolist():
             yield hashlib.sha256(self._reader.files[position].read_bytes()).digest()
 
@@ -174,8 +185,14 @@ class ImageFiles:
         if torch.device(device) == self.device:
             return self
         moved = object.__new__(ImageFiles)
-        moved.__dict__ = {**self.__dict__, "device": torch.device(device)}
+        moved.__dict__ = {**self.__dict__, "device": torch.device(device), "_decoder": self._decoder_for(device)}
         return moved
+
+    def _decoder_for(self, device: torch.device | str) -> "_Reader | GpuDecoder":
+        reader = self._reader
+        if not self._on_gpu or torch.device(device).type != "cuda" or reader.size is None or reader.resize is None:
+            return reader
+        return GpuDecoder(reader.files, reader.size, reader.resize, torch.device(device), reader.take)
 
     def remembered(self, name: str, compute: Callable[[], Facts]) -> Facts:
         """Returns the result of `compute`, cached in the cache folder under a digest of the files."""

@@ -13,14 +13,17 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy import stats
 from torch import Tensor
+from torchvision.io import decode_jpeg
 from torchvision.transforms import CenterCrop, Compose, RandomResizedCrop, Resize
 from torchvision.transforms import functional as of_pillow
 from torchvision.transforms.v2 import functional as of_tensors
 
 import checks
 from sanity import models
+from sanity.data import gpu_decoding
 from sanity.data.dataset import Dataset, load
 from sanity.data.examples import fetch_crops, is_croppable, prefetch_crops
+from sanity.data.gpu_decoding import GpuDecoder
 from sanity.data.image_files import ImageFiles
 from sanity.data.random_crops import RandomCrops, _uniform, resized
 from sanity.errors import UserError
@@ -236,12 +239,33 @@ def test_a_grid_runs_on_photographs(root: Path, tmp_path: Path) -> None:
     assert len(frame) == 3
 
 
+def test_what_a_gpu_would_decode_is_what_the_cpu_decodes_within_rounding(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With torchvision's decoder of the CPU in place of that of a GPU; one file is no JPEG, which falls back."""
+    monkeypatch.setattr(gpu_decoding, "decode_jpeg", lambda encoded, mode, device: decode_jpeg(encoded, mode))
+    data = load("imagenet", root, **SMALL, decode="gpu")[0]
+    assert data.digest != load("imagenet", root, **SMALL)[0].digest
+    png = root / "picture.png"
+    pillow(files(data)[1]).save(png)
+    listed = [*files(data), png]
+    by_cpu = ImageFiles(listed, 16, None, 20)._reader.take
+    decoder = GpuDecoder(listed, 16, 20, torch.device("cpu"), by_cpu)
+    positions, drawn = np.array([4, 15, 4]), crops(3)
+    decoder.begin(positions, False, drawn)
+    for of in (drawn, None):
+        images, expected = decoder.take(positions, False, of), by_cpu(positions, False, of)
+        assert (images.int() - expected.int()).abs().max() <= 2
+        assert torch.equal(images[1], expected[1])
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
         ({"in_memory": True}, "dataset.resize=256: needs dataset.in_memory=false"),
         ({"size": 300}, "dataset.resize=256: needs a dataset.size of at most that, not 300"),
         ({"size": None}, "needs a dataset.size of at most that, not null"),
+        ({"resize": None, "decode": "gpu"}, "dataset.decode=gpu: needs dataset.resize"),
     ],
 )
 def test_sizes_that_do_not_fit_are_one_line(root: Path, options: dict[str, Any], says: str) -> None:
