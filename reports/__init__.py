@@ -25,6 +25,7 @@ def write(
     directory: Path | str,
     *,
     command: str = "",
+    trained_by: Sequence[str] = (),
     title: str = "",
     spent: str = "",
     formats: Sequence[str] = ("md", "html"),
@@ -40,7 +41,8 @@ def write(
 ) -> dict[str, Path]:
     """Write the report of a frame of records into `directory`: report.md, .html, .csv, .tex, .json.
 
-    `command` is what gives exactly these records again. `spent` says how many seeds were spent and why no more, where
+    `command` is what makes this report; unless `trained_by` names the commands that trained the records, it is the one
+    that gives exactly these records again. `spent` says how many seeds were spent and why no more, where
     the results decided on them. `metric`: "last" or "best" test accuracy. `margin`: within
     how many percentage points two accuracies count as equivalent. `design`: "fixed", where the number of seeds was
     chosen beforehand, or "sequential", for seeds that are added as one likes. `compare`: "methods" also compares each
@@ -67,7 +69,7 @@ def write(
     frame = frame if reference is None else with_baselines(frame, reference)
     if summary is None or reference is not None:
         summary = summarised(frame, metric, margin, design, compare, alpha)
-    report = content.assemble(frame, summary, command, title, spent, placed)
+    report = content.assemble(frame, summary, command, title, spent, placed, trained_by)
     try:
         writers: dict[str, Callable[[content.Content, Path], Path]] = {**WRITERS, "latex": partial(latex, cells=cells)}
         files = {name: writers[name](report, Path(directory)) for name in formats}

@@ -93,10 +93,12 @@ def _report(options: argparse.Namespace, command: str) -> bool:
     """
     from reports.expectations import read
     from reports.margin import margin_of
-    from sanity.store.records import load_records
+    from sanity.store import commands
+    from sanity.store.records import Store, load_records
+    from sanity.store.requests import in_order
 
     _check(options)
-    frame = load_records(options.results)
+    frame = in_order(load_records(options.results), Store(options.results))
     title, output = options.title, options.output or options.results
     if options.reproduction:
         from reproductions.catalog import measured
@@ -111,13 +113,14 @@ def _report(options: argparse.Namespace, command: str) -> bool:
     figures = [name.strip() for name in options.figures.split(",") if name.strip()]
     summary = reports.summarised(frame, **how)
     files = reports.write(
-        frame, output, command=command, title=title, formats=formats, cells=options.cells, figures=figures,
-        summary=summary,
+        frame, output, command=command, trained_by=commands.commands(options.results), title=title, formats=formats,
+        cells=options.cells, figures=figures, summary=summary,
     )  # fmt: skip
     if options.pack:
         from sanity.store.records import pack
 
         files["records"] = pack(options.results, output)
+        commands.carry(options.results, output)
     with printing():
         if not options.quiet:
             reports.show(frame, summary=summary)

@@ -1,5 +1,6 @@
 """What a report contains, before any format: Markdown, HTML, CSV and LaTeX are written from this one structure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -67,6 +68,7 @@ def assemble(
     title: str = "",
     spent: str = "",
     placed: Placement | None = None,
+    trained_by: Sequence[str] = (),
 ) -> Content:
     """The content of the report of a frame of records and their `summary`; `placed`: among a reference set."""
     present = {cell.comparison.verdict for cell in summary.cells if cell.comparison}
@@ -79,10 +81,10 @@ def assemble(
         legend(summary),
         tuple((SYMBOLS[name], name, meaning(name, summary)) for name in VERDICTS if name in present),
         tuple(filter(None, (answer(setting, summary) for setting in summary.names("setting")))),
-        next_step(frame, summary, command),
+        next_step(frame, summary, trained_by[0] if len(trained_by) == 1 else command),
         tuple(method_sentences(summary)),
         (*(placement_shown.tables(placed) if placed else ()), *tables(summary)),
         tuple((term, say(f"glossary.{term}")) for term in TERMS),
-        tuple(provenance.entries(cleaned(frame), command, spent)),
+        tuple(provenance.entries(cleaned(frame), command, spent, trained_by)),
         summary,
     )

@@ -12,11 +12,14 @@ from reports import decomposition, escape, layers, machine
 from reports import latex as tex
 from reports.content import Content
 from reports.flat import against, flat
+from reports.provenance import COMMANDS
 from reports.text import say
 from reports.wording import SYMBOLS, check_name, verdict_name
 from sanity.store.files import write_atomically
 
 FILTERED = 20  # rows from which on a table can be searched
+PRINTED = 60  # rows up to which a table is printed on paper
+BROAD = 4  # checks up to which the verdicts stand beside the differences, not below
 FIGURES = "figures"  # the folder beside report.md that holds its pictures
 
 
@@ -91,14 +94,23 @@ def save(path: Path, text: str) -> Path:
 def _environment(autoescape: bool) -> Environment:
     environment = Environment(loader=PackageLoader("reports"), autoescape=autoescape, undefined=StrictUndefined,
                               trim_blocks=True, lstrip_blocks=True)  # fmt: skip
-    environment.filters |= {"md": escape.markdown, "row": _row, "check_name": check_name, "breaks": _breaks}
-    environment.globals |= {"symbols": SYMBOLS, "say": say, "verdict_name": verdict_name, "FILTERED": FILTERED}
+    environment.filters |= {"md": escape.markdown, "row": _row, "check_name": check_name, "breaks": _breaks,
+                            "holds": _holds}  # fmt: skip
+    environment.globals |= {"symbols": SYMBOLS, "say": say, "verdict_name": verdict_name, "FILTERED": FILTERED,
+                            "COMMANDS": COMMANDS, "PRINTED": PRINTED, "BROAD": BROAD}  # fmt: skip
     return environment
 
 
 def _breaks(name: str) -> Markup:
     """A name that a narrow page breaks before its "@"."""
     return Markup("<wbr>@").join(name.split("@"))
+
+
+def _holds(text: str) -> str:
+    """A sentence whose numbers stay on one line with their units: with spaces that do not break."""
+    for piece in (" %", " points", " ± ", "n = "):
+        text = text.replace(piece, piece.replace(" ", "\u00a0"))
+    return text
 
 
 def _source(environment: Environment, name: str) -> str:

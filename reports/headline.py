@@ -119,11 +119,11 @@ def _of_check(cells: Sequence[Cell], summary: Summary) -> str:
                    method=method_name(cell.method), ratio=percent(round(cell.ratio, 5)))  # fmt: skip
     kinds = {kind: [cell for cell in cells if _kind(cell) == kind] for kind in KINDS}
     parts = [
-        say(f"lead.kind_{kind}", count=len(group), all=len(cells))
+        say(f"lead.kind_{kind}", count=len(group))
         + ("" if kind == "none" and kinds["effect"] else _detail(kind, group, summary))
         for kind, group in kinds.items() if group
     ]  # fmt: skip
-    return say("lead.several", action=action, parts=", ".join(parts))
+    return say("lead.several", action=action, all=len(cells), parts=", ".join(parts))
 
 
 def _detail(kind: str, cells: Sequence[Cell], summary: Summary) -> str:
@@ -133,7 +133,10 @@ def _detail(kind: str, cells: Sequence[Cell], summary: Summary) -> str:
         key = "lead.only" if len(cells) == 1 else "lead.largest"
         return say(key, change=change([most]), method=method_name(most.method), ratio=where([most], summary))
     if kind == "none" and any(_of(cell).verdict == "equivalent" for cell in cells):
-        return say("lead.estimates", estimates=span([_of(cell).difference.mean for cell in cells]))
+        return say(
+            "lead.estimate" if len(cells) == 1 else "lead.estimates",
+            estimates=span([_of(cell).difference.mean for cell in cells]),
+        )
     return ""
 
 

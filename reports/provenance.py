@@ -1,6 +1,7 @@
 """How a report's numbers came about: what ran where, on which data, for how long; whatever differs is listed apart."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -28,14 +29,20 @@ COLUMNS = {
 }
 
 
-def entries(frame: pd.DataFrame, command: str = "", spent: str = "") -> list[Entry]:
+COMMAND, TRAINED_BY, REPORTED_BY = "command", "trained by", "report made by"
+COMMANDS = (COMMAND, TRAINED_BY, REPORTED_BY)
+
+
+def entries(frame: pd.DataFrame, command: str = "", spent: str = "", trained_by: Sequence[str] = ()) -> list[Entry]:
     """(label, value) pairs for "how it was run". Several values are all named, each with its number of runs.
 
+    command: what made the report, which says so where trained_by names the commands that trained the records.
     frame: records that `validation.cleaned` has gone through. spent: how many seeds were spent and why no more, where
         the results decided on them.
     """
     done = ran(frame)
-    rows: list[Entry] = [("command", visible(command))] if command else []
+    rows: list[Entry] = [(TRAINED_BY, "\n".join(map(visible, trained_by)))] if trained_by else []
+    rows += [(REPORTED_BY if trained_by else COMMAND, visible(command))] if command else []
     rows += [(say("spent.label"), visible(spent))] if spent else []
     rows.append(("runs", _runs(frame)))
     for column, label in COLUMNS.items():

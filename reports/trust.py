@@ -58,12 +58,13 @@ def _learnt(compared: list[Cell]) -> Trust:
 
 def _can_fail(compared: list[Cell]) -> Trust:
     """Whether any check of these records moved accuracy, and by how much the one that moved it most did."""
-    effects = [cell for cell in compared if _of(cell).verdict == "different"]
-    if not effects:
-        return Trust("mind", say("trust.cannot_fail"))
-    most = max(effects, key=lambda cell: abs(_of(cell).difference.mean))
-    return Trust("good", say("trust.can_fail", action=phrase(most.check).action.rstrip(","), change=change([most]),
-                             method=method_name(most.method), ratio=percent(round(most.ratio, 3))))  # fmt: skip
+    for verdict, key in (("different", "can_fail"), ("likely different", "can_fail_likely")):
+        if effects := [cell for cell in compared if _of(cell).verdict == verdict]:
+            most = max(effects, key=lambda cell: abs(_of(cell).difference.mean))
+            text = say(f"trust.{key}", action=phrase(most.check).action.rstrip(","), change=change([most]),
+                       method=method_name(most.method), ratio=percent(round(most.ratio, 3)))  # fmt: skip
+            return Trust("good" if verdict == "different" else "mind", text)
+    return Trust("mind", say("trust.cannot_fail"))
 
 
 def _visible(compared: list[Cell], summary: Summary) -> Iterator[Trust]:
@@ -109,9 +110,12 @@ def could_not_fail_count(summary: Summary) -> int:
 def _runs(frame: pd.DataFrame, summary: Summary) -> Trust:
     counts = {status: int((frame["status"] == status).sum()) for status in ("failed", "diverged", "missing")}
     there = len(frame) - counts["missing"] - counts["failed"]
-    lost = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+    asked = unfinished(summary)  # which tells of what is missing too
+    lost = ", ".join(
+        f"{count} {status}" for status, count in counts.items() if count and not (asked and status == "missing")
+    )
     text = say("trust.runs", runs=counted(there, "run"), lost=lost or say("trust.none_lost"))
-    return Trust("mind" if lost else "good", " ".join(filter(None, (text, unfinished(summary)))))
+    return Trust("mind" if lost or asked else "good", " ".join(filter(None, (text, asked))))
 
 
 def _of(cell: Cell) -> Comparison:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from reproductions.departures import in_words
 from reproductions.panels import CELL, Panel, cells_of, choose, nearest, override
 from sanity.config import nested
 from sanity.errors import UserError
@@ -116,7 +117,7 @@ class Reproduction:
         table = self.trained_by(others[0]) if others and records["recipe"].nunique() == 1 else self
         settings = {word for line in records.get("overrides", []) for word in str(line).split()}
         departures = [*known_departures, *(f"recipe={name}" for name in others), *sorted(settings - own)]
-        title = f"{self.title} (not as published: {', '.join(departures)})" if departures else self.title
+        title = f"{self.title} (not as published: {in_words(departures)})" if departures else self.title
         return replace(table, title=title)
 
     def _places(self, records: pd.DataFrame) -> pd.Series:

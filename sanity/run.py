@@ -134,12 +134,24 @@ def _execute(request: Request, words: Sequence[str]) -> int:
         return 0
     if request.configs[0].report_dir:
         _writable("report_dir", Path(request.configs[0].report_dir))
+    command = shlex.join(["python", "-m", "sanity.run", *words])
     try:
         with stopping() as stop:
             frame, spent = _records(request, stop)
-    except Interrupted:
+    except (Interrupted, KeyboardInterrupt):
+        _remember(request, command)
         raise KeyboardInterrupt from None
-    return _report(request, frame, shlex.join(["python", "-m", "sanity.run", *words]), spent)
+    _remember(request, command)
+    return _report(request, frame, command, spent)
+
+
+def _remember(request: Request, command: str) -> None:
+    """Keeps the command with the records, where a results directory has come about."""
+    from sanity.store import commands
+
+    results = Path(request.configs[0].results_dir)
+    if results.is_dir():
+        commands.remember(results, command)
 
 
 def _writable(key: str, folder: Path) -> None:

@@ -67,4 +67,10 @@ for (const button of document.querySelectorAll(".copy")) {
     button.textContent = "copied";
   });
 }
-addEventListener("beforeprint", () => document.querySelectorAll("details").forEach(one => { one.open = true; }));
+// On paper every part is open but for tables of many pages; afterwards each is as it was.
+let opened = [];
+addEventListener("beforeprint", () => {
+  opened = [...document.querySelectorAll("details:not([open], .long)")];
+  opened.forEach(one => { one.open = true; });
+});
+addEventListener("afterprint", () => opened.forEach(one => { one.open = false; }));

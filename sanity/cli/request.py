@@ -98,6 +98,7 @@ def _ratio_of_files(config: RunConfig) -> float:
 def _of_table(keys: Mapping[str, Any]) -> Request:
     from reproductions import load, version
     from reproductions.catalog import on_data
+    from reproductions.departures import in_words
     from reproductions.panels import override, parts_of
 
     name = str(keys["reproduction"])
@@ -117,7 +118,7 @@ def _of_table(keys: Mapping[str, Any]) -> Request:
     _check_distinct(part)
     if "recipe" in settings:
         whole = whole.trained_by(settings["recipe"])
-    title = whole.title + (f" (not as published: {', '.join(departures)})" if departures else "")
+    title = whole.title + (f" (not as published: {in_words(departures)})" if departures else "")
     title += " (no printed number was seen)" * whole.numbers.empty
     configs = tuple(
         replace(

@@ -27,6 +27,20 @@ def write_atomically(path: Path, data: bytes | str) -> None:
         temporary.write_bytes(data.encode(errors="backslashreplace") if isinstance(data, str) else data)
 
 
+def append_line(path: Path, line: str) -> None:
+    """Adds a line to `path` in one write, so that processes that share the file mix no lines. Raises `CannotWrite`."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            os.write(handle, f"{line}\n".encode(errors="backslashreplace"))
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise CannotWrite(f"{path}: {error.strerror or error}") from error
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yields a temporary file beside `path` and renames it over `path` on exit. Raises `CannotWrite`."""

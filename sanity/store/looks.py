@@ -6,13 +6,13 @@ were reported before with fewer seeds is one of several looks.
 
 import json
 import logging
-import os
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sanity.errors import CannotRead, CannotWrite
+from sanity.errors import CannotRead
+from sanity.store.files import append_line
 from sanity.store.identity import identity
 
 if TYPE_CHECKING:
@@ -35,18 +35,8 @@ def remember(frame: "pd.DataFrame", root: Path | str) -> None:
     new = {name: n for name, n in _seeds(frame).items() if n >= FEWEST and n not in earlier.get(name, ())}
     if not new:
         return
-    path = Path(root) / LOOKS
-    line = json.dumps({"date": datetime.now(UTC).isoformat(timespec="seconds"), "seeds": new}) + "\n"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-        try:
-            os.write(handle, line.encode())
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-    except OSError as error:
-        raise CannotWrite(f"{path}: {error.strerror or error}") from error
+    date = datetime.now(UTC).isoformat(timespec="seconds")
+    append_line(Path(root) / LOOKS, json.dumps({"date": date, "seeds": new}))
 
 
 def with_earlier(frame: "pd.DataFrame", root: Path | str) -> "pd.DataFrame":

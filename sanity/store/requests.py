@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sanity.store.identity import identity
 from sanity.store.records import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FOLDER = "runs"
 
@@ -36,6 +39,19 @@ def requests(store: Store) -> list[Requested]:
     folder = store.root / FOLDER
     paths = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime) if folder.is_dir() else []
     return [_requested(content) for content in map(store.read, paths) if content is not None]
+
+
+def in_order(frame: "pd.DataFrame", store: Store) -> "pd.DataFrame":
+    """Sorts records as the runs asked for their cells; those of which no run is known stay behind them, as they were.
+
+    frame: one row a cell, with its key in the column `cell`. Raises `CannotRead`.
+    """
+    places: dict[str, int] = {}
+    for run in requests(store):
+        for key in run.cells:
+            places.setdefault(key, len(places))
+    order = frame["cell"].map(lambda key: places.get(key, len(places))).sort_values(kind="stable")
+    return frame.loc[order.index].reset_index(drop=True)
 
 
 def _requested(content: Mapping[str, Any]) -> Requested:

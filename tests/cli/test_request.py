@@ -36,9 +36,7 @@ def test_a_part_of_a_table_runs_and_prints_deltas(tmp_path: Path, capfd: pytest.
     shown = capfd.readouterr().out
     assert "98.40 (20)" in shown
     assert "delta" in shown
-    departures = (
-        "(not as published: data set digits for mnist, recipe.epochs=1, dataset.limit=200, dataset.test_limit=100)"
-    )
+    departures = "(not as published: data set digits for mnist, 1 epoch, 200 training examples, 100 test examples)"
     assert f"Lee et al. 2019 (SNIP): table 1, LeNets on MNIST {departures}" in shown
     assert "2 of 2 cells have a printed number" in shown
     assert "4 more cells of the table have no run; the report lists them as missing" in shown
@@ -108,7 +106,7 @@ def test_what_is_the_tables_own_is_no_departure() -> None:
     assert request.title == "Lee et al. 2019 (SNIP): figure 3, the size of the batch that is scored"
     assert request.configs[0].section("snip") == {"examples": "10,100"}
     assert request.configs[0].seeds == (0, 1, 2)
-    assert "(not as published: snip.examples=64)" in requested({**asked, "snip.examples": 64}).title
+    assert "(not as published: snip examples 64)" in requested({**asked, "snip.examples": 64}).title
 
 
 def test_a_recipe_in_place_of_the_tables_takes_none_of_its_settings() -> None:
@@ -137,7 +135,7 @@ def test_a_tables_tickets_may_be_put_to_further_checks() -> None:
 
 def test_a_table_without_numbers_says_so_in_its_title() -> None:
     title = requested({"reproduction": "frankle2021_lenet", "recipe.epochs": 2}).title
-    assert title.endswith("under ablations (not as published: recipe.epochs=2) (no printed number was seen)")
+    assert title.endswith("under ablations (not as published: 2 epochs) (no printed number was seen)")
 
 
 def test_one_of_several_data_sets_may_be_another_copy() -> None:

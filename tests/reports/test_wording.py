@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import reports
-from reports import figures, terminal, text
+from reports import figures, formats, terminal, text
 from reports.answer import answer
 from reports.comparisons import VERDICTS
 from reports.controls import judgement, verdict_on_controls
@@ -200,6 +200,7 @@ def first_screens(make: Record) -> Iterator[pd.DataFrame]:
         one = pair(make, near, [90.2, 89.9, 90.5], check=check)
         yield one.assign(predicted="null")
         yield pd.concat([one, one.assign(method="synflow")])
+    yield pd.concat([pair(make, near, [90.0, 90.15, 90.25]), pair(make, near, [93.0, 88.0, 90.0]).assign(ratio=0.8)])
     held = pair(make, lower, near, predicted="better")
     yield pd.concat([held, pair(make, near, [91.0, 89.0, 90.0], predicted="better").assign(ratio=0.9)]).drop(
         columns="wall_s"
@@ -250,6 +251,7 @@ def test_every_template_is_said_and_filled(
         .assign(check="invert", ratio=0.9, predicted="open")
         .drop_duplicates(["method", "seed"])
     )
+    monkeypatch.setattr(formats, "PRINTED", 20)
     reports.write(pd.concat([frame, other]), tmp_path, formats=["html"])
     levels = [*family(noisy(2)), *family(0 * noisy(2) + 90, ratio=0.9)]  # a clear gap, and none
     reports.write(pd.DataFrame(levels), tmp_path, formats=["html"])

@@ -60,14 +60,14 @@ def test_records_of_another_recipe_are_said_to_be_so() -> None:
     table = reproductions.load("lee2019_table1")
     assert table.as_measured(pd.DataFrame([record()])).title == table.title
     other = table.as_measured(pd.DataFrame([record(recipe="lee2019_code")]))
-    assert other.title.endswith("(not as published: recipe=lee2019_code)")
+    assert other.title.endswith("(not as published: recipe lee2019_code)")
     assert set(other.attach(pd.DataFrame([record(recipe="lee2019_code")]))["recipe"]) == {"lee2019_code"}
     longer = table.as_measured(pd.DataFrame([record(overrides="init=lee2019 recipe.epochs=300")]))
-    assert longer.title.endswith("(not as published: recipe.epochs=300)")
+    assert longer.title.endswith("(not as published: 300 epochs)")
     drawn = table.as_measured(pd.DataFrame([record(overrides="init=glorot")]))
-    assert drawn.title.endswith("(not as published: init=glorot)")
+    assert drawn.title.endswith("(not as published: initialisation glorot)")
     both = table.as_measured(pd.DataFrame([record(), record(seed=1, recipe="quick")]))
-    assert both.title.endswith("recipe=quick)")
+    assert both.title.endswith("recipe quick)")
     assert set(both.cells()["recipe"]) == {"lee2019"}
 
 
@@ -187,7 +187,7 @@ def test_options_of_a_check_in_a_package_meet_the_tables_rows() -> None:
     check = "tests.reproductions.shift:Shift"
     keys = {"reproduction": "lee2019_table1", "model": "lenet5", "checks": f"none,{check}", f"{check}.by": "3,4"}
     request = requested(keys)
-    assert request.title.endswith(f"with {check}, {check}.by=3,4)")
+    assert request.title.endswith(f"with {check}, {check} by 3 and 4)")
     assert request.part is not None
     labels = {cell.check.label for config in request.configs for cell in cells(config)}
     assert labels == set(request.part.cells()["check"]) == {"none", f"{check}[by=3]", f"{check}[by=4]"}
