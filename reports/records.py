@@ -7,6 +7,7 @@ import pandas as pd
 from reports.escape import visible
 from reports.runs import ABSENT
 from reports.validation import cleaned
+from sanity import recipes
 from sanity.errors import UserError, unknown
 
 SETTING = ["dataset", "model", "recipe"]
@@ -110,7 +111,11 @@ def _settings(frame: pd.DataFrame) -> pd.Series:
     columns = columns if len(columns) else frame.columns.intersection(["overrides"])
     if not len(columns):
         return pd.Series([None] * len(frame), index=frame.index, dtype=object)
-    words = ["\n".join(map(str, row)) for row in frame[columns].itertuples(index=False)]
+    shown = frame[columns]
+    if "recipe_in_full" in columns and frame["recipe_in_full"].nunique() > 1:
+        texts = {text: recipes.complete(text) for text in frame["recipe_in_full"].dropna().unique()}
+        shown = shown.assign(recipe_in_full=frame["recipe_in_full"].map(texts, na_action="ignore"))
+    words = ["\n".join(map(str, row)) for row in shown.itertuples(index=False)]
     names = pd.Series([hashlib.sha256(text.encode()).hexdigest()[:6] for text in words], index=frame.index)
     return names.where(frame[columns[0]].notna())
 

@@ -8,9 +8,9 @@ from sanity import data
 from sanity.config import options
 from sanity.errors import unknown
 from sanity.recipes.papers import RECIPES
-from sanity.recipes.recipe import Recipe, describe
+from sanity.recipes.recipe import Recipe, complete, describe
 
-__all__ = ["NAMES", "Recipe", "about", "describe", "get", "summary"]
+__all__ = ["NAMES", "Recipe", "about", "complete", "describe", "get", "summary"]
 NAMES = tuple(RECIPES)
 
 

@@ -119,3 +119,16 @@ def describe(recipe: Recipe) -> str:
     values = {key: "null" if value is None else value for key, value in asdict(recipe).items()}
     shown = {key: _text(value) if isinstance(value, tuple) else str(value) for key, value in values.items()}
     return " ".join(f"recipe.{key}={value.lower()}" for key, value in shown.items())
+
+
+def complete(described: str) -> str:
+    """Returns the description of a recipe with every option that it lacks, as written before that option existed.
+
+    An option that comes later does nothing unless it is set, so that its default is what the older recipe did. What
+    `described` says itself is kept as it is, options of today's `describe` first.
+    """
+    said = dict(item.partition("=")[::2] for item in described.split())
+    default = dict(item.partition("=")[::2] for item in describe(Recipe()).split())
+    if not said.keys() & default.keys():
+        return described
+    return " ".join(f"{key}={value}" for key, value in {**default, **said}.items())

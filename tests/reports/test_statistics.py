@@ -13,6 +13,7 @@ from reports.comparisons import Comparison
 from reports.paper import PaperDelta
 from reports.statistics import Cell, Summary, summarise
 from reports.wording import inside_text, metric_text
+from sanity import recipes
 from sanity.errors import UserError
 
 Record = Callable[..., dict]
@@ -203,6 +204,21 @@ def test_the_same_settings_asked_for_in_other_words_are_averaged(make_record: Re
     rows = [row | {"overrides": ""} for row in rows]
     rows[1]["recipe_in_full"] = "epochs=3 lr=1"  # as a recipe that was corrected between two runs, under one name
     assert sorted(cell.accuracy.n for cell in cells_of(rows).cells) == [1, 2]
+
+
+@pytest.mark.parametrize(("later", "averaged"), [("", True), ("recipe.l1_norm=0.0001", False)])
+def test_seeds_recorded_before_an_option_of_the_recipe_existed_are_averaged_where_it_is_not_set(
+    make_record: Record, later: str, averaged: bool
+) -> None:
+    today = recipes.describe(recipes.get("quick"))
+    before = today.replace(" recipe.l1_norm=0.0", "")
+    assert before != today
+    texts = [before, before, today.replace("recipe.l1_norm=0.0", later or "recipe.l1_norm=0.0")]
+    rows = [
+        make_record("snip", "none", 0.9, seed, 90.0, overrides="", recipe_in_full=text, model_options={})
+        for seed, text in enumerate(texts)
+    ]
+    assert sorted(cell.accuracy.n for cell in cells_of(rows).cells) == ([3] if averaged else [1, 2])
 
 
 def test_seeds_on_different_machines_are(make_record: Record) -> None:
