@@ -12,17 +12,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from sanity.data.decoding import centre, check_size, crop, decoded, files_digest, pixels
-from sanity.data.gpu_decoding import GpuDecoder
 from sanity.data.random_crops import RandomCrops
-from sanity.errors import CannotWrite
+from sanity.errors import CannotWrite, UserError
 from sanity.store.files import write_atomically
+
+if TYPE_CHECKING:
+    from sanity.data.gpu_decoding import GpuDecoder
 
 Facts = TypeVar("Facts")
 _IMAGES_A_TASK = 8
@@ -192,6 +194,10 @@ class ImageFiles:
         reader = self._reader
         if not self._on_gpu or torch.device(device).type != "cuda" or reader.size is None or reader.resize is None:
             return reader
+        try:
+            from sanity.data.gpu_decoding import GpuDecoder
+        except ImportError as error:
+            raise UserError(f"dataset.decode=gpu: this version of torchvision has no such decoder ({error})") from None
         return GpuDecoder(reader.files, reader.size, reader.resize, torch.device(device), reader.take)
 
     def remembered(self, name: str, compute: Callable[[], Facts]) -> Facts:
