@@ -93,7 +93,7 @@ def test_a_mistake_is_one_line(
 
 def test_a_rewound_ticket_keeps_its_moment(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     keys = {**_keys(tmp_path, "lenet_300_100"), "recipe.epochs": 2, "checks": "none", "seeds": 0}
-    rewound = {**keys, "magnitude.rewind": "weights", "magnitude.rewind_epoch": 1}
+    rewound = {**keys, "magnitude.rewind": "weights", "magnitude.rewind_epoch": 1, "magnitude.retrain_lr": 0.03}
     ticket = run(rewound).iloc[0]["ticket"]
     assert main(_words(rewound, f"to={tmp_path / 'tickets'}"), judge) == 0
     (file,) = (tmp_path / "tickets").glob("*.safetensors")

@@ -1,5 +1,6 @@
 """Trackers: a run for each training, each epoch once, also when it goes on; a failure is told and harms nothing."""
 
+import importlib
 import importlib.util
 import json
 from collections.abc import Iterator, Mapping
@@ -57,6 +58,15 @@ def test_runs_beside_each_other_open_at_their_first_epoch_and_close_once() -> No
     ]
     assert notes.told[1][3] == {"learning_rate": 0.1, "test_accuracy": 51.0}
     assert notes.told[5][3] == {"sparsity": 0.5}
+
+
+def test_a_training_that_starts_again_within_a_run_is_opened_again() -> None:
+    notes = Notes()
+    passing = Tracking("notes", notes)
+    for epoch in (1, 2, 2, 3):
+        passing.epoch(RUN, row(epoch))
+    assert [what[0] for what in notes.told] == ["begin", "log", "log", "end", "begin", "log", "log"]
+    assert [what[2] for what in notes.told if what[0] == "begin"] == [1, 2]
 
 
 def test_a_failure_is_told_once_and_ends_tracking_only(capsys: pytest.CaptureFixture[str]) -> None:
@@ -177,6 +187,8 @@ def send(name: str, folder: Path, epochs: range, of: TrackedRun = RUN, **ends: f
             passing.epoch(of, row(epoch))
         passing.end(of.key, ends or None)
         assert passing.on
+    if name == "wandb":
+        importlib.import_module("wandb").teardown()  # what follows is another process
 
 
 @pytest.mark.parametrize(("name", "read"), READERS)

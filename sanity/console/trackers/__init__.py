@@ -68,10 +68,13 @@ class Tracking:
         return self._tracker is not None
 
     def epoch(self, run: TrackedRun, row: Mapping[str, Any]) -> None:
-        """Sends a row of the training's curve; opens its run first, if it is not open."""
+        """Sends a row of the training's curve; opens its run first, if it is not open or the training starts again."""
 
         def send(tracker: Tracker) -> None:
             epoch = int(row[EPOCH])
+            if epoch <= self._last.get(run.key, -1):
+                tracker.end(run.key)
+                del self._last[run.key]
             if run.key not in self._last:
                 tracker.begin(run, epoch)
             self._last[run.key] = epoch

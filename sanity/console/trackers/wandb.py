@@ -21,9 +21,12 @@ class WeightsAndBiases:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._runs: dict[str, Any] = {}
+        self._ended: set[str] = set()
 
     def begin(self, run: TrackedRun, first: int) -> None:
         """Opens the run whose id is the key, or goes on with it."""
+        if run.key in self._ended and not self._runs:
+            wandb.teardown()  # its service writes nothing more of a run that it has finished
         opened = wandb.init(
             project=os.environ.get("WANDB_PROJECT", PROJECT),
             id=run.key,
@@ -45,3 +48,4 @@ class WeightsAndBiases:
     def end(self, key: str) -> None:
         """Finishes the run."""
         self._runs.pop(key).finish()
+        self._ended.add(key)
