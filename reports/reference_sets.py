@@ -12,6 +12,7 @@ from reports.statistics import Cell, Summary, summarise
 from reports.text import counted, say
 from reports.wording import SYMBOLS, check_name, mean_std, method_name, percent, points, verdict_name
 from reproductions import reference
+from reproductions.panels import cells_of
 from sanity.console.ending import exit_code
 from sanity.console.output import printing
 from sanity.errors import UserError
@@ -88,8 +89,7 @@ def _lines(name: str, summary: Summary, frame: pd.DataFrame) -> Iterator[str]:
 
 def held(name: str, summary: Summary) -> str:
     """Returns how much of the grid is measured: "all of it", or how many of its cells with how many seeds."""
-    panels = reference.panels(name)
-    asked, seeds = sum(_cells(panel) for panel in panels), len(panels[0]["seeds"])
+    asked, seeds = _asked(name)
     runs = sum(len(cell.seeds) for cell in summary.cells)
     found = sorted({len(cell.seeds) for cell in summary.cells})
     n = " to ".join(dict.fromkeys(map(str, (found[0], found[-1]))))
@@ -98,10 +98,10 @@ def held(name: str, summary: Summary) -> str:
                n=n, seeds=seeds)  # fmt: skip
 
 
-def _cells(panel: dict) -> int:
-    from reproductions.panels import cells_of
-
-    return len(cells_of(panel))
+def _asked(name: str) -> tuple[int, int]:
+    """Returns how many cells the grid of a set has, and how many seeds each."""
+    panels = reference.panels(name)
+    return sum(len(cells_of(panel)) for panel in panels), len(panels[0]["seeds"])
 
 
 def _machine(frame: pd.DataFrame) -> str:

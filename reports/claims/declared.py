@@ -24,7 +24,8 @@ class Evidence:
     table: the published table whose printed number is meant.
     ratio: the ratios at which the claim is made; empty for all that were measured.
     where: columns of the records and the value that they must have.
-    note: how the setting departs from the paper's.
+    note: how it was run, where that is not the paper's way.
+    elsewhere: whether network or data are not the paper's, so that the claim is tested where it was not made.
     """
 
     records: str
@@ -36,6 +37,7 @@ class Evidence:
     ratio: tuple[float, ...] = ()
     where: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
+    elsewhere: bool = False
 
     def __post_init__(self) -> None:
         """Raises `UserError` for an unknown prediction, or where it is not said what is compared."""
@@ -58,11 +60,15 @@ class Claim:
 
 @dataclass(frozen=True)
 class Paper:
-    """A paper's claims, and (text, source) of each place where its code departs from its text."""
+    """A paper's claims, and (text, source) of each place where its code departs from its text.
+
+    setting: its networks and data.
+    """
 
     name: str
     short: str
     citation: str
+    setting: str
     claims: tuple[Claim, ...]
     differs: tuple[tuple[str, str], ...]
 
@@ -71,7 +77,8 @@ def read(name: str) -> Paper:
     """Reads one paper. Raises `UserError` for an unknown name and for a claim that names no comparison."""
     declared = claims.declaration(name)
     differs = tuple((entry["says"], entry["source"]) for entry in declared.get("differs", []))
-    return Paper(name, declared["short"], declared["paper"], tuple(map(_claim, declared["claim"])), differs)
+    texts = (declared["short"], declared["paper"], declared["setting"])
+    return Paper(name, *texts, tuple(map(_claim, declared["claim"])), differs)
 
 
 def _claim(entry: Mapping[str, Any]) -> Claim:

@@ -57,13 +57,23 @@ def findings(claim: Claim) -> list[Finding]:
 
 
 def standing(found: Sequence[Finding]) -> str:
-    """Returns where a claim stands, one of `STANDINGS`: "in part" where it held at some ratios and failed at others."""
-    outcomes = {point.outcome for finding in found for point in finding.points}
+    """Returns where a claim stands, one of `STANDINGS`: "in part" where it held at some ratios and failed at others.
+
+    What was found elsewhere than where the claim was made counts only where nothing else was found.
+    """
+    counted = found if only_elsewhere(found) else [finding for finding in found if not finding.evidence.elsewhere]
+    outcomes = {point.outcome for finding in counted for point in finding.points}
     if not outcomes:
         return "not tested"
     if "as claimed" in outcomes and outcomes & {"contradicted", "not found"}:
         return "in part"
     return next(outcome for outcome in OUTCOMES if outcome in outcomes)
+
+
+def only_elsewhere(found: Sequence[Finding]) -> bool:
+    """Whether all that was measured is of another network or data set than the paper's."""
+    measured = [finding.evidence.elsewhere for finding in found if finding.points]
+    return bool(measured) and all(measured)
 
 
 def _finding(evidence: Evidence) -> Finding:

@@ -9,7 +9,7 @@ from typing import Any
 
 from reports import escape
 from reports.claims.declared import Claim, Evidence, Paper
-from reports.claims.found import OUTCOMES, STANDINGS, Finding, Point, findings, standing
+from reports.claims.found import OUTCOMES, STANDINGS, Finding, Point, findings, only_elsewhere, standing
 from reports.text import say
 from reports.wording import (
     EN_DASH,
@@ -32,12 +32,12 @@ def text(papers: Sequence[Paper]) -> str:
     """Returns the claims as text of at most 80 columns."""
     lines: list[str] = []
     for paper in papers:
-        lines += [paper.short, *_wrapped(paper.citation, "  "), ""]
+        lines += [paper.short, *_wrapped(paper.citation, "  "), *_wrapped(_setting(paper), "  "), ""]
         for number, claim in enumerate(paper.claims, 1):
             found = findings(claim)
             where = standing(found)
             lines += _wrapped(f"{SIGNS[where]} {number}. {claim.says} ({claim.source})", "  ", "      ")
-            lines += _wrapped(f"{where}: {claim.untested}" if claim.untested else where, "      ")
+            lines += _wrapped(f"{where}: {claim.untested}" if claim.untested else _stands(found), "      ")
             for part in [say("claims.test", test=claim.test), *told(found)]:
                 lines += _wrapped(part, "      - ", "        ")
             lines.append("")
@@ -62,9 +62,18 @@ def told(found: Iterable[Finding]) -> Iterator[str]:
         yield say("claims.unmeasured", compared="; ".join(_compared(one.evidence) for one in group), records=records)
 
 
+def _stands(found: Found) -> str:
+    return standing(found) + (f" {say('claims.only_elsewhere')}" if only_elsewhere(found) else "")
+
+
+def _setting(paper: Paper) -> str:
+    return say("claims.setting", setting=paper.setting)
+
+
 def _head(finding: Finding) -> str:
     evidence = finding.evidence
-    note = f" ({evidence.note})" if evidence.note else ""
+    remarks = [*([say("claims.elsewhere")] if evidence.elsewhere else []), *filter(None, [evidence.note])]
+    note = f" ({'; '.join(remarks)})" if remarks else ""
     return say("claims.head", setting=finding.setting + note, predicted=say(f"claims.{evidence.predicted}"))
 
 
@@ -117,15 +126,16 @@ def markdown(papers: Sequence[Paper]) -> str:
 
 def _page(papers: Sequence[Paper]) -> Iterator[str]:
     yield from ("# Claims of papers, and what could refute them", "", say("claims.page"), "", say("claims.legend"), "")
-    yield "| paper | claims | " + " | ".join(f"{SIGNS[name]} {name}" for name in STANDINGS) + " |"
-    yield "|---|---:|" + "---:|" * len(STANDINGS)
+    yield "| paper | claims | " + " | ".join(f"{SIGNS[name]} {name}" for name in STANDINGS) + " | elsewhere |"
+    yield "|---|---:|" + "---:|" * (len(STANDINGS) + 1)
     found = {id(claim): findings(claim) for paper in papers for claim in paper.claims}
     for paper in papers:
         counts = Counter(standing(found[id(claim)]) for claim in paper.claims)
-        numbers = " | ".join(str(counts[name] or "") for name in STANDINGS)
+        elsewhere = sum(only_elsewhere(found[id(claim)]) for claim in paper.claims)
+        numbers = " | ".join(str(number or "") for number in [*(counts[name] for name in STANDINGS), elsewhere])
         yield f"| [{paper.short}](#{paper.name}) | {len(paper.claims)} | {numbers} |"
     for paper in papers:
-        yield from ("", f"## {paper.short} {{#{paper.name}}}", "", paper.citation)
+        yield from ("", f"## {paper.short} {{#{paper.name}}}", "", f"{paper.citation}. {_setting(paper)}")
         yield from ("", "| claim | could be refuted by | found |", "|---|---|---|")
         for claim in paper.claims:
             yield _row(claim, found[id(claim)])
@@ -136,7 +146,11 @@ def _page(papers: Sequence[Paper]) -> Iterator[str]:
 
 def _row(claim: Claim, found: Found) -> str:
     where = standing(found)
-    lines = [f"{SIGNS[where]} **{where}**", *filter(None, [claim.untested]), *map(escape.markdown, told(found))]
+    lines = [
+        f"{SIGNS[where]} **{_stands(found)}**",
+        *filter(None, [claim.untested]),
+        *map(escape.markdown, told(found)),
+    ]
     lines += [f"`reproductions/{folder}`" for folder in dict.fromkeys(one.evidence.records for one in found)]
     cells = [f"{claim.says} ({claim.source})", claim.test, "<br>".join(lines)]
     return f"| {' | '.join(cells)} |"
@@ -155,16 +169,24 @@ def _paper(paper: Paper) -> dict[str, Any]:
             {
                 **{name: getattr(claim, name) for name in ("says", "source", "test", "untested")},
                 "standing": standing(found),
+                "only_elsewhere": only_elsewhere(found),
                 "found": [_plain(finding) for finding in found],
             }
         )
     differs = [{"says": says, "source": source} for says, source in paper.differs]
-    return {"name": paper.name, "paper": paper.citation, "claims": claims, "code_differs": differs}
+    return {
+        "name": paper.name,
+        "paper": paper.citation,
+        "setting": paper.setting,
+        "claims": claims,
+        "code_differs": differs,
+    }
 
 
 def _plain(finding: Finding) -> dict[str, Any]:
     evidence = finding.evidence
-    named = {name: getattr(evidence, name) for name in ("records", "method", "check", "against", "table", "predicted")}
+    names = ("records", "method", "check", "against", "table", "predicted", "note", "elsewhere")
+    named = {name: getattr(evidence, name) for name in names}
     return {**named, "setting": finding.setting, "margin": finding.margin,
             "ratios": [_numbers(point) for point in finding.points]}  # fmt: skip
 

@@ -1,6 +1,7 @@
 """Lists papers whose claims are put to the test: a TOML file a paper. Needs neither torch nor pandas.
 
 short, paper      the name by which it goes, and its citation
+setting           the networks and data of the paper
 [[claim]]         `says`, a sentence that can fail; `source`, where the paper says it; `test`, what could refute it;
                   `untested`, why nothing here tests it yet
 [[claim.found]]   records and the comparison to look up in them; see `reports.claims.declared.Evidence`

@@ -11,8 +11,10 @@ import pandas as pd
 import pytest
 
 import reports
-from reports import figures, formats, terminal, text
+from reports import figures, formats, placement_shown, reference_sets, terminal, text
 from reports.answer import answer
+from reports.claims import found, written
+from reports.claims.declared import Claim, Evidence, Paper
 from reports.comparisons import VERDICTS
 from reports.controls import judgement, verdict_on_controls
 from reports.doses import sentence, slopes
@@ -22,6 +24,9 @@ from reports.methods_told import method_sentences
 from reports.next_steps import next_step
 from reports.overview import flaws, legend, meaning, overview, remarks, share
 from reports.phrases import phrase
+from reports.placement import placement
+from reports.records import prepare
+from reports.reference_sets import page
 from reports.seeds_spent import forecast
 from reports.sentences import outlook
 from reports.statistics import summarise
@@ -33,6 +38,8 @@ from sanity.grid.design import ALL_DECIDED, MAX_HOURS, MAX_SEEDS
 from sanity.grid.rounds import Outlook
 from tests.reports.levels import family, noisy
 from tests.reports.test_doses import every_kind
+from tests.reports.test_placement import OWN, SET
+from tests.reports.test_placement import records as set_of
 
 Record = Callable[..., dict]
 
@@ -224,6 +231,38 @@ def standings() -> Iterator[Outlook]:
     yield open_still
 
 
+def neighbours(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """What is said of a method among those of a reference set, and of a set that is measured in part or whole."""
+    alone = {name: mean for name, mean in SET.items() if name[1] == "none"}
+    for theirs in (SET, alone):
+        placed = placement(set_of(OWN), set_of(theirs), "last", 0.5)
+        yield from placement_shown.sentences(placed)
+        yield from (table.heading + table.caption for table in placement_shown.tables(placed))
+    a_set = set_of(SET).assign(device="cpu")
+    yield page("digits_lenet_300_100", a_set)
+    monkeypatch.setattr(reference_sets, "_asked", lambda _: (1, 1))
+    yield page("digits_lenet_300_100", a_set)
+
+
+def claims_of_papers(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """What is said of claims: each prediction, in the paper's setting and elsewhere, measured and not."""
+    measured = prepare(
+        pd.concat([set_of(SET, 0.5), set_of(SET, 0.9)]).drop_duplicates(["method", "check", "ratio", "seed"])
+    )
+    monkeypatch.setattr(found, "_folder", {"here": measured, "lee": found._folder("measured/lee2019_table1")}.get)
+    evidence = [
+        *(Evidence("here", "snip", predicted, check="invert") for predicted in ("equal", "worse", "better")),
+        Evidence("here", "snip", "no_worse", against="dense"),
+        Evidence("lee", "snip@lee2019", "printed", table="lee2019_table1"),
+        Evidence("nowhere", "snip", "equal", against="dense"),
+    ]
+    elsewhere = Claim("it works", "Table 1", "a check", evidence=(replace(evidence[0], elsewhere=True, note="so"),))
+    paper = Paper(
+        "own", "Own", "cited", "networks", (Claim("it", "1", "2", "", tuple(evidence)), elsewhere), (("a", "b"),)
+    )
+    yield from (written.text([paper]), written.markdown([paper]))
+
+
 def test_every_template_is_said_and_filled(
     make_record: Record, frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -268,6 +307,8 @@ def test_every_template_is_said_and_filled(
         verdict_on_controls(summarise(records))
     for outlook_now in standings():
         assert not re.findall(r"\{\w*\}", forecast(outlook_now, RunConfig(), trainings=3))
+    for sentence_said in (*neighbours(monkeypatch), *claims_of_papers(monkeypatch)):
+        assert not re.findall(r"\{\w*\}", sentence_said)
     assert set(recorder) - recorder.said == set()
 
 

@@ -73,6 +73,19 @@ def test_a_claim_that_holds_at_one_ratio_and_fails_at_another_stands_in_part(mon
     assert outcome(monkeypatch, both, check="invert", predicted="worse") == "in part"
 
 
+def test_what_was_found_elsewhere_counts_only_where_nothing_else_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = frame({"none": BARE, "invert": [value + 0.001 * seed for seed, value in enumerate(BARE)]})
+    other = frame({"none": BARE, "invert": [value - 5 + 0.01 * seed for seed, value in enumerate(BARE)]})
+    records = {"own": prepare(own), "other": prepare(other)}
+    monkeypatch.setattr(found, "_folder", records.get)
+    here = Evidence("own", "snip", "worse", check="invert")
+    there = Evidence("other", "snip", "worse", check="invert", elsewhere=True)
+    both = found.findings(Claim("it works", "Table 1", "a check", evidence=(here, there)))
+    assert (found.standing(both), found.only_elsewhere(both)) == ("not found", False)
+    alone = found.findings(Claim("it works", "Table 1", "a check", evidence=(there,)))
+    assert (found.standing(alone), found.only_elsewhere(alone)) == ("as claimed", True)
+
+
 def test_records_of_two_settings_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     two = pd.concat([frame({"none": BARE}), frame({"none": BARE}).assign(model="lenet_300_100")], ignore_index=True)
     with pytest.raises(UserError, match="2 settings"):
