@@ -1,13 +1,16 @@
 """What is printed and logged: in every encoding, with unusual paths, on full disks and into closed pipes."""
 
+import io
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
+import reports.__main__
+import sanity.run
 from tests.small_runs import TINY, Start, records
 
 FULL = Path("/dev/full")
@@ -17,8 +20,9 @@ LATIN = "caf\udce9"  # as the system gives a name whose bytes are Latin-1
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
 
 
-def command(module: str, *words: str, **settings: str) -> list[str]:
-    return [sys.executable, "-m", module, *words, *(f"{key}={value}" for key, value in {**SMALL, **settings}.items())]
+def keys(**settings: str) -> list[str]:
+    """The words of a small run."""
+    return [f"{key}={value}" for key, value in {**SMALL, **settings}.items()]
 
 
 def said(
@@ -44,36 +48,41 @@ def test_a_log_on_a_full_disk_is_one_warning_and_the_run_goes_on(
 
 
 @needs_full
-@pytest.mark.parametrize(
-    ("words", "trains"),
-    [
-        (["--help"], False),
-        (["--help", "snip"], False),
-        (["reproductions=list"], False),
-        (["dry_run=true"], True),
-        ([], True),
-    ],
-)
-def test_a_full_standard_output_is_one_line_and_code_1(tmp_path: Path, words: list[str], trains: bool) -> None:
-    words = command("sanity.run", *words, results_dir=str(tmp_path / "results")) if trains else [*MODULE, *words]
+@pytest.mark.parametrize("words", [["--help"], ["--help", "snip"], ["reproductions=list"]])
+def test_a_full_standard_output_is_one_line_and_code_1(words: list[str]) -> None:
     with FULL.open("w") as full:
-        code, _, errors = said(words, stdout=full.fileno())
+        code, _, errors = said([*MODULE, *words], stdout=full.fileno())
     assert code == 1
     assert errors.splitlines()[-1].startswith("error: standard output: No space left on device")
     assert "Traceback" not in errors
     assert "Exception ignored" not in errors
-    assert bool(list(tmp_path.glob("results/reports/*/report.md"))) is (
-        "-m" in words and "dry_run=true" not in words and trains
-    )
 
 
 @needs_full
-def test_a_report_onto_a_full_standard_output_is_one_line(tmp_path: Path, start: Start) -> None:
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_run_onto_a_full_standard_output_is_one_line_and_keeps_its_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], dry_run: bool
+) -> None:
+    with FULL.open("w") as full, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", full)
+        code = sanity.run.main(keys(dry_run=str(dry_run), results_dir=str(tmp_path / "results")))
+    errors = capfd.readouterr().err
+    assert code == 1
+    assert errors.splitlines()[-1].startswith("error: standard output: No space left on device")
+    assert "Traceback" not in errors
+    assert bool(list(tmp_path.glob("results/reports/*/report.md"))) is not dry_run
+
+
+@needs_full
+def test_a_report_onto_a_full_standard_output_is_one_line(
+    tmp_path: Path, start: Start, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert start(seeds="0", checks="none", recipe__epochs="1") == 0
-    with FULL.open("w") as full:
-        words = [sys.executable, "-m", "reports", str(tmp_path / "results")]
-        code, _, errors = said(words, stdout=full.fileno())
-    assert (code, errors) == (1, "error: standard output: No space left on device\n")
+    capfd.readouterr()
+    with FULL.open("w") as full, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", full)
+        code = reports.__main__.main([str(tmp_path / "results")])
+    assert (code, capfd.readouterr().err) == (1, "error: standard output: No space left on device\n")
 
 
 def test_a_closed_pipe_is_one_line(tmp_path: Path) -> None:
@@ -85,37 +94,51 @@ def test_a_closed_pipe_is_one_line(tmp_path: Path) -> None:
     assert errors.startswith("error: standard output: Broken pipe")
 
 
+class Terminal(io.TextIOWrapper):
+    """Standard output and error of a terminal whose encoding lacks characters; raises where one is left to it."""
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__(io.BytesIO(), encoding=encoding)
+
+    def text(self) -> str:
+        self.flush()
+        self.seek(0)
+        return self.read()
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_every_encoding_can_show_a_table(tmp_path: Path, encoding: str) -> None:
-    words = command("sanity.run", checks="layerwise_rearrange", seeds="0,1", results_dir=str(tmp_path / "results"))
-    code, output, errors = said(words, {"PYTHONIOENCODING": encoding})
-    assert code == 0, errors
-    assert "Traceback" not in errors
+def test_every_encoding_can_show_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    def shown(main: Callable[[Sequence[str]], int], words: list[str]) -> str:
+        output, errors = Terminal(encoding), Terminal(encoding)
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", output)
+            patch.setattr(sys, "stderr", errors)
+            code = main(words)
+        assert code == 0, errors.text()
+        assert "Traceback" not in errors.text()
+        return output.text()
+
+    results = str(tmp_path / "results")
+    output = shown(sanity.run.main, keys(checks="layerwise_rearrange", seeds="0,1", results_dir=results))
     assert "+-" in output or encoding == "latin-1"
-    code, output, errors = said(
-        [sys.executable, "-m", "reports", str(tmp_path / "results")], {"PYTHONIOENCODING": encoding}
-    )
-    assert code == 0, errors
-    assert "\\u" not in output
+    assert "\\u" not in shown(reports.__main__.main, [results])
 
 
-def test_names_that_are_no_text_work_in_every_path(tmp_path: Path) -> None:
+def test_names_that_are_no_text_work_in_every_path(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / LATIN
     paths = {"results_dir": folder / "results", "report_dir": folder / "report", "log": folder / "log.txt"}
-    code, _, errors = said(command("sanity.run", **{key: str(path) for key, path in paths.items()}))
-    assert code == 0, errors
+    assert sanity.run.main(keys(**{key: str(path) for key, path in paths.items()})) == 0, capfd.readouterr().err
     assert {path.name for path in (folder / "report").iterdir()} >= {"report.md", "report.html"}
     assert "done" in (folder / "log.txt").read_text() or "last" in (folder / "log.txt").read_text()
     words = ["--output", str(folder / "again"), "--format", "md,html,csv,latex", "--title", LATIN]
-    code, _, errors = said([sys.executable, "-m", "reports", str(folder / "results"), *words])
-    assert code == 0, errors
+    assert reports.__main__.main([str(folder / "results"), *words]) == 0, capfd.readouterr().err
 
 
 def test_a_run_needs_no_home_directory(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name not in ("HOME", "XDG_CACHE_HOME")}
     code = f"import os; os.environ.clear(); os.environ.update({environment!r}); from pathlib import Path;"
     code += "Path.home = classmethod(lambda _: (_ for _ in ()).throw(RuntimeError('no home')));"
-    words = [f"{key}={value}" for key, value in {**SMALL, "results_dir": str(tmp_path / "results")}.items()]
+    words = keys(results_dir=str(tmp_path / "results"))
     code += f"from sanity.run import main; raise SystemExit(main({words!r}))"
     result, _, errors = said([sys.executable, "-c", code])
     assert result == 0, errors
