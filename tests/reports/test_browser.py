@@ -1,5 +1,9 @@
-"""The HTML report in a real Chromium: opens without errors, sorts, filters, fits a phone, loads nothing."""
+"""The HTML report in a real Chromium: opens without errors, sorts, filters, fits a phone, loads nothing.
 
+AXE_CORE names axe.min.js of npm's axe-core, which looks for what keeps anybody from reading a page.
+"""
+
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +14,7 @@ import pandas as pd
 import pytest
 
 import reports
+from reports.__main__ import main
 
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
          "--disable-background-networking", "--disable-component-update", "--disable-sync"]  # fmt: skip
@@ -141,3 +146,62 @@ def test_text_has_contrast_in_both_schemes(page: Any, scheme: str) -> None:
         });
     """
     assert min(page.execute_script(script)) >= 4.5
+
+
+MEASURED = Path(__file__).parents[2] / "reproductions" / "measured" / "lee2019_table1"
+
+
+@pytest.fixture(scope="module", params=["many checks", "one comparison", "a reproduction"])
+def any_page(request: pytest.FixtureRequest, frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("any")
+    if request.param == "a reproduction":
+        words = [str(MEASURED), "--reproduction", "lee2019_table1", "--output", str(folder), "--format", "html"]
+        assert main([*words, "--quiet"]) == 0
+        return folder / "report.html"
+    one = frame[(frame["method"] == "grasp") & (frame["ratio"] == frame["ratio"].max())]
+    one = one[one["check"].isin(["none", one[one["check"] != "none"]["check"].iloc[0]])]
+    records = frame if request.param == "many checks" else one
+    return reports.write(records, folder, command="synthetic", formats=["html"])["html"]
+
+
+def test_axe_finds_nothing_serious(browser: Any, any_page: Path) -> None:
+    source = os.environ.get("AXE_CORE", "")
+    if not source:
+        pytest.skip("AXE_CORE does not name an axe.min.js")
+    _open(browser, any_page)
+    browser.execute_script(Path(source).read_text(encoding="utf-8"))
+    violations = browser.execute_async_script("""
+        const done = arguments[arguments.length - 1];
+        axe.run().then(found => done(found.violations.map(one => [one.impact, one.id, one.nodes[0].html])));
+    """)
+    assert [one for one in violations if one[0] in ("serious", "critical")] == []
+
+
+def test_on_paper_all_is_open_but_long_tables_and_afterwards_as_before(browser: Any, any_page: Path) -> None:
+    browser.get(any_page.as_uri())
+    script = """
+        const open = () => [...document.querySelectorAll("details")].map(one => one.open);
+        const before = open();
+        dispatchEvent(new Event("beforeprint"));
+        const printed = open();
+        dispatchEvent(new Event("afterprint"));
+        return [before, printed, open()];
+    """
+    before, printed, after = browser.execute_script(script)
+    assert before == after != printed
+    assert all(printed)  # no table of these has more than 60 rows
+
+
+def test_the_first_screen_of_a_desk_holds_answer_verdicts_and_picture(browser: Any, any_page: Path) -> None:
+    browser.get(any_page.as_uri())
+    resize(browser, 1280, 800)
+    script = """
+        const names = [".lead", ".trust", ".verdicts", ".forest svg"];
+        const parts = names.map(one => document.querySelector(`#answer ${one}`));
+        return parts.filter(Boolean).map(one => one.getBoundingClientRect().top);
+    """
+    tops = browser.execute_script(script)
+    assert len(tops) >= 3
+    assert max(tops) < 700
+    resize(browser, 390, 800)
+    assert browser.execute_script(script) == sorted(browser.execute_script(script))  # the same order in one column
