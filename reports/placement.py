@@ -42,7 +42,7 @@ class Placement:
     """Own methods among those of a reference set.
 
     places: for each own method and ratio.
-    cells: every comparison of a check with its control, of the own methods first, then of the set.
+    cells: the comparisons of checks with their controls, for the checks and ratios of the own methods: of these first.
     own: labels of the own methods.
     """
 
@@ -65,7 +65,8 @@ def placement(own: pd.DataFrame, reference: pd.DataFrame, metric: str, margin: f
     labels = tuple(label for label in dict.fromkeys(own["method"]) if label != DENSE)
     setting = tuple(map(str, own[SETTING].iloc[0]))
     places = tuple(place for label in labels for place in _places(label, setting, tickets, labels, metric, margin))
-    compared = [cell for cell in summary.cells if cell.comparison]
+    asked = set(zip(own["check"], own["ratio"].round(9), strict=True))
+    compared = [cell for cell in summary.cells if cell.comparison and (cell.check, cell.ratio) in asked]
     return Placement(places, tuple(sorted(compared, key=lambda cell: cell.method not in labels)), labels)
 
 
@@ -79,11 +80,16 @@ def _others(own: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
 def with_baselines(own: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
     """Returns the own records with the set's dense network, random and magnitude pruning, to which a report refers."""
     theirs = _others(own, reference)
-    names = [parse(label)[0].name for label in theirs["method"]]
-    plain = pd.Series([name in (DENSE, *REFERENCES) for name in names], index=theirs.index, dtype=bool)
+    plain = pd.Series([_is_baseline(label) for label in theirs["method"]], index=theirs.index, dtype=bool)
     ratios = {0.0, *own["ratio"]}
     shown = plain & (theirs["check"] == CONTROL) & theirs["ratio"].isin(ratios)
     return pd.concat([own, theirs[shown]], ignore_index=True)
+
+
+def _is_baseline(label: str) -> bool:
+    """Whether a label is the dense network, or random or magnitude pruning by one ranking of the whole network."""
+    method = parse(label)[0]
+    return method.name in (DENSE, *REFERENCES) and method.options in ((), (("allocation", "global"),))
 
 
 def _places(

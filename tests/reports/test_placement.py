@@ -28,6 +28,8 @@ SET = {("dense", "none"): 98.0, ("random", "none"): 90.0, ("snip", "none"): 96.0
        ("snip", "invert"): 80.0, ("synflow", "invert"): 94.0}  # fmt: skip
 OWN = {("mine:Scaled", "none"): 95.0, ("mine:Scaled", "invert"): 70.0}
 
+OTHER = {("snip", "none"): 97.0, ("snip", "invert"): 90.0}
+
 
 def test_a_method_stands_between_those_that_are_better_and_worse() -> None:
     (place,) = placement(records(OWN), records(SET), "last", 0.5).places
@@ -47,7 +49,9 @@ def test_nothing_is_claimed_across_settings_and_ones_own_rows_count_once() -> No
 
 
 def test_checks_stand_beside_those_of_the_set() -> None:
-    placed = placement(records(OWN), records(SET), "last", 0.5)
+    theirs = pd.concat([records({**SET, ("snip", "reinit"): 96.0}), records(OTHER, ratio=0.5)], ignore_index=True)
+    placed = placement(records(OWN), theirs, "last", 0.5)
+    assert {(cell.check, cell.ratio) for cell in placed.cells} == {("invert", 0.9)}  # what was asked of one's own
     sentences = [*placement_shown.sentences(placed)]
     assert sentences[0].startswith("mine:Scaled at 90 %: 95.00 ± ")
     assert sentences[0].endswith("rank 2 of 4; against the others: 2 better, 1 worse.")
@@ -67,6 +71,7 @@ def test_every_number_is_there_to_be_read_by_programs() -> None:
     assert all(row["low"] <= row["difference"] <= row["high"] and row["n"] == len(SEEDS) for row in rows)
 
 
-def test_a_report_gets_the_dense_network_and_random_pruning_of_the_set() -> None:
-    frame = with_baselines(records(OWN), records(SET))
-    assert set(frame["method"]) == {"mine:Scaled", "dense", "random"}
+def test_a_report_gets_the_dense_network_and_plain_random_pruning_of_the_set() -> None:
+    others = {("random[allocation=erk]", "none"): 91.0, ("random[allocation=global]", "none"): 90.5}
+    frame = with_baselines(records(OWN), records({**SET, **others}))
+    assert set(frame["method"]) == {"mine:Scaled", "dense", "random", "random[allocation=global]"}
