@@ -175,7 +175,7 @@ class Method(Settings, ABC):
                 if self.revive:
                     survivors = Survivors(targets, pattern=pattern)
                     restore(net, targets)
-                zero(targets, survivors.prune_round(scores, ratio, self.rule(), keep))
+                zero(targets, survivors.prune_round(scores, ratio, self.rule(), keep, is_finite=True))
             return self._reported(survivors.mask())
 
     def _keep(self, survivors: Survivors, ratio: float, ratio_before: float | None) -> int | None:

@@ -111,5 +111,6 @@ class SynFlow(Method):
     def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
         weights = self.targets(net)
         flow = gradient(self._flow(net, batches), weights)
-        root = 1 / self.power if self.factor == "weight" else 1.0
-        return {name: flow[name].mul_(weight.detach().pow(root)).abs_() for name, weight in weights.items()}
+        squared = self.power == 2 and self.factor == "weight"
+        factors = {name: weight.detach().sqrt() if squared else weight.detach() for name, weight in weights.items()}
+        return {name: flow[name].mul_(factor).abs_() for name, factor in factors.items()}

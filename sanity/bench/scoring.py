@@ -9,12 +9,13 @@ import copy
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from statistics import median
 from typing import Annotated
 
 import torch
 from pydantic import Field
-from rich.console import Console
+from rich import box
 from rich.table import Table
 from torch import nn
 
@@ -22,6 +23,8 @@ import methods
 from methods.base import Batches, Method
 from methods.scoring_copy import full_precision
 from sanity import models
+from sanity.bench.busyness import Watch, spread_of
+from sanity.bench.output import circumstances, show, with_file, write
 from sanity.config import pairs
 from sanity.config.options import fill, texts
 from sanity.errors import UserError
@@ -44,7 +47,8 @@ class Setting:
     ratio: fraction of the prunable weights to remove
     methods: methods, by commas
     device: auto, cpu, cuda or cuda:N
-    repeats: times that each is measured; the shortest counts
+    repeats: times that each is measured, in turn with the bare passes; the median counts
+    json: file that gets the figures; also as --json FILE
     """
 
     model: str = "vgg19"
@@ -55,6 +59,23 @@ class Setting:
     methods: str = "snip,grasp,synflow"
     device: str = "auto"
     repeats: Count = 3
+    json: str = ""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Holds what one method's search costs.
+
+    mask_s: seconds of the whole search. bare_s: of the passes of its formula. times: mask_s / bare_s, the median over
+    the repeats. spread: half of the range of these as a share of it. peak_mb: memory at most.
+    """
+
+    method: str
+    mask_s: float
+    bare_s: float
+    times: float
+    spread: float
+    peak_mb: float
 
 
 def bare(method: Method, net: nn.Module, batches: Batches) -> Callable[[], None]:
@@ -71,20 +92,17 @@ def bare(method: Method, net: nn.Module, batches: Batches) -> Callable[[], None]
     return passes
 
 
-def seconds(work: Callable[[], object], device: torch.device, repeats: int) -> float:
-    """Times `work` several times after a warm-up and returns the shortest time."""
-    times = []
-    for _ in range(repeats + 1):
-        began = time.perf_counter()
-        work()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        times.append(time.perf_counter() - began)
-    return min(times[1:])
+def seconds(work: Callable[[], object], device: torch.device) -> float:
+    """Times `work` once."""
+    began = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - began
 
 
-def measure(setting: Setting) -> Table:
-    """Measures every method and returns a row for each. Raises `UserError` for an unknown name."""
+def measure(setting: Setting) -> list[Cost]:
+    """Measures every method. Raises `UserError` for an unknown name."""
     device = resolve_device(setting.device)
     shape = tuple(map(int, setting.shape.split("x")))
     source = generator(0, "cost")
@@ -92,18 +110,38 @@ def measure(setting: Setting) -> Table:
     examples = torch.randn(setting.examples, *shape, generator=source).to(device)
     targets = torch.randint(setting.classes, (setting.examples,), generator=source).to(device)
     batches = [(examples, targets)]
-    setup = f"{setting.model} {setting.shape}, {setting.examples} examples, ratio {setting.ratio}"
-    title = f"{setup}; {describe(device)}, shortest of {setting.repeats}"
-    table = Table("method", "mask, s", "bare passes, s", "times", "peak memory, MB", title=title)
-    for name in setting.methods.split(","):
-        method = methods.get(name)
+    return [_cost(name, methods.get(name), net, batches, setting, device) for name in setting.methods.split(",")]
+
+
+def _cost(name: str, method: Method, net: nn.Module, batches: Batches, setting: Setting, device: torch.device) -> Cost:
+    """Measures a method and its bare passes in turn, after a first turn that does not count."""
+    passes = bare(method, net, batches)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    turns = []
+    for _ in range(setting.repeats + 1):
         with full_precision(device):  # as the method itself computes
-            alone = seconds(bare(method, net, batches), device, setting.repeats)
-        if device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(device)
-        whole = seconds(lambda: method.mask(net, batches, setting.ratio), device, setting.repeats)  # noqa: B023
-        table.add_row(name, f"{whole:.2f}", f"{alone:.2f}", f"{whole / alone:.2f}", f"{peak_memory(device):.0f}")
-    return table
+            alone = seconds(passes, device)
+        turns.append((seconds(lambda: method.mask(net, batches, setting.ratio), device), alone))
+    whole, alone = (median(column) for column in zip(*turns[1:], strict=True))
+    ratios = [mask_s / bare_s for mask_s, bare_s in turns[1:]]
+    return Cost(name, whole, alone, median(ratios), spread_of(ratios, median(ratios)), peak_memory(device))
+
+
+def table(setting: Setting, costs: Sequence[Cost]) -> Table:
+    """Returns a row for each method."""
+    setup = f"{setting.model} {setting.shape}, {setting.examples} examples, ratio {setting.ratio}"
+    title = f"{setup}; {describe(resolve_device(setting.device))}, median of {setting.repeats}"
+    rows = Table(title=title, box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    rows.add_column("method")
+    for heading in ("mask, s", "bare, s", "times", "spread", "peak MB"):
+        rows.add_column(heading, justify="right", no_wrap=True)
+    for cost in costs:
+        spread = f"±{100 * cost.spread:.0f} %"
+        rows.add_row(
+            cost.method, f"{cost.mask_s:.2f}", f"{cost.bare_s:.2f}", f"{cost.times:.2f}", spread, f"{cost.peak_mb:.0f}"
+        )
+    return rows
 
 
 def peak_memory(device: torch.device) -> float:
@@ -124,8 +162,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     keep_memory()
     try:
-        Console().print(measure(fill(Setting, pairs(words), "")))
+        setting = fill(Setting, pairs(with_file(words)), "")
+        with Watch() as watch:
+            costs = measure(setting)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    busyness = watch.seen(max(cost.spread for cost in costs))
+    show(table(setting, costs), busyness.text())
+    if setting.json:
+        rows = [asdict(cost) for cost in costs]
+        write(setting.json, {**circumstances(setting, setting.device, busyness), "figures": rows})
     return 0

@@ -7,18 +7,20 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated
 
 import torch
 import torch.nn.functional as F
 from pydantic import Field
-from rich.console import Console
+from rich import box
 from rich.table import Table
 from torch import Tensor, nn
 
 import methods
 from sanity import models
+from sanity.bench.busyness import Watch, spread_of
+from sanity.bench.output import circumstances, show, with_file, write
 from sanity.config import pairs
 from sanity.config.options import fill, texts
 from sanity.errors import UserError
@@ -45,6 +47,7 @@ class Setting:
     allocation: global or uniform
     device: auto, cpu, cuda or cuda:N
     turns: turns of each network; the median counts
+    json: file that gets the figures; also as --json FILE
     """
 
     model: str = "resnet20"
@@ -57,16 +60,21 @@ class Setting:
     allocation: str = "uniform"
     device: str = "auto"
     turns: Count = 9
+    json: str = ""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Holds what was measured of one network: seconds of a forward pass, and of a training step."""
+    """Holds what was measured of one network: seconds of a forward pass, and of a training step.
+
+    spread: half of the range of the turns of either as a share of its median, the larger of both.
+    """
 
     name: str
     size: Size
     forward_s: float
     step_s: float
+    spread: float
 
 
 def measure(setting: Setting) -> list[Figures]:
@@ -89,9 +97,17 @@ def measure(setting: Setting) -> list[Figures]:
     for name, (net, zeroed) in nets.items():
         works[name, "forward"] = _forward(net.to(device), images)
         works[name, "step"] = _step(net, zeroed, images, targets)
-    times = {key: statistics.median(turns) for key, turns in _in_turns(works, device, setting.turns).items()}
+    turns = _in_turns(works, device, setting.turns)
+    times = {key: statistics.median(seconds) for key, seconds in turns.items()}
+    spreads = {key: spread_of(seconds, times[key]) for key, seconds in turns.items()}
     return [
-        Figures(name, size_of(net, (shape[0], shape[1], shape[2])), times[name, "forward"], times[name, "step"])
+        Figures(
+            name,
+            size_of(net, (shape[0], shape[1], shape[2])),
+            forward_s=times[name, "forward"],
+            step_s=times[name, "step"],
+            spread=max(spreads[name, "forward"], spreads[name, "step"]),
+        )
         for name, (net, _) in nets.items()
     ]
 
@@ -141,11 +157,14 @@ def _table(setting: Setting, figures: Sequence[Figures]) -> Table:
     first = figures[0]
     about = f"{setting.model} {setting.shape}, batch {setting.batch}, {setting.method}, ratio {setting.ratio:g}"
     title = f"{about}, {setting.pattern}, {setting.allocation}; {describe(resolve_device(setting.device))}"
-    table = Table("network", "parameters", "operations", "forward, ms", "times", "step, ms", "times", title=title)
+    table = Table(title=title, box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("network")
+    for heading in ("parameters", "operations", "forward\nms", "times", "step\nms", "times", "spread"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in figures:
         seconds = [(row.forward_s, first.forward_s), (row.step_s, first.step_s)]
         cells = [text for own, base in seconds for text in (f"{1000 * own:.2f}", f"{base / own:.2f}")]
-        table.add_row(row.name, f"{row.size.parameters:,}", f"{row.size.flops:,}", *cells)
+        table.add_row(row.name, f"{row.size.parameters:,}", f"{row.size.flops:,}", *cells, f"±{100 * row.spread:.0f} %")
     return table
 
 
@@ -157,11 +176,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n".join(["python -m sanity.bench.structured key=value ...", "", *lines]))
         return 0
     try:
-        setting = fill(Setting, pairs(words), "")
-        Console().print(_table(setting, measure(setting)))
+        setting = fill(Setting, pairs(with_file(words)), "")
+        with Watch() as watch:
+            figures = measure(setting)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    busyness = watch.seen(max(row.spread for row in figures))
+    show(_table(setting, figures), busyness.text())
+    if setting.json:
+        rows = [asdict(row) for row in figures]
+        write(setting.json, {**circumstances(setting, setting.device, busyness), "figures": rows})
     return 0
 
 

@@ -10,6 +10,7 @@ from sanity.masks.allocation import Allocation, budget
 from sanity.masks.layerwise import get as get_allocation
 from sanity.masks.patterns import UNSTRUCTURED, Pattern
 from sanity.masks.ranking import check_finite as check_finite
+from sanity.masks.ranking import chosen, places, taken
 from sanity.masks.ranking import keep_best as keep_best
 from sanity.prunable import Mask
 
@@ -55,28 +56,36 @@ class Survivors:
         self._shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
         self._places: dict[str, Tensor] | None = None
         if alive is not None:  # a group is alive where one of its weights is
-            self._places = {name: _places(pattern.reduce(alive[name].float()) > 0) for name in weights}
+            self._places = {name: places(pattern.reduce(alive[name].float()) > 0) for name in weights}
         self._ties = 0
 
     def prune_round(
-        self, scores: Scores, ratio: float, allocation: str | Allocation = "global", keep: int | None = None
+        self,
+        scores: Scores,
+        ratio: float,
+        allocation: str | Allocation = "global",
+        keep: int | None = None,
+        is_finite: bool = False,
     ) -> dict[str, Tensor]:
         """Removes weights until `ratio` of all are gone; returns the flat positions of those that went, by layer.
 
         keep: the number of weights that stay, where it is not round((1 - ratio) * N).
+        is_finite: whether the scores were checked before, a pass over all of them.
         """
-        check_finite(scores)
+        if not is_finite:
+            check_finite(scores)
         groups = {name: self._pattern.reduce(score) for name, score in scores.items()}
         before = self._places
         if before is not None:
-            groups = {name: score[before[name]] for name, score in groups.items()}
+            groups = {name: taken(score, before[name]) for name, score in groups.items()}
         selection = self._pattern.select(groups, before, self._shapes, ratio, get_allocation(allocation), keep)
         self._ties = max(self._ties, selection.ties)
-        kept = {name: _places(part) for name, part in selection.kept.items()}
-        gone = {name: _places(~part) for name, part in selection.kept.items()}
-        if before is not None:
-            kept = {name: before[name][part] for name, part in kept.items()}
-            gone = {name: before[name][part] for name, part in gone.items()}
+        if before is None:
+            kept = {name: places(part) for name, part in selection.kept.items()}
+            gone = {name: places(~part) for name, part in selection.kept.items()}
+        else:
+            kept = {name: chosen(before[name], part) for name, part in selection.kept.items()}
+            gone = {name: chosen(before[name], ~part) for name, part in selection.kept.items()}
         self._places = kept
         return {name: self._pattern.positions(part, self._shapes[name]) for name, part in gone.items()}
 
@@ -110,10 +119,6 @@ class Survivors:
 def ties(mask: Mapping[str, Tensor]) -> int | None:
     """Returns how many weights a method kept by position alone; None for a mask that did not come from scores."""
     return mask.ties if isinstance(mask, RankedMask) else None
-
-
-def _places(mask: Tensor) -> Tensor:
-    return mask.flatten().nonzero().squeeze(1)
 
 
 def counted(mask: Mapping[str, Tensor], pattern: Pattern = UNSTRUCTURED) -> tuple[int, int]:

@@ -1,9 +1,11 @@
 """Ranks scores: keeps an exact number of the highest, and among equals the first."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from sanity.errors import UserError
@@ -23,10 +25,10 @@ def ranked(scores: Tensor, count: int) -> tuple[Tensor, int]:
         return torch.zeros_like(scores, dtype=torch.bool), 0
     threshold = _kth_smallest(flat, flat.numel() - count)
     kept = flat >= threshold
-    surplus = int(kept.sum()) - count
+    surplus = number(kept) - count
     if not surplus:
         return kept.view_as(scores), 0
-    tied = (flat == threshold).nonzero().squeeze(1)
+    tied = places(flat == threshold)
     kept[tied[len(tied) - surplus :]] = False
     return kept.view_as(scores), len(tied) - surplus
 
@@ -38,12 +40,64 @@ def joined(parts: list[Tensor]) -> Tensor:
     return torch.from_numpy(np.concatenate([part.numpy() for part in parts]))
 
 
+def places(mask: Tensor) -> Tensor:
+    """Returns the flat positions at which a mask is true, ascending; on the CPU by numpy, which is faster."""
+    if mask.device.type != "cpu":
+        return mask.flatten().nonzero().squeeze(1)
+    return torch.from_numpy(np.flatnonzero(mask.numpy()))
+
+
+def taken(values: Tensor, positions: Tensor) -> Tensor:
+    """Returns the values (n,) at these positions; on the CPU by numpy, which takes a third of the time."""
+    if values.device.type != "cpu":
+        return values[positions]
+    return torch.from_numpy(np.take(values.detach().numpy(), positions.numpy()))
+
+
+def chosen(values: Tensor, mask: Tensor) -> Tensor:
+    """Returns the values (n,) where a mask (n,) is true; on the CPU by numpy, which takes a quarter of the time."""
+    if values.device.type != "cpu":
+        return values[mask]
+    return torch.from_numpy(values.numpy()[mask.numpy()])
+
+
+def number(mask: Tensor) -> int:
+    """Returns how many entries of a mask are true; on the CPU by numpy, whose count needs no sum of 64-bit integers."""
+    return int(np.count_nonzero(mask.numpy())) if mask.device.type == "cpu" else int(mask.sum())
+
+
+_MANY = 100_000
+_SAMPLE = 4096
+
+
 def _kth_smallest(flat: Tensor, k: int) -> Tensor:
     """Returns the value that has `k` others below it or equal, `k` counted from 0."""
     if flat.device.type != "cpu":
         return flat.sort().values[k]  # on a GPU kthvalue uses one block of threads, sort uses all
     # numpy, because torch's kthvalue also tracks indices and takes five times as long.
-    return torch.as_tensor(np.partition(flat.numpy(), k)[k], dtype=flat.dtype)
+    values, k = _narrowed(flat.numpy(), k)
+    return torch.as_tensor(np.partition(values, k)[k], dtype=flat.dtype)
+
+
+def _narrowed(values: NDArray[Any], k: int) -> tuple[NDArray[Any], int]:
+    """Returns those values among which the k-th smallest of all is, and its rank among them.
+
+    To copy and part all values takes longer than to compare them with a bound from a sample, and a round of pruning
+    needs a value near one end. Where the sample misleads, all values are returned.
+    """
+    total = len(values)
+    if total < _MANY:
+        return values, k
+    sample = np.sort(values[:: total // _SAMPLE])
+    share = k / total
+    slack = 5 * (share * (1 - share) / len(sample)) ** 0.5 + 2 / len(sample)
+    if share <= 0.5:
+        bound = sample[min(int((share + slack) * len(sample)), len(sample) - 1)]
+        low = values[values <= bound]
+        return (low, k) if k < len(low) else (values, k)
+    bound = sample[max(int((share - slack) * len(sample)), 0)]
+    high = values[~(values < bound)]
+    return (high, k - total + len(high)) if total - k <= len(high) else (values, k)
 
 
 def check_finite(scores: Mapping[str, Tensor]) -> None:

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
-from torch.utils.flop_counter import FlopCounterMode
 
 from sanity.masks.channels import removed_channels
 from sanity.masks.wiring import Units, hidden_units
@@ -70,6 +69,8 @@ def _resize(module: nn.Module) -> None:
 @torch.no_grad()
 def size_of(network: nn.Module, input_shape: tuple[int, int, int]) -> Size:
     """Counts the parameters of `network`, and the operations of its convolutions and linear layers on one example."""
+    from torch.utils.flop_counter import FlopCounterMode  # imports Triton; a start without trainings needs neither
+
     device = next(network.parameters()).device
     counter = FlopCounterMode(display=False)
     net = copy.deepcopy(network).eval()

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from sanity.masks import prunable
 
@@ -21,6 +20,8 @@ _WORTH_SHARING = 3e7
 
 def forward_operations(model: nn.Module, input_shape: Sequence[int]) -> int:
     """Counts the floating-point operations of one example's forward pass; `model` is left as it was."""
+    from torch.utils.flop_counter import FlopCounterMode  # imports Triton; a start without trainings needs neither
+
     device = next(model.parameters()).device
     net = copy.deepcopy(model).train(False)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:

@@ -12,6 +12,7 @@ from torch import nn
 from sanity.bench import __main__ as bench
 from sanity.bench import loops
 from sanity.bench.loops import Bench
+from sanity.bench.measurement import measure
 from sanity.bench.plain_loop import ReferenceLoop
 from sanity.data.dataset import load as load_dataset
 from sanity.models.base import Model
@@ -40,6 +41,7 @@ def test_every_loop_is_measured_and_the_ratios_are_those_of_the_figures(
     assert rows[0]["overhead"] == pytest.approx(1 - floor["ms_per_step"] / rows[0]["ms_per_step"])
     assert content["asked"]["model"] == "lenet_300_100"
     assert content["torch"] == torch.__version__
+    assert content["busyness"]["spread"] == max(row["spread"] for row in rows)
     printed = capsys.readouterr().out
     assert "…" not in printed
     assert max(map(len, printed.splitlines())) <= 80
@@ -56,7 +58,7 @@ def test_a_file_without_a_name_is_one_line(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_the_plain_loop_may_be_left_out() -> None:
-    figures = bench.measure(Bench(model="lenet_300_100", shape=(1, 8, 8), batch=4, reference=False, seconds=0.01))
+    figures = measure(Bench(model="lenet_300_100", shape=(1, 8, 8), batch=4, reference=False, seconds=0.01))
     assert {one.name for one in figures} == {"ours", "bare step"}
 
 
