@@ -40,6 +40,7 @@ _SOFTMAX = _words("softmax log_softmax softmin")
 _PRODUCTS = _words("mul multiply rmul matmul rmatmul mm bmm mv dot inner outer tensordot einsum glu")
 _QUOTIENTS = _words("div divide true_divide truediv")
 _WITHOUT_STAND_IN = _words("addcmul addcdiv addmm addmv baddbmm addbmm bilinear cosine_similarity cdist")
+RECURRENT = _words("lstm gru rnn_tanh lstm_cell gru_cell rnn_tanh_cell")
 _SATURATING = _words("relu6 hardtanh hardsigmoid sigmoid logsigmoid tanh softsign erf clamp clamp_max clip")
 _PASSED = _SATURATING | _words("""relu leaky_relu prelu rrelu elu selu celu gelu silu mish hardswish softplus tanhshrink
     softshrink hardshrink threshold exp expm1 log log1p sqrt rsqrt reciprocal square pow abs clamp_min normalize
@@ -68,7 +69,7 @@ class Watched(TorchFunctionMode):
 def _breaks_paths(name: str, args: Any, kwargs: Any) -> bool:
     if name == "instance_norm" and not kwargs.get("use_input_stats", True):
         return False  # running statistics are constants
-    if name in _ATTENTION | _NORMS | _SOFTMAX | _SATURATING:
+    if name in _ATTENTION | _NORMS | _SOFTMAX | _SATURATING | RECURRENT:
         return any(map(is_signal, tensors(args, kwargs)))
     return name == "glu" or (
         name in _PRODUCTS | _QUOTIENTS | _WITHOUT_STAND_IN and sum(map(is_signal, tensors(args, kwargs))) > 1
@@ -87,12 +88,12 @@ def _marked(outputs: Any, args: Any, kwargs: Any) -> Any:
 class LinearFlow(TorchFunctionMode):
     """Context manager; within it the operators that break paths are replaced as the module says.
 
-    uniform: whether attention weighs all positions alike.
+    uniform: whether attention weighs all positions alike. owner: who asks, for the message of a `UserError`.
     """
 
-    def __init__(self, uniform: bool) -> None:
+    def __init__(self, uniform: bool, owner: str = "SynFlow") -> None:
         super().__init__()
-        self.uniform = uniform
+        self.uniform, self.owner = uniform, owner
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -109,7 +110,9 @@ class LinearFlow(TorchFunctionMode):
         if not signals:
             return None
         if name in _WITHOUT_STAND_IN and len(signals) > 1:
-            raise UserError(f"SynFlow: there is no linear stand-in for a product of signals by {name}")
+            raise UserError(f"{self.owner}: there is no linear stand-in for a product of signals by {name}")
+        if name in RECURRENT:
+            raise UserError(f"{self.owner}: there is no linear stand-in for the recurrent layer {name}")
         if name in _ATTENTION:
             return self._attention(*args, **kwargs) if name.startswith("scaled") else self._heads(args, kwargs)
         if name in _NORMS and _breaks_paths(name, args, kwargs):

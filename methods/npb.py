@@ -123,7 +123,7 @@ class NPB(Method):
 
 def _paths(net: nn.Module, batches: Batches) -> Tensor:
     """Returns the number of paths through a network of ones."""
-    with LinearFlow(uniform=False):
+    with LinearFlow(uniform=False, owner="npb"):
         paths: Tensor = net(torch.ones_like(batches[0][0][:1])).sum()
     return paths
 

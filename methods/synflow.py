@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from methods.aspects import Aspect
 from methods.base import Batches, Method
 from methods.gradients import BatchNorm, gradient
-from methods.linear_flow import LinearFlow, Watched
+from methods.linear_flow import RECURRENT, LinearFlow, Watched
 from methods.scoring_copy import scoring_copy, statistics_needed
 from sanity.errors import UserError
 from sanity.masks.effective_density.algebra import mark_as_weight
@@ -102,9 +102,12 @@ class SynFlow(Method):
         with watched:
             output = net(ones).sum()
         if watched.found:
+            way_out = "nonlinear=paths or nonlinear=uniform puts a linear operator in its place"
+            if RECURRENT & watched.found.keys():
+                way_out = "recurrent layers have no linear stand-in, so that SynFlow cannot score this network"
             raise UserError(
                 f"SynFlow: the flow through {', '.join(watched.found)} of {type(net).__name__} is no sum over paths; "
-                "nonlinear=paths or nonlinear=uniform puts a linear operator in its place"
+                f"{way_out}"
             )
         return output
 

@@ -125,6 +125,28 @@ def test_a_product_without_a_stand_in_is_refused() -> None:
             scores(Does(product), nonlinear=choice)
 
 
+@pytest.mark.parametrize(
+    ("layer", "operator"), [(nn.LSTM(10, 10), "lstm"), (nn.GRU(10, 10), "gru"), (nn.RNN(10, 10), "rnn_tanh")]
+)
+def test_a_recurrent_layer_has_no_stand_in_and_is_refused_in_one_line(layer: nn.Module, operator: str) -> None:
+    class Outputs(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = layer
+
+        def forward(self, x: Tensor) -> Any:
+            return self.layer(x)[0]
+
+    model = Does(Outputs())
+    with pytest.raises(
+        UserError, match=f"the flow through {operator} of Does .* recurrent layers have no linear"
+    ) as caught:
+        scores(model)
+    with pytest.raises(UserError, match=f"SynFlow: there is no linear stand-in for the recurrent layer {operator}"):
+        scores(model, nonlinear="paths")
+    assert "\n" not in str(caught.value)
+
+
 def test_an_einsum_averages_where_it_sums() -> None:
     class Mixed(nn.Module):
         def __init__(self) -> None:

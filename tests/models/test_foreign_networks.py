@@ -63,9 +63,11 @@ LEFT_DENSE = {
 @pytest.mark.filterwarnings("ignore")
 def test_a_run_scores_checks_and_trains_it(name: str, tmp_path: Path) -> None:
     scoring: dict[str, object] = {f"{method}.examples_per_class": 2 for method in ("snip", "grasp")}
-    scoring["synflow.nonlinear"] = "paths"
+    third = "lamp" if name == "Rows" else "synflow"  # which has no stand-in for an LSTM
+    if third == "synflow":
+        scoring["synflow.nonlinear"] = "paths"
     settings = {"ratio": "0.8", "seeds": "0", "recipe.epochs": 1, "dataset.limit": 100, "dataset.test_limit": 50}
-    grid = {"model": f"{HERE}:{name}", "methods": "snip,grasp,synflow", "checks": CHECKS}
+    grid = {"model": f"{HERE}:{name}", "methods": f"snip,grasp,{third}", "checks": CHECKS}
     records = run({**grid, **settings, **scoring, "results_dir": str(tmp_path)})
     assert len(records) == 3 * 8
     assert set(records["status"]) == {"done"}
