@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from reports import alts, arrangement, forest, over_sparsity, plots, steps
+from reports import alts, arrangement, forest, over_sparsity, plots, settling_drawn, steps
 from reports.decomposition import Decomposition, decompositions, sentence
 from reports.records import CONTROL
 from reports.statistics import Cell, Summary
@@ -102,6 +102,7 @@ def draw(summary: Summary) -> list[Section]:
     }
     sections = [_section(kind, panels, look, summary) for kind, panels in groups.items()]
     sections[:0] = [_forests(summary), _decomposed(summary)]
+    sections.append(_settled(summary))
     return [section for section in sections if section.pictures]
 
 
@@ -184,6 +185,19 @@ def _decomposed(summary: Summary) -> Section:
     omitted = len(groups) - len(pictures)
     note = say("picture.decomposition_note") + (" " + say("picture.omitted", count=omitted) if omitted else "")
     return Section("decomposition", say("picture.decomposition"), note, pictures)
+
+
+def _settled(summary: Summary) -> Section:
+    """A panel for each cell of early-bird tickets without a check."""
+    drawn = [(cell, cell.settling) for cell in summary.cells if cell.settling is not None and cell.check == CONTROL]
+    heads = [f"{method_name(cell.method)} at {percent(cell.ratio)}" for cell, _ in drawn]
+    names = _file_names([_label("settling", [cell], summary) + f"-{cell.ratio}" for cell, _ in drawn])
+    pictures = []
+    for head, name, (_, one) in list(zip(heads, names, drawn, strict=True))[:PANELS]:
+        drawing = Drawing(partial(settling_drawn.paint, one=one), settling_drawn.HEIGHT, head)
+        alt = settling_drawn.alt(head, one)
+        pictures.append(Picture("settling", name, head, alt, _svg(drawing, name), drawing))
+    return Section("settling", say("picture.settling"), say("picture.settling_note"), tuple(pictures))
 
 
 def _label(kind: str, cells: list[Cell], summary: Summary) -> str:

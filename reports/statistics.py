@@ -16,6 +16,7 @@ from reports.outcomes import Outcomes
 from reports.paper import PaperDelta, paper_delta
 from reports.records import CONTROL, GROUP, METRICS, column_of, prepare
 from reports.runs import Runs, average, highest, recorded
+from reports.settling import Settling
 from reports.verdicts import decided
 from sanity.errors import UserError
 
@@ -57,6 +58,7 @@ class Cell:
     layers: dict[str, float] = field(default_factory=dict)  # layer -> mean density, in the network's order
     runs: tuple[float, ...] = ()  # the accuracies, by seed
     outcomes: Outcomes = field(default_factory=Outcomes)
+    settling: Settling | None = None  # of early-bird tickets
     match: str = "counts"  # whether kept weights meet the ratio, or with "live" those on a path
     predicted: str = ""  # what the check must do, see `checks.base.Prediction`; empty where that is not recorded
     function_gap: float = NAN  # largest relative difference of the logits before training, where these must be equal
@@ -178,6 +180,7 @@ def _cell(key: tuple[Any, ...], rows: Runs, done: Runs, comparison: Comparison |
         layers=_densities(done),
         runs=tuple(float(value) for value in done[metric]),
         outcomes=Outcomes.of(done),
+        settling=Settling.of(done),
         match=str(rows["match"][0]),
         predicted=_predicted(rows),
         function_gap=highest(done["function_gap"]),

@@ -19,7 +19,7 @@ NUMBERS = ("actual_ratio", "kept", "prunable", "effective_density", "mask_overla
            "earlier_look", "off_budget", "repeat_differs", "start_test_accuracy", "pruned_test_accuracy",
            "barrier_orders_test", "barrier_control_test", "barrier_orders_train", "barrier_control_train")  # fmt: skip
 STRUCTURES = ("layers", "collapsed", "versions", "item_versions", "curve", "left_dense",
-              "round_test_accuracies", "dose", "small")  # fmt: skip
+              "round_test_accuracies", "dose", "small", "early_bird")  # fmt: skip
 DOSE_SCALES = ("linear", "log10")
 FEW_CLASSES = 50  # chance is 2 %: no setting has all of its accuracies below 1 %
 
@@ -55,6 +55,7 @@ def cleaned(frame: pd.DataFrame) -> pd.DataFrame:
         ("left_dense", _sizes),
         ("dose", _dose),
         ("small", _small),
+        ("early_bird", _early_bird),
     ):
         if column in frame.columns:
             frame[column] = _each(frame[column], read)
@@ -142,6 +143,18 @@ def _small(value: Any) -> Any:
     names = ("parameters", "flops", "dense_parameters", "dense_flops")
     sizes = {name: number(value.get(name)) for name in names}
     return sizes if all(size > 0 for size in sizes.values()) else None
+
+
+def _early_bird(value: Any) -> Any:
+    """The epoch of a ticket, whether its mask had settled, and a square of distances from 0 to 1; else None."""
+    if not isinstance(value, dict) or not isinstance(value.get("distances"), list):
+        return None
+    epoch, rows = number(value.get("epoch")), value["distances"]
+    square = [[number(entry) for entry in row] if isinstance(row, list) else [] for row in rows]
+    whole = all(len(row) == len(square) and all(0 <= entry <= 1 for entry in row) for row in square)
+    if not square or not whole or not epoch >= 1:
+        return None
+    return {"epoch": epoch, "emerged": value.get("emerged") is True, "distances": square}
 
 
 def _names(value: Any) -> Any:

@@ -293,7 +293,8 @@ def test_every_template_is_said_and_filled(
     monkeypatch.setattr(formats, "PRINTED", 20)
     reports.write(pd.concat([frame, other]), tmp_path, formats=["html"])
     levels = [*family(noisy(2)), *family(0 * noisy(2) + 90, ratio=0.9)]  # a clear gap, and none
-    reports.write(pd.DataFrame(levels), tmp_path, formats=["html"])
+    bird = {"epoch": 2, "emerged": True, "distances": [[0.0, 0.2], [0.2, 0.0]]}
+    reports.write(pd.DataFrame([row | {"early_bird": bird} for row in levels]), tmp_path, formats=["html"])
     reports.show(frame, io.StringIO())
     monkeypatch.setattr(terminal, "WIDTH", 60)  # some columns have no room
     reports.show(frame, io.StringIO())
