@@ -19,12 +19,14 @@ REQUIRES = [
 ]
 EXTRAS = {
     "timm": ["timm"],  # networks as model=timm:NAME
+    "ray": ["ray>=2.49"],  # a grid on a cluster: engine=ray
     "tensorboard": ["tensorboard"],  # curves as event files, by track=tensorboard
     "wandb": ["wandb"],
     "mlflow": ["mlflow-skinny"],
     "test": [
         "timm",
         "tensorboard",
+        "ray>=2.49",
         "pytest",
         "pytest-xdist",
         "hypothesis",

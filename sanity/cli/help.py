@@ -19,6 +19,7 @@ import reproductions
 from reproductions import reference
 from sanity import config, data, models, recipes
 from sanity.config import options
+from sanity.config.engines import RAY, RayOptions
 from sanity.config.registry import Registry
 from sanity.errors import UserError, unknown
 
@@ -132,6 +133,8 @@ def about(name: str) -> str:
     if ":" in name:
         part = methods.REGISTRY.load(name)
         return "\n".join(_page(name, _owner(name, part), part))
+    if name == RAY:
+        return "\n".join(_page(name, name, RayOptions))
     if name in config.key_names():
         return "\n".join([*_about_key(name), *(["", *_lists()[name]()] if name in _lists() else [])])
     if name in _lists():

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from sanity.config import options
 from sanity.config.decomposition import FAMILY
+from sanity.config.engines import ray_options
 from sanity.config.options import expanded
 from sanity.config.ranges import LONGEST_RANGE, elements
 from sanity.errors import UserError, unknown
@@ -63,6 +64,7 @@ class RunConfig:
     precision: of training and testing; scores never in bf16
     deterministic: bit-equal repeats on one machine
     runs_per_device: trainings at a time; auto: as many as pay off. Networks with dropout train one at a time
+    engine: local: this process runs the grid; ray: the workers of Ray do, on this machine or a cluster, see --help ray
     results_dir: where results go and what exists is found
     controls: add comparisons whose answer is known: random pruning rearranged, neurons permuted, a mended defect
     report_dir: where the report goes; empty: a folder of its own in results_dir
@@ -101,6 +103,7 @@ class RunConfig:
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     deterministic: bool = False
     runs_per_device: Literal["auto"] | Count = "auto"
+    engine: Literal["local", "ray"] = "local"
     results_dir: str = "results"
     controls: bool = False
     report_dir: str = ""
@@ -255,7 +258,9 @@ def from_mapping(settings: Mapping[str, Any]) -> RunConfig:
         repeated = sorted({value for value in values if values.count(value) > 1}) if values != AUTO else []
         if repeated:
             raise UserError(f"{key}: names {', '.join(map(str, repeated))} twice")
-    return dataclasses.replace(filled, options=sections, design=_design(filled))
+    config = dataclasses.replace(filled, options=sections, design=_design(filled))
+    ray_options(config)
+    return config
 
 
 def _design(config: RunConfig) -> Literal["fixed", "sequential"]:

@@ -10,6 +10,7 @@ import checks
 import methods
 from sanity.config import SECTIONS, RunConfig, decomposition
 from sanity.config.decomposition import FAMILY
+from sanity.config.engines import RAY
 from sanity.errors import UserError, unknown
 
 if TYPE_CHECKING:
@@ -287,7 +288,7 @@ def _check_sections(config: RunConfig, method_specs: list[MethodSpec], check_spe
     in_grid = {spec.name for spec in method_specs} | {name for spec in check_specs for name, _ in spec.parts}
     named = in_grid | {config.short_name(name) for name in in_grid}
     for part, values in config.options.items():
-        if part in SECTIONS or part in named:
+        if part in SECTIONS or part in named or part == RAY:
             continue
         option = next(iter(values), "")
         registered = [*methods.REGISTRY.names(), *checks.REGISTRY.names()]

@@ -7,11 +7,11 @@ import pandas as pd
 
 from sanity.config import RunConfig, from_mapping
 from sanity.console.trackers import tracking
+from sanity.grid.engines import MakeRunner, engine
 from sanity.grid.plan import plan
 from sanity.grid.preparation import prepare
 from sanity.grid.progress import reporter
 from sanity.grid.requests import remember
-from sanity.grid.runner import Runner
 
 
 def run_grids(configs: Sequence[RunConfig], stop: Callable[[], bool] = lambda: False) -> pd.DataFrame:
@@ -24,7 +24,8 @@ def run_grids(configs: Sequence[RunConfig], stop: Callable[[], bool] = lambda: F
     """
     for later in configs[1:]:
         prepare(later, configs)
-    return pd.concat([_run_grid(config, configs, stop) for config in configs], ignore_index=True)
+    with engine(configs[0]) as make_runner:
+        return pd.concat([_run_grid(config, configs, stop, make_runner) for config in configs], ignore_index=True)
 
 
 def run_keys(keys: Mapping[str, Any]) -> pd.DataFrame:
@@ -32,10 +33,12 @@ def run_keys(keys: Mapping[str, Any]) -> pd.DataFrame:
     return run_grids([from_mapping(keys)])
 
 
-def _run_grid(config: RunConfig, together: Sequence[RunConfig], stop: Callable[[], bool]) -> pd.DataFrame:
+def _run_grid(
+    config: RunConfig, together: Sequence[RunConfig], stop: Callable[[], bool], make_runner: MakeRunner
+) -> pd.DataFrame:
     experiment, cells = prepare(config, together)
     experiment.store.open()
     remember(cells, experiment)
     total = round(plan(cells, experiment).epochs)
     with tracking(config.track, experiment.store.root) as tracked, reporter(total, config.log, tracked) as reports_to:
-        return pd.DataFrame(Runner(experiment, reports_to, stop).run(cells))
+        return pd.DataFrame(make_runner(experiment, reports_to, stop).run(cells))

@@ -44,10 +44,9 @@ def prepare(config: RunConfig, together: Sequence[RunConfig] = ()) -> tuple[Expe
     Raises `UserError` for every mistake that can be noticed before training.
     """
     own_cells = cells(config)
-    recipe = recipes.get(config.recipe, config.model, config.dataset, **config.section("recipe"))
     sharing = [run for run in together if run is not config and share_networks(run, config)]
     requested = list(dict.fromkeys([*own_cells, *(cell for run in sharing for cell in cells(run))]))
-    experiment = _load(config, recipe, (*requested, *references(requested)))
+    experiment = load(config, (*requested, *references(requested)))
     if config.controls:
         own_cells = feasible(with_controls(own_cells, config.ratio), own_cells, experiment)
     _check(experiment, [*own_cells, *references(own_cells)])
@@ -61,7 +60,9 @@ def share_networks(first: RunConfig, second: RunConfig) -> bool:
     )
 
 
-def _load(config: RunConfig, recipe: Recipe, requested: tuple[Cell, ...]) -> Experiment:
+def load(config: RunConfig, requested: tuple[Cell, ...] = ()) -> Experiment:
+    """Loads what the cells of a run share, and checks no cell. Raises `UserError`."""
+    recipe = recipes.get(config.recipe, config.model, config.dataset, **config.section("recipe"))
     device = resolve_device(config.device)
     train, test = _splits(config)
     for split, part in (("training", train), ("test", test)):

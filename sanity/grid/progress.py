@@ -84,6 +84,14 @@ class Reporter:
             self._spoke = time.monotonic()
             log.info("%s; %s", text, self._left())
 
+    def of_workers(self, text: str, done: int, trained: int) -> None:
+        """Shows where all workers stand: `text`, the epochs that are done, and how many of these they trained."""
+        self.done, self.trained = done, trained
+        self._show(text)
+        if time.monotonic() - self._spoke > _EVERY_S:
+            self._spoke = time.monotonic()
+            log.info("%s; %s", text, self._left())
+
     def finished(self, text: str) -> None:
         """Logs that a training has ended."""
         self._spoke = time.monotonic()

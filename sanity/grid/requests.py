@@ -4,13 +4,14 @@ import shlex
 from collections.abc import Iterable
 
 from sanity.config import AUTO, RunConfig, key_names
+from sanity.config.engines import RAY
 from sanity.grid import keys
 from sanity.grid.cells import Cell
 from sanity.grid.experiment import Experiment
 from sanity.store import requests
 from sanity.store.requests import Requested
 
-_NOT_OF_THE_GRID = ("dry_run", "device", "runs_per_device", "checkpoint_minutes", "log", "report_dir")
+_NOT_OF_THE_GRID = ("dry_run", "device", "engine", "runs_per_device", "checkpoint_minutes", "log", "report_dir")
 
 
 def remember(cells: Iterable[Cell], experiment: Experiment) -> None:
@@ -29,7 +30,8 @@ def command(config: RunConfig) -> str:
         value = getattr(config, key)
         if key not in _NOT_OF_THE_GRID and value != getattr(defaults, key):
             words.append(f"{key}={_word(key, value)}")
-    words += [f"{part}.{name}={value}" for part, options in config.options.items() for name, value in options.items()]
+    sections = ((part, options) for part, options in config.options.items() if part != RAY)
+    words += [f"{part}.{name}={value}" for part, options in sections for name, value in options.items()]
     return shlex.join(["python", "-m", "sanity.run", *words])
 
 

@@ -13,6 +13,7 @@ from sanity.grid import keys, stored
 from sanity.grid.cells import NO_CHECK, Cell, references
 from sanity.grid.costs import Meter
 from sanity.grid.design import Comparison, Counts, Design
+from sanity.grid.engines import MakeRunner, engine
 from sanity.grid.plan import plan
 from sanity.grid.preparation import prepare, share_networks
 from sanity.grid.progress import Reporter, reporter
@@ -80,12 +81,13 @@ class Rounds:
         self.meter = Meter()
         self.costs = self.meter.costs()
         self.rows: dict[tuple[int, Cell], dict[str, Any]] = {}
+        self._make_runner: MakeRunner = Runner
 
     def run(self) -> None:
         """Runs to the end. Raises `Interrupted` if `stop` returns true; everything finished is in the store then."""
         for experiment in self.experiments:
             experiment.store.open()
-        with reporter(0, self.configs[0].log) as reports_to:
+        with reporter(0, self.configs[0].log) as reports_to, engine(self.configs[0]) as self._make_runner:
             reports_to.beside(self._open_of())
             while not self.step.end:
                 self._remember()
@@ -172,7 +174,8 @@ class Rounds:
         asked = [cell for of, cell in ahead if of in sharing]
         experiment = self.experiments[number].asked_for([*asked, *references(asked)])
         reports_to.expect(round(plan(cells, experiment).epochs))
-        for cell, row in zip(cells, Runner(experiment, reports_to, self.stop).run(cells), strict=True):
+        runner = self._make_runner(experiment, reports_to, self.stop)
+        for cell, row in zip(cells, runner.run(cells), strict=True):
             self.rows[number, cell] = row
             self.meter.add(self._point(number, cell), cell.seed, row, experiment)
 

@@ -34,6 +34,10 @@ class DenseTraining:
         """Identifies the result, which is stored under this key."""
         return self.key
 
+    def results(self, experiment: Experiment) -> list[str | Weights]:
+        """Returns what must be in the store before it can start: nothing."""
+        return []
+
     def needs(self, experiment: Experiment) -> "frozenset[Name]":
         """Returns the names of the tasks whose results it reads: none."""
         return frozenset()
@@ -77,14 +81,22 @@ class MaskSearch:
         """Identifies the result, which is stored under this key."""
         return self.key
 
-    def needs(self, experiment: Experiment) -> "frozenset[Name]":
-        """Returns the names of the tasks whose results it reads.
+    def results(self, experiment: Experiment) -> list[str | Weights]:
+        """Returns what must be in the store before the mask can be computed: keys of masks, and weights of trainings.
 
         A search that says itself at which moment of a training its mask is drawn needs no moment beforehand.
         """
-        results = [*filter(None, (self.alive, self.reference)), *self.scored.results]
-        results += self.matched.results(experiment) if self.matched is not None else []
-        return _names(results) - {self.key}
+        scored = [] if self.scored.drawn == self.key else self.scored.results
+        matched = self.matched.results(experiment) if self.matched is not None else []
+        return [*filter(None, (self.alive, self.reference)), *scored, *matched]
+
+    def needs(self, experiment: Experiment) -> "frozenset[Name]":
+        """Returns the names of the tasks whose results it reads."""
+        return _names(self.results(experiment))
+
+    def can_start(self, experiment: Experiment) -> bool:
+        """Whether the masks and weights that it reads are stored."""
+        return all(_is_there(result, experiment) for result in self.results(experiment))
 
     def is_done(self, experiment: Experiment) -> bool:
         """Whether the mask is stored."""
@@ -116,13 +128,17 @@ class TicketTraining:
         """Returns the key of the training. Raises `UserError` if the mask or the initial weights are not stored."""
         return keys.ticket(self.source.digest(experiment), self.seed, self.data, experiment)
 
+    def results(self, experiment: Experiment) -> list[str | Weights]:
+        """Returns what must be in the store before the ticket can be made: keys of masks, and weights of trainings."""
+        return self.source.results(experiment)
+
     def needs(self, experiment: Experiment) -> "frozenset[Name]":
         """Returns the names of the tasks whose results it reads."""
-        return _names(self.source.results(experiment))
+        return _names(self.results(experiment))
 
     def can_start(self, experiment: Experiment) -> bool:
         """Whether the ticket's mask and weights are stored."""
-        return all(_is_there(result, experiment) for result in self.source.results(experiment))
+        return all(_is_there(result, experiment) for result in self.results(experiment))
 
     def is_done(self, experiment: Experiment) -> bool:
         """Whether the training's record and files are stored."""
