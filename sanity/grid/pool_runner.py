@@ -33,8 +33,8 @@ class PoolRunner:
     def __init__(self, experiment: Experiment, reporter: Reporter, stop: Callable[[], bool], pool: "Pool") -> None:
         self.experiment, self.reporter, self.stop, self.pool = experiment, reporter, stop, pool
         with limited(pool.options.cpus_per_run):
-            most = experiment.side_by_side
-        self.graph = Graph([], experiment, most)
+            self.most = experiment.side_by_side
+        self.graph = Graph([], experiment, self.most)
         self.setup = Setup.of(experiment, pool.options.cpus_per_run)
         self.running: dict[Member, list[Node]] = {}
         self.later: list[tuple[float, Node]] = []
@@ -49,7 +49,7 @@ class PoolRunner:
         """
         ahead = [cell for cell in cells if not has_ended(cell, self.experiment)]
         self.reporter.found(len(cells) - len(ahead), len(cells))
-        self.graph = Graph(ahead, self.experiment, self.graph.most)
+        self.graph = Graph(ahead, self.experiment, self.most)
         for cell, error in self.graph.errors.items():
             self._fail_cell(cell, reason_of(error), trace_of(error))
         while not self.graph.is_done:
@@ -88,7 +88,7 @@ class PoolRunner:
             nodes = self.running.pop(member, [])
             if isinstance(answer, Died):
                 if nodes:
-                    self.reporter.waits(f"a worker ended before its {len(nodes)} tasks did: {answer.reason}")
+                    self.reporter.tell(f"a worker ended before its {len(nodes)} tasks did: {answer.reason}")
                 for node in nodes:
                     self._lost(node, f"its worker ended {self.losses[node] + 1} times: {answer.reason}", alone=True)
                 continue
@@ -140,7 +140,7 @@ class PoolRunner:
 
     def _exclude(self, member: "Member", reason: str) -> None:
         if member.node not in self.pool.excluded:
-            self.reporter.waits(f"a machine gets no further tasks: {reason}")
+            self.reporter.tell(f"a machine gets no further tasks: {reason}")
         self.pool.exclude(member.node, reason)
 
     def _fail(self, node: Node, reason: str, trace: str) -> None:
@@ -159,7 +159,7 @@ class PoolRunner:
 
     def _show(self) -> None:
         """Shows one line for all workers."""
-        counts = self.graph.counts
-        waiting = counts["waiting"] + counts["ready"]
-        running = f"{counts['running']} tasks running on {len(self.pool.busy)} workers"
+        counts, later = self.graph.counts, len(self.later)
+        waiting = counts["waiting"] + counts["ready"] + later
+        running = f"{counts['running'] - later} tasks running on {len(self.pool.busy)} workers"
         self.reporter.of_workers(f"{running}, {waiting} waiting, {counts['done']} done", *self.pool.epochs())

@@ -66,6 +66,10 @@ class Reporter:
         self._say(text, logging.ERROR)
         self._show(None)
 
+    def tell(self, text: str) -> None:
+        """Says a line, which on a terminal stays."""
+        self._say(text)
+
     def now(self, text: str) -> None:
         """Shows what runs at the moment."""
         self._show(text)

@@ -5,6 +5,7 @@ The only module that imports `ray`.
 
 import logging
 import signal
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -65,7 +66,9 @@ class Pool:
         if not any(rooms.values()):
             raise UserError(f"ray.cpus_per_run={self.options.cpus_per_run} ray.gpus_per_run={self._gpus:g}: no machine "
                             "of the cluster has so much")  # fmt: skip
-        if all(node in self.excluded for node, room in rooms.items() if room):
+        for member in [member for member in self.idle() if member.node not in rooms]:  # its machine has left
+            self.dismiss(member)
+        if not self.busy and all(node in self.excluded for node, room in rooms.items() if room):
             raise UserError(f"engine=ray: no machine can work on this run: {next(iter(self.excluded.values()))}")
         rooms = {node: room for node, room in rooms.items() if node not in self.excluded}
         most = min(sum(rooms.values()), self.options.workers or sum(rooms.values()))
@@ -97,6 +100,7 @@ class Pool:
         """
         asked = {member.task: member for member in self.members if member.task is not None}
         if not asked:
+            time.sleep(seconds)
             return []
         ended, _ = ray.wait(list(asked), num_returns=1, timeout=seconds)
         if ended:
@@ -198,7 +202,7 @@ def _connect(options: RayOptions) -> None:
     except Exception as error:  # Ray raises plain ones too, e.g. where a busy machine takes long to start it
         raise UserError(f"engine=ray ray.address={options.address}: {_first_line(error)}") from None
     for number, handler in handlers.items():  # Ray sets its own, which would end the run without a checkpoint
-        with suppress(ValueError):
+        with suppress(ValueError, TypeError):  # in another thread than the main one; not one of Python's
             signal.signal(number, handler)
 
 

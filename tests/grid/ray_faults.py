@@ -29,7 +29,11 @@ GRID = [
 _NODE = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": 80 * 2**20}
 
 
-BUSY = {"RAY_worker_niceness": "0", "RAY_raylet_start_wait_time_s": "200"}
+BUSY = {
+    "RAY_worker_niceness": "0",
+    "RAY_raylet_start_wait_time_s": "200",
+    "RAY_gcs_server_request_timeout_seconds": "200",
+}
 """Settings of Ray for a machine with other work: its workers do not wait for all else, and a node may take long."""
 
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,11 @@ WORDS = [*GRID, "seeds=0"]
 
 def kill_a_worker(killed: list[int]) -> None:
     """Kills the first worker that is seen at work."""
-    wait_for(lambda: killed.extend(workers(os.getpid(), at_work=True)[:1]) or killed)
-    os.kill(killed[0], signal.SIGKILL)
+    while not killed:
+        for worker in workers(os.getpid(), at_work=True)[:1]:
+            os.kill(worker, signal.SIGKILL)
+            killed.append(worker)
+        time.sleep(0.02)
 
 
 def test_a_killed_worker_and_a_killed_driver_change_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
