@@ -85,7 +85,7 @@ def _text(path: Path) -> str:
         return ""
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 120.0) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 400.0) -> None:
     """Waits until a condition holds."""
     end = time.monotonic() + seconds
     while not condition():
@@ -102,7 +102,7 @@ def strike(root: Path, kills: int, shared: bool, chance: random.Random) -> tuple
         second = made.add_node(**_NODE)
         child = driver(words, folders[-1], made.address)
         while True:
-            time.sleep(chance.uniform(0.5, 6.0))
+            time.sleep(chance.uniform(0.2, 6.0))
             if child.poll() is not None:
                 counts[f"driver ended with {child.returncode}"] += 1
                 if child.returncode == 0:
@@ -115,8 +115,8 @@ def strike(root: Path, kills: int, shared: bool, chance: random.Random) -> tuple
                 continue
             blow = chance.choices(["worker", "driver", "driver stopped", "node"], [12, 3, 1, 1])[0]
             running = workers(os.getpid())
-            if not running:
-                continue  # it is still starting
+            if not running or (chance.random() < 0.9 and not workers(os.getpid(), at_work=True)):
+                continue  # it is still starting, where few blows are to fall
             if blow == "worker":
                 with suppress(ProcessLookupError):
                     os.kill(chance.choice(running), signal.SIGKILL)
