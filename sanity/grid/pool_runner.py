@@ -97,6 +97,8 @@ class PoolRunner:
     def _note(self, member: "Member", nodes: Sequence[Node], report: Report) -> None:
         for level, line in report.lines:
             log.log(level, "%s", line)
+        for name, arguments in report.curves:
+            getattr(self.reporter.tracking, name)(*arguments)
         if report.refused:
             self._exclude(member, report.refused)
             for node in nodes:

@@ -5,11 +5,13 @@ import os
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 
 from sanity.config import RunConfig
+from sanity.console.trackers import NONE, TrackedRun, Tracking
 from sanity.errors import UserError
 from sanity.grid import scratch
 from sanity.grid.experiment import Experiment
@@ -49,12 +51,14 @@ class Setup:
 class Report:
     """Tells what a worker did: what came of each task, lines for the log, and the files of results, if it sends them.
 
+    curves: calls of the run's `Tracking`, each by the method's name and its arguments.
     refused: why the worker cannot work on tasks of this run at all; empty if it can.
     """
 
     outcomes: list[Outcome]
     lines: list[tuple[int, str]]
     files: dict[Folder, Files]
+    curves: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
     refused: str = ""
 
 
@@ -97,9 +101,10 @@ class Worker:
                 return Report([], lines.lines, {}, refused=str(error))
             if files is not None:
                 scratch.write(files, experiment)
+            curves = self._reporter.tracking = Curves(setup.config.track != NONE)
             outcomes = work(jobs, experiment, self._reporter, self._stop.is_set)
             made = {} if files is None else scratch.made_by(jobs, experiment)
-        return Report(outcomes, lines.lines, made)
+        return Report(outcomes, lines.lines, made, curves.calls)
 
     def _experiment(self, setup: Setup, alone: bool) -> Experiment:
         """Prepares the run, once. Raises `UserError` if data or code of this machine are not those of the run."""
@@ -122,8 +127,28 @@ class _Counter(Reporter):
     def finished(self, text: str) -> None:
         log.info("%s", text)
 
-    def epoch(self, title: str, row: dict[str, object], of: int) -> None:
+    def epoch(self, title: str, row: dict[str, Any], of: int) -> None:
         self.done, self.trained = self.done + 1, self.trained + 1
+
+
+class Curves(Tracking):
+    """Keeps what is to be sent to a tracker, which the run does."""
+
+    def __init__(self, on: bool) -> None:
+        super().__init__()
+        self._on = on
+        self.calls: list[tuple[str, tuple[Any, ...]]] = []
+
+    @property
+    def on(self) -> bool:
+        return self._on
+
+    def epoch(self, run: TrackedRun, row: Mapping[str, Any]) -> None:
+        self.calls.append(("epoch", (run, row)))
+
+    def end(self, key: str, measures: Mapping[str, float] | None = None) -> None:
+        if self._on:
+            self.calls.append(("end", (key, measures)))
 
 
 class _Lines(logging.Handler):

@@ -3,7 +3,9 @@
 import json
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,11 @@ import pytest
 
 from sanity.config import from_mapping
 from sanity.config.engines import RayOptions
+from sanity.console.trackers import TrackedRun
 from sanity.grid import scratch
 from sanity.grid.graph import Graph
 from sanity.grid.pool_runner import PoolRunner
-from sanity.grid.pool_worker import Died, Report
+from sanity.grid.pool_worker import Curves, Died, Report
 from sanity.grid.progress import Reporter
 from sanity.grid.work import Job
 from sanity.run import prepare, run
@@ -179,6 +182,36 @@ def test_a_machine_with_other_data_is_refused(tmp_path: Path, monkeypatch: pytes
     rows, pool = on_pool({**SNIP, "seeds": 0, "checks": "none"}, tmp_path, workers=1)
     assert [row["status"] for row in rows] == ["done"]
     assert "differ from those of the machine where the run was started" in pool.excluded["first"]
+
+
+def test_seeds_that_are_spent_in_rounds_are_the_same_on_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = {
+        **SNIP, "seeds": "auto", "max_seeds": 4, "margin": 0.01, "dataset.limit": 100, "recipe.epochs": 1
+    }  # fmt: skip
+    alone = run({**keys, "results_dir": str(tmp_path / "alone")})
+    pool: Any = PoolHere(RayOptions(), 2)
+    monkeypatch.setattr("sanity.grid.rounds.engine", lambda config: nullcontext(partial(PoolRunner, pool=pool)))
+    frame = run({**keys, "results_dir": str(tmp_path / "pool")})
+    assert pool.batches
+    assert len(frame) == 8
+    assert list(frame["digest"]) == list(alone["digest"])
+    assert list(frame["cell"]) == list(alone["cell"])
+
+
+def test_a_tracker_gets_the_curves_of_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[str, int]] = []
+
+    class Noted(Curves):
+        def epoch(self, run: TrackedRun, row: Mapping[str, Any]) -> None:
+            sent.append((run.name, row["epoch"]))
+
+    keys = {**SNIP, "checks": "none", "seeds": 0, "track": "tensorboard", "results_dir": str(tmp_path)}
+    experiment, asked = prepare(from_mapping(keys))
+    reporter = Reporter(0, None, None, Noted(on=True))
+    PoolRunner(experiment, reporter, lambda: False, PoolHere(RayOptions(), 1)).run(asked)  # type: ignore[arg-type]
+    assert [epoch for _, epoch in sent] == [1, 2]
 
 
 def test_the_graph_runs_a_task_once_for_all_cells(tmp_path: Path) -> None:
