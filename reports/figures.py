@@ -68,7 +68,14 @@ class Drawing:
         figure = Figure(figsize=(WIDTH, self.height), dpi=arrangement.DPI)
         axes = figure.add_axes(arrangement.ROUGHLY)
         self.paint(axes)
-        figure.text(0.01, 1, self.title, va="top", fontsize=9, fontweight="bold")
+        figure.text(
+            0.01,
+            1 - arrangement.PAD / arrangement.DPI / self.height,
+            self.title,
+            va="top",
+            fontsize=9,
+            fontweight="bold",
+        )
         arrangement.arrange(figure, axes)
         return figure
 
