@@ -94,11 +94,10 @@ def _report(options: argparse.Namespace, command: str) -> bool:
     from reports.expectations import read
     from reports.margin import margin_of
     from sanity.store import commands
-    from sanity.store.records import Store, load_records
-    from sanity.store.requests import in_order
+    from sanity.store.records import load_records
 
     _check(options)
-    frame = in_order(load_records(options.results), Store(options.results))
+    frame = load_records(options.results)
     title, output = options.title, options.output or options.results
     if options.reproduction:
         from reproductions.catalog import measured

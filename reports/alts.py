@@ -52,7 +52,7 @@ def _layers(cells: Sequence[Cell]) -> str:
     last = [cell for cell in cells if cell.check == CONTROL and cell.layers] or [cell for cell in cells if cell.layers]
     names = list(last[-1].layers)
     least, most = (choose(names, key=lambda name: last[-1].layers[name]) for choose in (min, max))
-    shown = dict(zip(names, layer_names(names), strict=True))
+    shown = layer_names(last[-1:])
     return say("alt.least", ratio=percent(round(last[-1].ratio, 3)), least=shown[least], most=shown[most],
                low=share(last[-1].layers[least]), high=share(last[-1].layers[most]))  # fmt: skip
 

@@ -13,8 +13,8 @@ from reports.statistics import Cell
 
 def layers(axes: Axes, cells: Sequence[Cell]) -> None:
     """The share of its weights that each layer keeps at each sparsity, a line a layer; cells of one check."""
-    names = list(dict.fromkeys(name for cell in cells for name in cell.layers))
-    for place, (name, shown) in enumerate(zip(names, layer_names(names), strict=True)):
+    names = layer_names(cells)
+    for place, (name, shown) in enumerate(names.items()):
         kept = [100 * (cell.layers.get(name, math.nan) or math.nan) for cell in cells]  # none left: the line ends
         axes.plot(_left(cells), kept, color=PALETTE[place % len(PALETTE)], marker=MARKERS[place % len(MARKERS)],
                   markersize=3, label=shown if len(names) <= len(PALETTE) else None)  # fmt: skip

@@ -8,6 +8,7 @@ import pandas as pd
 from reports.comparisons import VERDICTS, WIDER
 from reports.controls import contradiction
 from reports.escape import visible
+from reports.layers import layer_names
 from reports.methods_told import told_in_short
 from reports.noise_floor import noise_floors
 from reports.paper import PaperDelta
@@ -128,7 +129,8 @@ def notes(cell: Cell) -> list[str]:
         diverged = ", ".join(map(str, cell.diverged))
         texts.append(say("note.diverged", count=len(cell.diverged), runs=cell.accuracy.n, seeds=diverged))
     if cell.collapsed:
-        layers = ", ".join(name.removesuffix(".weight") for name in cell.collapsed)
+        names = layer_names([cell])
+        layers = ", ".join(names.get(name, name.removesuffix(".weight")) for name in cell.collapsed)
         texts.append(say("note.emptied", count=cell.collapsed_runs, runs=cell.accuracy.n, layers=layers))
     if cell.smaller is not None:
         parameters, operations = map(rounded_percent, cell.smaller)
@@ -158,7 +160,14 @@ def _off_budget(counts: Sequence[int]) -> str:
 def flaws(cell: Cell, summary: Summary) -> list[str]:
     """What weakens a comparison: the notes on its cell and on the control's."""
     control = control_of(cell, summary)
-    return notes(cell) + (notes(control) if control else [])
+    return list(dict.fromkeys(notes(cell) + (notes(control) if control else [])))
+
+
+def own_notes(cell: Cell, summary: Summary) -> list[str]:
+    """The notes on a cell that its unperturbed ticket, whose row is there too, does not bear as well."""
+    control = control_of(cell, summary) if cell.check != CONTROL else None
+    shared = notes(control) if control else []
+    return [note for note in notes(cell) if note not in shared]
 
 
 def remarks(frame: pd.DataFrame) -> list[str]:

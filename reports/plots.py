@@ -130,7 +130,7 @@ def layers(axes: Axes, cells: Sequence[Cell], look: Look) -> None:
     low, high = axes.get_ylim()
     axes.set_ylim(low / 1.5, high * 1.5)
     every = math.ceil(len(names) / 24)
-    axes.set_xticks(range(0, len(names), every), layer_names(names)[::every], rotation=90)
+    axes.set_xticks(range(0, len(names), every), [*layer_names(cells).values()][::every], rotation=90)
     below(axes)
 
 

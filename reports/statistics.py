@@ -56,6 +56,7 @@ class Cell:
     overlap: float = NAN
     expected_overlap: float = NAN
     layers: dict[str, float] = field(default_factory=dict)  # layer -> mean density, in the network's order
+    layer_kinds: dict[str, str] = field(default_factory=dict)  # layer -> "conv", "fc"; empty where it is not recorded
     runs: tuple[float, ...] = ()  # the accuracies, by seed
     outcomes: Outcomes = field(default_factory=Outcomes)
     settling: Settling | None = None  # of early-bird tickets
@@ -178,6 +179,7 @@ def _cell(key: tuple[Any, ...], rows: Runs, done: Runs, comparison: Comparison |
         overlap=NAN if bare else average(done["mask_overlap"]),
         expected_overlap=NAN if bare else average(done["expected_overlap"]),
         layers=_densities(done),
+        layer_kinds=_kinds(done),
         runs=tuple(float(value) for value in done[metric]),
         outcomes=Outcomes.of(done),
         settling=Settling.of(done),
@@ -224,6 +226,15 @@ def _densities(done: Runs) -> dict[str, float]:
         for name, count in (layers if isinstance(layers, dict) else {}).items():
             shares.setdefault(name, []).append(count["kept"] / count["weights"])
     return {name: sum(values) / len(values) for name, values in shares.items()}
+
+
+def _kinds(done: Runs) -> dict[str, str]:
+    return {
+        name: count["kind"]
+        for layers in done["layers"]
+        for name, count in (layers if isinstance(layers, dict) else {}).items()
+        if count.get("kind")
+    }
 
 
 def _with_verdicts(cells: list[Cell], margin: float, alpha: float, design: Design) -> list[Cell]:

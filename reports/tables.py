@@ -9,7 +9,7 @@ from reports.decomposition import decompositions, gap_text, step_text
 from reports.doses import interval_text, slopes
 from reports.methods_compared import MethodComparison
 from reports.noise_floor import noise_floors
-from reports.overview import notes
+from reports.overview import own_notes
 from reports.paper import PaperDelta
 from reports.records import CONTROL
 from reports.sentences import outlook, still_needed
@@ -85,7 +85,7 @@ def _comparisons(summary: Summary) -> Table:
         ("chance", True, lambda cell: _share(cell.expected_overlap)),
         ("resample", True, lambda cell: _share(floor(cell))),
         ("kept", True, lambda cell: Value("" if math.isnan(cell.kept) else f"{cell.kept:,.0f}", cell.kept)),
-        ("notes", False, lambda cell: Value("; ".join(notes(cell)))),
+        ("notes", False, lambda cell: Value("; ".join(own_notes(cell, summary)))),
     ]  # fmt: skip
     table = _table("cells", say("caption.cells", metric=summary.metric), columns, summary.cells, summary)
     return replace(table, ids=tuple(map(row_of, summary.cells)))

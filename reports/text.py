@@ -1,5 +1,6 @@
 """Fills the templates of wording.toml, the one place where the sentences of a report stand."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,9 +24,12 @@ TEMPLATES: Mapping[str, str] = _flat(
 )
 
 
+_SINGLE = re.compile(r"(?<![\d.,])1 points\b")
+
+
 def say(key: str, **values: object) -> str:
-    """The template `key`, as in "one.equivalent", with the `values` that it names filled in."""
-    return TEMPLATES[key].format_map(values)
+    """The template `key`, as in "one.equivalent", with the `values` that it names filled in; "1 points" is a point."""
+    return _SINGLE.sub("1 point", TEMPLATES[key].format_map(values))
 
 
 def has(key: str) -> bool:

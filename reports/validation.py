@@ -18,6 +18,7 @@ NUMBERS = ("actual_ratio", "kept", "prunable", "effective_density", "mask_overla
            "asked", "wall_s", "search_s", "paper_mean", "paper_std", "paper_n", "test_examples", "function_gap",
            "earlier_look", "off_budget", "repeat_differs", "start_test_accuracy", "pruned_test_accuracy",
            "barrier_orders_test", "barrier_control_test", "barrier_orders_train", "barrier_control_train")  # fmt: skip
+KINDS = ("conv", "fc", "bias")
 STRUCTURES = ("layers", "collapsed", "versions", "item_versions", "curve", "left_dense",
               "round_test_accuracies", "dose", "small", "early_bird")  # fmt: skip
 DOSE_SCALES = ("linear", "log10")
@@ -122,7 +123,7 @@ def _scalar(value: Any) -> Any:
 
 
 def _layers(value: Any) -> Any:
-    """{layer: {"kept", "weights"}} where all of it is as it should be, else None."""
+    """{layer: {"kept", "weights", "kind"}} where all of it is as it should be, else None."""
     if not isinstance(value, dict):
         return None
     layers = {}
@@ -132,7 +133,8 @@ def _layers(value: Any) -> Any:
         kept, weights = number(counts.get("kept")), number(counts.get("weights"))
         if not (weights > 0 and 0 <= kept <= weights):
             return None
-        layers[visible(str(name))] = {"kept": kept, "weights": weights}
+        kind = counts.get("kind")
+        layers[visible(str(name))] = {"kept": kept, "weights": weights, "kind": kind if kind in KINDS else ""}
     return layers
 
 

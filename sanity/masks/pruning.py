@@ -1,6 +1,7 @@
 """Makes masks from scores (exact counts, ties by position, nothing revived) and measures masks."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -204,9 +205,15 @@ def size(mask: Mapping[str, Tensor]) -> int:
     return sum(layer.numel() for layer in mask.values())
 
 
-def layers(mask: Mapping[str, Tensor]) -> dict[str, dict[str, int]]:
-    """Returns weights and kept weights of every layer, by parameter name."""
-    return {name: {"weights": layer.numel(), "kept": int(layer.sum())} for name, layer in mask.items()}
+def layers(mask: Mapping[str, Tensor]) -> dict[str, dict[str, Any]]:
+    """Returns kind ("conv", "fc", "bias"), weights and kept weights of every layer, by parameter name."""
+    return {
+        name: {"kind": _KINDS.get(layer.dim(), "conv"), "weights": layer.numel(), "kept": int(layer.sum())}
+        for name, layer in mask.items()
+    }
+
+
+_KINDS = {1: "bias", 2: "fc"}
 
 
 def collapsed(mask: Mapping[str, Tensor]) -> list[str]:

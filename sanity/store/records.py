@@ -237,7 +237,9 @@ def _accuracies(curve: Any) -> Any:
 
 
 def load_records(root: Path | str) -> "pd.DataFrame":
-    """Reads every record of a results directory as a data frame, one row per cell, sorted by the cells' settings.
+    """Reads every record of a results directory as a data frame, one row per cell.
+
+    In the order in which the runs asked for their cells; those of which no run is known sorted by their settings.
 
     `earlier_look`: the fewest seeds with which a run's report has shown the cell, see `sanity.store.looks`.
 
@@ -245,9 +247,11 @@ def load_records(root: Path | str) -> "pd.DataFrame":
     """
     import pandas as pd
 
+    from sanity.store import requests  # which reads a store
+
     records = sorted(rows(root), key=_place)
     if not records:
         if any((Path(root) / kind).is_dir() for kind in ("tickets", "trainings")):
             raise UserError(f"results_dir={root}: no cell has finished yet; start the same command again to go on")
         raise UserError(f"results_dir={root}: holds no records; run `python -m sanity.run` first")
-    return looks.with_earlier(pd.DataFrame(records), root)
+    return looks.with_earlier(requests.in_order(pd.DataFrame(records), Store(root)), root)

@@ -235,7 +235,7 @@ def store(frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_command_line_writes_prints_and_names_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path), "--format", "csv,md", "--margin", "1"]) == 0
     out = capsys.readouterr().out
-    assert "A true difference of 1 points is called 'no effect' at most 5 times" in " ".join(out.split())
+    assert "A true difference of 1 point is called 'no effect' at most 5 times" in " ".join(out.split())
     assert out.splitlines()[-2:] == [str(tmp_path / "report.csv"), str(tmp_path / "report.md")]
     assert "--margin 1" in text_of(tmp_path / "report.md")
 
