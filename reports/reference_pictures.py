@@ -43,7 +43,7 @@ def _accuracy(summary: Summary) -> Figure:
         tickets = [cell for cell in summary.cells if cell.check == CONTROL and cell.ratio > 0]
         for place, method in enumerate(by_accuracy(tickets)):
             cells = sorted((cell for cell in tickets if cell.method == method), key=lambda cell: cell.ratio)
-            at = np.array([100 * cell.ratio for cell in cells])
+            at = np.array([100 * (1 - cell.ratio) for cell in cells])
             means = np.array([cell.accuracy.mean for cell in cells])
             halves = np.nan_to_num(np.array([cell.accuracy.half for cell in cells]))
             axes.errorbar(at, means, halves, color=PALETTE[place % len(PALETTE)], marker=MARKERS[place % len(MARKERS)],
@@ -53,6 +53,7 @@ def _accuracy(summary: Summary) -> Figure:
             axes.axhline(cell.accuracy.mean, color=INK, linewidth=0.8, label=method_name(DENSE))
         axis_of_sparsity(axes, sorted({cell.ratio for cell in tickets}))
         axes.set_ylabel("test accuracy, %")
+        axes.set_ylim(0, 101)
         figure.legend(loc="outside right upper", frameon=False)
         return figure
 
@@ -60,7 +61,9 @@ def _accuracy(summary: Summary) -> Figure:
 def _checks(summary: Summary) -> Figure:
     """A row for each method, a column for each check and ratio: the difference in points, and the verdict's sign."""
     compared = [cell for cell in summary.cells if cell.comparison]
-    columns = list(dict.fromkeys((cell.check, cell.ratio) for cell in sorted(compared, key=lambda cell: cell.ratio)))
+    columns = list(
+        dict.fromkeys((cell.check, cell.ratio) for cell in sorted(compared, key=lambda cell: (cell.check, cell.ratio)))
+    )
     rows = by_accuracy([cell for cell in summary.cells if cell.check == CONTROL and cell.ratio > 0])
     rows = [method for method in rows if any(cell.method == method for cell in compared)]
     values = np.full((len(rows), len(columns)), np.nan)
@@ -72,7 +75,7 @@ def _checks(summary: Summary) -> Figure:
             assert cell.comparison is not None  # by the selection
             values[place] = moved = cell.comparison.difference.mean
             ink = "white" if abs(moved) > WORST / 2 else "black"
-            axes.text(place[1], place[0], verdict(cell), ha="center", va="center", fontsize=6.5, color=ink)
+            axes.text(place[1], place[0], verdict(cell), ha="center", va="center", fontsize=5.5, color=ink)
         norm = TwoSlopeNorm(0, -WORST, WORST)
         image = axes.imshow(
             values, cmap=mpl.colormaps["RdBu"].with_extremes(bad="none"), norm=norm, aspect="auto", alpha=0.8

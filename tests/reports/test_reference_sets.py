@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
+from reports import reference_pictures
 from reports.reference_pictures import pictures
 from reports.reference_sets import main, page, summary_of
 from reproductions import reference
@@ -48,3 +51,18 @@ def test_figures_go_to_the_folder_that_is_named(tmp_path: Path, capsys: pytest.C
     assert len([*tmp_path.glob("*.svg")]) == 2
     assert main(["--figures"], load) == 2
     assert "--figures: needs a folder" in capsys.readouterr().err
+
+
+def test_each_ratio_is_drawn_where_the_axis_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[Figure] = []
+
+    def keep(figure: Figure, _: str) -> str:
+        kept.append(figure)
+        return ""
+
+    monkeypatch.setattr(reference_pictures, "_svg", keep)
+    pictures("tiny", summary_of(pd.concat([a_set(), records(OWN, 0.5).assign(device="cpu")], ignore_index=True)))
+    (axes, *_) = kept[0].axes
+    ticks = {round(tick, 6) for tick in axes.get_xticks()}
+    drawn = {round(float(x), 6) for line in axes.lines for x in np.asarray(line.get_xdata()) if x > 1}
+    assert ticks == drawn == {10.0, 50.0}
