@@ -57,7 +57,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     dropped = [item for item in items if HERE in item.path.parents and not _about(item, kinds)]
     config.hook.pytest_deselected(items=dropped)
-    items[:] = [item for item in items if item not in dropped]
+    unwanted = set(dropped)
+    items[:] = [item for item in items if item not in unwanted]
 
 
 def _about(item: pytest.Item, kinds: set[str]) -> bool:
