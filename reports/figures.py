@@ -127,12 +127,16 @@ def _curves(summary: Summary) -> list[list[Cell]]:
 
 
 def _with_paper(summary: Summary) -> list[list[Cell]]:
-    """A panel for each method; methods of which the paper prints a number or two share the panel of their setting."""
+    """A panel for each method; methods of which the paper prints a number or two share the panel of their setting.
+
+    Nothing is drawn of what was not run beside what was.
+    """
     groups: dict[tuple, list[Cell]] = {}
     for cells in _by_method(summary, lambda cell: cell.paper is not None):
         few = len(cells) <= FEW
         groups.setdefault((cells[0].setting, "" if few else cells[0].method), []).extend(cells)
-    return list(groups.values())
+    measured = [cells for cells in groups.values() if any(cell.accuracy.n for cell in cells)]
+    return measured or list(groups.values())
 
 
 def _by_ratio(summary: Summary, wanted: Callable[[Cell], bool]) -> list[list[Cell]]:

@@ -55,8 +55,9 @@ def _family(label: str) -> str:
 
 def setting_line(summary: Summary) -> str:
     """Data, network, recipe, sparsities, seeds, comparisons and margin, in a line."""
-    settings = summary.names("setting")
-    tickets = [cell for cell in summary.cells if cell.ratio > 0]
+    run = [cell for cell in summary.cells if cell.seeds] or list(summary.cells)  # a table asks for more than was run
+    settings = summary.names("setting", run)
+    tickets = [cell for cell in run if cell.ratio > 0]
     ratios = sorted({cell.ratio for cell in tickets})
     runs = sorted({len(cell.seeds) for cell in tickets if cell.seeds})
     parts = []
