@@ -125,6 +125,6 @@ def filled_up(mask: Tensor, live: Tensor, generator: torch.Generator) -> Tensor:
     moved = min(wanted, int((free >= 0).sum()))
     settled = live.flatten().clone()
     settled[free.topk(moved).indices] = True
-    stay = (mask & ~live).flatten().nonzero().squeeze(1)
+    stay = ((mask & ~live).flatten() & ~settled).nonzero().squeeze(1)
     settled[stay[: wanted - moved]] = True
     return settled.view(mask.shape)

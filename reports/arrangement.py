@@ -20,7 +20,7 @@ def arrange(figure: Figure, axes: Axes) -> None:
     """Places the axes of a figure of 72 dpi whose texts are its title and whose legend stands at its foot."""
     whole, box = figure.bbox, axes.bbox
     renderer = RendererSVG(whole.width, whole.height, io.StringIO())
-    parts = [part.get_tightbbox(renderer) for part in (axes.xaxis, axes.yaxis, *axes.texts)]
+    parts = [part.get_tightbbox(renderer) for part in (axes.xaxis, axes.yaxis, *axes.texts, *axes.child_axes)]
     taken = Bbox.union([box, *(part for part in parts if part is not None)])
     title = max((text.get_window_extent(renderer).height for text in figure.texts), default=0.0)
     legend = max((legend.get_window_extent(renderer).height for legend in figure.legends), default=0.0)

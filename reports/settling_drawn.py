@@ -21,7 +21,8 @@ def paint(axes: Axes, one: Settling) -> None:
     axes.set_xlabel(say("picture.epoch"))
     axes.set_ylabel(say("picture.epoch"))
     axes.grid(visible=False)
-    axes.figure.colorbar(image, ax=axes, label=say("picture.distance", n=len(one.epochs)))
+    beside = axes.inset_axes((1.04, 0, 0.05, 1))  # moves with the axes
+    axes.figure.colorbar(image, cax=beside, label=say("picture.distance", n=len(one.epochs)))
 
 
 def alt(title: str, one: Settling) -> str:

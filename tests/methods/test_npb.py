@@ -107,6 +107,15 @@ def test_what_finds_no_room_stays() -> None:
     assert torch.equal(filled_up(mask, live, generator(0)), mask)
 
 
+def test_a_kernel_that_is_on_a_path_at_one_place_only_keeps_the_budget() -> None:
+    """As on 1x1 images, whose padding leaves a path through the centre alone; there is less room than is wanted."""
+    mask = torch.tensor([[[True, True, False]], [[True, True, True]]])
+    live = torch.tensor([[[True, False, False]], [[False, False, False]]])
+    settled = filled_up(mask, live, generator(0))
+    assert settled[0].all()
+    assert int(settled.sum()) == int(mask.sum())
+
+
 def test_depthwise_layers_and_chunks_keep_their_budget() -> None:
     model = nn.Sequential(
         *(nn.Conv2d(3, 8, 3), nn.ReLU6(), nn.Conv2d(8, 8, 3, groups=8), nn.Conv2d(8, 300, 1)),

@@ -1,12 +1,15 @@
 """The distances of early-bird masks are averaged over the seeds that came so far, and drawn with their number."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_svg import RendererSVG
 
 import reports
+from reports import figures
 from reports.statistics import summarise
 
 SHORT = {"epoch": 2, "iteration": 20, "emerged": True, "distances": [[0.0, 0.2], [0.2, 0.0]]}
@@ -38,6 +41,23 @@ def test_the_report_draws_it_and_others_have_no_such_picture(make_record: Callab
     plain = pd.DataFrame([make_record("grasp", "none", 0.9, 0, 90.0)])
     page = reports.write(plain, tmp_path / "plain", formats=("html",))["html"].read_text(encoding="utf-8")
     assert "How the mask settled" not in page
+
+
+def test_the_scale_of_colours_lies_beside_the_distances(make_record: Callable[..., dict]) -> None:
+    (picture,) = (
+        picture
+        for section in figures.draw(summarise(frame(make_record)))
+        for picture in section.pictures
+        if section.kind == "settling"
+    )
+    figure = picture.drawing.draw()
+    (axes,) = figure.axes
+    (scale,) = axes.child_axes
+    renderer = RendererSVG(figure.bbox.width, figure.bbox.height, io.StringIO())
+    figure.draw(renderer)
+    box = scale.get_tightbbox(renderer)
+    assert box is not None
+    assert axes.bbox.x1 < box.x0 < box.x1 <= figure.bbox.width
 
 
 @pytest.mark.parametrize(
