@@ -10,6 +10,7 @@ from sanity.cli.audit.likeness import Overlap
 from sanity.cli.audit.measures import Layer
 from sanity.cli.audit.proxies import Proxy
 from sanity.cli.audit.subject import AuditConfig, Subject, load
+from sanity.errors import UserError
 from sanity.store.files import write_atomically
 
 Rows = list[list[str]]
@@ -27,7 +28,7 @@ class Audit:
     """What is known of a ticket before any training.
 
     findings: a sentence each. layers, overlaps, proxies: the numbers behind them. about: the file, the network, the
-    match.
+    match. no_proxies: why proxies could not be measured; empty where they were, or were not asked for.
     """
 
     path: Path
@@ -36,6 +37,7 @@ class Audit:
     layers: tuple[Layer, ...]
     overlaps: tuple[Overlap, ...]
     proxies: tuple[Proxy, ...] = ()
+    no_proxies: str = ""
 
 
 def audit(path: Path, config: AuditConfig | None = None) -> Audit:
@@ -46,8 +48,17 @@ def audit(path: Path, config: AuditConfig | None = None) -> Audit:
     overlaps = likeness.overlaps(subject)
     findings = [measures.counts(subject, config.ratio), *_dead(layers)]
     findings += [_densities(subject), *_weights(subject, layers), likeness.verdict(overlaps)]
-    numbers = tuple(layers), tuple(overlaps), tuple(zero_cost.proxies(subject))
-    return Audit(path, subject.about, tuple(filter(None, findings)), *numbers)
+    proxies, no_proxies = _proxies(subject)
+    numbers = tuple(layers), tuple(overlaps), proxies
+    return Audit(path, subject.about, tuple(filter(None, findings)), *numbers, no_proxies)
+
+
+def _proxies(subject: Subject) -> tuple[tuple[Proxy, ...], str]:
+    """Returns the proxies and, where they cannot be measured, the reason: the rest of the audit does not need them."""
+    try:
+        return tuple(zero_cost.proxies(subject)), ""
+    except UserError as error:
+        return (), str(error)
 
 
 def _dead(layers: list[Layer]) -> list[str]:
@@ -167,7 +178,8 @@ def text(audit: Audit) -> str:
 
 
 def _left_out(audit: Audit) -> list[str]:
-    return [f"not compared with {overlap.method}: {overlap.reason}" for overlap in audit.overlaps if overlap.reason]
+    lines = [f"not compared with {overlap.method}: {overlap.reason}" for overlap in audit.overlaps if overlap.reason]
+    return [*lines, *([f"no zero-cost proxies: {audit.no_proxies}"] if audit.no_proxies else [])]
 
 
 def _aligned(rows: Rows) -> list[str]:

@@ -9,7 +9,7 @@ from torch import nn
 import methods
 from sanity import models
 from sanity.cli.audit.proxies import DRAWS, measured
-from sanity.cli.audit.report import audit, text, write_page
+from sanity.cli.audit.report import Audit, audit, text, write_page
 from sanity.cli.audit.subject import AuditConfig
 from sanity.masks import Mask, dense
 from sanity.seeds import generator
@@ -44,13 +44,26 @@ def test_a_mask_that_lets_nothing_through_has_no_gradient() -> None:
     assert values["grad_norm"] == values["fisher"] == values["ntk_trace"] == 0
 
 
-def test_an_audit_shows_them_beside_random_masks(tmp_path: Path) -> None:
+def audited(folder: Path, limit: int) -> Audit:
+    """An audit of a mask of SynFlow, with its initial weights and so many examples."""
     network = models.build("lenet_300_100", (1, 8, 8), 10, generator=generator(0, "init"))
     shape = [(torch.zeros(1, 1, 8, 8), torch.zeros(1, dtype=torch.long))]
-    torch.save(network.state_dict(), tmp_path / "init.pt")
-    torch.save(dict(methods.get("synflow").mask(network, shape, 0.9, generator(0))), tmp_path / "mask.pt")
-    given = AuditConfig(init=str(tmp_path / "init.pt"), dataset="digits", options={"dataset": {"limit": 200}})
-    result = audit(tmp_path / "mask.pt", given)
+    torch.save(network.state_dict(), folder / "init.pt")
+    torch.save(dict(methods.get("synflow").mask(network, shape, 0.9, generator(0))), folder / "mask.pt")
+    config = AuditConfig(init=str(folder / "init.pt"), dataset="digits", options={"dataset": {"limit": limit}})
+    return audit(folder / "mask.pt", config)
+
+
+def test_an_audit_with_too_few_examples_says_so_and_tells_the_rest(tmp_path: Path) -> None:
+    result = audited(tmp_path, limit=20)
+    assert result.findings
+    assert result.overlaps
+    assert not result.proxies
+    assert "no zero-cost proxies: 100 examples are asked for scoring, the data set has 20" in text(result)
+
+
+def test_an_audit_shows_them_beside_random_masks(tmp_path: Path) -> None:
+    result = audited(tmp_path, limit=200)
     (trace,) = (proxy for proxy in result.proxies if proxy.name == "ntk_trace")
     assert len(trace.at_random) == DRAWS
     assert trace.ticket > max(trace.at_random), "SynFlow keeps what carries signal"
