@@ -11,6 +11,7 @@ REQUIRES = [
     "scipy",  # the tests behind the verdicts
     "pandas",
     "matplotlib",
+    "seaborn",  # heat maps
     "scikit-learn",  # its digits are the data set that needs no download
     "safetensors",  # masks and weights on disk, never pickle
     "pydantic>=2.7",  # typed keys with bounds, for the command line and for every option

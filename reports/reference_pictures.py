@@ -4,8 +4,9 @@ import io
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
+import seaborn
 from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
 from reports.figures import style
@@ -66,23 +67,20 @@ def _checks(summary: Summary) -> Figure:
     )
     rows = by_accuracy([cell for cell in summary.cells if cell.check == CONTROL and cell.ratio > 0])
     rows = [method for method in rows if any(cell.method == method for cell in compared)]
-    values = np.full((len(rows), len(columns)), np.nan)
+    labels = [f"{check_name(check)}, {percent(ratio)}" for check, ratio in columns]
+    values = pd.DataFrame(np.nan, [method_name(method) for method in rows], labels)
+    signs = values.astype(object)
+    for cell in compared:
+        place = rows.index(cell.method), columns.index((cell.check, cell.ratio))
+        assert cell.comparison is not None  # by the selection
+        values.iloc[place], signs.iloc[place] = cell.comparison.difference.mean, verdict(cell)
     with mpl.rc_context(style("checks")):
         figure = Figure(figsize=(WIDTH, 1.6 + 0.24 * len(rows)), layout="constrained")
         axes = figure.subplots()
-        for cell in compared:
-            place = rows.index(cell.method), columns.index((cell.check, cell.ratio))
-            assert cell.comparison is not None  # by the selection
-            values[place] = moved = cell.comparison.difference.mean
-            ink = "white" if abs(moved) > WORST / 2 else "black"
-            axes.text(place[1], place[0], verdict(cell), ha="center", va="center", fontsize=5.5, color=ink)
-        norm = TwoSlopeNorm(0, -WORST, WORST)
-        image = axes.imshow(
-            values, cmap=mpl.colormaps["RdBu"].with_extremes(bad="none"), norm=norm, aspect="auto", alpha=0.8
-        )
-        axes.set_xticks(range(len(columns)), [f"{check_name(check)}, {percent(ratio)}" for check, ratio in columns],
-                        rotation=35, ha="right")  # fmt: skip
-        axes.set_yticks(range(len(rows)), [method_name(method) for method in rows])
+        bar = {"label": "points of test accuracy", "extend": "both", "shrink": 0.7}
+        seaborn.heatmap(values, vmin=-WORST, vmax=WORST, center=0, cmap="RdBu", annot=signs, fmt="",
+                        annot_kws={"size": 6.5}, cbar_kws=bar, ax=axes)  # fmt: skip
         axes.grid(visible=False)
-        figure.colorbar(image, ax=axes, label="points of test accuracy", extend="both", shrink=0.7)
+        axes.tick_params("x", rotation=35)
+        axes.set_xticks(axes.get_xticks(), labels, ha="right")
         return figure
