@@ -205,7 +205,7 @@ def need_mask(check: str, method: "Method") -> None:
     """Raises `UserError` where tickets of `method` start from the dense network: there is no mask to be moved."""
     if method.starts_dense:
         raise UserError(
-            f"{check}: {type(method).__name__} starts from the dense network, so that there is no mask to move; run it "
+            f"{check}: {method.called} starts from the dense network, so that there is no mask to move; run it "
             "with other checks, or none, into the same results_dir: one report shows both"
         )
 

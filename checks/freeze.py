@@ -32,7 +32,7 @@ class Freeze(Check):
 
     def check_feasible(self, method: "Method", network: nn.Module) -> None:
         if method.mask_updates(0.5) is not None:
-            raise UserError(f"freeze: the training of {type(method).__name__} prunes weights; none could stay frozen")
+            raise UserError(f"freeze: the training of {method.called} prunes weights; none could stay frozen")
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
         return replace(ticket, frozen=True)

@@ -41,7 +41,7 @@ class PositionsOf(Check):
     def check_feasible(self, method: "Method", network: nn.Module) -> None:
         need_mask("positions_of", method)
         if method.constructs:
-            raise UserError(f"positions_of: {type(method).__name__} constructs its mask, so that it ranks no weights")
+            raise UserError(f"positions_of: {method.called} constructs its mask, so that it ranks no weights")
         if method.pattern != "unstructured":
             raise UserError(
                 f"positions_of: pattern={method.pattern} leaves no choice of how many weights each layer keeps"

@@ -69,6 +69,11 @@ class Method(Settings, ABC):
         return super().__new__(cls)
 
     @property
+    def called(self) -> str:
+        """The user's word for it, which messages use: a registered name, `module:Class` or `file.py:Class`."""
+        return REGISTRY.word_for(type(self))
+
+    @property
     def data(self) -> ScoringData | None:
         """Which training examples it scores on; None where it needs none."""
         return None
@@ -95,7 +100,7 @@ class Method(Settings, ABC):
         batches: (examples, targets) on the device of `net` and in its precision.
         generator: a CPU generator, the only source of randomness.
         """
-        raise UserError(f"{type(self).__name__} constructs its mask and has no score")
+        raise UserError(f"{self.called} constructs its mask and has no score")
 
     def targets(self, net: nn.Module) -> dict[str, nn.Parameter]:
         """Returns the parameters that are scored and pruned: the weights of all convolutions and linear layers."""
@@ -141,9 +146,7 @@ class Method(Settings, ABC):
             return self._rounds(model, batches, [ratio], generator, alive)
         mask = self.mask(model, batches, ratio, generator)
         if any((layer & ~alive[name]).any() for name, layer in mask.items()):
-            raise UserError(
-                f"{type(self).__name__} constructs its mask, which several rounds cannot refine; set rounds=1"
-            )
+            raise UserError(f"{self.called} constructs its mask, which several rounds cannot refine; set rounds=1")
         return mask
 
     @property
@@ -192,7 +195,7 @@ class Method(Settings, ABC):
         """Returns `mask`; says so in the log where position decided on many of its weights."""
         if mask.ties > _MANY_TIES * kept(mask):
             tied = f"{mask.ties} of {kept(mask)} kept weights score the same as removed ones"
-            log.warning("%s: %s; their position in the network decided", type(self).__name__, tied)
+            log.warning("%s: %s; their position in the network decided", self.called, tied)
         return mask
 
     def key(self) -> list[Any]:
@@ -242,26 +245,26 @@ class Method(Settings, ABC):
         """Raises `UserError` where no mask of `net` can have this ratio, whatever the scores."""
         self.ratios(ratio)
         if self.constructs and self.invert:
-            raise UserError(f"{type(self).__name__} constructs its mask: there is no ranking to invert")
+            raise UserError(f"{self.called} constructs its mask: there is no ranking to invert")
         with of_ones_own(f"{type(self).__name__}.targets"):
             targets = self.targets(net)
         if not isinstance(targets, Mapping) or not targets:
             raise UserError(f"{type(self).__name__}.targets must return the parameters to prune by name, at least one")
         pattern = self.kept_together(net)
         if self.constructs and pattern.keeps_units_whole:
-            raise UserError(f"{type(self).__name__} constructs its mask, which pattern={self.pattern} cannot shape")
+            raise UserError(f"{self.called} constructs its mask, which pattern={self.pattern} cannot shape")
         check_feasible(targets, ratio, self.rule(), pattern)
 
     def rehearse(self, model: nn.Module, batches: Batches) -> None:
         """Raises `UserError` where one of `batches` has a single example and batch norm needs more; cheap."""
         single = [batch for batch in batches if len(batch[0]) == 1][:1]
         if single and not self.constructs:
-            with scoring_copy(model, single, self.double) as (net, prepared), statistics_needed(type(self).__name__):
+            with scoring_copy(model, single, self.double) as (net, prepared), statistics_needed(self.called):
                 self.prepare(net, seeded(0, "prepare"))
                 self.bare_passes(net, prepared)
 
     def _scores(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
-        with statistics_needed(type(self).__name__):
+        with statistics_needed(self.called):
             by_name = self.saliency(net, batches, generator)
         self._check(net, by_name)
         # Always in module order: ties between scores are broken by position.
@@ -269,7 +272,7 @@ class Method(Settings, ABC):
         return {name: -score for name, score in scores.items()} if self.invert else scores
 
     def _check(self, net: nn.Module, scores: Scores) -> None:
-        owner, weights = type(self).__name__, self.targets(net)
+        owner, weights = self.called, self.targets(net)
         if missing := [name for name in weights if name not in scores]:
             raise UserError(f"{owner} gives no score for '{missing[0]}'")
         for name, score in scores.items():

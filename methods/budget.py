@@ -26,6 +26,6 @@ def held_to_the_budget(construct: Callable[..., Mask]) -> Callable[..., Mask]:
         weights = self.targets(model)
         total = sum(weight.numel() for weight in weights.values())
         keep = kept_after(self.counts, total, ratio, total) if self.exact_counts else kept(mask)
-        return check_mask(mask, weights, keep, ratio, self.rule(), self.kept_together(model), type(self).__name__)
+        return check_mask(mask, weights, keep, ratio, self.rule(), self.kept_together(model), self.called)
 
     return checked

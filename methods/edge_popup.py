@@ -47,7 +47,7 @@ class EdgePopup(LearntMask):
 
     def mask(self, model: nn.Module, batches: Batches, ratio: float, generator: torch.Generator | None = None) -> Mask:
         source = generator if generator is not None else seeded(0, "score")
-        with scoring_copy(model, [batches[0]], self.double) as (net, _), statistics_needed(type(self).__name__):
+        with scoring_copy(model, [batches[0]], self.double) as (net, _), statistics_needed(self.called):
             weights = self.targets(net)
             scores = {name: first_scores(weight, derive(source, "scores", name)) for name, weight in weights.items()}
             self.minimise(lambda x, y: self.loss(net, scores, ratio, x, y), list(scores.values()), net, batches)

@@ -53,7 +53,7 @@ class GemMiner(LearntMask):
 
     def mask(self, model: nn.Module, batches: Batches, ratio: float, generator: torch.Generator | None = None) -> Mask:
         source = generator if generator is not None else seeded(0, "score")
-        with scoring_copy(model, [batches[0]], self.double) as (net, _), statistics_needed(type(self).__name__):
+        with scoring_copy(model, [batches[0]], self.double) as (net, _), statistics_needed(self.called):
             weights = self.targets(net)
             scores = {name: _uniform(weight, derive(source, "scores", name)) for name, weight in weights.items()}
             survivors, left = Survivors(weights, pattern=self.kept_together(model)), self.ladder(ratio)

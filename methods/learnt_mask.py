@@ -69,8 +69,7 @@ class LearntMask(Method):
             for examples, targets in loader:
                 of_batch = loss(examples.to(like.device, like.dtype), targets.to(like.device))
                 if not of_batch.isfinite():
-                    name = type(self).__name__
-                    raise UserError(f"{name}: the loss is not finite in epoch {epoch}; lower its learning_rate")
+                    raise UserError(f"{self.called}: the loss is not finite in epoch {epoch}; lower its learning_rate")
                 optimizer.zero_grad()
                 of_batch.backward()
                 optimizer.step()

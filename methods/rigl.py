@@ -71,7 +71,7 @@ class RigL(Random):
 
 def check_alone(method: Method) -> None:
     """Raises `UserError` where a method that changes its mask in training is asked for what has no meaning there."""
-    name = type(method).__name__
+    name = method.called
     if scores_trained(method):
         raise UserError(f"{name}: scored_at={method.scored_at}: its mask comes about in one training, from the start")
     if method.pattern != "unstructured":

@@ -87,7 +87,7 @@ class SynFlow(Method):
 
     def rehearse(self, model: nn.Module, batches: Batches) -> None:
         super().rehearse(model, batches)
-        with scoring_copy(model, batches[:1], self.double) as (net, prepared), statistics_needed(type(self).__name__):
+        with scoring_copy(model, batches[:1], self.double) as (net, prepared), statistics_needed(self.called):
             self.prepare(net, seeded(0, "prepare"))
             self._flow(net, prepared)
 

@@ -13,6 +13,7 @@ from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sanity.config.source_hash import code_key, qualified_name
 from sanity.config.user_file import is_file, load_file
@@ -27,6 +28,7 @@ class Registry:
 
     def __init__(self, kind: str, group: str, builtin: Mapping[str, str], of_functions: str = "") -> None:
         self.kind, self.group, self._builtin, self._of_functions = kind, group, dict(builtin), of_functions
+        self._words: WeakKeyDictionary[type, str] = WeakKeyDictionary()
 
     @cached_property
     def _targets(self) -> dict[str, str]:
@@ -64,14 +66,18 @@ class Registry:
         """
         where = name if ":" in name else self.target(name)
         part = self._imported(name, where)
-        if isinstance(part, type):
-            return part
+        cls = part if isinstance(part, type) else self._of_function(part, name, where)
+        self._words[cls] = name
+        return cls
+
+    def _of_function(self, part: Any, name: str, where: str) -> type:
         if not self._of_functions:
             raise UserError(f"{self.kind} '{name}': {where} is no class")
         if not inspect.isfunction(part):
             raise UserError(f"{self.kind} '{name}': {where} is neither a class nor a function")
         module, _, attribute = self._of_functions.partition(":")
-        return getattr(importlib.import_module(module), attribute)(part, name)
+        cls: type = getattr(importlib.import_module(module), attribute)(part, name)
+        return cls
 
     def _imported(self, name: str, where: str) -> Any:
         module, _, attribute = where.rpartition(":")
@@ -106,3 +112,7 @@ class Registry:
         """Returns the name under which `cls` is registered; `module:Class` if it is not."""
         where = qualified_name(cls)
         return next((name for name, target in self._targets.items() if target == where), where)
+
+    def word_for(self, cls: type) -> str:
+        """Returns the word with which the user named `cls`, as in `mine.py:Scaled`; else as `name_of` does."""
+        return self._words.get(cls) or self.name_of(cls)

@@ -127,7 +127,7 @@ def test_counts_of_refuses_what_has_no_ranking_or_a_pattern() -> None:
         with pytest.raises(UserError, match="pattern=2:4"):
             checks.get(name).check_feasible(methods.get("snip", pattern="2:4"), net)
     checks.get("density_of").check_feasible(imported, net)
-    with pytest.raises(UserError, match="positions_of: Imported constructs its mask"):
+    with pytest.raises(UserError, match="positions_of: imported constructs its mask"):
         checks.get("positions_of").check_feasible(imported, net)
     both = checks.get("density_of+positions_of", {"density_of": {"method": "snip"}})
     with pytest.raises(UserError, match="refers to random and snip"):

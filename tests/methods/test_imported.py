@@ -69,7 +69,7 @@ def test_checks_of_the_ticket_apply(tmp_path: Path, ran: Callable[..., pd.DataFr
 
 def test_a_check_of_the_ranking_is_refused(tmp_path: Path) -> None:
     torch.save(_mask(0), tmp_path / "mask.pt")
-    with pytest.raises(UserError, match="positions_of: Imported constructs its mask, so that it ranks no weights"):
+    with pytest.raises(UserError, match="positions_of: imported constructs its mask, so that it ranks no weights"):
         prepare(from_mapping({**SMALL, **_imported(tmp_path / "mask.pt"), "ratio": RATIO, "checks": "positions_of"}))
 
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -173,3 +174,10 @@ def test_bounds_are_named(options: dict[str, Any], message: str) -> None:
 def test_more_rounds_than_there_may_be_are_named(removed: float) -> None:
     with pytest.raises(UserError, match=r"removed_per_round=.* takes more than 10000 rounds; 0\.00023 is the least"):
         methods.get("snip", removed_per_round=removed).ratios(0.9)
+
+
+def test_messages_call_a_method_by_the_users_word(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text("from methods.magnitude import Magnitude\n\n\nclass Mine(Magnitude):\n    pass\n", encoding="utf-8")
+    assert methods.get(f"{file}:Mine").called == f"{file}:Mine"
+    assert methods.get("ntk_sap").called == "ntk_sap"
