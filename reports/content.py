@@ -47,6 +47,7 @@ class Content:
     glossary: tuple[tuple[str, str], ...]
     provenance: tuple[tuple[str, str], ...]
     summary: Summary
+    placed: Placement | None = None  # among the methods of a reference set
 
     @property
     def overview(self) -> str:
@@ -87,4 +88,5 @@ def assemble(
         tuple((term, say(f"glossary.{term}")) for term in TERMS),
         tuple(provenance.entries(cleaned(frame), command, spent, trained_by)),
         summary,
+        placed,
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from reports.content import Content
 from reports.flat import against, flat
+from reports.placement import flat as places
 
 VERSION = 1
 """Raised where a program that read the file before could not read it any more; new fields do not raise it."""
@@ -26,6 +27,7 @@ def document(content: Content) -> str:
         "design": summary.design,
         "cells": [_plain(flat(cell, summary)) for cell in summary.cells],
         "methods": [_plain(against(one, summary)) for one in summary.methods],
+        "placement": [_plain(row) for row in (places(content.placed) if content.placed else [])],
         "provenance": dict(content.provenance),
     }
     return json.dumps(whole, indent=1, allow_nan=False, ensure_ascii=False) + "\n"

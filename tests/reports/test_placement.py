@@ -1,12 +1,16 @@
 """Placement: ranks by mean accuracy, differences paired by seed, checks of all methods side by side."""
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
+import reports
 from reports import placement_shown
 from reports.placement import flat, placement, with_baselines
+from tests.reports.test_machine import SCHEMA, check
 
 SEEDS = (0, 1, 2, 3, 4)
 NOISE = (0.0, 0.1, -0.1, 0.05, -0.05)
@@ -65,8 +69,13 @@ def test_the_ranking_names_everyone_once_and_the_verdicts_begin_with_ones_own() 
     assert verdicts.rows[0][0].text == "mine:Scaled (yours)"
 
 
-def test_every_number_is_there_to_be_read_by_programs() -> None:
-    rows = flat(placement(records(OWN), records(SET), "last", 0.5))
+def test_every_number_is_there_to_be_read_by_programs(tmp_path: Path) -> None:
+    path = reports.write(records(OWN), tmp_path, formats=["json"], reference=records(SET))["json"]
+    report = json.loads(path.read_text(encoding="utf-8"))
+    check(report, SCHEMA)
+    rows = report["placement"]
+    assert rows == flat(placement(records(OWN), records(SET), "last", 0.5))
+    assert all(row.keys() == SCHEMA["properties"]["placement"]["items"]["properties"].keys() for row in rows)
     assert {row["against"] for row in rows} == {"snip", "synflow", "random"}
     assert all(row["low"] <= row["difference"] <= row["high"] and row["n"] == len(SEEDS) for row in rows)
 
