@@ -17,12 +17,16 @@ from sanity.invariants import nets
 from sanity.masks.channels import Channels
 from sanity.seeds import generator
 
+MOST = {"rounds": 3, "draws": 2, "epochs": 4}
+"""How long a search needs to be: no proof about masks depends on more of it, and these networks have few weights."""
+
 
 def few_rounds(method: Method, **options: Any) -> Method:
-    """The method in at most three rounds: enough to see what rounds do to each other."""
+    """The method in at most three rounds, enough to see what rounds do to each other, and with few draws and epochs."""
     if method.constructs and options.get("allocation", "global") != "global":
         pytest.skip("the method constructs its mask, and so decides how many weights each layer keeps")
-    return replace(method, **{"removed_per_round": None, "rounds": min(method.rounds, 3), **options})
+    counts = {name: min(value, most) for name, most in MOST.items() if (value := getattr(method, name, None))}
+    return replace(method, **{"removed_per_round": None, **counts, **options})
 
 
 def rebuilt(cls: type[Method], method: Method) -> Method:
