@@ -11,7 +11,10 @@ from sanity.grid.experiment import Experiment
 from sanity.store import requests
 from sanity.store.requests import Requested
 
-_NOT_OF_THE_GRID = ("dry_run", "device", "engine", "runs_per_device", "checkpoint_minutes", "log", "report_dir")
+_NOT_OF_THE_GRID = (
+    *("dry_run", "device", "engine", "runs_per_device", "checkpoint_minutes", "log", "track", "report_dir"),
+    "reference",  # all that it decides is among the other keys; with methods, it would place them among its records
+)
 
 
 def remember(cells: Iterable[Cell], experiment: Experiment) -> None:

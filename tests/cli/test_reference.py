@@ -1,5 +1,6 @@
 """`reference=NAME`: one's own method runs by the settings of a set, and the report places it among its records."""
 
+import shlex
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +10,10 @@ from reproductions import reference
 from sanity import reference as public
 from sanity.cli.reference import runs
 from sanity.cli.request import requested
+from sanity.config import pairs
 from sanity.errors import UserError
+from sanity.grid.cells import cells
+from sanity.grid.requests import command
 from sanity.run import main, run
 from sanity.store import pack
 
@@ -112,9 +116,15 @@ def test_without_methods_it_is_the_grid_of_the_set() -> None:
     assert len(ratios) == len(set(ratios))
 
 
-def test_each_described_set_can_be_read_and_names_what_there_is() -> None:
-    from sanity.grid.cells import cells
+@pytest.mark.parametrize("name", reference.names())
+def test_the_command_that_a_folder_keeps_runs_the_same_cells_again(name: str) -> None:
+    """Also of a set of which nothing is recorded yet, where `methods` with `reference` would be refused."""
+    for config in runs({"reference": name}):
+        (again,) = requested(pairs(shlex.split(command(config))[3:])).configs
+        assert cells(again) == cells(config)
 
+
+def test_each_described_set_can_be_read_and_names_what_there_is() -> None:
     assert reference.names()
     for name in reference.names():
         assert name in reference.listing()
