@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import checks
 import methods
-from methods.base import Batches
+from methods.base import Batches, Method
 from sanity.invariants import test_devices
 
 HERE = Path(__file__).parent
@@ -71,6 +71,14 @@ def test_a_method_and_a_check_of_ones_own_are_proven(tmp_path: Path) -> None:
     assert len(tests) > 100
 
 
+def told_on_the_shortcut(preset: Method) -> bool:
+    try:
+        test_devices.test_scores_are_made_on_the_networks_device(preset, "shortcut")
+    except pytest.skip.Exception:
+        return False
+    return True
+
+
 def test_of_ours_it_can_be_told_without_a_gpu_what_stays_there() -> None:
     """What needs values is skipped: of ours, masks without a score, and data that are chosen by what they hold.
 
@@ -84,6 +92,9 @@ def test_of_ours_it_can_be_told_without_a_gpu_what_stays_there() -> None:
             for net in nets:
                 with pytest.raises(pytest.skip.Exception, match="cannot be told"):
                     test_devices.test_scores_are_made_on_the_networks_device(preset, net)
+    for name in of_scales:  # where there are scales, it is told; a skip would not pass for a pass here
+        presets = [methods.get(name), *(methods.get(name, each) for each in methods.REGISTRY.load(name).variants)]
+        assert all(told_on_the_shortcut(preset) for preset in presets)
     assert test_devices.CHOSEN_BY_VALUES == ("noise_inputs", "one_class", "transfer")
     for name in test_devices.CHOSEN_BY_VALUES:
         with pytest.raises(pytest.skip.Exception, match="cannot be told"):
