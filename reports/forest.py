@@ -13,7 +13,7 @@ from reports.records import CONTROL
 from reports.references import DENSE, is_control, is_random
 from reports.sentences import change
 from reports.statistics import Cell, Summary
-from reports.text import say
+from reports.text import counted, say
 from reports.wording import SYMBOLS, check_name, method_name, percent, points
 
 ROWS = 20  # more cannot be read at once
@@ -88,11 +88,14 @@ def note(forest: Forest) -> str:
 def alt(forest: Forest) -> str:
     """What the picture shows, as a sentence."""
     clear = [cell for cell in forest.cells if _of(cell).verdict == "different"]
+    ratios = {cell.ratio for cell in forest.cells}
+    at = say("forest.alt_at", ratio=percent(round(forest.cells[0].ratio, 3))) if len(ratios) == 1 else ""
+    drawn = counted(len(forest.cells), "difference") + at
     if not clear:
-        return say("forest.alt_none")
+        return say("forest.alt_none", drawn=drawn)
     most = max(clear, key=_size)
-    return say("forest.alt", count=f"{len(clear)} of {len(forest.cells)}", change=change([most]),
-               method=method_name(most.method), check=check_name(most.check))  # fmt: skip
+    return say("forest.alt", drawn=drawn, count=len(clear), change=change([most]), method=method_name(most.method),
+               check=check_name(most.check))  # fmt: skip
 
 
 def paint(axes: Axes, forest: Forest, summary: Summary) -> None:

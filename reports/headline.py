@@ -18,7 +18,8 @@ KINDS = {
     "none": ("identical", "equivalent"),
     "effect": ("different",),
     "likely": ("likely different",),
-    "open": ("small or none", "undecided"),
+    "small": ("small or none",),
+    "open": ("undecided",),
     "untestable": ("not testable",),
     "missing": ("missing",),
 }
@@ -67,8 +68,10 @@ def setting_line(summary: Summary) -> str:
     else:
         parts += [say("setting.several", count=len(settings))]
     if ratios:
-        ends = " to ".join(dict.fromkeys(percent(round(end, 3)) for end in (ratios[0], ratios[-1])))
-        parts.append(say("setting.removed" if len(ratios) == 1 else "setting.ratios", ends=ends, count=len(ratios)))
+        ends = (" and " if len(ratios) == 2 else " to ").join(
+            dict.fromkeys(percent(round(end, 3)) for end in (ratios[0], ratios[-1]))
+        )
+        parts.append(say("setting.ratios" if len(ratios) > 2 else "setting.removed", ends=ends, count=len(ratios)))
     if runs:
         seeds = " to ".join(dict.fromkeys(map(str, (runs[0], runs[-1]))))
         parts.append(say("setting.seed" if runs[-1] == 1 else "setting.seeds", seeds=seeds))
@@ -117,7 +120,8 @@ def _of_check(cells: Sequence[Cell], summary: Summary) -> str:
         cell = cells[0]
         n, margin = _of(cell).difference.n, counted_points(summary.margin)
         return say(f"lead.one_{_kind(cell)}", action=action, action_low=low, change=change(cells), n=n, margin=margin,
-                   method=method_name(cell.method), ratio=percent(round(cell.ratio, 5)))  # fmt: skip
+                   bound=counted_points(2 * summary.margin), method=method_name(cell.method),
+                   ratio=percent(round(cell.ratio, 5)))  # fmt: skip
     kinds = {kind: [cell for cell in cells if _kind(cell) == kind] for kind in KINDS}
     parts = [
         say(f"lead.kind_{kind}", count=len(group))
@@ -128,17 +132,21 @@ def _of_check(cells: Sequence[Cell], summary: Summary) -> str:
 
 
 def _detail(kind: str, cells: Sequence[Cell], summary: Summary) -> str:
-    """Of comparisons with an effect the largest; of those without one how far the estimates lie."""
+    """Of comparisons with an effect the largest; of those with a likely one or none how far the estimates lie."""
     if kind == "effect":
         most = max(cells, key=lambda cell: abs(_of(cell).difference.mean))
         key = "lead.only" if len(cells) == 1 else "lead.largest"
         return say(key, change=change([most]), method=method_name(most.method), ratio=where([most], summary))
+    if kind == "likely":
+        return _estimates(cells)
     if kind == "none" and any(_of(cell).verdict == "equivalent" for cell in cells):
-        return say(
-            "lead.estimate" if len(cells) == 1 else "lead.estimates",
-            estimates=span([_of(cell).difference.mean for cell in cells]),
-        )
+        return _estimates(cells)
     return ""
+
+
+def _estimates(cells: Sequence[Cell]) -> str:
+    key = "lead.estimate" if len(cells) == 1 else "lead.estimates"
+    return say(key, estimates=span([_of(cell).difference.mean for cell in cells]))
 
 
 def _kind(cell: Cell) -> str:
