@@ -164,11 +164,15 @@ def test_precision_of_the_model_is_kept_or_raised(preset: Method) -> None:
     model = nets.net("batch_norm")
     single = preset.score(model, nets.batches())
     double = preset.score(copy.deepcopy(model).double(), nets.batches(double=True))
+    largest = max(float(score.abs().max()) for score in double.values())
     for name, score in double.items():
         assert score.dtype == torch.float64, f"{name}: a float64 network is scored in {score.dtype}"
         if preset.double:
             assert single[name].dtype == torch.float64, f"{name}: double=True, but scored in {single[name].dtype}"
         scale = float(score.abs().max()) or 1.0
+        if scale <= 1e-12 * largest:  # zero but for rounding, as for a bias that batch statistics subtract again
+            assert float(single[name].abs().max()) <= 1e-6 * largest, f"{name}: zero in float64, but not in float32"
+            continue
         assert torch.allclose(single[name].double() / scale, score / scale, rtol=1e-3, atol=1e-4), (
             f"{name}: scores in float32 and in float64 differ by more than rounding"
         )
