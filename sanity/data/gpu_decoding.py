@@ -52,10 +52,10 @@ class GpuDecoder:
         images = decode([task.result() for task in tasks], self._device)
         result = torch.empty(len(positions), 3, self._size, self._size, dtype=torch.uint8, device=self._device)
         for number, image in enumerate(images):
-            one = slice(number, number + 1)
-            of_image = None if crops is None else crops.at(one)
+            place = slice(number, number + 1)
+            of_image = None if crops is None else crops.at(place)
             if image is None:
-                result[one] = self._by_cpu(positions[one], False, of_image).to(self._device)
+                result[place] = self._by_cpu(positions[place], False, of_image).to(self._device)
             else:
                 result[number] = self._framed(image, of_image)
         return result

@@ -39,12 +39,12 @@ class RandomCrops:
         widths, heights = ((area * ratio).sqrt().round(), (area / ratio).sqrt().round())
         fits = (widths > 0) & (widths <= width) & (heights > 0) & (heights <= height)
         first = fits.to(torch.uint8).argmax(0, keepdim=True)
-        found = fits.any(0)
+        is_drawn = fits.any(0)
         fallback_height, fallback_width = self._largest(height, width)
-        rows = torch.where(found, heights.gather(0, first)[0], float(fallback_height))
-        columns = torch.where(found, widths.gather(0, first)[0], float(fallback_width))
-        top = torch.where(found, (draws[-2] * (height - rows + 1)).floor(), ((height - rows) / 2).floor())
-        left = torch.where(found, (draws[-1] * (width - columns + 1)).floor(), ((width - columns) / 2).floor())
+        rows = torch.where(is_drawn, heights.gather(0, first)[0], float(fallback_height))
+        columns = torch.where(is_drawn, widths.gather(0, first)[0], float(fallback_width))
+        top = torch.where(is_drawn, (draws[-2] * (height - rows + 1)).floor(), ((height - rows) / 2).floor())
+        left = torch.where(is_drawn, (draws[-1] * (width - columns + 1)).floor(), ((width - columns) / 2).floor())
         return torch.stack([top, left, rows, columns], 1).long()
 
     def _largest(self, height: int, width: int) -> tuple[int, int]:

@@ -103,8 +103,8 @@ class Worker:
                 scratch.write(files, experiment)
             curves = self._reporter.tracking = Curves(setup.config.track != NONE)
             outcomes = work(jobs, experiment, self._reporter, self._stop.is_set)
-            made = {} if files is None else scratch.made_by(jobs, experiment)
-        return Report(outcomes, lines.lines, made, curves.calls)
+            results = {} if files is None else scratch.made_by(jobs, experiment)
+        return Report(outcomes, lines.lines, results, curves.calls)
 
     def _experiment(self, setup: Setup, alone: bool) -> Experiment:
         """Prepares the run, once. Raises `UserError` if data or code of this machine are not those of the run."""

@@ -52,8 +52,8 @@ def needed_by(jobs: Iterable[Job], experiment: Experiment) -> list[Folder]:
 
 def made_by(jobs: Iterable[Job], experiment: Experiment) -> dict[Folder, Files]:
     """Returns the results of tasks as far as they have come."""
-    made = [_own(job.task, experiment) for job in jobs if not isinstance(job.task, CellRecord)]
-    return read([folder for folders in made for folder in folders], experiment)
+    of_tasks = [_own(job.task, experiment) for job in jobs if not isinstance(job.task, CellRecord)]
+    return read([folder for folders in of_tasks for folder in folders], experiment)
 
 
 def read(folders: Iterable[Folder], experiment: Experiment) -> dict[Folder, Files]:

@@ -111,18 +111,18 @@ def measured(network: nn.Module, mask: Mapping[str, Tensor], examples: Tensor, t
 @contextmanager
 def _outputs(net: nn.Module) -> Iterator[dict[str, Tensor]]:
     """Context manager; collects the outputs of convolutions and linear layers by the names of their weights."""
-    found: dict[str, Tensor] = {}
+    outputs: dict[str, Tensor] = {}
 
     def collects(name: str) -> Any:
         def hook(module: nn.Module, inputs: Any, output: Tensor) -> None:
-            found[name] = output
+            outputs[name] = output
 
         return hook
 
     layers = [(name, module) for name, module in net.named_modules() if isinstance(module, nn.Linear | nn.Conv2d)]
     handles = [module.register_forward_hook(collects(f"{name}.weight")) for name, module in layers]
     try:
-        yield found
+        yield outputs
     finally:
         for handle in handles:
             handle.remove()
