@@ -65,7 +65,7 @@ def write(
     from reports.formats import latex
     from reports.placement import placement, with_baselines
 
-    placed = None if reference is None else placement(frame, reference, metric, margin)
+    placed = None if reference is None else placement(frame, reference, metric, margin, alpha, design)
     frame = frame if reference is None else with_baselines(frame, reference)
     if summary is None or reference is not None:
         summary = summarised(frame, metric, margin, design, compare, alpha)
@@ -102,7 +102,7 @@ def show(
 
     placed: list[str] = []
     if reference is not None:
-        placed = [*placement_shown.sentences(placement.placement(frame, reference, metric, margin))]
+        placed = [*placement_shown.sentences(placement.placement(frame, reference, metric, margin, alpha, design))]
         frame = placement.with_baselines(frame, reference)
     if summary is None or reference is not None:
         summary = summarised(frame, metric, margin, design, compare, alpha)

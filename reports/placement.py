@@ -1,13 +1,14 @@
 """Places methods among the records of a reference set: rank, difference to each, verdicts side by side."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from reports.comparisons import Mean
-from reports.designs import FIXED
+from reports.designs import FIXED, design_of
 from reports.labels import parse
 from reports.methods_compared import OUTCOMES, REFERENCES, MethodComparison, claim
 from reports.records import CONTROL, GROUP, SETTING, prepare
@@ -51,7 +52,14 @@ class Placement:
     own: tuple[str, ...]
 
 
-def placement(own: pd.DataFrame, reference: pd.DataFrame, metric: str, margin: float) -> Placement:
+def placement(
+    own: pd.DataFrame,
+    reference: pd.DataFrame,
+    metric: str,
+    margin: float,
+    alpha: float = ALPHA,
+    design: str = FIXED.name,
+) -> Placement:
     """Returns where the methods of `own` stand among those of `reference`, paired by seed.
 
     A method that both have counts as one's own. Records of another data set, network or recipe are left out. A claim,
@@ -59,12 +67,13 @@ def placement(own: pd.DataFrame, reference: pd.DataFrame, metric: str, margin: f
     """
     theirs = _others(own, reference)
     frame = pd.concat([own, theirs], ignore_index=True)
-    summary = summarise(frame, metric, margin, compare_methods=False)
+    summary = summarise(frame, metric, margin, alpha, design, compare_methods=False)
     done = {key: runs.by_seed() for key, runs in Runs.of(prepare(frame)).groups(GROUP).items()}
     tickets = {(str(key[3]), float(key[5])): runs for key, runs in done.items() if key[4] == CONTROL and key[5] > 0}
     labels = tuple(label for label in dict.fromkeys(own["method"]) if label != DENSE)
     setting = tuple(map(str, own[SETTING].iloc[0]))
-    places = tuple(place for label in labels for place in _places(label, setting, tickets, labels, metric, margin))
+    versus = partial(claim, setting, cells=tickets, metric=metric, margin=margin, alpha=alpha, design=design_of(design))
+    places = tuple(place for label in labels for place in _places(label, tickets, labels, metric, versus))
     asked = set(zip(own["check"], own["ratio"].round(9), strict=True))
     compared = [cell for cell in summary.cells if cell.comparison and (cell.check, cell.ratio) in asked]
     return Placement(places, tuple(sorted(compared, key=lambda cell: cell.method not in labels)), labels)
@@ -94,14 +103,14 @@ def _is_baseline(label: str) -> bool:
 
 def _places(
     label: str,
-    setting: tuple[str, ...],
     tickets: Mapping[tuple[str, float], Runs],
     own: Sequence[str],
     metric: str,
-    margin: float,
+    versus: Callable[[str, str], Iterator[MethodComparison]],
 ) -> Iterator[Place]:
+    """Yields the places of a method, a ratio each. versus: compares two methods at every ratio that both have."""
     others = [method for method in dict.fromkeys(method for method, _ in tickets) if method not in own]
-    compared = [one for other in others for one in claim(setting, label, other, tickets, metric, margin, ALPHA, FIXED)]
+    compared = [comparison for other in others for comparison in versus(label, other)]
     for ratio in sorted(ratio for method, ratio in tickets if method == label):
         accuracy = Mean.of(tickets[label, ratio][metric])
         beside = sorted((one for one in compared if one.ratio == ratio), key=lambda one: -one.other.mean)

@@ -45,6 +45,17 @@ def test_a_method_stands_between_those_that_are_better_and_worse() -> None:
     assert [one.comparison.difference.mean for one in place.others] == pytest.approx([-1, 1, 5])
 
 
+def test_seeds_that_were_added_as_one_liked_have_the_intervals_of_that_design(tmp_path: Path) -> None:
+    rows = {}
+    for design in ("fixed", "sequential"):
+        where = tmp_path / design
+        path = reports.write(records(OWN), where, formats=["json"], reference=records(SET), design=design)["json"]
+        rows[design] = json.loads(path.read_text(encoding="utf-8"))["placement"]
+    for fixed, sequential in zip(rows["fixed"], rows["sequential"], strict=True):
+        assert fixed["difference"] == sequential["difference"]
+        assert sequential["low"] < fixed["low"] < fixed["high"] < sequential["high"]
+
+
 def test_nothing_is_claimed_across_settings_and_ones_own_rows_count_once() -> None:
     other = records(SET, recipe="su2020")
     assert placement(records(OWN), other, "last", 0.5).places[0].of == 1
