@@ -36,8 +36,9 @@ def question(summary: Summary) -> str:
     verb = "question.does" if len(methods) == 1 else "question.do"
     if len(checks) > 1:
         return say(f"{verb}_many", who=who)
-    words = phrase(checks[0])
-    simple = len(parse(checks[0])) == 1 and has(f"check.{parse(checks[0])[0].name}.subject")
+    words = phrase(checks[0], compared[0].check_words)
+    name = parse(checks[0])[0].name
+    simple = len(parse(checks[0])) == 1 and (name in compared[0].check_words or has(f"check.{name}.subject"))
     return say(f"{verb}_subject", who=who, subject=words.subject) if simple else say(
         "question.composed", who=who, action=words.action)  # fmt: skip
 
@@ -114,7 +115,7 @@ def _clearest(cells: Sequence[Cell], check: str) -> float:
 
 def _of_check(cells: Sequence[Cell], summary: Summary) -> str:
     """What one check did: of a single comparison its sentence in short, of several how many ended how."""
-    low = phrase(cells[0].check).action.rstrip(",")
+    low = phrase(cells[0].check, cells[0].check_words).action.rstrip(",")
     action = low[0].upper() + low[1:]
     if len(cells) == 1:
         cell = cells[0]

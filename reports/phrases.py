@@ -1,10 +1,14 @@
 """What each check does, in words: those of wording.toml, put together for checks that are composed or have options."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 
 from reports.labels import Part, parse
 from reports.text import has, say
+
+Words = Mapping[str, Mapping[str, str]]
+"""What checks that are not ours say of themselves: name -> "keeps" and "destroys"."""
 
 
 @dataclass(frozen=True)
@@ -25,20 +29,34 @@ class Phrase:
     unused: str = ""
 
 
-def phrase(check: str) -> Phrase:
-    """The words for a check, for a composition of known checks, or, with its label in it, for one unknown here."""
-    parts = parse(check)
-    if not all(has(f"check.{part.name}.action") for part in parts):
+def phrase(check: str, theirs: Words | None = None) -> Phrase:
+    """The words for a check, for a composition of known checks, or, with its label in it, for one unknown here.
+
+    theirs: the words of checks that are not ours, where their records hold them.
+    """
+    parts, words = parse(check), theirs or {}
+    if any(part.name in words for part in parts) and all(_is_known(part, words) for part in parts):
+        return reduce(_together, (_single(part, words) for part in parts))
+    if not all(_is_known(part, {}) for part in parts):
         return Phrase(say("other_check.action", check=check), say("other_check.subject"), say("other_check.unchanged"))
     whole = "+".join(part.name for part in parts)
     if not has(f"check.{whole}.action"):
-        return reduce(_together, map(_single, parts))
+        return reduce(_together, (_single(part, {}) for part in parts))
     options = ", ".join(part.settings for part in parts if part.options)
     return _with_options(_named(whole), options)
 
 
-def _single(part: Part) -> Phrase:
-    return _with_options(_named(part.name), part.settings)
+def _is_known(part: Part, theirs: Words) -> bool:
+    return part.name in theirs or has(f"check.{part.name}.action")
+
+
+def _single(part: Part, theirs: Words) -> Phrase:
+    if part.name not in theirs:
+        return _with_options(_named(part.name), part.settings)
+    keeps, destroys = (theirs[part.name].get(field, "").strip().rstrip(".") for field in ("keeps", "destroys"))
+    action = say("told_check.action" if keeps else "told_check.action_alone", check=part.label, destroys=destroys,
+                 keeps=keeps)  # fmt: skip
+    return Phrase(action, destroys, say("other_check.unchanged"))
 
 
 def _named(name: str) -> Phrase:

@@ -40,6 +40,7 @@ OPTIONAL: dict[str, object] = {
     "collapsed": None,
     "layers": None,
     "dose": None,
+    "check_words": None,  # what a check that is not ours says of itself: name -> keeps, destroys
     "diverged_epoch": None,
     "reason": None,
     "classes": float("nan"),

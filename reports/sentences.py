@@ -34,7 +34,7 @@ def sentence(cells: Sequence[Cell], summary: Summary) -> str:
     if any(cell.comparison is None for cell in cells):
         raise ValueError(f"{cells[0].method} with check {cells[0].check} is not compared with anything")
     form = _form(cells)
-    finding = _finding(form, cells, phrase(cells[0].check), summary)
+    finding = _finding(form, cells, phrase(cells[0].check, cells[0].check_words), summary)
     name = method_name(cells[0].method)
     return say(f"{form}.frame", method=name, where=where(cells, summary), finding=finding, note=_caveat(cells, summary))
 

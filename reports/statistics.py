@@ -63,6 +63,7 @@ class Cell:
     match: str = "counts"  # whether kept weights meet the ratio, or with "live" those on a path
     predicted: str = ""  # what the check must do, see `checks.base.Prediction`; empty where that is not recorded
     function_gap: float = NAN  # largest relative difference of the logits before training, where these must be equal
+    check_words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # of checks that are not ours, by name
     dose: Mapping[str, Any] | None = None  # of a check that has one; see `reports.doses.Dose`
     comparison: Comparison | None = None  # None for the control and for the dense network
     paper: PaperDelta | None = None
@@ -186,6 +187,7 @@ def _cell(key: tuple[Any, ...], rows: Runs, done: Runs, comparison: Comparison |
         match=str(rows["match"][0]),
         predicted=_predicted(rows),
         function_gap=highest(done["function_gap"]),
+        check_words=next((words for words in rows["check_words"] if isinstance(words, Mapping)), {}),
         dose=next((dose for dose in rows["dose"] if isinstance(dose, Mapping)), None),
         comparison=comparison,
         paper=paper_delta(rows, done, metric),

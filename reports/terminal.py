@@ -1,7 +1,8 @@
 """The comparison table in the terminal: within its width, the same without colour, and in the signs that it has."""
 
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal, TextIO
@@ -97,7 +98,7 @@ def _render(summary: Summary, remarks: Sequence[str], placed: Sequence[str], pag
         if papers := [cell for cell in cells if cell.paper]:
             rows = [_paper(cell, page) for cell in papers]
             parts.append(_table(say("caption.papers_terminal"), PAPERS, papers, rows, page))
-        parts += [page.text(f"! {_where(cell)}: {note}", "yellow") for cell in cells for note in notes(cell)]
+        parts += [page.text(f"! {line}", "yellow") for line in _notes(cells)]
         parts += [page.text(sentence(one)) for one in decompositions(summary) if one.setting == setting]
         parts += [page.text(doses.sentence(slope)) for slope in doses.slopes(summary) if slope.setting == setting]
         if of := share(cells):
@@ -143,13 +144,13 @@ def _table(
 ) -> Group:
     """A table whose first column names the checks below the heading of their method; it gives way where the numbers
     need the room. The headings stand between tables of the same widths, so that no column cuts them."""
-    names = [page.text(f"  {cell.check}") for cell in cells]
     widths = _widths(columns, rows, page)
     left_out = [column.name for column in columns[len(widths) :]]
     columns, rows = columns[: len(widths)], [row[: len(widths)] for row in rows]
     room = max(NARROWEST, page.width - sum(widths) - GAP * len(columns))
+    names = [page.text(_broken(f"  {cell.check}", room)) for cell in cells]
     shown = (Column("check", room), *columns)
-    widths = [min(max(text.cell_len for text in names), room), *widths]
+    widths = [min(max(len(line) for text in names for line in text.plain.splitlines()), room), *widths]
     head = Table(title=page.text(title), title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0), show_edge=False)
     _add_columns(head, shown, widths)
     parts: list[RenderableType] = [head]
@@ -162,6 +163,16 @@ def _table(
     if left_out:
         parts.append(page.text(say("terminal.left_out", columns=", ".join(left_out)), "dim"))
     return Group(*parts)
+
+
+def _broken(name: str, room: int) -> str:
+    """A name in lines of `room` characters, broken behind its signs: "layerwise_", "rearrange"."""
+    lines = [""]
+    for piece in re.findall(r"\W*[^\W_]+[^\w\s]*_?|\W+|_", name):
+        if lines[-1].strip() and len(lines[-1] + piece) > room:
+            lines.append("   ")
+        lines[-1] += piece
+    return "\n".join(lines)
 
 
 def _widths(columns: Sequence[Column], rows: Sequence[Sequence[Text]], page: Page) -> list[int]:
@@ -198,5 +209,20 @@ def _heading(cell: Cell) -> str:
     return f"{method_name(cell.method)} {percent(cell.ratio)}"
 
 
-def _where(cell: Cell) -> str:
-    return f"{method_name(cell.method)} at {percent(cell.ratio)}, {cell.check}"
+def _notes(cells: Sequence[Cell]) -> Iterator[str]:
+    """The notes on the cells, each once for a method and ratio, with the checks whose cells bear it."""
+    for (method, ratio), group in groupby(cells, lambda cell: (cell.method, cell.ratio)):
+        bearers: dict[str, list[str]] = {}
+        rows = list(group)
+        for cell in rows:
+            for note in notes(cell):
+                bearers.setdefault(note, []).append(cell.check)
+        for note, checks in bearers.items():
+            everywhere = 1 < len(rows) == len(checks)
+            yield f"{method_name(method)} at {percent(ratio)}{'' if everywhere else f', {_joined(checks)}'}: {note}"
+
+
+def _joined(checks: Sequence[str]) -> str:
+    """ "none", "none and reinit", "none, reinit and rewire"."""
+    *before, last = checks
+    return f"{', '.join(before)} and {last}" if before else last

@@ -61,7 +61,8 @@ def _can_fail(compared: list[Cell]) -> Trust:
     for verdict, key in (("different", "can_fail"), ("likely different", "can_fail_likely")):
         if effects := [cell for cell in compared if _of(cell).verdict == verdict]:
             most = max(effects, key=lambda cell: abs(_of(cell).difference.mean))
-            text = say(f"trust.{key}", action=phrase(most.check).action.rstrip(","), change=change([most]),
+            action = phrase(most.check, most.check_words).action.rstrip(",")
+            text = say(f"trust.{key}", action=action, change=change([most]),
                        method=method_name(most.method), ratio=percent(round(most.ratio, 3)))  # fmt: skip
             return Trust("good" if verdict == "different" else "mind", text)
     return Trust("mind", say("trust.cannot_fail"))

@@ -20,7 +20,7 @@ NUMBERS = ("actual_ratio", "kept", "prunable", "effective_density", "mask_overla
            "barrier_orders_test", "barrier_control_test", "barrier_orders_train", "barrier_control_train")  # fmt: skip
 KINDS = ("conv", "fc", "bias")
 STRUCTURES = ("layers", "collapsed", "versions", "item_versions", "curve", "left_dense",
-              "round_test_accuracies", "dose", "small", "early_bird")  # fmt: skip
+              "round_test_accuracies", "dose", "small", "early_bird", "check_words")  # fmt: skip
 DOSE_SCALES = ("linear", "log10")
 FEW_CLASSES = 50  # chance is 2 %: no setting has all of its accuracies below 1 %
 
@@ -57,6 +57,7 @@ def cleaned(frame: pd.DataFrame) -> pd.DataFrame:
         ("dose", _dose),
         ("small", _small),
         ("early_bird", _early_bird),
+        ("check_words", _check_words),
     ):
         if column in frame.columns:
             frame[column] = _each(frame[column], read)
@@ -145,6 +146,17 @@ def _small(value: Any) -> Any:
     names = ("parameters", "flops", "dense_parameters", "dense_flops")
     sizes = {name: number(value.get(name)) for name in names}
     return sizes if all(size > 0 for size in sizes.values()) else None
+
+
+def _check_words(value: Any) -> Any:
+    """{check: what it keeps and destroys}, of those that say what they destroy; None where there is none."""
+    entries = value.items() if isinstance(value, dict) else ()
+    words = {
+        visible(str(name)): {field: visible(str(said.get(field) or "")) for field in ("keeps", "destroys")}
+        for name, said in entries
+        if isinstance(said, dict) and said.get("destroys")
+    }
+    return words or None
 
 
 def _early_bird(value: Any) -> Any:

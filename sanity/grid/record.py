@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from sanity import masks
+from sanity.config.source_hash import source_hash
 from sanity.grid import outcomes, stored
 from sanity.grid.cells import DENSE, Cell
 from sanity.grid.doses import dose
@@ -85,8 +86,21 @@ def place(cell: Cell, experiment: Experiment) -> dict[str, Any]:
         "classes": experiment.train.classes,
         "train_examples": len(experiment.train),
         "test_examples": len(experiment.test),
+        **_words(cell),
         **printed,
     }
+
+
+def _words(cell: Cell) -> dict[str, Any]:
+    """Returns what the checks of the cell that are not ours say of themselves, for reports: name -> keeps, destroys."""
+    theirs = {name: part for name, part in cell.check.build_parts().items() if _is_theirs(part)}
+    words = {name: {"keeps": part.keeps, "destroys": part.destroys} for name, part in theirs.items() if part.destroys}
+    return {"check_words": words} if words else {}
+
+
+def _is_theirs(part: object) -> bool:
+    cls: type = type(part)
+    return source_hash(cls) != ""
 
 
 def _printed(cell: Cell, experiment: Experiment) -> dict[str, Any]:

@@ -91,3 +91,24 @@ def test_a_column_without_room_is_left_out_whole_and_named(make_record: Callable
     told = f"in the report: {', '.join(columns[len(shown) :])}."
     assert (told in " ".join(lines)) == (len(shown) < 3)
     assert (len(shown) < 3) == (width < 100)
+
+
+def test_a_note_is_said_once_for_a_method_and_ratio(make_record: Callable[..., dict]) -> None:
+    def dead(checks: dict[str, float]) -> list[str]:
+        rows = [make_record("snip", check, 0.9, seed, 60.0 + seed, effective_density=density)
+                for check, density in checks.items() for seed in range(2)]  # fmt: skip
+        return [line[: line.index(":")] for line in printed(pd.DataFrame(rows)).splitlines() if line.startswith("! ")]
+
+    assert dead({"none": 0.05, "reinit": 0.05, "rewire": 0.05}) == ["! SNIP at 90 %"]
+    assert dead({"none": 0.05, "reinit": 0.05, "rewire": 0.1}) == ["! SNIP at 90 %, none and reinit"]
+    assert dead({"none": 0.05, "reinit": 0.04}) == ["! SNIP at 90 %, none", "! SNIP at 90 %, reinit"]
+    assert dead({"none": 0.05}) == ["! SNIP at 90 %, none"]
+
+
+@pytest.mark.parametrize("check", ["layerwise_rearrange", "mine.py:Halved[by=0.5]+half_dataset", "_x__y_", "ü b"])
+@pytest.mark.parametrize("room", [12, 40])
+def test_a_name_is_broken_behind_signs_and_nothing_of_it_is_lost(check: str, room: int) -> None:
+    lines = terminal._broken(f"  {check}", room).split("\n")
+    assert lines[0] + "".join(line.removeprefix("   ") for line in lines[1:]) == f"  {check}"
+    assert not any(line[-1].isalnum() for line in lines[:-1])
+    assert max(map(len, lines)) <= room

@@ -212,6 +212,9 @@ def first_screens(make: Record) -> Iterator[pd.DataFrame]:
     yield pd.concat([held, pair(make, near, [91.0, 89.0, 90.0], predicted="better").assign(ratio=0.9)]).drop(
         columns="wall_s"
     )
+    for keeps in ("the mask", ""):
+        said = {"mine:Halved": {"keeps": keeps, "destroys": "the scale of the weights"}}
+        yield pair(make, near, lower, check="mine:Halved", check_words=said)
     yield pd.concat([pair(make, near, lower, check=f"mine[x={place}]") for place in range(25)]).drop_duplicates(
         ["check", "seed"]
     )
@@ -319,3 +322,15 @@ def test_a_sentence_that_was_edited_is_the_one_that_is_said(
     monkeypatch.setattr(text, "TEMPLATES", {**text.TEMPLATES, "overview.verdicts": "{verdicts} among {count}!"})
     summary = summarise(pair(make_record, [90.0, 90.1], [90.0, 90.1], identical_to_none=True))
     assert overview(summary) == "1 identical among 1 comparison!"
+
+
+def test_a_check_of_somebody_else_is_told_in_the_words_of_its_class(make_record: Record) -> None:
+    said = {"mine:Halved": {"keeps": "the mask.", "destroys": "the scale of the weights."}}
+    near, lower, label = [90.0, 90.1, 90.3], [80.0, 80.1, 80.2], "mine:Halved[factor=0.5]"
+    told = summarise(pair(make_record, near, lower, check=label, check_words=said))
+    assert question(told) == "Does SNIP's ticket depend on the scale of the weights?"
+    action = f"the check '{label}' (it destroys the scale of the weights and keeps the mask)"
+    assert next(lead(told)).startswith(f"Yes: {action} changes accuracy by")
+    assert phrase(f"reinit+{label}", said).action.endswith(f"under the same mask and {action}")
+    bare = summarise(pair(make_record, near, lower, check=label))
+    assert next(lead(bare)).startswith(f"Yes: the check '{label}' changes accuracy by")
