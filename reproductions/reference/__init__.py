@@ -31,8 +31,8 @@ def about(name: str) -> str:
     """Describes a set: what it holds and which grid it asks for. Raises `UserError` for an unknown name."""
     declared = declaration(name)
     grids = [
-        f"  {len(panel['methods'])} methods at {', '.join(f'{ratio:g}' for ratio in panel['ratio'])}: "
-        + ", ".join(panel["checks"])
+        f"  {len(panel['methods'])} method{'s'[: len(panel['methods']) != 1]} at "
+        f"{', '.join(f'{ratio:g}' for ratio in panel['ratio'])}: " + ", ".join(panel["checks"])
         for panel in panels(name)
     ]
     seeds = f"seeds {', '.join(map(str, declared['run']['seeds']))}"

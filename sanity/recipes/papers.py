@@ -7,24 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from sanity.recipes import mnist_papers
+from sanity.recipes.images import augmentation, on_cifar10
 from sanity.recipes.recipe import Recipe
-
-
-def _images(dataset: str) -> dict[str, Any]:
-    """Returns the crop and flip of all these papers on CIFAR and Tiny-ImageNet; none for grey images.
-
-    A mirrored digit is another character, and Frankle et al. 2021 and Lee et al. 2019 train MNIST without augmentation.
-    Photographs of ImageNet are cropped at random as usual: 8 to 100 % of the area (Szegedy et al. 2015).
-    """
-    if dataset == "imagenet":
-        return {"crop_scale": (0.08, 1.0), "flip": True}
-    grey = dataset in ("digits", "mnist", "fashion_mnist")
-    return {"crop_padding": 0 if grey else 4, "flip": not grey}
-
-
-def _on_cifar10(dataset: str, normalise: str) -> Any:
-    """Returns `normalise` for CIFAR-10, whose constants here differ from some papers'; else the data set's own."""
-    return normalise if dataset == "cifar10" else "dataset"
 
 
 def _quick(model: str, dataset: str) -> Recipe:
@@ -35,7 +20,9 @@ def _quick(model: str, dataset: str) -> Recipe:
 
 def _short(model: str, dataset: str) -> Recipe:
     """Ten epochs: for reference sets on MNIST, which papers' recipes train for 50 to 250 (ours)"""
-    return Recipe(epochs=10, batch_size=128, nesterov=True, weight_decay=5e-4, schedule="one_cycle", **_images(dataset))
+    return Recipe(
+        epochs=10, batch_size=128, nesterov=True, weight_decay=5e-4, schedule="one_cycle", **augmentation(dataset)
+    )
 
 
 def _su2020(model: str, dataset: str) -> Recipe:
@@ -49,8 +36,8 @@ def _su2020(model: str, dataset: str) -> Recipe:
         batch_size=64,
         weight_decay=1e-4,  # the code's default for both networks, never overridden in its commands
         milestones=(epochs / 2, epochs * 3 / 4),
-        normalise=_on_cifar10(dataset, "per_image_std"),
-        **_images(dataset),
+        normalise=on_cifar10(dataset, "per_image_std"),
+        **augmentation(dataset),
     )
 
 
@@ -65,8 +52,8 @@ def _wang2020(model: str, dataset: str) -> Recipe:
         batch_size=128,
         weight_decay=5e-4 if model.startswith("vgg") else 1e-4,
         milestones=(epochs / 2, epochs * 3 / 4),
-        normalise=_on_cifar10(dataset, "per_image_std"),
-        **_images(dataset),
+        normalise=on_cifar10(dataset, "per_image_std"),
+        **augmentation(dataset),
     )
 
 
@@ -112,11 +99,11 @@ def _frankle2021(model: str, dataset: str) -> Recipe:
             warmup_epochs=5,
             weight_decay=1e-4,
             normalise="frankle2021_tiny",
-            **_images(dataset),
+            **augmentation(dataset),
         )
-    grey = not _images(dataset)["flip"]
+    grey = not augmentation(dataset)["flip"]
     normalise: Any = "dataset" if grey else "imagenet"
-    return Recipe(epochs=160, milestones=(80, 120), weight_decay=1e-4, normalise=normalise, **_images(dataset))
+    return Recipe(epochs=160, milestones=(80, 120), weight_decay=1e-4, normalise=normalise, **augmentation(dataset))
 
 
 def _renda2020(model: str, dataset: str) -> Recipe:
@@ -131,7 +118,7 @@ def _renda2020(model: str, dataset: str) -> Recipe:
     if dataset == "imagenet":
         return replace(_goyal2017(model, dataset), batch_size=1024, lr=0.4)
     decay = 5e-4 if model.startswith("vgg") else 2e-4
-    return Recipe(epochs=182, milestones=(91, 136), weight_decay=decay, **_images(dataset))
+    return Recipe(epochs=182, milestones=(91, 136), weight_decay=decay, **augmentation(dataset))
 
 
 def _goyal2017(model: str, dataset: str) -> Recipe:
@@ -150,7 +137,7 @@ def _goyal2017(model: str, dataset: str) -> Recipe:
         warmup_epochs=5,
         weight_decay=1e-4,
         decay_norm=False,
-        **_images(dataset),
+        **augmentation(dataset),
     )
 
 
@@ -170,99 +157,7 @@ def _evci2020(model: str, dataset: str) -> Recipe:
         weight_decay=1e-4,
         decay_norm=False,
         label_smoothing=0.1,
-        **_images(dataset),
-    )
-
-
-def _lee2019(model: str, dataset: str) -> Recipe:
-    """Lee et al. 2019 (SNIP): lr 0.1 / 10 every 25k (MNIST) or 30k (CIFAR) iterations, 10 % held out
-
-    Section 5. The paper does not state how long it trains; 250 epochs are those of the re-implementation mil-ad/snip.
-    The translation by up to 4 pixels is the zero-padded crop of every image, and half of the images are flipped; the
-    released code applies none, one or both of them at random (it flips a quarter and shifts half of the images) and
-    fills with the mean.
-    """
-    grey, _ = _lee2019_steps(dataset)
-    return _lee2019_schedule(dataset, epochs=250, interval=25_000 if grey else 30_000)
-
-
-def _lee2019_code(model: str, dataset: str) -> Recipe:
-    """Lee et al. 2019 (SNIP), released code: MNIST 10,000 iterations of plain SGD at lr 0.1, 10 % held out
-
-    Defaults of namhoonlee/snip-public (MNIST), without the paper's momentum and learning-rate decay; rounded up to
-    whole epochs. Images in colour as its README trains VGG-D: 150,000 iterations, lr x 0.2 after each 30,000 but the
-    last. It does not decay batch norm. It reports the best test accuracy of its last checkpoints, ten at most: compare
-    with metric=best. Crop and flip are the paper's (see lee2019).
-    """
-    grey, steps = _lee2019_steps(dataset)
-    if grey:
-        return replace(_lee2019_schedule(dataset, epochs=-(-10_000 // steps)), momentum=0.0, schedule="constant")
-    return replace(_lee2019_schedule(dataset, epochs=-(-150_000 // steps), interval=30_000, last=4), gamma=0.2)
-
-
-def _lee2019_steps(dataset: str) -> tuple[bool, int]:
-    """Returns whether the images are grey, and the steps of an epoch without the held-out tenth."""
-    grey = not _images(dataset)["flip"]
-    examples = {"digits": 1200, "tiny_imagenet": 100_000}.get(dataset, 60_000 if grey else 50_000)
-    return grey, -(-(examples - int(0.1 * examples)) // (100 if grey else 128))
-
-
-def _lee2019_schedule(dataset: str, epochs: int, interval: int | None = None, last: int | None = None) -> Recipe:
-    """Returns what paper and code share; the learning rate falls every `interval` steps, at most `last` times."""
-    grey, steps = _lee2019_steps(dataset)
-    drops = range(1, 1 + epochs * steps // interval) if interval else range(0)
-    moments = [(interval or 0) * drop / steps for drop in drops]
-    return Recipe(
-        epochs=epochs,
-        batch_size=100 if grey else 128,
-        milestones=tuple(moment for moment in moments if moment < epochs)[:last],
-        weight_decay=5e-4,
-        holdout=0.1,
-        decay_norm=grey,  # grey: LeNets, which have no batch norm
-        normalise=_on_cifar10(dataset, "pixel_std"),
-        **_images(dataset),
-    )
-
-
-def _gahaalt2019(model: str, dataset: str) -> Recipe:
-    """Mikler and Plaszczyk 2019, a reproduction of SNIP: Adam, lr 0.0012 x 0.99 after each of 80 epochs, batch 128
-
-    Report and notebooks of gahaalt/SNIP-pruning. By the report the learning rate decays "most often"; 0.99 and the
-    batch are those of the notebooks, which train by SGD. It reports the best of all epochs: compare with metric=best.
-    """
-    return Recipe(
-        epochs=80,
-        batch_size=128,
-        optimizer="adam",
-        lr=0.0012,
-        milestones=tuple(range(1, 80)),
-        gamma=0.99,
-        normalise="pixel_std",
-    )
-
-
-def _dettmers2019(model: str, dataset: str) -> Recipe:
-    """Dettmers and Zettlemoyer 2019: Nesterov, batch 100, lr 0.1 / 10 every 25k of 54,000 iterations, 10 % held out
-
-    Code: the defaults of TimDettmers/sparse_learning on MNIST; whether its stored results have them is not stated.
-    """
-    return replace(_lee2019_schedule(dataset, epochs=100, interval=25_000), nesterov=True)
-
-
-def _ntt2020(model: str, dataset: str) -> Recipe:
-    """Liu and Zenke 2020 (NTT): Adam, lr 0.001, batch 64, 50 epochs, weight decay 1e-8, 10 % held out
-
-    Code: the demonstration notebooks of fmi-basel/neural-tangent-transfer. Pixels / 255 as they are (ours).
-    """
-    return Recipe(
-        epochs=50,
-        batch_size=64,
-        optimizer="adam",
-        lr=0.001,
-        schedule="constant",
-        weight_decay=1e-8,
-        holdout=0.1,
-        normalise="none",
+        **augmentation(dataset),
     )
 
 
@@ -276,8 +171,8 @@ def _tanaka2020(model: str, dataset: str) -> Recipe:
         milestones=(60, 120),
         nesterov=True,
         weight_decay=1e-4,
-        normalise=_on_cifar10(dataset, "pixel_std"),
-        **_images(dataset),
+        normalise=on_cifar10(dataset, "pixel_std"),
+        **augmentation(dataset),
     )
 
 
@@ -297,7 +192,7 @@ def _atanov2021_snip(model: str, dataset: str) -> Recipe:
         _atanov2021_random(model, dataset),
         batch_size=64,
         weight_decay=1e-4,
-        normalise=_on_cifar10(dataset, "pixel_std"),
+        normalise=on_cifar10(dataset, "pixel_std"),
     )
 
 
@@ -308,8 +203,8 @@ def _atanov2021_random(model: str, dataset: str) -> Recipe:
         batch_size=128,
         milestones=(80, 120),
         weight_decay=5e-4,
-        normalise=_on_cifar10(dataset, "per_image_std"),
-        **_images(dataset),
+        normalise=on_cifar10(dataset, "per_image_std"),
+        **augmentation(dataset),
     )
 
 
@@ -323,11 +218,11 @@ RECIPES: dict[str, Callable[[str, str], Recipe]] = {
     "renda2020": _renda2020,
     "goyal2017": _goyal2017,
     "evci2020": _evci2020,
-    "lee2019": _lee2019,
-    "lee2019_code": _lee2019_code,
-    "gahaalt2019": _gahaalt2019,
-    "dettmers2019": _dettmers2019,
-    "ntt2020": _ntt2020,
+    "lee2019": mnist_papers.lee2019,
+    "lee2019_code": mnist_papers.lee2019_code,
+    "gahaalt2019": mnist_papers.gahaalt2019,
+    "dettmers2019": mnist_papers.dettmers2019,
+    "ntt2020": mnist_papers.ntt2020,
     "tanaka2020": _tanaka2020,
     "atanov2021": _atanov2021,
     "atanov2021_snip": _atanov2021_snip,
