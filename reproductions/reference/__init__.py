@@ -30,11 +30,10 @@ def listing() -> str:
 def about(name: str) -> str:
     """Describes a set: what it holds and which grid it asks for. Raises `UserError` for an unknown name."""
     declared = declaration(name)
-    grids = [
-        f"  {len(panel['methods'])} method{'s'[: len(panel['methods']) != 1]} at "
-        f"{', '.join(f'{ratio:g}' for ratio in panel['ratio'])}: " + ", ".join(panel["checks"])
-        for panel in panels(name)
-    ]
+    grids = []
+    for panel in panels(name):
+        count, ratios = len(panel["methods"]), ", ".join(f"{ratio:g}" for ratio in panel["ratio"])
+        grids.append(f"  {count} {'method' if count == 1 else 'methods'} at {ratios}: {', '.join(panel['checks'])}")
     seeds = f"seeds {', '.join(map(str, declared['run']['seeds']))}"
     return "\n".join([f"{name}: {declared['title']}", "", declared["description"].strip(), "", seeds, *grids])
 
