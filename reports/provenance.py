@@ -46,8 +46,9 @@ def entries(frame: pd.DataFrame, command: str = "", spent: str = "", trained_by:
     rows += [(say("spent.label"), visible(spent))] if spent else []
     rows.append(("runs", _runs(frame)))
     for column, label in COLUMNS.items():
-        if column in done.columns and done[column].notna().any():
-            rows.append((label, _values(done[column].dropna())))
+        recorded = done[column].dropna() if column in done.columns else pd.Series(dtype=object)
+        if (recorded != "").any():
+            rows.append((label, _values(recorded)))
     rows += _left_dense(done)
     rows += _versions(done, "versions", "versions")
     rows += _versions(done, "item_versions", "versions of methods, checks and tables")
@@ -74,7 +75,7 @@ def _values(values: pd.Series) -> str:
 
 
 def _plain(value: object) -> str:
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value) or "none"
 
 
 def _versions(done: pd.DataFrame, column: str, label: str) -> list[Entry]:

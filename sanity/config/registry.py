@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 
 from sanity.config.source_hash import code_key, qualified_name
 from sanity.config.user_file import is_file, load_file
-from sanity.errors import UserError, unknown
+from sanity.errors import UserError, nearest, unknown
 
 
 class Registry:
@@ -84,12 +84,19 @@ class Registry:
         if module not in sys.modules:
             importlib.invalidate_caches()  # a file that a notebook has just written is found too
         try:
-            return getattr(load_file(module) if is_file(module) else importlib.import_module(module), attribute)
+            loaded = load_file(module) if is_file(module) else importlib.import_module(module)
+            part = getattr(loaded, attribute, None)
         except (Exception, SystemExit) as error:  # the import of a user's module may raise anything
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             if isinstance(error, SystemExit):
                 reason = f"it ends the program (sys.exit({error.code!r}))"
             raise UserError(f"{self.kind} '{name}' cannot be loaded from {where}: {reason}") from error
+        if part is None:
+            words = {word.lower(): word for word in vars(loaded) if not word.startswith("_")}
+            near = nearest(attribute.lower(), words)
+            hint = f"; did you mean '{words[near]}'?" if near else ""
+            raise UserError(f"{self.kind} '{name}' cannot be loaded from {where}: {module} has no '{attribute}'{hint}")
+        return part
 
     def load_subclass(self, name: str, base: type) -> Any:
         """Imports the class called `name`. Raises `UserError` if it does not derive from `base` or is abstract."""

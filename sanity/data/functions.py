@@ -81,8 +81,8 @@ def _bytes(owner: str, images: Tensor) -> Tensor:
         scaled = 255 * images
         if not bool(((scaled - scaled.round()).abs() < _EXACT).all() and (images >= 0).all() and (images <= 1).all()):
             raise UserError(
-                f"{owner} images are {_kind(images)}; uint8 from 0 to 255, or such bytes / 255, are wanted: leave out "
-                "normalisation and augmentation, which recipe. sets"
+                f"{owner} images are {_kind(images)}; uint8 from 0 to 255, or such bytes / 255, are wanted: leave "
+                "normalisation and augmentation to the recipe"
             )
         images = scaled.round().to(torch.uint8)
     return images.contiguous()

@@ -213,6 +213,7 @@ def test_other_moments_stay_what_they_are(moment: str | int) -> None:
         ("random", {"removed_per_round": 1.0}, r"random\.removed_per_round=1\.0"),
         ("torch:Tensor", {}, "is no class that derives from"),
         ("nowhere.at:All", {}, "cannot be loaded"),
+        ("methods.snip:Snip", {}, "methods.snip has no .Snip.; did you mean 'SNIP'?"),
     ],
 )
 def test_mistakes_are_one_clear_line(name: str, options: dict[str, Any], message: str) -> None:

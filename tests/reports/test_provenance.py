@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 import reports
+from reports.provenance import entries
 
 SNIP, GRASP = "python -m sanity.run methods=snip", "python -m sanity.run methods=grasp"
 
@@ -19,3 +20,9 @@ def test_a_report_shows_what_trained_its_records_before_what_made_it(frame: pd.D
     provenance = json.loads(files["json"].read_text())["provenance"]
     assert list(provenance)[:2] == ["trained by", "report made by"]
     assert provenance["trained by"].splitlines() == [SNIP, GRASP]
+
+
+def test_what_was_not_overridden_is_no_line(frame: pd.DataFrame) -> None:
+    assert "overrides" not in dict(entries(frame.assign(overrides="")))
+    some = ["recipe.lr=0.1"] + [""] * (len(frame) - 1)
+    assert dict(entries(frame.assign(overrides=some)))["overrides"].startswith("recipe.lr=0.1 (1 runs), none (")
