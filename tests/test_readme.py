@@ -11,9 +11,10 @@ import torch
 import methods
 from reports import inference
 from sanity.cli.request import requested
-from sanity.config import RunConfig, options, pairs
+from sanity.config import RunConfig, from_mapping, options, pairs
 from sanity.grid.cells import cells
-from sanity.masks import kept, size
+from sanity.masks import kept, prunable, size
+from sanity.run import prepare
 
 ROOT = Path(__file__).parents[1]
 README, MEASURED = ROOT / "README.md", ROOT / "docs" / "measured.md"
@@ -23,7 +24,7 @@ PAGES = [
     *sorted((ROOT / "docs").glob("*.md")),
     ROOT / "reproductions/measured/README.md",
 ]
-OWN = ("mine:", "adapter", "own_method:", "own_check:", "own_network:", "own_dataset:")
+OWN = ("mine:", "adapter", "own_method:", "own_check:", "own_network:", "own_dataset:", "own.py:")
 """Modules of the examples, which tests/examples runs."""
 
 
@@ -84,6 +85,16 @@ def test_the_example_of_a_method_is_a_method(tmp_path: Path, monkeypatch: pytest
     net = torch.nn.Sequential(torch.nn.Linear(64, 30), torch.nn.ReLU(), torch.nn.Linear(30, 10))
     mask = methods.get("mine:Scaled", power=1).mask(net, [(torch.rand(2, 64), torch.tensor([0, 1]))], 0.9)
     assert kept(mask) == round(0.1 * size(mask))
+
+
+def test_the_examples_of_a_network_and_of_data_are_both(tmp_path: Path) -> None:
+    code = next(block for block in re.findall(r"```python\n(.*?)```", text(README), re.DOTALL) if "LazyLinear" in block)
+    file = tmp_path / "own.py"
+    file.write_text(code, encoding="utf-8")
+    keys = {"model": f"{file}:net", "dataset": f"{file}:data", "methods": "snip", "ratio": 0.9, "seeds": 0}
+    experiment, _ = prepare(from_mapping({**keys, "device": "cpu", "results_dir": str(tmp_path)}))
+    assert (len(experiment.train), experiment.train.classes) == (400, 4)
+    assert size(prunable(experiment.initial(0))) == 64 * 100 + 100 * 4
 
 
 @pytest.mark.parametrize(("page", "rows"), [(README, 3), (MEASURED, 8)], ids=["README", "measured"])
