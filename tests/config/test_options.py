@@ -138,7 +138,7 @@ def test_every_option_is_explained_in_one_way(cls: type) -> None:
 
 def test_the_scoring_cost_has_a_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert scoring_cost(["--help"]) == 0
-    assert "  repeats    times that each is measured; the shortest counts [3]" in capsys.readouterr().out
+    assert "in turn with the bare passes; the median counts [3]" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
