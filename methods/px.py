@@ -33,39 +33,44 @@ class PX(GradientMethod):
     that each class gives as many images.
 
     The published code changed in February 2025, after a user found that the weights which should become ones did not;
-    five things differ. `iurada2024` is the code that made the paper's numbers, `iurada2025` the present one, but for
-    batch norm, which there has batch statistics in z1 and z2: every image of z2 is ones, so that in a network whose
+    neither version is the formula. `iurada2024` is the code of the paper's year. `iurada2025` is the present one, whose
+    last layer keeps its signs: paths cancel, and a class whose z1 is near zero can lose all its weights. Its batch norm
+    is not followed, which has batch statistics in z1 and z2: every image of z2 is ones, so that in a network whose
     last batch norm is averaged over all places, as in ResNets and VGGs, z2 does not depend on its convolutions at all,
     and their scores are rounding errors. Here z1 and z2 have running statistics; `batch_norm=batch` is that code.
+    `iurada2024` has two batches of 128, as the script for CIFAR-10. Both codes draw other crops and flips in every
+    round, that of 2024 other examples too; here all rounds see the same.
 
     activated: z1 has `ones` for its weights, or its `own`, as in 2024, so that it is the network's output.
     images: z1 sees `squared` images and z2 ones; or both see the images (`plain`, 2024).
-    classifier: in z1 and z2 the last layer is `own`, as it is, or `transformed` like all others (2024).
+    classifier: in z1 and z2 the last layer is `transformed` like all others, or its `own`, as it is (2025).
     factor: the derivative is multiplied by w^2 `once`, or also by w^2 and the weight of z1 (`twice`, 2024).
     open_in: batch norm of the pass that tells which units are open: `running` statistics, or the `batch`'s (2024).
     """
 
+    version: ClassVar[int] = 2
     double: ClassVar[bool] = True
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "iurada2024": {
             "batch_norm": "batch",
             "activated": "own",
             "images": "plain",
-            "classifier": "transformed",
             "factor": "twice",
             "open_in": "batch",
             "augment": True,
             "balanced": False,
+            "examples": 128,
+            "batches": 2,
             "counts": "removed_floored",
         },
-        "iurada2025": {"counts": "removed_floored"},
+        "iurada2025": {"classifier": "own", "augment": True, "counts": "removed_floored"},
     }
 
     rounds: Annotated[int, Field(ge=1, le=MOST_ROUNDS)] = 100
     batch_norm: Literal["batch", "running"] = "running"
     activated: Literal["ones", "own"] = "ones"
     images: Literal["squared", "plain"] = "squared"
-    classifier: Literal["own", "transformed"] = "own"
+    classifier: Literal["transformed", "own"] = "transformed"
     factor: Literal["once", "twice"] = "once"
     open_in: Literal["running", "batch"] = "running"
 

@@ -1,6 +1,7 @@
-"""PX in both published versions is what its formula says, computed by other means."""
+"""PX is the paper's formula, and its variants are both published versions, computed by other means."""
 
 import copy
+from itertools import product
 from typing import Any
 
 import pytest
@@ -12,7 +13,10 @@ from sanity.errors import UserError
 from sanity.invariants import nets
 from sanity.masks import prunable
 
-VERSIONS: dict[str, dict[str, Any]] = {"iurada2024": {"augment": False}, "iurada2025": {"batch_norm": "batch"}}
+VERSIONS: dict[str, dict[str, Any]] = {
+    "iurada2024": {"augment": False},
+    "iurada2025": {"augment": False, "batch_norm": "batch"},
+}
 
 
 class Gate(nn.Module):
@@ -74,16 +78,29 @@ def test_both_versions_are_their_formula_by_other_means(name: str, version: str)
         torch.testing.assert_close(ours[key], theirs, rtol=1e-9, atol=1e-12 * float(theirs.max()))
 
 
-def test_paths_by_hand() -> None:
-    """One hidden layer: the derivative by a squared weight is the sum over classes of z1 times what leads there."""
-    first, last = nn.Linear(108, 5, bias=False), nn.Linear(5, nets.CLASSES, bias=False)
-    model, (batch,) = nn.Sequential(nn.Flatten(), first, nn.ReLU(), last).double(), nets.batches(double=True, count=1)
-    images = batch[0].flatten(1)
-    is_open = (images @ first.weight.T > 0).double()
-    z1 = (images.square().sum(1, keepdim=True) * is_open).sum(1, keepdim=True).expand(-1, nets.CLASSES)
-    into_hidden = (z1 @ last.weight.square()).sum(0)[:, None].expand(-1, 108)
-    ours = methods.get("px", classifier="transformed").score(model, [batch])
-    torch.testing.assert_close(ours["1.weight"], (into_hidden * first.weight.square()).detach(), rtol=1e-9, atol=0)
+def test_the_default_is_the_papers_formula_path_by_path() -> None:
+    """w_j^2 times, over images and classes, the active paths' squared pixels times the squares of paths through j."""
+    layers = [nn.Linear(4, 3, bias=False), nn.Linear(3, 3, bias=False), nn.Linear(3, 2, bias=False)]
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        for layer in layers:
+            nn.init.normal_(layer.weight)
+        images = torch.randn(5, 1, 2, 2, dtype=torch.float64)
+    model = nn.Sequential(nn.Flatten(), layers[0], nn.ReLU(), layers[1], nn.ReLU(), layers[2]).double()
+    first, second, last = (layer.weight.detach() for layer in layers)
+    pixels = images.flatten(1)
+    hidden = pixels @ first.T
+    open_first, open_second = hidden > 0, hidden.relu() @ second.T > 0
+    active = torch.zeros(5, 2, dtype=torch.float64)
+    through = {name: torch.zeros(2, *weight.shape, dtype=torch.float64) for name, weight in prunable(model).items()}
+    for i, j, k, c in product(range(4), range(3), range(3), range(2)):
+        active[:, c] += pixels[:, i] ** 2 * open_first[:, j] * open_second[:, k]
+        value = (first[j, i] * second[k, j] * last[c, k]) ** 2
+        for name, (row, column) in zip(through, ((j, i), (k, j), (c, k)), strict=True):
+            through[name][c, row, column] += value
+    scores = methods.get("px").score(model, [(images, torch.zeros(5, dtype=torch.long))])
+    for name, paths in through.items():
+        torch.testing.assert_close(scores[name], torch.einsum("nc,cij->ij", active, paths), rtol=1e-9, atol=0)
 
 
 def test_no_label_is_read() -> None:
@@ -97,7 +114,7 @@ def test_no_label_is_read() -> None:
     [
         {"activated": "own"},
         {"images": "plain"},
-        {"classifier": "transformed"},
+        {"classifier": "own"},
         {"factor": "twice"},
         {"open_in": "batch"},
     ],
