@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from reproductions import reference
-from sanity.cli.reference import load, runs
 from sanity.cli.suggestions import refuse_unknown
 from sanity.config import AUTO, RunConfig, from_mapping, nested
 from sanity.errors import UserError
@@ -44,6 +42,8 @@ class Request:
 
     def neighbours(self) -> "pd.DataFrame | None":
         """Returns the records of the reference set; None without one."""
+        from sanity.cli.reference import load
+
         return load(self.reference) if self.reference else None
 
     def notes(self, records: "pd.DataFrame") -> list[str]:
@@ -74,6 +74,9 @@ def requested(keys: Mapping[str, Any] | RunConfig) -> Request:
     if not isinstance(keys, RunConfig):
         refuse_unknown(keys)
     if not isinstance(keys, RunConfig) and keys.get("reference"):
+        from reproductions import reference
+        from sanity.cli.reference import runs
+
         name = str(keys["reference"])
         title, placed = str(reference.declaration(name)["title"]), name if "methods" in keys else ""
         return Request(runs(keys), f"reference-{name}", title, reference=placed)

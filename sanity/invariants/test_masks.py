@@ -191,7 +191,10 @@ class Fixed(Allocation):
 
 def test_an_allocation_of_ones_own_is_followed() -> None:
     mask = allocate(noise([(2, 3), (4,)], 0), 0.5, Fixed(1, 4))
-    assert layers(mask) == {"0.weight": {"weights": 6, "kept": 1}, "1.weight": {"weights": 4, "kept": 4}}
+    assert layers(mask) == {
+        "0.weight": {"kind": "fc", "weights": 6, "kept": 1},
+        "1.weight": {"kind": "bias", "weights": 4, "kept": 4},
+    }
 
 
 @QUICK
