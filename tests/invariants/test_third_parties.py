@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 import checks
 import methods
+from checks import transfer
 from methods.base import Batches, Method
 from sanity.invariants import test_devices
 
@@ -96,6 +97,7 @@ def test_of_ours_it_can_be_told_without_a_gpu_what_stays_there() -> None:
         presets = [methods.get(name), *(methods.get(name, each) for each in methods.REGISTRY.load(name).variants)]
         assert all(told_on_the_shortcut(preset) for preset in presets)
     assert test_devices.CHOSEN_BY_VALUES == ("noise_inputs", "one_class", "transfer")
+    transfer._load.cache_clear()  # images that another test loaded would be chosen among
     for name in test_devices.CHOSEN_BY_VALUES:
         with pytest.raises(pytest.skip.Exception, match="cannot be told"):
             test_devices.test_what_the_search_sees_stays_on_the_datas_device(checks.get(name), name)
