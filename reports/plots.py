@@ -67,7 +67,7 @@ def accuracy(axes: Axes, cells: Sequence[Cell], look: Look, dense: float) -> Non
     if not math.isnan(dense):
         axes.axhline(dense, color=INK, linewidth=0.8, linestyle=":", label="dense")
         means.append(dense)
-    _limits(axes, means)
+    limits(axes, means)
     below(axes)
 
 
@@ -99,7 +99,7 @@ def axis_of_sparsity(axes: Axes, ratios: Sequence[float]) -> None:
     axes.minorticks_off()
 
 
-def _limits(axes: Axes, means: Sequence[float]) -> None:
+def limits(axes: Axes, means: Sequence[float]) -> None:
     """Where a collapsed curve would press the others together, an axis in the logarithm of the error."""
     if max(means) - min(means) <= WIDE or max(means) >= 100:
         axes.set_ylim(top=min(axes.get_ylim()[1], 100))
