@@ -10,9 +10,13 @@ from reports.comparisons import VERDICTS
 from reports.overview import flaws
 from reports.sentences import change, has_error, not_compared, sentence, where
 from reports.statistics import Cell, Summary
-from reports.strips import Square, strip
+from reports.strips import Square, StripRow, strip, strip_rows
 from reports.text import counted, say
-from reports.wording import DATASETS, FOLDED, method_name
+from reports.wording import DATASETS, FOLDED, method_name, percents
+
+WITH_NUMBERS = 4  # rows up to which each verdict stands with its numbers; of more, the signs alone fit on one screen
+BESIDE = 60  # squares in a row that fit beside the differences
+NUMBERS, NAME = 18, 12  # so many squares are as wide as a verdict with its numbers, and as the name of a check
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,19 @@ class Answer:
     rows: tuple[Row, ...]
     findings: tuple[tuple[str, tuple[Finding, ...]], ...]  # by method
     strips: tuple[tuple[tuple[Square, ...], ...], ...] = ()  # row by row, check by check: every comparison
+    by_method: tuple[StripRow, ...] = ()  # what was run, a row a method
+    sparsities: str = ""  # from the lowest to the highest that was run
+
+    @property
+    def compact(self) -> bool:
+        """Whether the rows are so many that a page shows a row a method, with signs and no numbers."""
+        return len(self.rows) > WITH_NUMBERS and bool(self.by_method)
+
+    @property
+    def broad(self) -> bool:
+        """Whether the matrix needs the whole width of a page."""
+        longest = max((len(squares) for row in self.by_method for squares in row.strips), default=0)
+        return len(self.checks) * max(longest, NAME if self.compact else NUMBERS) > BESIDE
 
     @property
     def size(self) -> int:
@@ -83,7 +100,11 @@ def answer(setting: tuple[str, str, str], summary: Summary) -> Answer | None:
             strips.append(tuple(strip([cell for cell in part if cell.check == check]) for check in checks))
             of_method += _findings(part, [group for groups in by_check for group in groups], summary)
         findings[method_name(method)] = tuple(of_method)
-    return Answer(setting_name(setting), checks, tuple(rows), tuple(findings.items()), tuple(strips))
+    ratios = sorted({cell.ratio for cell in compared if _verdict(cell) != "missing"})
+    at = percents(ratios, ratios) if len(ratios) > 1 else ""
+    by_method = strip_rows(compared, checks)
+    told = tuple(findings.items())
+    return Answer(setting_name(setting), checks, tuple(rows), told, tuple(strips), by_method, at)
 
 
 def _parts(cells: Sequence[Cell], summary: Summary) -> Iterator[tuple[str, list[Cell]]]:

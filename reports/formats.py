@@ -19,7 +19,6 @@ from sanity.store.files import write_atomically
 
 FILTERED = 20  # rows from which on a table can be searched
 PRINTED = 60  # rows up to which a table is printed on paper
-BROAD = 4  # checks up to which the verdicts stand beside the differences, not below
 FIGURES = "figures"  # the folder beside report.md that holds its pictures
 
 
@@ -97,7 +96,7 @@ def _environment(autoescape: bool) -> Environment:
     environment.filters |= {"md": escape.markdown, "row": _row, "check_name": check_name, "breaks": _breaks,
                             "holds": _holds}  # fmt: skip
     environment.globals |= {"symbols": SYMBOLS, "say": say, "verdict_name": verdict_name, "FILTERED": FILTERED,
-                            "COMMANDS": COMMANDS, "PRINTED": PRINTED, "BROAD": BROAD}  # fmt: skip
+                            "COMMANDS": COMMANDS, "PRINTED": PRINTED}  # fmt: skip
     return environment
 
 

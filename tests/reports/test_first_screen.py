@@ -1,10 +1,12 @@
 """The first screen: question, answer, what to know before believing it, strips, forest plot, what to do next."""
 
+import math
 from collections.abc import Callable
 
 import pandas as pd
 
 import reports
+from reports.content import assemble
 from reports.forest import forests
 from reports.headline import lead, question, setting_line
 from reports.methods_told import method_sentences
@@ -86,3 +88,21 @@ def test_a_control_is_no_method_to_compare(make_record: Record) -> None:
     rows = [make_record(name, "none", 0.9, seed, 90 + by) for name in ("random", "blind", "snip")
             for seed, by in enumerate(NEAR)]  # fmt: skip
     assert [sentence[:4] for sentence in method_sentences(summarise(pd.DataFrame(rows)))] == ["SNIP"]
+
+
+def test_many_rows_are_a_strip_a_method_of_what_was_run(make_record: Record) -> None:
+    gone = {"status": "missing", "best_test_accuracy": math.nan}
+    rows = [
+        make_record(method, check, ratio, seed, 90.0 + by) if ratio > 0.5 else
+        make_record(method, check, ratio, seed, math.nan, **gone)
+        for method in ("snip", "grasp", "synflow") for ratio in (0.5, 0.9, 0.95)
+        for check in ("none", "layerwise_rearrange") for seed, by in enumerate(NEAR)
+    ]  # fmt: skip
+    (answer,) = assemble(pd.DataFrame(rows), summarise(pd.DataFrame(rows))).answers
+    assert answer.compact
+    assert not answer.broad
+    assert [row.method for row in answer.by_method] == ["SNIP", "GraSP", "SynFlow"]
+    texts = [[square.text.split(":")[0] for square in row.strips[0]] for row in answer.by_method]
+    assert texts == [["90 %", "95 %"]] * 3
+    (few,) = assemble(pd.DataFrame(rows[:24]), summarise(pd.DataFrame(rows[:24]))).answers
+    assert not few.compact  # each verdict with its numbers

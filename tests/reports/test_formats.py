@@ -87,8 +87,10 @@ def test_tables_can_be_read_by_machine_and_by_ear(written: dict[str, Path]) -> N
     tables = re.findall(r"<table.*?</table>", page, re.DOTALL)
     assert len(tables) == 3
     assert all("<caption" in table and 'scope="col"' in table and 'scope="row"' in table for table in tables)
-    figures_ = re.findall(r'<div role="img" aria-label="([^"]*)"', page)
-    assert len(figures_) == page.count("<figure") > 0
+    labels = re.findall(r'<div role="img" aria-labelledby="([^"]*)"', page)
+    assert len(labels) == page.count("<figure") > 0
+    figures_ = [text for name in labels for text in re.findall(f'id="{re.escape(name)}">([^<]*)<', page)]
+    assert len(figures_) == len(set(labels)) == len(labels)
     assert all(len(text) > 40 for text in figures_)
 
 
