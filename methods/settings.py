@@ -21,8 +21,8 @@ class Settings:
     """Turns scores into a ticket: the options that every method has, and what follows from them alone.
 
     allocation: how many weights each layer keeps: `global`, by one ranking; or, whatever the scores (see
-        `sanity.masks.layerwise`): uniform | uniform_plus | erk | balanced | pyramidal | igq | layer_rates
-        | smart_ratio.
+        `sanity.masks.layerwise`): uniform | uniform_first_dense | uniform_plus | erk | er | balanced | pyramidal
+        | igq | layer_rates | smart_ratio.
     convolution_rate: of layer_rates: what a round removes of a convolution, as a multiple of what it removes of a
         linear layer (of the last layer it removes half).
     smart_decay: of smart_ratio: a layer's share by its place l of L: quadratic (L-l+1)^2 + (L-l+1), linear L-l+1, cubic

@@ -130,20 +130,28 @@ class ERK(Allocation):
     """Erdos-Renyi-Kernel (Evci et al. 2020, RigL): density proportional to sum(dimensions) / product(dimensions).
 
     Layers whose share exceeds 1 are kept whole and the rest is shared out anew; exact in total.
+
+    kernel: whether the sides of a kernel are dimensions too; without them it is Erdos-Renyi (Mocanu et al. 2018, SET):
+        density proportional to (outputs + inputs) / (outputs * inputs).
     """
+
+    kernel: bool = True
 
     def counts(self, shapes: Shapes, ratio: float) -> dict[str, int]:
         sizes = {name: prod(shape) for name, shape in shapes.items()}
         kept = budget(sum(sizes.values()), ratio)
+        sides = {
+            name: sum(shape) if self.kernel else sum(shape[:2]) * prod(shape[2:]) for name, shape in shapes.items()
+        }
         dense: set[str] = set()
         scale = 0.0
         while free := [name for name in shapes if name not in dense]:
-            scale = (kept - sum(sizes[name] for name in dense)) / sum(sum(shapes[name]) for name in free)
-            full = {name for name in free if scale * sum(shapes[name]) > sizes[name]}
+            scale = (kept - sum(sizes[name] for name in dense)) / sum(sides[name] for name in free)
+            full = {name for name in free if scale * sides[name] > sizes[name]}
             if not full:
                 break
             dense |= full
-        shares = {name: float(sizes[name]) if name in dense else scale * sum(shape) for name, shape in shapes.items()}
+        shares = {name: float(sizes[name]) if name in dense else scale * sides[name] for name in shapes}
         return _largest_remainder(shares, sizes, kept)
 
 

@@ -11,7 +11,17 @@ from sanity.masks.allocation import ERK, Allocation, Shapes, SmartRatio, Uniform
 
 Sizes = dict[str, int]
 AllocationName = Literal[
-    "global", "uniform", "uniform_plus", "erk", "balanced", "pyramidal", "igq", "layer_rates", "smart_ratio"
+    "global",
+    "uniform",
+    "uniform_first_dense",
+    "uniform_plus",
+    "erk",
+    "er",
+    "balanced",
+    "pyramidal",
+    "igq",
+    "layer_rates",
+    "smart_ratio",
 ]
 NAMES: tuple[AllocationName, ...] = get_args(AllocationName)
 
@@ -27,6 +37,26 @@ class ByDensity(Allocation):
     @abstractmethod
     def densities(self, sizes: Sizes, kept: int) -> dict[str, float]:
         """Returns the layers' densities where `kept` of all weights, but not all of them, are kept."""
+
+
+@dataclass(frozen=True)
+class UniformFirstDense(ByDensity):
+    """The first layer whole, the same density in all others (Evci et al. 2020, RigL: their uniform distribution).
+
+    Their code gives the others the density that is asked for, so that the first layer is kept beside the budget; here
+    the total is exact.
+    """
+
+    def densities(self, sizes: Sizes, kept: int) -> dict[str, float]:
+        first, *others = sizes
+        rest = kept - sizes[first]
+        if rest < 0:
+            raise UserError(
+                f"uniform_first_dense keeps layer {first} whole, more than the budget of {kept} weights; set another "
+                "allocation or a lower ratio"
+            )
+        alike = rest / (sum(sizes.values()) - sizes[first]) if others else 0.0
+        return {first: 1.0, **dict.fromkeys(others, alike)}
 
 
 @dataclass(frozen=True)
@@ -152,8 +182,10 @@ def get(allocation: "str | Allocation") -> Allocation | None:
     rules: dict[str, Allocation | None] = {
         "global": None,
         "uniform": Uniform(),
+        "uniform_first_dense": UniformFirstDense(),
         "uniform_plus": UniformPlus(),
         "erk": ERK(),
+        "er": ERK(kernel=False),
         "balanced": Balanced(),
         "pyramidal": Pyramidal(),
         "igq": IGQ(),

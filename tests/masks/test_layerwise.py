@@ -14,7 +14,7 @@ from sanity.errors import UserError
 from sanity.invariants import nets
 from sanity.masks import layers
 from sanity.masks.allocation import ERK, Allocation
-from sanity.masks.layerwise import IGQ, NAMES, Balanced, LayerRates, Pyramidal, UniformPlus, get
+from sanity.masks.layerwise import IGQ, NAMES, Balanced, LayerRates, Pyramidal, UniformFirstDense, UniformPlus, get
 from sanity.seeds import generator
 
 GOLDEN = load_file(Path(__file__).parents[1] / "methods" / "golden" / "layer_counts.safetensors")
@@ -24,16 +24,41 @@ SHAPES = {
 }
 SIZES = {name: prod(shape) for name, shape in SHAPES.items()}
 RATIOS = (0.5, 0.8, 0.9, 0.95, 0.98)
-RULES = [UniformPlus(), Balanced(), Pyramidal(), IGQ(), ERK(), LayerRates(), LayerRates(0.2, 0.75)]
+RULES = [
+    *(UniformPlus(), Balanced(), Pyramidal(), IGQ(), ERK(), ERK(kernel=False), LayerRates(), LayerRates(0.2, 0.75)),
+    UniformFirstDense(),
+]
 FOUR = {"stem": (10, 1, 1, 1), "a": (10, 10, 1, 1), "b": (20, 10, 1, 1), "fc": (4, 20)}  # 10, 100, 200, 80 weights
 
 
 @pytest.mark.parametrize("ratio", RATIOS)
-def test_erk_is_that_of_rigl(ratio: float) -> None:
+@pytest.mark.parametrize("rule", ["erk", "er"])
+def test_erdos_renyi_is_that_of_rigl(rule: str, ratio: float) -> None:
     """RigL rounds the zeros down, of each layer and before it shares them out: up to two weights more in each."""
-    theirs = GOLDEN[f"erk/kept@{ratio}"]
-    ours = torch.tensor(list(ERK().counts(SHAPES, ratio).values()))
+    theirs, allocation = GOLDEN[f"{rule}/kept@{ratio}"], get(rule)
+    assert allocation is not None
+    ours = torch.tensor(list(allocation.counts(SHAPES, ratio).values()))
     assert ((theirs >= ours) & (theirs - ours <= 2)).all()
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+def test_uniform_first_dense_is_that_of_rigl_but_for_the_first_layer(ratio: float) -> None:
+    """RigL keeps the first layer whole beside the budget; here the others pay for it, all alike."""
+    theirs = [1 - sparsity for sparsity in GOLDEN[f"uniform_first_dense/sparsity@{ratio}"].tolist()]
+    counts = list(UniformFirstDense().counts(SHAPES, ratio).values())
+    first, *others = SIZES.values()
+    assert (counts[0], theirs[0]) == (first, 1.0)
+    exact = (round((1 - ratio) * sum(SIZES.values())) - first) / sum(others)
+    assert theirs[1:] == pytest.approx([1 - ratio] * len(others), abs=1e-12)
+    assert all(abs(kept - exact * size) < 1 for kept, size in zip(counts[1:], others, strict=True))
+    kept_by_them = GOLDEN[f"uniform_first_dense/kept@{ratio}"].tolist()
+    assert sum(kept_by_them) - sum(counts) == pytest.approx(ratio * first, abs=len(SIZES))
+
+
+def test_uniform_first_dense_by_hand() -> None:
+    assert UniformFirstDense().counts(FOUR, 0.5) == {"stem": 10, "a": 49, "b": 97, "fc": 39}
+    with pytest.raises(UserError, match=r"uniform_first_dense keeps layer stem whole, more than the budget of 4 "):
+        UniformFirstDense().counts(FOUR, 0.99)
 
 
 @pytest.mark.parametrize("ratio", [0.9, 0.95, 0.98])

@@ -10,6 +10,8 @@ from sanity.errors import UserError
 from sanity.masks import patterns
 from sanity.masks.channels import Channels, gone_with
 from sanity.masks.small_network import small_network
+from sanity.models.resnet import Network
+from sanity.prunable import prunable
 from sanity.recipes import Recipe
 from sanity.training.job import TrainingSpec
 from sanity.training.stacked_model import StackedModel
@@ -51,6 +53,28 @@ def test_l1_filters_keep_the_published_filters(kept: str) -> None:
             shapes = {name: tuple(scores[name].shape)}
             chosen = alone.select({name: alone.reduce(scores[name])}, None, shapes, 0.5, None, count).kept[name]
             assert torch.equal(chosen, golden[f"mask@{kept}.conv{layer}"].bool())
+
+
+@pytest.mark.parametrize("variant", ["A", "B"])
+def test_l1_filters_keep_the_published_filters_of_resnet56(variant: str) -> None:
+    """Their layers are numbered in the network's order; the first one of every block is pruned, and no other."""
+    golden, model = values("l1norm_resnet56"), Network(3, 10, blocks=9, width=4)
+    ours = [name for name, layer in prunable(model).items() if layer.dim() == 4 and "downsample" not in name]
+    pattern = patterns.get("inner_channel", model)
+    assert isinstance(pattern, Channels)
+    layers = golden[f"pruned_layers@{variant}"].tolist()
+    assert {names for (names,) in pattern.spaces} == {ours[number - 1] for number in layers}
+    with torch.no_grad():
+        for number in layers:
+            model.get_parameter(ours[number - 1]).copy_(golden[f"weight.{number:02d}"])
+    scores = methods.get("l1_filters").score(model.double(), [])
+    widths = [len(scores[ours[number - 1]]) for number in layers]
+    for number, published in zip(layers, golden[f"mask@{variant}"].split(widths), strict=True):
+        name = ours[number - 1]
+        shapes = {name: tuple(scores[name].shape)}
+        by_filter = {name: pattern.reduce(scores[name])}
+        chosen = Channels(((name,),)).select(by_filter, None, shapes, 0.5, None, int(published.sum())).kept[name]
+        assert torch.equal(chosen, published.bool())
 
 
 def test_the_penalty_adds_the_published_gradient() -> None:
