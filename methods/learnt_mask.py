@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 import torch
+import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import CosineAnnealingLR
@@ -12,7 +13,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 from methods.base import Batches, Method
 from methods.data import ScoringData
 from methods.foreign.loader import loader_of
-from methods.gradients import BatchNorm
+from methods.gradients import BatchNorm, gradient
 from sanity.errors import UserError
 
 
@@ -46,6 +47,14 @@ class LearntMask(Method):
     @property
     def data(self) -> ScoringData:
         return ScoringData(whole=True, batch_size=self.batch_size, augment=self.augment)
+
+    def bare_passes(self, net: nn.Module, batches: Batches) -> None:
+        learn_on_batches(net)
+        loader, like = loader_of(batches), next(net.parameters())
+        for _ in range(self.epochs):
+            for examples, targets in loader:
+                logits = net(examples.to(like.device, like.dtype))
+                gradient(F.cross_entropy(logits, targets.to(like.device)), self.targets(net))
 
     def minimise(
         self,

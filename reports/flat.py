@@ -20,6 +20,9 @@ def flat(cell: Cell, summary: Summary) -> dict[str, object]:
     row |= {"start_accuracy": outcomes.start, "pruned_accuracy": outcomes.pruned}
     row |= {"barrier_orders": outcomes.barrier_orders, "barrier_control": outcomes.barrier_control}
     row |= {"round_accuracies": " ".join(f"{accuracy:g}" for accuracy in outcomes.rounds)}
+    small = cell.smaller
+    row |= {"small_parameters": small and small.parameters, "small_operations": small and small.operations}
+    row |= {"forward_speed_up": small and small.forward, "step_speed_up": small and small.step}
     row |= {"predicted": cell.predicted, "function_gap": cell.function_gap}
     row |= {"mask_overlap": cell.overlap, "expected_overlap": cell.expected_overlap}
     row |= {

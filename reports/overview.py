@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from reports.channels import Smaller
 from reports.comparisons import VERDICTS, WIDER
 from reports.controls import contradiction
 from reports.escape import visible
@@ -133,8 +134,7 @@ def notes(cell: Cell) -> list[str]:
         layers = ", ".join(names.get(name, name.removesuffix(".weight")) for name in cell.collapsed)
         texts.append(say("note.emptied", count=cell.collapsed_runs, runs=cell.accuracy.n, layers=layers))
     if cell.smaller is not None:
-        parameters, operations = map(rounded_percent, cell.smaller)
-        texts.append(say("note.smaller", parameters=parameters, operations=operations))
+        texts += _without_channels(cell.smaller)
     by_counts = cell.match == "counts" and cell.smaller is None
     if by_counts and not math.isnan(cell.actual_ratio) and abs(cell.actual_ratio - cell.ratio) > 5e-4:
         texts.append(say("note.ratio", actual=percent(round(cell.actual_ratio, 5)), asked=percent(cell.ratio)))
@@ -148,6 +148,16 @@ def notes(cell: Cell) -> list[str]:
         live = rounded_percent(cell.effective_density)
         texts.append(say("note.dead", dead=dead, kept=rounded_percent(kept), live=live))
     return [*filter(None, [contradiction(cell)]), *texts]
+
+
+def _without_channels(smaller: Smaller) -> list[str]:
+    """What a network has without its removed channels, and how much faster it is, where that was measured."""
+    parameters, operations = rounded_percent(smaller.parameters), rounded_percent(smaller.operations)
+    texts = [say("note.smaller", parameters=parameters, operations=operations)]
+    if smaller.devices:
+        times = {"forward": f"{smaller.forward:.1f}", "step": f"{smaller.step:.1f}"}
+        texts.append(say("note.faster", **times, images=smaller.batch, device=" and ".join(smaller.devices)))
+    return texts
 
 
 def _off_budget(counts: Sequence[int]) -> str:

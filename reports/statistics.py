@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from reports.channels import Smaller
 from reports.comparisons import Comparison, Mean, compare
 from reports.designs import SEQUENTIAL, Design, design_of
 from reports.methods_compared import MethodComparison, methods_compared
@@ -52,7 +53,7 @@ class Cell:
     left_dense: dict[str, float] = field(default_factory=dict)  # parameter that no mask covers -> its size
     actual_ratio: float = NAN
     effective_density: float = NAN
-    smaller: tuple[float, float] | None = None  # share of parameters, and of operations, without the removed channels
+    smaller: Smaller | None = None  # without the removed channels
     overlap: float = NAN
     expected_overlap: float = NAN
     layers: dict[str, float] = field(default_factory=dict)  # layer -> mean density, in the network's order
@@ -176,7 +177,7 @@ def _cell(key: tuple[Any, ...], rows: Runs, done: Runs, comparison: Comparison |
         left_dense={name: size for sizes in done.get("left_dense") for name, size in sizes.items()},
         actual_ratio=average(done["actual_ratio"]),
         effective_density=average(done["effective_density"]),
-        smaller=_smaller(done),
+        smaller=Smaller.of(done),
         overlap=NAN if bare else average(done["mask_overlap"]),
         expected_overlap=NAN if bare else average(done["expected_overlap"]),
         layers=_densities(done),
@@ -192,15 +193,6 @@ def _cell(key: tuple[Any, ...], rows: Runs, done: Runs, comparison: Comparison |
         comparison=comparison,
         paper=paper_delta(rows, done, metric),
     )  # fmt: skip
-
-
-def _smaller(done: Runs) -> tuple[float, float] | None:
-    """What the networks without their removed channels have of the whole ones, on average; None where none lost any."""
-    sizes = [size for size in done["small"] if isinstance(size, Mapping)]
-    if not sizes:
-        return None
-    parameters, flops = ([size[name] / size[f"dense_{name}"] for size in sizes] for name in ("parameters", "flops"))
-    return average(parameters), average(flops)
 
 
 def _reasons(rows: Runs, status: str) -> dict[str, int]:

@@ -140,12 +140,27 @@ def _layers(value: Any) -> Any:
 
 
 def _small(value: Any) -> Any:
-    """Parameters and operations of the small and of the whole network, where all are numbers above 0, else None."""
+    """Parameters and operations of the small and of the whole network, where all are numbers above 0, else None.
+
+    With them `speed`, where it was measured: seconds of the masked and of the small network, and on which device.
+    """
     if not isinstance(value, dict):
         return None
     names = ("parameters", "flops", "dense_parameters", "dense_flops")
     sizes = {name: number(value.get(name)) for name in names}
-    return sizes if all(size > 0 for size in sizes.values()) else None
+    if not all(size > 0 for size in sizes.values()):
+        return None
+    speed = _speed(value.get("speed"))
+    return {**sizes, "speed": speed} if speed else sizes
+
+
+def _speed(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return None
+    names = [f"{network}_{work}_s" for network in ("masked", "small") for work in ("forward", "step")]
+    figures = {name: number(value.get(name)) for name in (*names, "batch")}
+    device = value.get("device")
+    return {**figures, "device": device} if isinstance(device, str) and all(f > 0 for f in figures.values()) else None
 
 
 def _check_words(value: Any) -> Any:

@@ -32,6 +32,7 @@ from sanity.seeds import generator
 from sanity.store.environment import describe
 from sanity.training.allocator import keep_memory
 from sanity.training.precision import resolve_device
+from sanity.training.speed import Clock
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -48,6 +49,7 @@ class Setting:
     methods: methods, by commas
     device: auto, cpu, cuda or cuda:N
     repeats: times that each is measured, in turn with the bare passes; the median counts
+    clock: wall, or cpu: processor seconds of all threads (user and system), of use on a busy machine
     json: file that gets the figures; also as --json FILE
     """
 
@@ -59,6 +61,7 @@ class Setting:
     methods: str = "snip,grasp,synflow"
     device: str = "auto"
     repeats: Count = 3
+    clock: Clock = "wall"
     json: str = ""
 
 
@@ -66,20 +69,23 @@ class Setting:
 class Cost:
     """Holds what one method's search costs.
 
-    mask_s: seconds of the whole search. bare_s: of the passes of its formula. times: mask_s / bare_s, the median over
-    the repeats. spread: half of the range of these as a share of it. peak_mb: memory at most.
+    mask_s: seconds of the whole search. bare_s: of the passes of its formula; None for a formula without passes.
+    times: mask_s / bare_s, the median over the repeats. spread: half of the range of these, or of mask_s where there
+    are none, as a share of the median. peak_mb: memory at most.
     """
 
     method: str
     mask_s: float
-    bare_s: float
-    times: float
+    bare_s: float | None
+    times: float | None
     spread: float
     peak_mb: float
 
 
-def bare(method: Method, net: nn.Module, batches: Batches) -> Callable[[], None]:
-    """Runs the passes of the method's formula and nothing else, as many times as it has rounds."""
+def bare(method: Method, net: nn.Module, batches: Batches) -> Callable[[], None] | None:
+    """Runs the passes of the method's formula and nothing else, as many times as it has rounds; None: it has none."""
+    if type(method).bare_passes is Method.bare_passes:
+        return None
     precision = torch.float64 if method.double else torch.float32
     net = copy.deepcopy(net).to(precision).eval()
     method.prepare(net, generator(0, "cost"))
@@ -92,18 +98,21 @@ def bare(method: Method, net: nn.Module, batches: Batches) -> Callable[[], None]
     return passes
 
 
-def seconds(work: Callable[[], object], device: torch.device) -> float:
+def seconds(work: Callable[[], object], device: torch.device, clock: Clock = "wall") -> float:
     """Times `work` once."""
-    began = time.perf_counter()
+    now = time.process_time if clock == "cpu" else time.perf_counter
+    began = now()
     work()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return time.perf_counter() - began
+    return now() - began
 
 
 def measure(setting: Setting) -> list[Cost]:
-    """Measures every method. Raises `UserError` for an unknown name."""
+    """Measures every method. Raises `UserError` for an unknown name, and for the clock of the CPU on a GPU."""
     device = resolve_device(setting.device)
+    if setting.clock == "cpu" and device.type != "cpu":
+        raise UserError(f"clock=cpu: the work is done on {device.type}; use clock=wall")
     shape = tuple(map(int, setting.shape.split("x")))
     source = generator(0, "cost")
     net = models.build(setting.model, shape, setting.classes, generator=source).to(device)
@@ -118,29 +127,33 @@ def _cost(name: str, method: Method, net: nn.Module, batches: Batches, setting: 
     passes = bare(method, net, batches)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    turns = []
+    alone, whole = [], []
     for _ in range(setting.repeats + 1):
-        with full_precision(device):  # as the method itself computes
-            alone = seconds(passes, device)
-        turns.append((seconds(lambda: method.mask(net, batches, setting.ratio), device), alone))
-    whole, alone = (median(column) for column in zip(*turns[1:], strict=True))
-    ratios = [mask_s / bare_s for mask_s, bare_s in turns[1:]]
-    return Cost(name, whole, alone, median(ratios), spread_of(ratios, median(ratios)), peak_memory(device))
+        if passes is not None:
+            with full_precision(device):  # as the method itself computes
+                alone.append(seconds(passes, device, setting.clock))
+        whole.append(seconds(lambda: method.mask(net, batches, setting.ratio), device, setting.clock))
+    whole, alone = whole[1:], alone[1:]
+    if not alone:
+        return Cost(name, median(whole), None, None, spread_of(whole, median(whole)), peak_memory(device))
+    ratios = [mask_s / bare_s for mask_s, bare_s in zip(whole, alone, strict=True)]
+    times = median(ratios)
+    return Cost(name, median(whole), median(alone), times, spread_of(ratios, times), peak_memory(device))
 
 
 def table(setting: Setting, costs: Sequence[Cost]) -> Table:
     """Returns a row for each method."""
     setup = f"{setting.model} {setting.shape}, {setting.examples} examples, ratio {setting.ratio}"
-    title = f"{setup}; {describe(resolve_device(setting.device))}, median of {setting.repeats}"
+    clock = "processor seconds" if setting.clock == "cpu" else "seconds"
+    title = f"{setup}; {describe(resolve_device(setting.device))}, {clock}, median of {setting.repeats}"
     rows = Table(title=title, box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
     rows.add_column("method")
     for heading in ("mask, s", "bare, s", "times", "spread", "peak MB"):
         rows.add_column(heading, justify="right", no_wrap=True)
     for cost in costs:
         spread = f"±{100 * cost.spread:.0f} %"
-        rows.add_row(
-            cost.method, f"{cost.mask_s:.2f}", f"{cost.bare_s:.2f}", f"{cost.times:.2f}", spread, f"{cost.peak_mb:.0f}"
-        )
+        bare_s, times = ("none" if value is None else f"{value:.2f}" for value in (cost.bare_s, cost.times))
+        rows.add_row(cost.method, f"{cost.mask_s:.2f}", bare_s, times, spread, f"{cost.peak_mb:.0f}")
     return rows
 
 

@@ -5,17 +5,14 @@ The networks take turns, so that a machine that others use too slows all of them
 
 import statistics
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from rich import box
 from rich.table import Table
-from torch import Tensor, nn
 
 import methods
 from sanity import models
@@ -29,6 +26,7 @@ from sanity.masks.small_network import Size, size_of, small_network
 from sanity.seeds import generator
 from sanity.store.environment import describe
 from sanity.training.precision import resolve_device
+from sanity.training.speed import Clock, forward_pass, in_turns, training_step
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -47,6 +45,7 @@ class Setting:
     allocation: global or uniform
     device: auto, cpu, cuda or cuda:N
     turns: turns of each network; the median counts
+    clock: wall, or cpu: processor seconds of all threads (user and system), of use on a busy machine
     json: file that gets the figures; also as --json FILE
     """
 
@@ -60,6 +59,7 @@ class Setting:
     allocation: str = "uniform"
     device: str = "auto"
     turns: Count = 9
+    clock: Clock = "wall"
     json: str = ""
 
 
@@ -80,6 +80,8 @@ class Figures:
 def measure(setting: Setting) -> list[Figures]:
     """Measures the whole, the masked and the small network. Raises `UserError` for names that there are not."""
     device = resolve_device(setting.device)
+    if setting.clock == "cpu" and device.type != "cpu":
+        raise UserError(f"clock=cpu: the work is done on {device.type}; use clock=wall")
     shape = tuple(map(int, setting.shape.split("x")))
     source = generator(0, "structured")
     whole = models.build(setting.model, shape, setting.classes, generator=source)
@@ -92,12 +94,11 @@ def measure(setting: Setting) -> list[Figures]:
         "small": (small_network(whole, mask), {}),
     }
     images = torch.randn(setting.batch, *shape, generator=source).to(device)
-    targets = torch.randint(setting.classes, (setting.batch,), generator=source).to(device)
     works: dict[tuple[str, str], Callable[[], object]] = {}
     for name, (net, zeroed) in nets.items():
-        works[name, "forward"] = _forward(net.to(device), images)
-        works[name, "step"] = _step(net, zeroed, images, targets)
-    turns = _in_turns(works, device, setting.turns)
+        works[name, "forward"] = forward_pass(net.to(device), images)
+        works[name, "step"] = training_step(net, zeroed, images)
+    turns = in_turns(works, device, setting.turns, setting.clock)
     times = {key: statistics.median(seconds) for key, seconds in turns.items()}
     spreads = {key: spread_of(seconds, times[key]) for key, seconds in turns.items()}
     return [
@@ -110,47 +111,6 @@ def measure(setting: Setting) -> list[Figures]:
         )
         for name, (net, _) in nets.items()
     ]
-
-
-def _forward(net: nn.Module, images: Tensor) -> Callable[[], object]:
-    @torch.no_grad()
-    def work() -> None:
-        net.eval()
-        net(images)
-
-    return work
-
-
-def _step(net: nn.Module, mask: dict[str, Tensor], images: Tensor, targets: Tensor) -> Callable[[], object]:
-    optimizer = torch.optim.SGD(net.parameters(), lr=1e-3, momentum=0.9)
-
-    def work() -> None:
-        net.train()
-        optimizer.zero_grad()
-        F.cross_entropy(net(images), targets).backward()
-        for name, layer in mask.items():
-            gradient = net.get_parameter(name).grad
-            if gradient is not None:
-                gradient.mul_(layer)
-        optimizer.step()
-
-    return work
-
-
-def _in_turns(
-    works: dict[tuple[str, str], Callable[[], object]], device: torch.device, turns: int
-) -> dict[tuple[str, str], list[float]]:
-    """Returns the seconds of every turn after a first one, which is not counted."""
-    times: dict[tuple[str, str], list[float]] = {key: [] for key in works}
-    for turn in range(turns + 1):
-        for key, work in works.items():
-            began = time.perf_counter()
-            work()
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-            if turn:
-                times[key].append(time.perf_counter() - began)
-    return times
 
 
 def _table(setting: Setting, figures: Sequence[Figures]) -> Table:

@@ -23,6 +23,7 @@ from sanity.grid.versions import versions
 from sanity.masks import patterns
 from sanity.masks.allocation import budget
 from sanity.masks.small_network import size_of, small_network
+from sanity.training.speed import speed_up
 
 log = logging.getLogger("sanity")
 
@@ -36,7 +37,8 @@ def record(cell: Cell, experiment: Experiment) -> dict[str, Any]:
     it differs from that of a second call; both are None for our methods.
     `early_bird`, of one that was drawn early: `epoch`, `emerged`, and the `distances` of the masks up to then.
     `small`, of a ticket that lost whole channels: `parameters` and `flops` (of one example) of the network without,
-    `dense_parameters` and `dense_flops` of the whole one, and `channels` left and in all of every convolution.
+    `dense_parameters` and `dense_flops` of the whole one, `channels` left and in all of every convolution, and `speed`:
+    how long both take, see `sanity.training.speed.SpeedUp`.
     """
     _, training = tasks(cell, experiment)
     source = training.source
@@ -113,12 +115,17 @@ def _printed(cell: Cell, experiment: Experiment) -> dict[str, Any]:
 
 
 def _small(mask: Mapping[str, Tensor], cell: Cell, experiment: Experiment) -> dict[str, Any]:
-    """Measures the network without the removed channels: parameters and operations, beside those of the whole one."""
+    """Measures the network without the removed channels: parameters, operations and speed, beside the whole one's."""
     net, shape = experiment.initial(cell.seed), experiment.train.input_shape
-    sizes = {"": size_of(small_network(net, mask), shape), "dense_": size_of(net, shape)}
+    small = small_network(net, mask)
+    sizes = {"": size_of(small, shape), "dense_": size_of(net, shape)}
     numbers = {f"{prefix}{name}": count for prefix, size in sizes.items() for name, count in asdict(size).items()}
     convolutions = {name: layer.flatten(1).any(1) for name, layer in mask.items() if layer.dim() > 2}
-    return {**numbers, "channels": {name: [int(left.sum()), len(left)] for name, left in convolutions.items()}}
+    channels = {name: [int(left.sum()), len(left)] for name, left in convolutions.items()}
+    speed = experiment.once(  # networks of equal widths are equally fast
+        ("speed", str(channels)), lambda: speed_up(net, mask, small, shape, experiment.device, experiment.precision)
+    )
+    return {**numbers, "channels": channels, "speed": asdict(speed)}
 
 
 def _off_budget(mask: Mapping[str, Tensor], cell: Cell, experiment: Experiment) -> int | None:
