@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -73,6 +74,28 @@ class Reporter:
     def now(self, text: str) -> None:
         """Shows what runs at the moment."""
         self._show(text)
+
+    @contextmanager
+    def searching(self, title: str) -> Iterator[None]:
+        """Shows that the ticket of a cell is searched for; of a long one, a line every half minute says how long."""
+        self.now(f"{title}: searching")
+        ended = threading.Event()
+        teller = threading.Thread(
+            target=self._tell_search, args=(title, ended), name="progress of a search", daemon=True
+        )
+        teller.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            teller.join()
+
+    def _tell_search(self, title: str, ended: threading.Event) -> None:
+        began = time.monotonic()
+        while not ended.wait(_EVERY_S):
+            text = f"{title}: searching for {duration(time.monotonic() - began)}"
+            self._show(text)
+            log.info("%s; %s", text, self._left())
 
     def waits(self, text: str) -> None:
         """Shows and logs that this run waits for another."""

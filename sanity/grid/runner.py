@@ -75,8 +75,9 @@ class Runner:
                         self.reporter.expect(len(training.moments))
                         self.queue.add(training, cell.title, cell)
                         return
-                    self.reporter.now(f"{cell.title}: searching")
-                    if not self.queue.search(task):
+                    with self.reporter.searching(cell.title):
+                        found = self.queue.search(task)
+                    if not found:
                         self.queue.elsewhere.append(cell)
                         return
                 else:

@@ -2,6 +2,7 @@
 
 import io
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,3 +61,19 @@ def test_a_run_that_goes_on_says_what_it_found_and_dates_its_log(tmp_path: Path)
     log = (tmp_path / "log").read_text().splitlines()
     assert any(line.endswith("1 of 3 cells found") for line in log)
     assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d ", line) for line in log)
+
+
+def test_a_long_search_says_that_it_still_searches(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(progress, "_EVERY_S", 0.01)
+    caplog.set_level("INFO", logger="sanity")
+    with Reporter(20, None, None).searching(TITLE):
+        until = time.monotonic() + 10
+        while len(caplog.records) < 2 and time.monotonic() < until:
+            time.sleep(0.01)
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) >= 2
+    assert told[0].startswith(f"{TITLE}: searching for ")
+    time.sleep(0.05)
+    assert len(caplog.records) == len(told), "it ends with the search"
