@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,7 @@ def run(config: RunConfig | Mapping[str, Any], stop: Callable[[], bool] = lambda
     Raises `UserError` for a mistake in the configuration, before anything is trained.
     """
     request = requested(config)
-    return request.report(_records(request, stop)[0])
+    return request.report(_records(request, stop, lambda: None)[0])
 
 
 def prepare(config: RunConfig, together: Sequence[RunConfig] = ()) -> "tuple[Experiment, list[Cell]]":
@@ -105,21 +106,25 @@ def _print_page(words: Sequence[str]) -> int:
     return 0
 
 
-def _records(request: Request, stop: Callable[[], bool]) -> "tuple[pd.DataFrame, str]":
-    """Runs the request. Returns its records and, where the results decided on the seeds, how they were spent."""
+def _records(request: Request, stop: Callable[[], bool], begins: Callable[[], None]) -> "tuple[pd.DataFrame, str]":
+    """Runs the request. Returns its records and, where the results decided on the seeds, how they were spent.
+
+    begins: called before records are made; not where all are stored.
+    """
     if request.configs[0].seeds != AUTO:
         from sanity.grid.execution import run_grids
 
-        return run_grids(request.configs, stop), ""
+        return run_grids(request.configs, stop, begins), ""
     from reports.seeds_spent import ended, judge
     from sanity.grid.rounds import Rounds
 
-    rounds = Rounds(request.configs, judge(request.configs[0]), stop)
+    rounds = Rounds(request.configs, judge(request.configs[0]), stop, begins)
     rounds.run()
     return rounds.frame(), ended(rounds.outlook(), request.configs[0])
 
 
 def _execute(request: Request, words: Sequence[str]) -> int:
+    from sanity.store import commands
     from sanity.training.allocator import keep_memory
     from sanity.training.loop import Interrupted
 
@@ -137,21 +142,10 @@ def _execute(request: Request, words: Sequence[str]) -> int:
     command = shlex.join(["python", "-m", "sanity.run", *words])
     try:
         with stopping() as stop:
-            frame, spent = _records(request, stop)
-    except (Interrupted, KeyboardInterrupt):
-        _remember(request, command)
+            frame, spent = _records(request, stop, partial(commands.remember, request.configs[0].results_dir, command))
+    except Interrupted:
         raise KeyboardInterrupt from None
-    _remember(request, command)
     return _report(request, frame, command, spent)
-
-
-def _remember(request: Request, command: str) -> None:
-    """Keeps the command with the records, where a results directory has come about."""
-    from sanity.store import commands
-
-    results = Path(request.configs[0].results_dir)
-    if results.is_dir():
-        commands.remember(results, command)
 
 
 def _writable(key: str, folder: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from sanity.run import main, run
+from sanity.store import commands
 from tests.small_runs import TINY, Start, records
 
 
@@ -198,3 +199,17 @@ def test_help_needs_no_torch_and_names_everything() -> None:
 def test_help_about_one_name(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help", name]) == 0
     assert name in capsys.readouterr().out
+
+
+def test_only_commands_that_make_a_record_are_kept_as_what_trained(tmp_path: Path, start: Start) -> None:
+    """A part of a grid that is stored trains nothing, however it is asked for; further seeds do."""
+    words = {"methods": "random", "recipe__epochs": "1"}
+    assert start(**words, seeds="0,1") == 0
+    (first,) = commands.commands(tmp_path / "results")
+    assert start(**words, seeds="1") == 0
+    assert start(**words, seeds="0,1", margin="1") == 0
+    assert commands.commands(tmp_path / "results") == [first]
+    assert start(**words, seeds="auto", max_seeds="2") == 0
+    assert commands.commands(tmp_path / "results") == [first]
+    assert start(**words, seeds="2-2") == 0
+    assert len(commands.commands(tmp_path / "results")) == 2

@@ -14,18 +14,23 @@ from sanity.grid.progress import reporter
 from sanity.grid.requests import remember
 
 
-def run_grids(configs: Sequence[RunConfig], stop: Callable[[], bool] = lambda: False) -> pd.DataFrame:
+def run_grids(
+    configs: Sequence[RunConfig], stop: Callable[[], bool] = lambda: False, begins: Callable[[], None] = lambda: None
+) -> pd.DataFrame:
     """Runs every grid and returns one row per cell; stored results are reused.
 
     configs: the runs of one request; a dense network that several of them start from is trained once.
     stop: called between steps; once it returns true, state is saved and `sanity.training.loop.Interrupted` is raised.
+    begins: called before a grid runs of which a record is not stored.
 
     Raises `UserError` for a mistake in any of them, before anything is trained.
     """
     for later in configs[1:]:
         prepare(later, configs)
     with engine(configs[0]) as make_runner:
-        return pd.concat([_run_grid(config, configs, stop, make_runner) for config in configs], ignore_index=True)
+        return pd.concat(
+            [_run_grid(config, configs, stop, begins, make_runner) for config in configs], ignore_index=True
+        )
 
 
 def run_keys(keys: Mapping[str, Any]) -> pd.DataFrame:
@@ -34,11 +39,18 @@ def run_keys(keys: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _run_grid(
-    config: RunConfig, together: Sequence[RunConfig], stop: Callable[[], bool], make_runner: MakeRunner
+    config: RunConfig,
+    together: Sequence[RunConfig],
+    stop: Callable[[], bool],
+    begins: Callable[[], None],
+    make_runner: MakeRunner,
 ) -> pd.DataFrame:
     experiment, cells = prepare(config, together)
     experiment.store.open()
     remember(cells, experiment)
-    total = round(plan(cells, experiment).epochs)
+    ahead = plan(cells, experiment)
+    if not ahead.is_done:
+        begins()
+    total = round(ahead.epochs)
     with tracking(config.track, experiment.store.root) as tracked, reporter(total, config.log, tracked) as reports_to:
         return pd.DataFrame(make_runner(experiment, reports_to, stop).run(cells))

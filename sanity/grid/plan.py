@@ -26,17 +26,23 @@ STORED, TRAINS = "stored", "trains"
 class Plan:
     """Holds the state of every cell (`stored`, `trains`, or the cell whose training it shares) and the work ahead.
 
-    dense: trainings of dense networks that are no cells of the run. rounds: of training and pruning. orders: trainings
-    of a ticket on the data in another order. epochs: in total.
+    ended: cells whose records are stored. dense: trainings of dense networks that are no cells of the run. rounds: of
+    training and pruning. orders: trainings of a ticket on the data in another order. epochs: in total.
     names: the names of all tasks ahead, those of earlier runs of the request included.
     """
 
     states: dict[Cell, str]
+    ended: int
     dense: int
     rounds: int
     orders: int
     epochs: float
     names: frozenset[object]
+
+    @property
+    def is_done(self) -> bool:
+        """Whether a run would make nothing: the records of all cells are stored."""
+        return self.ended == len(self.states)
 
     @property
     def trainings(self) -> int:
@@ -53,11 +59,13 @@ def plan(cells: Sequence[Cell], experiment: Experiment, before: frozenset[object
 def _plan(cells: Sequence[Cell], experiment: Experiment, before: frozenset[object]) -> Plan:
     own = {tasks(cell, experiment)[1].name for cell in cells if cell.method.name == DENSE}
     states: dict[Cell, str] = {}
+    records = 0
     first: dict[object, Cell] = {}
     ahead: dict[object, Task] = {}
     for cell in cells:
         needed, last = tasks(cell, experiment)
         ended = stored.has_ended(experiment, keys.cell(cell, experiment))
+        records += ended
         others = [] if ended else beside(cell, experiment)
         ahead |= {task.name: task for task in others if task.order is not None and not task.is_done(experiment)}
         if ended:
@@ -76,6 +84,7 @@ def _plan(cells: Sequence[Cell], experiment: Experiment, before: frozenset[objec
     trainings = [task for name, task in ahead.items() if not isinstance(task, MaskSearch) and name not in before]
     return Plan(
         states=states,
+        ended=records,
         dense=sum(isinstance(task, DenseTraining) and task.name not in own for task in trainings),
         rounds=sum(isinstance(task, TicketTraining) and task.name not in {*first, *orders} for task in trainings),
         orders=len(orders - before),

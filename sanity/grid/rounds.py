@@ -57,9 +57,18 @@ class Outlook:
 class Rounds:
     """Runs a request round by round. What is stored counts as run, and is not run again."""
 
-    def __init__(self, configs: Sequence[RunConfig], judge: Judge, stop: Callable[[], bool] = lambda: False) -> None:
-        """Prepares every grid. Raises `UserError` for a mistake in any of them, before anything is trained."""
-        self.configs, self.judge, self.stop = configs, judge, stop
+    def __init__(
+        self,
+        configs: Sequence[RunConfig],
+        judge: Judge,
+        stop: Callable[[], bool] = lambda: False,
+        begins: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Prepares every grid. Raises `UserError` for a mistake in any of them, before anything is trained.
+
+        stop, begins: as for `sanity.grid.execution.run_grids`.
+        """
+        self.configs, self.judge, self.stop, self.begins = configs, judge, stop, begins
         prepared = [prepare(config, configs) for config in configs]
         self.experiments = [experiment for experiment, _ in prepared]
         self.points: list[Point] = []
@@ -173,7 +182,10 @@ class Rounds:
         sharing = {of for of, other in enumerate(self.configs) if of == number or share_networks(config, other)}
         asked = [cell for of, cell in ahead if of in sharing]
         experiment = self.experiments[number].asked_for([*asked, *references(asked)])
-        reports_to.expect(round(plan(cells, experiment).epochs))
+        planned = plan(cells, experiment)
+        if not planned.is_done:
+            self.begins()
+        reports_to.expect(round(planned.epochs))
         runner = self._make_runner(experiment, reports_to, self.stop)
         for cell, row in zip(cells, runner.run(cells), strict=True):
             self.rows[number, cell] = row
