@@ -68,6 +68,10 @@ class Check:
         """Returns the training set that the search for the ticket sees. Retraining always sees the clean one."""
         return dataset
 
+    def inputs(self, dataset: Dataset) -> str:
+        """Names what `corrupt` reads beside the run's training set, e.g. by the digest of other data; part of keys."""
+        return ""
+
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
         """Returns the ticket that is trained, from the one that the method returned."""
         return ticket
@@ -133,6 +137,9 @@ class Composed(Check):
         for name, part in self.parts.items():
             dataset = _expect(Dataset, part.corrupt(dataset, derive(generator, name)), name, "corrupt")
         return dataset
+
+    def inputs(self, dataset: Dataset) -> str:
+        return " ".join(filter(None, (part.inputs(dataset) for part in self.parts.values())))
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
         for name, part in self.parts.items():

@@ -30,7 +30,7 @@ class Transfer(Check):
     normalised by their own statistics. Labels beyond the run's classes are folded (label modulo classes); a data set of
     fewer classes is refused, since the classifier would never see the others.
 
-    dataset: the data set of the search, one whose content its name determines.
+    dataset: the data set of the search.
     """
 
     keeps: ClassVar[str] = "the network, its initialisation, and the shape and number of the examples"
@@ -40,6 +40,15 @@ class Transfer(Check):
     dataset: Literal["digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "tiny_imagenet"] = "digits"
 
     def corrupt(self, dataset: Dataset, generator: torch.Generator) -> Dataset:
+        other = self._other(dataset)
+        folded = replace(other, targets=other.targets % dataset.classes, classes=dataset.classes)
+        return folded.to(dataset.examples.device)
+
+    def inputs(self, dataset: Dataset) -> str:
+        return self._other(dataset).digest
+
+    def _other(self, dataset: Dataset) -> Dataset:
+        """Returns the other data set in the shape of the run's. Raises `UserError` where it cannot take its place."""
         if self.dataset == dataset.name:
             raise UserError(f"transfer.dataset={self.dataset}: is the run's own data set; name another")
         other = _load(self.dataset, dataset.folder, len(dataset), dataset.input_shape)
@@ -48,8 +57,7 @@ class Transfer(Check):
                 f"transfer.dataset={self.dataset}: has {other.classes} classes, {dataset.name or 'the data set'} has "
                 f"{dataset.classes}; name one with as many or more"
             )
-        folded = replace(other, targets=other.targets % dataset.classes, classes=dataset.classes)
-        return folded.to(dataset.examples.device)
+        return other
 
 
 @lru_cache(maxsize=2)

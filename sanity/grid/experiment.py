@@ -107,6 +107,10 @@ class Experiment:
         so that a corrupted copy is normalised with the statistics of the clean data."""
         return replace(self.recipe, normalise="dataset")
 
+    def inputs_of(self, data: CheckSpec) -> str:
+        """Returns the digest of what the checks `data` read beside the training set; empty if they read nothing."""
+        return self.once(("inputs", data), lambda: "" if data.is_control else data.build().inputs(self.train))
+
     def seen(self, data: CheckSpec, seed: int) -> Dataset:
         """Returns the training set after the checks `data` have corrupted it, on the run's device."""
         return self.train if data.is_control else self._corrupted(data, seed)

@@ -58,6 +58,8 @@ def _of_both(cell: Cell, experiment: "Experiment") -> dict[str, Any]:
         fields["reference"] = experiment.method(replace(cell, method=reference)).key()
     if any("+" in part for part in seen.labels) and not seen.is_control:
         fields["seen"] = seen.labels
+    if read := experiment.inputs_of(seen):
+        fields["check_reads"] = read
     return fields
 
 
@@ -97,7 +99,7 @@ def _of_search(cell: Cell, method: "Method", experiment: "Experiment") -> dict[s
     seen = experiment.part(cell, "corrupt")
     fields: dict[str, Any] = {
         "method": method.key(),
-        "data_check": [cell.check.data_label(), seen.fingerprint()] if looks else "",
+        "data_check": [cell.check.data_label(), seen.fingerprint(), *_read(seen, experiment)] if looks else "",
     }
     is_another = type(method) is not type(experiment.method(cell))
     altering = experiment.part(cell, "alter")
@@ -154,6 +156,7 @@ def training_fields(digest: str, seed: int, data: CheckSpec, experiment: "Experi
             experiment.test.digest,
             data.data_label(),
             *filter(None, [data.fingerprint()]),
+            *_read(data, experiment),
         ],
         "recipe": differing(experiment.recipe),
         "precision": experiment.precision,
@@ -161,6 +164,11 @@ def training_fields(digest: str, seed: int, data: CheckSpec, experiment: "Experi
         "device": experiment.device.type,
         "deterministic": experiment.config.deterministic,
     }
+
+
+def _read(data: CheckSpec, experiment: "Experiment") -> list[str]:
+    """Returns the digest of what the checks `data` read beside the training set, as a list; empty for nothing."""
+    return [*filter(None, [experiment.inputs_of(data)])]
 
 
 def encode(value: Any) -> str:

@@ -10,9 +10,11 @@ import torch
 from hypothesis import given
 from torch import Tensor
 
+from checks import transfer
 from checks.base import Check, M
 from methods.base import Method
 from sanity.config import from_mapping
+from sanity.data.dataset import Dataset
 from sanity.grid import keys
 from sanity.grid.cells import Cell, CheckSpec
 from sanity.grid.experiment import Experiment
@@ -140,3 +142,25 @@ def test_fields_written_once_and_fields_of_their_own_give_the_identity_of_both(
 ) -> None:
     encoded = {name: keys.encode(value) for name, value in shared.items() if name not in own}
     assert keys.Form(encoded, own).hash(own) == identity({**shared, **own})
+
+
+def test_what_a_check_reads_beside_the_data_is_in_the_names_of_all_that_it_touches(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The name of a data set does not say which copy of it lies in the folder."""
+    named = []
+    for shade in (0, 1, 1):
+        images = torch.full((40, 1, 8, 8), shade, dtype=torch.uint8)
+        other = Dataset(images, torch.arange(40) % 10, 10, (0.5,), (0.5,), "mnist")
+        monkeypatch.setattr(transfer, "_load", lambda *_, other=other: other)
+        methods = {"methods": "magnitude,partially_trained,snip", "snip.examples": 10, "transfer.dataset": "mnist"}
+        experiment, cells = prepare(from_mapping({**TINY, **methods, "checks": "transfer"}))
+        by_method = {cell.method.name: cell for cell in cells if not cell.check.is_control}
+        searching = [keys.mask(cell, experiment, cell.ratio, 0) for cell in by_method.values()]
+        dense = keys.dense(0, by_method["snip"].check, experiment)
+        named.append([*searching, dense, *(keys.cell(cell, experiment) for cell in by_method.values())])
+    first, second, third = named
+    assert second == third
+    assert [one == other for one, other in zip(first, second, strict=True)] == [True, *[False] * 6], (
+        "magnitude looks at no data, so that its mask is the same"
+    )
