@@ -23,25 +23,36 @@ class Kernels:
     """The kernels of a layer, in the order of its weights.
 
     inputs, outputs: (kernels,) the unit that each reads and the one that it writes. paths: (kernels,) the number of
-    paths that lead to the unit that it reads, over all places. area: weights of a kernel.
+    paths that lead to the unit that it reads, over all places. seen: (area,) whether a weight of a kernel ever meets
+    the map, and not its padding alone; as many as a kernel has weights.
     """
 
     inputs: Tensor
     outputs: Tensor
     paths: Tensor
-    area: int
+    seen: Tensor
 
     @classmethod
-    def of(cls, shape: Sequence[int], groups: int, paths: Tensor) -> "Kernels":
-        """Reads the kernels of a weight of `shape` (outputs, inputs / groups, ...); paths: (inputs,)."""
+    def of(cls, shape: Sequence[int], groups: int, paths: Tensor, seen: Tensor | None = None) -> "Kernels":
+        """Reads the kernels of a weight of `shape` (outputs, inputs / groups, ...); paths: (inputs,).
+
+        seen: (area,) of the weights of a kernel; None: all meet the map.
+        """
         outputs = torch.arange(shape[0])[:, None].expand(shape[0], shape[1])
         inputs = torch.arange(shape[1]) + outputs // (shape[0] // groups) * shape[1]
-        return cls(inputs.flatten(), outputs.flatten(), paths.double().cpu()[inputs.flatten()], prod(shape[2:]))
+        every = torch.ones(prod(shape[2:]), dtype=torch.bool)
+        of_inputs = paths.double().cpu()[inputs.flatten()]
+        return cls(inputs.flatten(), outputs.flatten(), of_inputs, every if seen is None else seen)
+
+    @property
+    def area(self) -> int:
+        """How many weights a kernel has."""
+        return len(self.seen)
 
     def of_outputs(self, start: int, stop: int) -> "Kernels":
         """Returns the kernels that lead to the units from `start` to before `stop`."""
         chosen = (self.outputs >= start) & (self.outputs < stop)
-        return Kernels(self.inputs[chosen], self.outputs[chosen], self.paths[chosen], self.area)
+        return Kernels(self.inputs[chosen], self.outputs[chosen], self.paths[chosen], self.seen)
 
 
 @dataclass(frozen=True)
@@ -54,14 +65,18 @@ class Balance:
     time_limit: float
 
     def mask(self, name: str, kernels: Kernels, keep: int, chunk: int, generator: torch.Generator) -> Tensor:
-        """Returns the flat mask of a layer called `name` that keeps `keep` weights, at random places of each kernel."""
+        """Returns the flat mask of a layer called `name` that keeps `keep` weights, at random places of each kernel.
+
+        Places that only meet padding come last: they are kept where a kernel has no others left.
+        """
         outputs = int(kernels.outputs[-1]) + 1
         width = chunk if len(kernels.inputs) > _LARGE else outputs
         parts = {str(start): kernels.of_outputs(start, start + width) for start in range(0, outputs, width)}
         sizes = {start: len(part.inputs) * kernels.area for start, part in parts.items()}
         shares = fitted(dict.fromkeys(sizes, 1.0), sizes, keep)
         counts = torch.cat([self._counts(name, part, shares[start], generator) for start, part in parts.items()])
-        order = torch.rand(len(counts), kernels.area, generator=generator).argsort(1).argsort(1)
+        chance = torch.rand(len(counts), kernels.area, generator=generator)
+        order = (chance + ~kernels.seen).argsort(1).argsort(1)
         return (order < counts[:, None]).flatten()
 
     def _counts(self, name: str, kernels: Kernels, keep: int, generator: torch.Generator) -> Tensor:
@@ -69,7 +84,7 @@ class Balance:
         noise = torch.rand(len(kernels.inputs), generator=generator, dtype=torch.float64).numpy()
         if not keep:
             return torch.zeros(len(kernels.inputs), dtype=torch.long)
-        most = min(max(self.per_kernel, ceil(keep / len(kernels.inputs))), kernels.area)
+        most = max(min(self.per_kernel, int(kernels.seen.sum())), ceil(keep / len(kernels.inputs)))
         counts = self._solution(name, kernels, keep, most, noise)
         return torch.from_numpy(counts).round().long()
 
@@ -113,15 +128,17 @@ class Balance:
         return np.asarray(result.x[:edges])
 
 
-def filled_up(mask: Tensor, live: Tensor, generator: torch.Generator) -> Tensor:
+def filled_up(mask: Tensor, live: Tensor, generator: torch.Generator, seen: Tensor | None = None) -> Tensor:
     """Returns the mask of a layer whose weights on no path have moved into kernels that lie on one, the fullest first.
 
-    live: the weights of `mask` on a path. What finds no room there stays where it is.
+    live: the weights of `mask` on a path. What finds no room there stays where it is. seen: (area,) the places of a
+    kernel that meet the map, none else is filled; None: all.
     """
     kernels, wanted = live.flatten(2) if live.dim() > 2 else live[..., None], int((mask & ~live).sum())
     full = kernels.sum(2, keepdim=True)
     order = torch.rand(kernels.shape, generator=generator, dtype=torch.float64) + 2 * full
-    free = torch.where((full > 0) & ~kernels, order, -1.0).flatten()
+    fillable = (full > 0) & ~kernels if seen is None else (full > 0) & ~kernels & seen.to(kernels.device)
+    free = torch.where(fillable, order, -1.0).flatten()
     moved = min(wanted, int((free >= 0).sum()))
     settled = live.flatten().clone()
     settled[free.topk(moved).indices] = True

@@ -1,7 +1,8 @@
 """NPB chooses the weights of each layer so that many units and many paths stay in use."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import Annotated, Any, ClassVar
 
 import torch
@@ -49,6 +50,7 @@ class NPB(Method):
     outputs; hands weights on no path on to the next layers where they find no room. Defaults are those of its script
     for ResNet-20, where paths outweigh units by far: without kernels, in linear layers, many weights then lie on no
     path. Its script for Tiny-ImageNet has chunk=16, per_kernel=6, beta=2. The first layer's kernels may be whole.
+    Places of a kernel that meet padding alone, as on maps of 1x1, are kept only where there is no other room.
 
     alpha: the weight of units against paths.
     beta: the weight of kernels in use; without effect in linear layers.
@@ -57,6 +59,7 @@ class NPB(Method):
     time_limit: seconds that a chunk may take. Beyond it the search ends with an error: no mask is half solved.
     """
 
+    version: ClassVar[int] = 2
     double: ClassVar[bool] = True
 
     alpha: Annotated[float, Field(ge=0, le=1)] = 0.01
@@ -136,6 +139,8 @@ class _Search:
     counts: Mapping[str, int]
     source: torch.Generator
     masks: dict[str, Tensor] = field(default_factory=dict)
+    seen: dict[str, Tensor] = field(default_factory=dict)
+    """Of each convolution, the places of a kernel that meet the map and not its padding alone."""
 
     def hook(self, name: str, is_first: bool) -> Any:
         def before_the_layer(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
@@ -150,7 +155,9 @@ class _Search:
     def _solved(self, name: str, module: nn.Module, inputs: Tensor, is_first: bool) -> Tensor:
         weight = module.get_parameter("weight")
         units = inputs.detach().flatten(2).sum((0, 2)) if weight.dim() > 2 else inputs.detach().flatten(0, -2).sum(0)
-        kernels = Kernels.of(weight.shape, int(getattr(module, "groups", 1)), units)
+        if isinstance(module, nn.modules.conv._ConvNd):
+            self.seen[name] = places_seen(module, inputs.shape[2:])
+        kernels = Kernels.of(weight.shape, int(getattr(module, "groups", 1)), units, self.seen.get(name))
         if not kernels.paths.isfinite().all():
             raise UserError(f"npb: the paths to '{name}' are too many to be counted in float64")
         method, draws = self.method, derive(self.source, name)
@@ -162,4 +169,30 @@ class _Search:
         if weight.grad is None or name not in self.masks:
             raise UserError(f"npb: no path is seen to lead through '{name}'")
         live = self.masks[name] & (weight.grad > 0).cpu()
-        return filled_up(self.masks[name], live, derive(self.source, "filled up", name))
+        return filled_up(self.masks[name], live, derive(self.source, "filled up", name), self.seen.get(name))
+
+
+def places_seen(layer: nn.modules.conv._ConvNd, size: Sequence[int]) -> Tensor:
+    """Returns which places of a kernel ever meet a map of this size, (area,); the others only meet its padding.
+
+    On a map of 1x1 a kernel of 3x3 with a padding of 1 meets it with its centre alone. Padding that repeats the map
+    (`reflect`, `replicate`, `circular`) is met everywhere.
+    """
+    if layer.padding_mode != "zeros":
+        return torch.ones(prod(layer.kernel_size), dtype=torch.bool)
+    seen = torch.ones((), dtype=torch.bool)
+    for dimension, side in enumerate(size):
+        taps, stride, dilation = (value[dimension] for value in (layer.kernel_size, layer.stride, layer.dilation))
+        before, after = _padding(layer, dimension)
+        starts = torch.arange(0, before + side + after - dilation * (taps - 1), stride) - before
+        met = starts[:, None] + dilation * torch.arange(taps)
+        seen = seen[..., None] & ((met >= 0) & (met < side)).any(0)
+    return seen.flatten()
+
+
+def _padding(layer: nn.modules.conv._ConvNd, dimension: int) -> tuple[int, int]:
+    """Returns how much padding stands before and after the map along a dimension."""
+    if not isinstance(layer.padding, str):
+        return layer.padding[dimension], layer.padding[dimension]
+    spread = layer.dilation[dimension] * (layer.kernel_size[dimension] - 1) if layer.padding == "same" else 0
+    return spread // 2, spread - spread // 2

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 import methods
 from methods.balance import Balance, Kernels, filled_up
+from methods.npb import places_seen
 from sanity.errors import UserError
 from sanity.invariants import nets
 from sanity.masks import kept, layers, prunable
@@ -108,12 +109,55 @@ def test_what_finds_no_room_stays() -> None:
 
 
 def test_a_kernel_that_is_on_a_path_at_one_place_only_keeps_the_budget() -> None:
-    """As on 1x1 images, whose padding leaves a path through the centre alone; there is less room than is wanted."""
+    """There is less room in kernels on a path than is wanted."""
     mask = torch.tensor([[[True, True, False]], [[True, True, True]]])
     live = torch.tensor([[[True, False, False]], [[False, False, False]]])
     settled = filled_up(mask, live, generator(0))
     assert settled[0].all()
     assert int(settled.sum()) == int(mask.sum())
+
+
+def test_places_that_only_meet_padding_are_not_filled() -> None:
+    mask = torch.tensor([[[False, True, False], [False, False, False]], [[True, False, False], [False, True, False]]])
+    live = torch.tensor([[[False, True, False], [False, False, False]], [[False, False, False], [False, True, False]]])
+    settled = filled_up(mask, live, generator(0), torch.tensor([False, True, False]))
+    assert torch.equal(settled, mask), "the kernels on a path have no other place that meets the map"
+    assert int(filled_up(mask, live, generator(0))[1, 0].sum()) == 0
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    size=st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    kernel=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    stride=st.integers(1, 3),
+    dilation=st.integers(1, 2),
+    padding=st.one_of(st.integers(0, 2), st.sampled_from(["same", "valid"])),
+)
+def test_the_places_that_meet_the_map_are_those_whose_weights_have_a_gradient(
+    size: tuple[int, int], kernel: tuple[int, int], stride: int, dilation: int, padding: int | str
+) -> None:
+    layer = nn.Conv2d(1, 1, kernel, 1 if padding == "same" else stride, padding, dilation, bias=False)
+    try:
+        layer(torch.ones(1, 1, *size)).sum().backward()
+    except RuntimeError:  # the kernel is larger than the map
+        return
+    assert layer.weight.grad is not None
+    assert torch.equal(places_seen(layer, size), (layer.weight.grad > 0).flatten())
+
+
+def test_on_maps_of_one_pixel_no_weight_is_spent_on_padding() -> None:
+    """At most the centres of the 3x3 kernels carry anything: what fits there is kept there."""
+    model = nn.Sequential(
+        *(nn.Conv2d(3, 8, 3, stride=3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1)),
+        *(nn.Conv2d(8, 8, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(8, 4)),
+    )
+    for ratio in (0.95, 0.9):
+        mask = methods.get("npb").mask(model, nets.batches(), ratio, generator(0))
+        assert kept(mask) == round((1 - ratio) * sum(weight.numel() for weight in prunable(model).values()))
+        centres = mask["3.weight"][:, :, 1, 1]
+        assert int(mask["3.weight"].sum()) == int(centres.sum()) > 0
+    mask = methods.get("npb").mask(model, nets.batches(), 0.3, generator(0))
+    assert mask["3.weight"][:, :, 1, 1].all(), "more are to be kept than there are centres"
 
 
 def test_depthwise_layers_and_chunks_keep_their_budget() -> None:
