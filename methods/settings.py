@@ -8,6 +8,7 @@ from torch import nn
 
 from methods.rounds import MOST_ROUNDS, ladder
 from sanity.config.moment import END, INIT, Moment, is_share, placed
+from sanity.errors import UserError
 from sanity.masks import patterns
 from sanity.masks.allocation import Allocation, Counts, SmartRatio
 from sanity.masks.layerwise import AllocationName, LayerRates
@@ -24,7 +25,8 @@ class Settings:
         `sanity.masks.layerwise`): uniform | uniform_first_dense | uniform_plus | erk | er | balanced | pyramidal
         | igq | layer_rates | smart_ratio.
     convolution_rate: of layer_rates: what a round removes of a convolution, as a multiple of what it removes of a
-        linear layer (of the last layer it removes half).
+        linear layer (of the last layer it removes half). Several rounds need `removed_per_round`; without it there is
+        one, whose share follows from the ratio.
     smart_decay: of smart_ratio: a layer's share by its place l of L: quadratic (L-l+1)^2 + (L-l+1), linear L-l+1, cubic
         (L-l+1)^3, ascending l^2 + l, or one density for all (balanced).
     smart_linear_keep: of smart_ratio: the share of the classifier that is kept.
@@ -96,6 +98,11 @@ class Settings:
     def rule(self) -> str | Allocation:
         """Returns the allocation with this method's options."""
         if self.allocation == "layer_rates":
+            if self.rounds > 1 and self.removed_per_round is None:
+                raise UserError(
+                    f"allocation=layer_rates with rounds={self.rounds}: what a round removes of a layer follows from "
+                    "its share of all weights; set removed_per_round, which sets the number of rounds"
+                )
             return LayerRates(self.removed_per_round, self.convolution_rate)
         if self.allocation != "smart_ratio":
             return self.allocation

@@ -136,6 +136,13 @@ def test_a_method_passes_its_rate_on_to_the_layers() -> None:
     assert method.rule() == LayerRates(0.2, 0.75)
 
 
+def test_rounds_without_the_share_that_each_removes_are_refused_not_taken_for_one() -> None:
+    net = nets.net("perceptron")
+    with pytest.raises(UserError, match=r"allocation=layer_rates with rounds=5: .*; set removed_per_round"):
+        methods.get("magnitude", allocation="layer_rates", rounds=5).check_feasible(net, 0.8)
+    methods.get("magnitude", allocation="layer_rates", rounds=5, removed_per_round=0.2).check_feasible(net, 0.8)
+
+
 @pytest.mark.parametrize("name", sorted(set(NAMES) - {"global", "smart_ratio"}))
 def test_an_allocation_is_an_option_of_every_method(name: str) -> None:
     model, rule = nets.net("shortcut"), get(name)
