@@ -11,7 +11,7 @@ import methods
 from methods.base import Method
 from sanity import masks
 from sanity.cli.audit.subject import Subject
-from sanity.errors import UserError
+from sanity.errors import UserError, of_ones_own
 from sanity.grid.scoring_batches import scoring_batches
 from sanity.masks import Mask, kept, size
 from sanity.recipes import get as get_recipe
@@ -62,7 +62,8 @@ def overlaps(subject: Subject) -> list[Overlap]:
             found.append(Overlap(name, reason=reason))
             continue
         try:
-            found += _of_method(subject, name, method)
+            with of_ones_own("the network, its weights or its data"):  # which may be the user's own
+                found += _of_method(subject, name, method)
         except UserError as error:
             found.append(Overlap(name, reason=str(error)))
     return found

@@ -17,7 +17,8 @@ import methods
 from methods.gradients import BatchNorm
 from methods.scoring_copy import scoring_copy
 from sanity.cli.audit.subject import Subject
-from sanity.errors import UserError
+from sanity.data.dataset import Dataset
+from sanity.errors import of_ones_own
 from sanity.grid.scoring_batches import scoring_batches
 from sanity.masks import dense, prunable, scattered
 from sanity.recipes import get as get_recipe
@@ -49,21 +50,24 @@ class Proxy:
 def proxies(subject: Subject) -> list[Proxy]:
     """Measures all proxies on the initial weights and a batch of examples; empty where one of these is not known.
 
-    Batch norm takes the statistics of the batch. Raises `UserError` where the network cannot be run so.
+    Batch norm takes the statistics of the batch. Raises `UserError` where the network cannot be run so, or the
+    examples, however that fails: both may be the user's own.
     """
     network, train = subject.network, subject.train
     if network is None or subject.initial is None or train is None:
         return []
+    with of_ones_own("the network, its weights or its data"):
+        return _proxies(network, subject.mask, train)
+
+
+def _proxies(network: nn.Module, mask: Mapping[str, Tensor], train: Dataset) -> list[Proxy]:
     ((examples, targets),) = scoring_batches(methods.get("snip"), train, get_recipe("quick"), generator(0, "proxies"))
     batch = examples[:_EXAMPLES], targets[:_EXAMPLES]
     source = generator(0, "proxies", "positions")
-    masks: list[Mapping[str, Tensor]] = [subject.mask, dense(network)]
+    masks: list[Mapping[str, Tensor]] = [mask, dense(network)]
     for draw in range(DRAWS):
         masks.append(
-            {
-                name: scattered(layer, int(layer.sum()), derive(source, draw, name))
-                for name, layer in subject.mask.items()
-            }
+            {name: scattered(layer, int(layer.sum()), derive(source, draw, name)) for name, layer in mask.items()}
         )
     ticket, whole, *drawn = (measured(network, mask, *batch) for mask in masks)
     return [Proxy(name, ticket[name], tuple(values[name] for values in drawn), whole[name]) for name in MEANINGS]
@@ -87,10 +91,7 @@ def measured(network: nn.Module, mask: Mapping[str, Tensor], examples: Tensor, t
                 weight.mul_(mask[name])
         inputs = inputs.clone().requires_grad_(True)
         with _outputs(net) as activations:
-            try:
-                logits = net(inputs)
-            except ValueError as error:
-                raise UserError(f"zero-cost proxies: {error}") from error
+            logits = net(inputs)
         loss = F.cross_entropy(logits, labels)
         slopes = _of_weights(loss, weights, mask)
         passed = torch.autograd.grad(loss, list(activations.values()), retain_graph=True, allow_unused=True)

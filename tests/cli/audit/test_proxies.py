@@ -71,3 +71,18 @@ def test_an_audit_shows_them_beside_random_masks(tmp_path: Path) -> None:
     for shown in (text(result), (tmp_path / "page.html").read_text()):
         assert "ntk_trace" in shown
         assert "5 random masks of these counts" in shown
+
+
+def test_a_network_that_cannot_be_run_costs_what_needs_it_and_not_the_audit(tmp_path: Path) -> None:
+    """A user's network may fail in any way."""
+    (tmp_path / "broken.py").write_text(
+        "import torch\nclass Net(torch.nn.Linear):\n    def __init__(self):\n        super().__init__(9, 10)\n"
+    )
+    torch.save({"weight": torch.arange(90).view(10, 9) % 2 == 0}, tmp_path / "mask.pt")
+    torch.save(torch.nn.Linear(9, 10).state_dict(), tmp_path / "init.pt")
+    network = f"{tmp_path / 'broken.py'}:Net"
+    config = AuditConfig(model=network, init=str(tmp_path / "init.pt"), dataset="digits", options={})
+    result = audit(tmp_path / "mask.pt", config)
+    assert result.findings
+    assert result.no_proxies.startswith("the network, its weights or its data: RuntimeError: mat1 and mat2")
+    assert any("RuntimeError" in overlap.reason for overlap in result.overlaps)
