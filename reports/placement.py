@@ -19,12 +19,14 @@ from reports.statistics import ALPHA, Cell, summarise
 
 @dataclass(frozen=True)
 class Place:
-    """Where a method stands at one ratio.
+    """Where a method stands at one ratio of one setting.
 
+    setting: data set, network and recipe, of runs that differ in a setting with that.
     rank: by mean accuracy among all methods that were run at it, 1 for the highest; of: how many these are.
     others: every method of the set with its mean accuracy, the highest first, and how this one compares with it.
     """
 
+    setting: tuple[str, ...]
     method: str
     ratio: float
     accuracy: Mean
@@ -42,14 +44,20 @@ class Place:
 class Placement:
     """Own methods among those of a reference set.
 
-    places: for each own method and ratio.
-    cells: the comparisons of checks with their controls, for the checks and ratios of the own methods: of these first.
+    places: for each own method and ratio, setting by setting.
+    cells: the comparisons of checks with their controls, for the settings, checks and ratios of the own methods: of
+        these first.
     own: labels of the own methods.
     """
 
     places: tuple[Place, ...]
     cells: tuple[Cell, ...]
     own: tuple[str, ...]
+
+    @property
+    def settings(self) -> tuple[tuple[str, ...], ...]:
+        """The settings in which own methods stand."""
+        return tuple(dict.fromkeys(place.setting for place in self.places))
 
 
 def placement(
@@ -62,21 +70,34 @@ def placement(
 ) -> Placement:
     """Returns where the methods of `own` stand among those of `reference`, paired by seed.
 
-    A method that both have counts as one's own. Records of another data set, network or recipe are left out. A claim,
-    within which Holm's correction is made, is one method against one other over the ratios that both have.
+    A method that both have counts as one's own. Records of another data set, network or recipe are left out. Several
+    settings, such as two networks or two runs of a method that differ in an option of the recipe, are placed each by
+    itself. A claim, within which Holm's correction is made, is one method against one other over the ratios that both
+    have in one setting.
     """
     theirs = _others(own, reference)
     frame = pd.concat([own, theirs], ignore_index=True)
     summary = summarise(frame, metric, margin, alpha, design, compare_methods=False)
     done = {key: runs.by_seed() for key, runs in Runs.of(prepare(frame)).groups(GROUP).items()}
-    tickets = {(str(key[3]), float(key[5])): runs for key, runs in done.items() if key[4] == CONTROL and key[5] > 0}
     labels = tuple(label for label in dict.fromkeys(own["method"]) if label != DENSE)
-    setting = tuple(map(str, own[SETTING].iloc[0]))
-    versus = partial(claim, setting, cells=tickets, metric=metric, margin=margin, alpha=alpha, design=design_of(design))
-    places = tuple(place for label in labels for place in _places(label, tickets, labels, metric, versus))
-    asked = set(zip(own["check"], own["ratio"].round(9), strict=True))
-    compared = [cell for cell in summary.cells if cell.comparison and (cell.check, cell.ratio) in asked]
-    return Placement(places, tuple(sorted(compared, key=lambda cell: cell.method not in labels)), labels)
+    settings: dict[tuple[str, ...], dict[tuple[str, float], Runs]] = {}
+    for (*setting, method, check, ratio), runs in done.items():
+        if check == CONTROL and ratio > 0:
+            settings.setdefault(tuple(map(str, setting)), {})[str(method), float(ratio)] = runs
+    places: list[Place] = []
+    for where, tickets in settings.items():
+        versus = partial(claim, where, cells=tickets, metric=metric, margin=margin, alpha=alpha)
+        for label in labels:
+            places += _places(where, label, tickets, labels, metric, partial(versus, design=design_of(design)))
+    compared = [cell for cell in summary.cells if cell.comparison]
+    asked = {(*setting_of(cell), cell.check, cell.ratio) for cell in compared if cell.method in labels}
+    shown = [cell for cell in compared if (*setting_of(cell), cell.check, cell.ratio) in asked]
+    return Placement(tuple(places), tuple(sorted(shown, key=lambda cell: cell.method not in labels)), labels)
+
+
+def setting_of(cell: Cell) -> tuple[str, ...]:
+    """Returns data set, network and recipe of a cell."""
+    return cell.dataset, cell.model, cell.recipe
 
 
 def _others(own: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
@@ -102,6 +123,7 @@ def _is_baseline(label: str) -> bool:
 
 
 def _places(
+    setting: tuple[str, ...],
     label: str,
     tickets: Mapping[tuple[str, float], Runs],
     own: Sequence[str],
@@ -115,13 +137,14 @@ def _places(
         accuracy = Mean.of(tickets[label, ratio][metric])
         beside = sorted((one for one in compared if one.ratio == ratio), key=lambda one: -one.other.mean)
         rank = 1 + sum(one.other.mean > accuracy.mean for one in beside)
-        yield Place(label, ratio, accuracy, rank, 1 + len(beside), tuple(beside))
+        yield Place(setting, label, ratio, accuracy, rank, 1 + len(beside), tuple(beside))
 
 
 def flat(placed: Placement) -> list[dict[str, Any]]:
     """Returns a row for each own method, ratio and method of the set, with the numbers of the comparison."""
     return [
         {
+            **dict(zip(SETTING, place.setting, strict=True)),
             "method": place.method, "ratio": place.ratio, "rank": place.rank, "of": place.of,
             "against": one.reference, "accuracy": place.accuracy.mean, "other": one.other.mean,
             "difference": one.comparison.difference.mean, "n": one.comparison.difference.n,

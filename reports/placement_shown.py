@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from reports.answer import Value
 from reports.methods_compared import MethodComparison
-from reports.placement import Placement
+from reports.placement import Placement, setting_of
 from reports.statistics import Cell
 from reports.tables import Table
 from reports.text import say
@@ -25,13 +25,15 @@ def sentences(placed: Placement) -> Iterator[str]:
     """Yields where each method stands at each ratio, and what each check did to it and to the set's methods."""
     for place in placed.places:
         counts = ", ".join(f"{count} {outcome_name(outcome)}" for outcome, count in place.counts())
-        yield say("placement.rank", method=method_name(place.method), ratio=percent(place.ratio), counts=counts,
+        name = _named(placed, place.setting, place.method)
+        yield say("placement.rank", method=name, ratio=percent(place.ratio), counts=counts,
                   accuracy=mean_std(place.accuracy), rank=place.rank, of=place.of)  # fmt: skip
     for cell in placed.cells:
         if cell.method in placed.own and cell.comparison:
             found = [_verdict(other) for other in placed.cells if other.method not in placed.own and _same(cell, other)]
             counts = ", ".join(f"{found.count(name)} {verdict_name(name)}" for name in dict.fromkeys(found))
-            yield say("placement.check", method=method_name(cell.method), ratio=percent(cell.ratio),
+            name = _named(placed, setting_of(cell), cell.method)
+            yield say("placement.check", method=name, ratio=percent(cell.ratio),
                       check=check_name(cell.check), verdict=verdict_name(_verdict(cell)),
                       others=counts or say("placement.nobody"))  # fmt: skip
 
@@ -45,12 +47,15 @@ def _ranking(placed: Placement) -> Table:
     """A row for each method at each ratio, in the order of their accuracies; one's own is among them."""
     rows = []
     for place in placed.places:
-        own = (Value(f"{method_name(place.method)} {say('placement.own')}"), place.accuracy, Value(""), Value(""))
+        name = _named(placed, place.setting, place.method)
+        own = (Value(f"{name} {say('placement.own')}"), place.accuracy, Value(""), Value(""))
         ranked = [(Value(method_name(one.reference)), one.other, *_compared(one)) for one in place.others]
         ranked.insert(place.rank - 1, own)
-        for rank, (name, accuracy, *compared) in enumerate(ranked, 1):
-            at, beside = Value(percent(place.ratio), place.ratio), Value(method_name(place.method))
-            rows.append((at, Value(f"{rank}", rank), name, Value(mean_std(accuracy), accuracy.mean), beside, *compared))
+        for rank, (shown, accuracy, *compared) in enumerate(ranked, 1):
+            at, beside = Value(percent(place.ratio), place.ratio), Value(name)
+            rows.append(
+                (at, Value(f"{rank}", rank), shown, Value(mean_std(accuracy), accuracy.mean), beside, *compared)
+            )
     columns = ("ratio", "rank", "method", "accuracy, %", "beside", "its difference", "it is")
     numeric = (True, True, False, True, False, True, False)
     return Table("placement", say("caption.placement"), columns, numeric, tuple(rows), (0, 2, 4, 6))
@@ -66,14 +71,16 @@ def _compared(one: MethodComparison) -> tuple[Value, Value]:
 def _verdicts(placed: Placement) -> Table:
     """A row for each method and ratio, a column for each check."""
     checks = list(dict.fromkeys(cell.check for cell in placed.cells))
-    found = {(cell.method, cell.ratio, cell.check): cell for cell in placed.cells}
+    found = {(setting_of(cell), cell.method, cell.ratio, cell.check): cell for cell in placed.cells}
     rows = tuple(
         (
-            Value(method_name(method) + (f" {say('placement.own')}" if method in placed.own else "")),
+            Value(_named(placed, setting, method) + (f" {say('placement.own')}" if method in placed.own else "")),
             Value(percent(ratio), ratio),
-            *(_square(found.get((method, ratio, check))) for check in checks),
+            *(_square(found.get((setting, method, ratio, check))) for check in checks),
         )
-        for method, ratio in dict.fromkeys((cell.method, cell.ratio) for cell in placed.cells)
+        for setting, method, ratio in dict.fromkeys(
+            (setting_of(cell), cell.method, cell.ratio) for cell in placed.cells
+        )
     )
     columns = ("method", "ratio", *map(check_name, checks))
     return Table("verdicts", say("caption.verdicts"), columns, (False, True, *(False for _ in checks)), rows, (0, 1))
@@ -92,4 +99,11 @@ def _verdict(cell: Cell) -> str:
 
 
 def _same(cell: Cell, other: Cell) -> bool:
-    return (cell.check, cell.ratio) == (other.check, other.ratio)
+    return (setting_of(cell), cell.check, cell.ratio) == (setting_of(other), other.check, other.ratio)
+
+
+def _named(placed: Placement, setting: tuple[str, ...], method: str) -> str:
+    """Returns the name of a method; with what its setting does not share with the others, where there are several."""
+    differs = [len(set(values)) > 1 for values in zip(*placed.settings, strict=True)]
+    where = [text for text, tells in zip(setting, differs, strict=False) if tells]
+    return f"{method_name(method)} ({', '.join(where)})" if where else method_name(method)

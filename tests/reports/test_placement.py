@@ -63,6 +63,31 @@ def test_nothing_is_claimed_across_settings_and_ones_own_rows_count_once() -> No
     assert {one.reference for place in twice.places for one in place.others} == {"random", "synflow"}
 
 
+def test_settings_of_one_method_are_placed_each_by_itself() -> None:
+    """Two recipes, and two runs that differ in an option: by method and ratio alone the last took the others' place."""
+    other = {("mine:Scaled", "none"): 91.0, ("mine:Scaled", "invert"): 91.0}
+    theirs = pd.concat([records(SET), records(SET, recipe="su2020")], ignore_index=True)
+    own = pd.concat([records(OWN), records(other, recipe="su2020")], ignore_index=True)
+    placed = placement(own, theirs, "last", 0.5)
+    assert [(place.setting[2], place.accuracy.mean, place.rank, place.of) for place in placed.places] == [
+        ("quick", pytest.approx(95), 2, 4), ("su2020", pytest.approx(91), 3, 4)
+    ]  # fmt: skip
+    sentences = [*placement_shown.sentences(placed)]
+    assert [text.split(" at ")[0] for text in sentences] == [
+        "mine:Scaled (quick)", "mine:Scaled (su2020)", "mine:Scaled (quick)", "mine:Scaled (su2020)"
+    ]  # fmt: skip
+    assert "invert: effect" in sentences[2]
+    assert "invert: no effect" in sentences[3]
+    ranking, verdicts = placement_shown.tables(placed)
+    assert len(ranking.rows) == 8
+    assert [row[0].text for row in verdicts.rows][:2] == ["mine:Scaled (quick) (yours)", "mine:Scaled (su2020) (yours)"]
+    assert {row["recipe"] for row in flat(placed)} == {"quick", "su2020"}
+
+    twice = [records(OWN).assign(overrides=text) for text in ("recipe.lr=0.1", "recipe.lr=0.2")]
+    apart = placement(pd.concat(twice, ignore_index=True), records(SET).assign(overrides=""), "last", 0.5)
+    assert len({place.setting for place in apart.places}) == len(apart.places) == 2
+
+
 def test_checks_stand_beside_those_of_the_set() -> None:
     theirs = pd.concat([records({**SET, ("snip", "reinit"): 96.0}), records(OTHER, ratio=0.5)], ignore_index=True)
     placed = placement(records(OWN), theirs, "last", 0.5)
