@@ -56,10 +56,15 @@ def accuracy(axes: Axes, cells: Sequence[Cell], look: Look, dense: float) -> Non
         _strips(axes, present, look)
         axes.set(xlabel=f"test accuracy, % at {percent(ratios[0])} removed", ylabel="")
         return
+    has_hollow = False
     for check, run in present.items():
         points = sorted((100 * (1 - cell.ratio) * look.offset(check), *_mean_and_spread(cell.runs)) for cell in run)
         left, heights, spreads = (np.array(values) for values in zip(*points, strict=True))
-        axes.plot(left, heights, label=check, **look.line(check))
+        alone = np.isnan(spreads)
+        line = look.line(check)
+        axes.plot(left, heights, label=check, markevery=np.flatnonzero(~alone).tolist(), **line)
+        _hollow(axes, left[alone], heights[alone], line, named=not has_hollow)
+        has_hollow |= bool(alone.any())
         axes.vlines(left, heights - spreads, heights + spreads, color=look.colours[check])
     axes.set_ylabel("test accuracy, %")
     axis_of_sparsity(axes, ratios)
@@ -88,6 +93,13 @@ def _strips(axes: Axes, present: Mapping[str, Sequence[Cell]], look: Look) -> No
 def _mean_and_spread(runs: Sequence[float]) -> tuple[float, float]:
     """The mean and the standard deviation, which is NaN for a single run."""
     return float(np.mean(runs)), float(np.std(runs, ddof=1)) if len(runs) > 1 else math.nan
+
+
+def _hollow(axes: Axes, left: np.ndarray, heights: np.ndarray, line: Mapping[str, Any], named: bool) -> None:
+    """Draws single runs, of which no spread is known, as hollow points; `named`: the legend says what they are."""
+    if len(left):
+        style = {"color": line["color"], "marker": line["marker"], "linestyle": "none", "fillstyle": "none"}
+        axes.plot(left, heights, label="hollow: one run" if named else None, **style)
 
 
 def axis_of_sparsity(axes: Axes, ratios: Sequence[float]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
@@ -49,3 +50,14 @@ def test_without_a_collapse_the_axis_is_even(panel: Callable[[float, float], pd.
 def test_the_dense_line_is_within_the_picture(panel: Callable[[float, float], pd.DataFrame], worst: float) -> None:
     (height,) = heights(panel(96.0, worst), 98.5, dense=98.5)
     assert 0 < height < 1
+
+
+def test_a_single_run_is_hollow_since_its_spread_is_not_known(panel: Callable[[float, float], pd.DataFrame]) -> None:
+    frame = panel(98.0, 90.0)
+    for alone, points in ((frame["seed"] < 0, 0), ((frame["check"] == "invert") & (frame["seed"] > 0), 2)):
+        cells = [cell for cell in summarise(frame[~alone]).cells if cell.ratio > 0]
+        axes = Figure(layout="constrained").subplots()
+        plots.accuracy(axes, cells, plots.Look([cell.check for cell in cells]), float("nan"))
+        hollow = [line for line in axes.lines if line.get_fillstyle() == "none"]
+        assert sum(np.size(line.get_xdata()) for line in hollow) == points
+        assert [line.get_markevery() for line in axes.lines if line.get_label() == "invert"] == [[0, 1][points:]]
