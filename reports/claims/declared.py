@@ -1,7 +1,8 @@
 """Reads the claims of a paper from its file into typed values."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any, Literal, get_args
 
 from reproductions import claims
@@ -9,6 +10,10 @@ from sanity.errors import UserError, unknown
 
 Prediction = Literal["equal", "better", "worse", "no_worse", "printed"]
 PREDICTIONS: tuple[str, ...] = get_args(Prediction)
+METRICS = {"last": "last", "start": "start_test_accuracy"}
+"""Accuracy that a claim is about -> the column of the records."""
+LISTS = ("records", "method", "check", "against")
+"""What may be a list in a file: every combination is a comparison of its own."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,7 @@ class Evidence:
     against: instead of that another method, compared seed by seed; "dense" is the unpruned network.
     predicted: what the claim says of accuracy: `equal` within the margin, `better`, `worse`, `no_worse` (equal or
         better), or `printed`, the paper's own number.
+    metric: `last`, the accuracy after training, or `start`, that of the ticket before it.
     table: the published table whose printed number is meant.
     ratio: the ratios at which the claim is made; empty for all that were measured.
     where: columns of the records and the value that they must have.
@@ -31,6 +37,7 @@ class Evidence:
     records: str
     method: str
     predicted: str
+    metric: str = "last"
     check: str = ""
     against: str = ""
     table: str = ""
@@ -43,32 +50,40 @@ class Evidence:
         """Raises `UserError` for an unknown prediction, or where it is not said what is compared."""
         if self.predicted not in PREDICTIONS:
             raise unknown("prediction", self.predicted, PREDICTIONS)
+        if self.metric not in METRICS:
+            raise unknown("metric", self.metric, METRICS)
         if sum(map(bool, (self.check, self.against, self.table))) != 1:
             raise UserError(f"{self.records} {self.method}: name one of check, against and table")
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence of a paper that can fail. `untested`: why nothing here tests it; `evidence`: what does."""
+    """A sentence of a paper that can fail.
+
+    source: where the paper says it, or what it follows from. unseen: whether that place was not seen in print.
+    untested: why nothing here tests it; `evidence`: what does.
+    """
 
     says: str
     source: str
     test: str
     untested: str = ""
     evidence: tuple[Evidence, ...] = ()
+    unseen: bool = False
 
 
 @dataclass(frozen=True)
 class Paper:
     """A paper's claims, and (text, source) of each place where its code departs from its text.
 
-    setting: its networks and data.
+    setting: its networks and data. read: what of the paper was seen in print.
     """
 
     name: str
     short: str
     citation: str
     setting: str
+    read: str
     claims: tuple[Claim, ...]
     differs: tuple[tuple[str, str], ...]
 
@@ -77,13 +92,21 @@ def read(name: str) -> Paper:
     """Reads one paper. Raises `UserError` for an unknown name and for a claim that names no comparison."""
     declared = claims.declaration(name)
     differs = tuple((entry["says"], entry["source"]) for entry in declared.get("differs", []))
-    texts = (declared["short"], declared["paper"], declared["setting"])
+    texts = (declared["short"], declared["paper"], declared["setting"], declared["read"])
     return Paper(name, *texts, tuple(map(_claim, declared["claim"])), differs)
 
 
+def _evidence(found: Mapping[str, Any]) -> Iterator[Evidence]:
+    """Yields a comparison for each choice of the values that are lists."""
+    lists = {name: found[name] for name in LISTS if isinstance(found.get(name), list)}
+    for values in product(*lists.values()):
+        chosen = dict(zip(lists, values, strict=True))
+        yield Evidence(**{**found, **chosen, "ratio": tuple(found.get("ratio", ()))})
+
+
 def _claim(entry: Mapping[str, Any]) -> Claim:
-    found = [{**evidence, "ratio": tuple(evidence.get("ratio", ()))} for evidence in entry.get("found", [])]
-    evidence = tuple(Evidence(**values) for values in found)
+    evidence = tuple(one for found in entry.get("found", []) for one in _evidence(found))
     if bool(evidence) == bool(entry.get("untested")):
         raise UserError(f"{entry['says']}: needs either records or the reason why nothing tests it")
-    return Claim(entry["says"], entry["source"], entry["test"], entry.get("untested", ""), evidence)
+    texts = (entry["says"], entry["source"], entry["test"], entry.get("untested", ""))
+    return Claim(*texts, evidence, entry.get("unseen", False))

@@ -8,18 +8,19 @@ from pathlib import Path
 import pandas as pd
 
 import reproductions
-from reports.claims.declared import Claim, Evidence
+from reports.claims.declared import METRICS, Claim, Evidence
 from reports.comparisons import Comparison, compare
 from reports.margin import margin_of
 from reports.paper import PaperDelta
 from reports.records import CONTROL, GROUP, SETTING, prepare
 from reports.runs import Runs
 from reports.statistics import ALPHA, summarise
+from reports.text import say
 from reports.verdicts import decided
+from reports.wording import DATASETS
 from sanity.errors import UserError
 from sanity.store import PACKED, load_records
 
-METRIC = "last"
 DENSE = "dense"
 OUTCOMES = ("as claimed", "contradicted", "not found", "open")
 STANDINGS = ("as claimed", "in part", *OUTCOMES[1:], "not tested")
@@ -42,7 +43,7 @@ class Point:
 class Finding:
     """What some records say about a claim; without points where they are still to be measured.
 
-    setting: data set, network and recipe. margin: in points.
+    setting: network, data and recipe in words. margin: in points.
     """
 
     evidence: Evidence
@@ -85,7 +86,9 @@ def _finding(evidence: Evidence) -> Finding:
         raise UserError(f"claims: {evidence.records} holds {len(settings)} settings of {evidence.method}; name one")
     margin = margin_of(frame)
     points = tuple(_printed(evidence, frame, margin) if evidence.table else _compared(evidence, frame, margin))
-    return Finding(evidence, " · ".join(map(str, settings.pop())), margin, points)
+    dataset, model, recipe = settings.pop()
+    setting = say("claims.setting", dataset=DATASETS.get(dataset, dataset), model=model, recipe=recipe)
+    return Finding(evidence, setting, margin, points)
 
 
 def _records(evidence: Evidence) -> pd.DataFrame | None:
@@ -97,7 +100,8 @@ def _records(evidence: Evidence) -> pd.DataFrame | None:
         frame = frame[frame[column] == value]
     named = frame["method"].isin([evidence.method, evidence.against])
     frame = frame[named & frame["check"].isin([CONTROL, evidence.check])]
-    return frame if (frame["method"] == evidence.method).any() else None
+    there = (frame["method"] == evidence.method).any() and METRICS[evidence.metric] in frame.columns
+    return frame if there else None
 
 
 @lru_cache(maxsize=4)
@@ -117,7 +121,7 @@ def _compared(evidence: Evidence, frame: pd.DataFrame, margin: float) -> Iterato
         (done[evidence.method, check, ratio], done.get((other, CONTROL, 0.0 if other == DENSE else ratio)))
         for ratio in ratios
     ]
-    compared = decided([compare(*side, METRIC, margin) for side in sides], margin, ALPHA)
+    compared = decided([compare(*side, METRICS[evidence.metric], margin) for side in sides], margin, ALPHA)
     for ratio, comparison in zip(ratios, compared, strict=True):
         if comparison.difference.n:
             yield Point(ratio, _outcome(comparison, HOLDS[evidence.predicted]), comparison.difference.n, comparison)
@@ -136,7 +140,7 @@ def _printed(evidence: Evidence, frame: pd.DataFrame, margin: float) -> Iterator
     """Sets the paper's own numbers beside the records."""
     attached = reproductions.load(evidence.table).attach(frame)
     attached = attached[(attached["method"] == evidence.method) & (attached["status"] != "missing")]
-    for cell in summarise(attached, METRIC, margin, compare_methods=False).cells:
+    for cell in summarise(attached, evidence.metric, margin, compare_methods=False).cells:
         if cell.paper and (not evidence.ratio or cell.ratio in evidence.ratio):
             inside = cell.paper.inside
             outcome = "open" if inside is None else "as claimed" if inside else "contradicted"

@@ -2,9 +2,12 @@
 
 short, paper      the name by which it goes, and its citation
 setting           the networks and data of the paper
-[[claim]]         `says`, a sentence that can fail; `source`, where the paper says it; `test`, what could refute it;
-                  `untested`, why nothing here tests it yet
-[[claim.found]]   records and the comparison to look up in them; see `reports.claims.declared.Evidence`
+read              what of the paper was seen in print
+[[claim]]         `says`, a sentence that can fail; `source`, where the paper says it, or what it follows from;
+                  `unseen = true` where that place was not seen in print; `test`, what could refute it; `untested`, why
+                  nothing here tests it yet
+[[claim.found]]   records and the comparison to look up in them; see `reports.claims.declared.Evidence`. Several
+                  `records`, `method`, `check` or `against` stand for every combination of them
 [[differs]]       `says`, how the paper's code differs from its text; `source`, where that was read
 """
 

@@ -14,6 +14,7 @@ import reports
 from reports import figures, formats, placement_shown, reference_sets, terminal, text
 from reports.answer import answer
 from reports.claims import found, written
+from reports.claims import page as claims_page
 from reports.claims.declared import Claim, Evidence, Paper
 from reports.comparisons import VERDICTS
 from reports.controls import judgement, verdict_on_controls
@@ -259,11 +260,11 @@ def claims_of_papers(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         Evidence("lee", "snip@lee2019", "printed", table="lee2019_table1"),
         Evidence("nowhere", "snip", "equal", against="dense"),
     ]
-    elsewhere = Claim("it works", "Table 1", "a check", evidence=(replace(evidence[0], elsewhere=True, note="so"),))
-    paper = Paper(
-        "own", "Own", "cited", "networks", (Claim("it", "1", "2", "", tuple(evidence)), elsewhere), (("a", "b"),)
-    )
-    yield from (written.text([paper]), written.markdown([paper]))
+    there = (replace(evidence[0], elsewhere=True, note="so"),)
+    elsewhere = Claim("it works", "Table 1", "a check", evidence=there, unseen=True)
+    every = (Claim("it", "1", "2", "", tuple(evidence)), elsewhere)
+    paper = Paper("own", "Own", "cited", "networks", "the abstract", every, (("a", "b"),))
+    yield from (written.text([paper]), claims_page.markdown([paper]))
 
 
 def test_every_template_is_said_and_filled(

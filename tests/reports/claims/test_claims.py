@@ -1,6 +1,8 @@
 """Claims of papers: every outcome follows from the records, and the page in the docs is what they say."""
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +10,14 @@ import pandas as pd
 import pytest
 
 import reproductions
-from reports.claims import declared, found, written
+from reports.claims import declared, found, page, written
 from reports.claims.command import main
-from reports.claims.declared import Claim, Evidence
+from reports.claims.declared import Claim, Evidence, Paper
 from reports.records import prepare
-from reproductions import claims
+from reproductions import claims, reference
+from reproductions.panels import cells_of
 from sanity.errors import UserError
+from sanity.store import PACKED
 
 ROOT = Path(reproductions.__file__).parent
 PAPERS = [declared.read(name) for name in claims.names()]
@@ -105,15 +109,103 @@ def test_each_claim_has_a_source_and_a_test_and_records_that_there_are() -> None
         assert paper.claims
         assert paper.differs
         assert all(claim.source and claim.test for claim in paper.claims)
+        assert paper.read
     for folder in RECORDS:
         kind, _, name = folder.partition("/")
-        assert (ROOT / kind / name).is_dir() or (ROOT / kind / f"{name}.toml").exists(), folder
+        described = ROOT / kind if kind == "reference" else ROOT
+        assert (ROOT / folder).is_dir() or (described / f"{name}.toml").exists(), folder
+
+
+@pytest.mark.parametrize("name", reference.names())
+def test_a_claim_asks_a_reference_set_for_what_its_grid_holds(name: str) -> None:
+    cells = {
+        (cell["method"], cell["check"], cell["ratio"]) for panel in reference.panels(name) for cell in cells_of(panel)
+    }
+    held = {cell[:2] for cell in cells}
+    asked = [one for paper in PAPERS for claim in paper.claims for one in claim.evidence if one.records.endswith(name)]
+    assert asked
+    for one in asked:
+        assert (one.method, one.check or "none") in held, one
+        assert (one.against or one.method, "none") in held, one
+        for ratio in one.ratio:
+            assert (one.method, one.check or "none", ratio) in cells, one
+
+
+def test_a_claim_takes_up_records_as_soon_as_they_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The digits' records stand in for those of MNIST: same methods, another name."""
+    claim = next(
+        claim for claim in declared.read("frankle_carbin2019").claims if "as accurate as the whole" in claim.says
+    )
+    wanted = tuple(one for one in claim.evidence if one.records == "reference/mnist_lenet_300_100")
+    folder = tmp_path / "reference" / "mnist_lenet_300_100"
+    folder.mkdir(parents=True)
+    digits = (ROOT / "reference" / "digits_lenet_300_100" / PACKED).read_text(encoding="utf-8")
+    rows = [row for row in digits.splitlines() if '"dense"' in row or '"partially_trained[rewind=weights]"' in row]
+    monkeypatch.setattr(reproductions, "__file__", str(tmp_path / "__init__.py"))
+    found._folder.cache_clear()
+    empty = found.findings(replace(claim, evidence=wanted))
+    assert found.standing(empty) == "not tested"
+    found._folder.cache_clear()
+    (folder / PACKED).write_text("\n".join(rows).replace('"digits"', '"mnist"') + "\n", encoding="utf-8")
+    (there,) = found.findings(replace(claim, evidence=wanted))
+    found._folder.cache_clear()
+    assert [point.ratio for point in there.points] == [0.8, 0.9]
+    assert there.setting.startswith("lenet_300_100 on MNIST")
+    assert not found.only_elsewhere([there])
+
+
+def test_lists_in_a_file_stand_for_every_combination() -> None:
+    lists = {
+        "records": ["here", "there"],
+        "method": ["snip", "grasp"],
+        "check": "invert",
+        "predicted": "worse",
+        "ratio": [0.9],
+    }
+    claim = declared._claim({"says": "it works", "source": "p. 1", "test": "a check", "found": [lists]})
+    assert [(one.records, one.method) for one in claim.evidence] == [
+        ("here", "snip"), ("here", "grasp"), ("there", "snip"), ("there", "grasp")
+    ]  # fmt: skip
+    assert {(one.check, one.ratio) for one in claim.evidence} == {("invert", (0.9,))}
+
+
+def test_the_accuracy_before_training_is_another_metric(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = frame({"none": [value + 0.01 * seed for seed, value in enumerate(BARE)], "dense": BARE})
+    before = [60.0, 61.0, 59.5, 60.5, 60.2]
+    there = own.assign(
+        start_test_accuracy=[
+            10.0 if name == "dense" else before[seed] for name, seed in zip(own["method"], own["seed"], strict=True)
+        ]
+    )
+    assert outcome(monkeypatch, own, against="dense", predicted="better") == "not found"
+    assert outcome(monkeypatch, own, against="dense", predicted="better", metric="start") == "not tested"
+    assert outcome(monkeypatch, there, against="dense", predicted="better", metric="start") == "as claimed"
+    with pytest.raises(UserError, match="Did you mean 'start'"):
+        Evidence("here", "snip", "better", against="dense", metric="stat")
+
+
+def test_a_place_that_was_not_seen_in_print_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(found, "_folder", lambda _: None)
+    claims_of_it = tuple(
+        Claim("it works", place, "a check", "no data", unseen=place == "Table 2") for place in ("Table 1", "Table 2")
+    )
+    paper = Paper("own", "Own", "cited", "networks", "the abstract", claims_of_it, ())
+    for told in (written.text([paper]), page.markdown([paper])):
+        assert "(Table 1)" in told
+        assert "(Table 2 †)" in told
+
+
+def test_what_was_found_is_told_in_short_above_the_numbers() -> None:
+    kept = (ROOT.parent / "docs" / "claims.md").read_text(encoding="utf-8")
+    rows = [line for line in kept.splitlines() if re.match(r"\| \d+\. ", line)]
+    assert len(rows) == sum(len(paper.claims) for paper in PAPERS)
+    assert max(len(line) for row in rows for line in row.split(" | ")[2].split("<br>")) < 250
 
 
 def test_the_page_in_the_docs_is_what_the_records_say(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--format", "md"]) == 0
-    page = (ROOT.parent / "docs" / "claims.md").read_text(encoding="utf-8")
-    assert capsys.readouterr().out == page, "python -m sanity.claims --format md > docs/claims.md"
+    kept = (ROOT.parent / "docs" / "claims.md").read_text(encoding="utf-8")
+    assert capsys.readouterr().out == kept, "python -m sanity.claims --format md > docs/claims.md"
 
 
 def test_text_fits_eighty_columns_and_json_holds_the_numbers() -> None:

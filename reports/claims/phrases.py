@@ -1,0 +1,84 @@
+"""Puts what was found about claims into phrases that the formats share: names, places, differences and counts."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from reports.claims.declared import Claim, Evidence, Paper
+from reports.claims.found import OUTCOMES, Finding, Point, only_elsewhere, standing
+from reports.text import say
+from reports.wording import EN_DASH, bracketed, check_name, method_name, percents, span, verdict_name, with_half
+from reports.wording import with_interval as difference_and_interval
+
+SIGNS = {"as claimed": "✓", "in part": "±", "contradicted": "✗", "not found": "≈", "open": "?", "not tested": EN_DASH}
+
+
+def stands(found: Sequence[Finding]) -> str:
+    """Returns where a claim stands, such as "as claimed elsewhere"."""
+    return standing(found) + (f" {say('claims.only_elsewhere')}" if only_elsewhere(found) else "")
+
+
+def about(paper: Paper) -> str:
+    """Returns the networks and data of a paper, and what of it was seen in print."""
+    return say("claims.about", setting=paper.setting, read=paper.read)
+
+
+def sentence(claim: Claim, number: int) -> str:
+    """Returns the numbered claim with its place, which is marked where it was not seen in print."""
+    return say("claims.unseen" if claim.unseen else "claims.claim", number=number, says=claim.says, source=claim.source)
+
+
+def compared(evidence: Evidence) -> str:
+    """Returns what is compared: "SNIP, reinit", which is with its own tickets, or "SNIP against Random"."""
+    method = method_name(evidence.method)
+    if evidence.check:
+        return say("claims.check", method=method, check=check_name(evidence.check))
+    if evidence.against:
+        return say("claims.against", method=method, other=method_name(evidence.against))
+    return say("claims.table", method=method)
+
+
+def remarks(evidence: Evidence) -> list[str]:
+    """Returns in which ways a comparison was not made as the paper makes it."""
+    return [*([say("claims.elsewhere")] if evidence.elsewhere else []), *filter(None, [evidence.note])]
+
+
+def unmeasured(found: Iterable[Finding]) -> list[str]:
+    """Returns the folders of records that hold nothing of their comparisons yet, each once."""
+    return list(dict.fromkeys(finding.evidence.records for finding in found if not finding.points))
+
+
+def by_outcome(finding: Finding) -> Iterator[tuple[str, list[Point]]]:
+    """Yields each outcome that was found, with the points of it."""
+    for outcome in OUTCOMES:
+        if group := [point for point in finding.points if point.outcome == outcome]:
+            yield outcome, group
+
+
+def where(group: Iterable[Point], finding: Finding) -> str:
+    """Returns the sparsities of some points of a finding as percentages, such as "90 and 98 %"."""
+    return percents(list(map(_rounded, group)), list(map(_rounded, finding.points)))
+
+
+def _rounded(point: Point) -> float:
+    return round(point.ratio, 4)
+
+
+def runs(group: Collection[Point]) -> str:
+    """Returns the smallest and the largest number of pairs: "3 to 5"."""
+    return " to ".join(dict.fromkeys(str(end([point.n for point in group])) for end in (min, max)))
+
+
+def change(group: Sequence[Point]) -> str:
+    """Returns the differences with the interval that decided; of several sparsities their range."""
+    if papers := [point.paper for point in group if point.paper]:
+        return ", ".join(with_half(paper.delta, paper.half) for paper in papers)
+    comparisons = [point.comparison for point in group if point.comparison and point.comparison.difference.n]
+    if len(comparisons) == 1:
+        return difference_and_interval(comparisons[0])
+    interval = bracketed(min(one.low for one in comparisons), max(one.high for one in comparisons))
+    return " ".join(filter(None, [span([one.difference.mean for one in comparisons]), interval]))
+
+
+def verdicts(group: Sequence[Point]) -> str:
+    """Returns the verdicts of some points, each once; empty beside printed numbers."""
+    found = [point.comparison.verdict for point in group if point.comparison]
+    return " / ".join(dict.fromkeys(map(verdict_name, found)))
