@@ -151,7 +151,7 @@ def _differences(number: int, finding: Finding) -> str:
     for outcome, group in by_outcome(finding):
         place = f"{where(group, finding)}: {change(group)}"
         if outcome == "open":
-            place += f", {verdicts(group)}"
+            place = ", ".join(filter(None, [place, verdicts(group)]))
         elif outcome != "as claimed":
             place = f"{outcome} at {place}"
         cells[outcome if outcome in cells else "not as claimed"].append(escape.markdown(place))
