@@ -28,9 +28,13 @@ def run_grids(
     for later in configs[1:]:
         prepare(later, configs)
     with engine(configs[0]) as make_runner:
-        return pd.concat(
-            [_run_grid(config, configs, stop, begins, make_runner) for config in configs], ignore_index=True
-        )
+        rows = [row for config in configs for row in _run_grid(config, configs, stop, begins, make_runner)]
+    return frame_of(rows)
+
+
+def frame_of(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Returns the rows as a frame; a cell that several grids of a request share, as the dense network, is one row."""
+    return pd.DataFrame(list({row["cell"]: row for row in rows}.values()))
 
 
 def run_keys(keys: Mapping[str, Any]) -> pd.DataFrame:
@@ -44,7 +48,7 @@ def _run_grid(
     stop: Callable[[], bool],
     begins: Callable[[], None],
     make_runner: MakeRunner,
-) -> pd.DataFrame:
+) -> list[dict[str, Any]]:
     experiment, cells = prepare(config, together)
     experiment.store.open()
     remember(cells, experiment)
@@ -53,4 +57,4 @@ def _run_grid(
         begins()
     total = round(ahead.epochs)
     with tracking(config.track, experiment.store.root) as tracked, reporter(total, config.log, tracked) as reports_to:
-        return pd.DataFrame(make_runner(experiment, reports_to, stop).run(cells))
+        return make_runner(experiment, reports_to, stop).run(cells)

@@ -14,6 +14,7 @@ from sanity.grid.cells import NO_CHECK, Cell, references
 from sanity.grid.costs import Meter
 from sanity.grid.design import Comparison, Counts, Design
 from sanity.grid.engines import MakeRunner, engine
+from sanity.grid.execution import frame_of
 from sanity.grid.plan import plan
 from sanity.grid.preparation import prepare, share_networks
 from sanity.grid.progress import Reporter, reporter
@@ -139,7 +140,7 @@ class Rounds:
         """Returns one row per cell that was run, grid by grid and seed by seed."""
         order = {point: place for place, point in enumerate(self.points)}
         ordered = sorted(self.rows, key=lambda run: (run[0], run[1].seed, order[self._point(*run)]))
-        return pd.DataFrame([self.rows[run] for run in ordered])
+        return frame_of([self.rows[run] for run in ordered])
 
     def outlook(self) -> Outlook:
         """Returns where the request stands."""

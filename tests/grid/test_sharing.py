@@ -12,6 +12,7 @@ import pytest
 from sanity.config import from_mapping
 from sanity.grid.execution import run_grids
 from sanity.grid.plan import plan
+from sanity.grid.rounds import Rounds
 from sanity.run import prepare, run
 from sanity.store.records import load_records
 from tests.small_runs import Start, records
@@ -52,6 +53,21 @@ def test_runs_of_one_request_start_from_the_same_dense_networks(tmp_path: Path) 
     assert ahead == [(2, 4), (0, 2), (2, 4)]
     run_grids(configs)
     assert len(records(tmp_path)) == sum(trainings for _, trainings in ahead)
+
+
+@pytest.mark.parametrize("seeds", ["0", "auto"])
+def test_a_cell_that_two_grids_of_a_request_share_is_one_row(tmp_path: Path, seeds: str) -> None:
+    keys = {**KEYS, "methods": "dense,random", "checks": "none", "results_dir": str(tmp_path), "seeds": seeds}
+    most = {"max_seeds": 2} if seeds == "auto" else {}
+    configs = [from_mapping({**keys, **most, "ratio": ratio}) for ratio in (0.5, 0.9)]
+    if seeds == "auto":
+        rounds = Rounds(configs, lambda frame: {})
+        rounds.run()
+        frame = rounds.frame()
+    else:
+        frame = run_grids(configs)
+    first = frame[frame["seed"] == 0]
+    assert sorted(zip(first["method"], first["ratio"], strict=True)) == [("dense", 0), ("random", 0.5), ("random", 0.9)]
 
 
 def test_a_new_snapshot_is_a_new_training_not_another_under_an_old_name(tmp_path: Path) -> None:
