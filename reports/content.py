@@ -17,7 +17,8 @@ from reports.next_steps import NextStep, next_step
 from reports.overview import legend, meaning
 from reports.placement import Placement
 from reports.statistics import Summary
-from reports.tables import Table, tables
+from reports.table import Table
+from reports.tables import tables
 from reports.text import say
 from reports.trust import Trust, trust
 from reports.validation import cleaned

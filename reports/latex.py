@@ -7,7 +7,7 @@ from reports.content import Content
 from reports.escape import latex
 from reports.records import CONTROL
 from reports.statistics import Cell, Summary
-from reports.tables import Table
+from reports.table import Table
 from reports.text import say
 from reports.wording import SYMBOLS, check_name, method_name, percent, trimmed, verdict_name
 
@@ -27,7 +27,7 @@ def document(content: Content, cells: bool = False) -> str:
         if compared:
             parts += [_matrix(setting, compared, summary, suffix), _claims(setting, compared, summary, suffix)]
     if cells or len(parts) == 1:
-        parts += map(_longtable, content.tables)
+        parts += [_longtable(one) for table in content.tables for one in (table, table.unrun) if one]
     return "\n".join(parts)
 
 

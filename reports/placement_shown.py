@@ -6,7 +6,7 @@ from reports.answer import Value
 from reports.methods_compared import MethodComparison
 from reports.placement import Placement, setting_of
 from reports.statistics import Cell
-from reports.tables import Table
+from reports.table import Table
 from reports.text import say
 from reports.wording import (
     SYMBOLS,

@@ -73,6 +73,11 @@ class Cell:
     def setting(self) -> tuple[str, str, str]:
         return self.dataset, self.model, self.recipe
 
+    @property
+    def never_run(self) -> bool:
+        """Whether it was planned, or a paper prints it, but no run was tried."""
+        return not (self.seeds or self.failed or self.unusable)
+
 
 @dataclass(frozen=True)
 class Summary:

@@ -24,7 +24,39 @@ def test_ratios_without_any_run_are_folded_into_one_line_of_the_answer(make_reco
     assert [label for label, _ in answer.rows] == ["SNIP 90 %", "SNIP, 2 other ratios"]
     ((_, findings),) = answer.findings
     assert findings[-1].text == "SNIP at 50 and 98 %: not compared, no run is there."
-    assert len(content.tables[0].rows) == 6  # the table itself folds nothing
+    cells = content.tables[0]
+    assert [row[cells.columns.index("ratio")].text for row in cells.rows] == ["90 %", "90 %"]
+    assert cells.unrun is not None
+    assert cells.unrun.folded == "Not run: 4 cells"
+    assert len(cells.unrun.rows) == len(set(cells.ids) | set(cells.unrun.ids)) - 2 == 4
+
+
+def test_what_failed_is_no_cell_that_was_never_run(make_record: Callable[..., dict]) -> None:
+    gone = {"best_test_accuracy": math.nan}
+    rows = [make_record("snip", "none", 0.9, 0, 96.0)]
+    rows += [make_record("snip", "reinit", 0.9, 0, math.nan, status="failed", reason="out of memory", **gone)]
+    frame = pd.DataFrame(rows)
+    (cells,) = assemble(frame, summarise(frame)).tables
+    assert len(cells.rows) == 2
+    assert cells.unrun is None
+    planned = pd.DataFrame([make_record("snip", "none", 0.9, 0, math.nan, status="missing", **gone)])
+    (alone,) = assemble(planned, summarise(planned)).tables
+    assert len(alone.rows) == 1  # nothing is folded where nothing else is there
+    assert alone.unrun is None
+
+
+def test_an_unrun_cell_stands_once_beside_what_the_paper_prints(make_record: Callable[..., dict]) -> None:
+    paper = {"paper_mean": 96.0, "paper_metric": "last", "paper_source": "table 1"}
+    gone = {"status": "missing", "best_test_accuracy": math.nan}
+    rows = [
+        make_record("snip", "none", 0.9, 0, 96.0, **paper),
+        make_record("snip", "none", 0.95, 0, math.nan, **gone, **paper),
+    ]
+    frame = pd.DataFrame(rows)
+    cells, papers = assemble(frame, summarise(frame)).tables
+    assert (len(cells.rows), cells.unrun) == (1, None)
+    assert papers.unrun is not None
+    assert [row[papers.unrun.columns.index("paper, %")].text for row in papers.unrun.rows] == ["96.00"]
 
 
 def curve(make_record: Callable[..., dict], moved: dict[float, float], spread: float = 0.05) -> pd.DataFrame:

@@ -209,8 +209,8 @@ def test_a_table_shows_no_column_that_says_nothing(make_record: Callable[..., di
 
     frame = beside_paper(make_record)
     cells, papers = assemble(frame, summarise(frame)).tables
-    assert cells.columns == ("method", "ratio", "check", "accuracy, %", "kept", "notes")
+    assert cells.columns == ("method", "ratio", "check", "accuracy, %", "kept")
     others = [row[papers.columns.index("delta of the other")].text for row in papers.rows]
-    assert others == ["\N{MINUS SIGN}2.05 (best)", ""]
+    assert others == ["\N{MINUS SIGN}2.05 (best)"]
     stated = beside_paper(make_record, paper_metric="best").iloc[:2]
     assert "delta of the other" not in assemble(stated, summarise(stated)).tables[1].columns

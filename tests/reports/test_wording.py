@@ -221,6 +221,8 @@ def first_screens(make: Record) -> Iterator[pd.DataFrame]:
     )
     unrun = [make("snip", "none", 0.9, 0, math.nan, status="missing", paper_mean=90.0, paper_source="T1")]
     yield pd.DataFrame([*unrun, make("snip", "none", 0.5, 0, 90.0)])
+    yield pd.DataFrame([*unrun, make("snip", "none", 0.5, 0, 90.0, paper_mean=90.0, paper_source="T1")])
+    yield pd.concat([pair(make, near, lower), pair(make, near, lower, check="rewire").assign(method="synflow")])
     yield from every_kind()
 
 
