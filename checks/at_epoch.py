@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from checks.base import Check
-from sanity.config.moment import Moment
+from sanity.config.moment import WeightsMoment
 from sanity.errors import UserError
 
 if TYPE_CHECKING:
@@ -21,14 +21,15 @@ class AtEpoch(Check):
     the epoch in which the mask has settled is worth more than an earlier one. A method that retrains the weights that
     it scored retrains those of that moment; a method that scores the initialisation starts from dense training.
 
-    epoch: the moment: an epoch, an iteration (1000it) or a share of the schedule (5%).
+    epoch: the moment: an epoch, an iteration (1000it), a share of the schedule (5%), or the epoch of the best test
+        accuracy (best, best30).
     """
 
     keeps: ClassVar[str] = "the method, its data and its number of weights"
     destroys: ClassVar[str] = "the moment of dense training whose weights are scored"
     draws: ClassVar[bool] = False
 
-    epoch: Moment = 1
+    epoch: WeightsMoment = 1
 
     def check_feasible(self, method: "Method", network: "nn.Module") -> None:
         if method.reads_files:

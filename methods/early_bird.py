@@ -12,7 +12,7 @@ from methods.aspects import Aspect
 from methods.base import Batches, Method
 from methods.moments import Watch
 from methods.network_slimming import channel_scores
-from sanity.config.moment import END, Moment
+from sanity.config.moment import END, WeightsMoment
 from sanity.masks.channels import Channels
 from sanity.masks.patterns import PatternName
 
@@ -38,7 +38,7 @@ class EarlyBird(Method):
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"you2020": {"counts": "one_more_than_floored"}}
 
     pattern: PatternName = "channel"
-    scored_at: Moment = "end"
+    scored_at: WeightsMoment = "end"
     rewind: Literal["init", "weights", "learning_rate", "fine_tune"] = "learning_rate"
     distance: Annotated[float, Field(ge=0, le=1)] = 0.1
     window: Annotated[int, Field(ge=2, le=1000)] = 5

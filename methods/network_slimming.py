@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from methods.aspects import Aspect
 from methods.base import Batches, Method
-from sanity.config.moment import Moment
+from sanity.config.moment import WeightsMoment
 from sanity.errors import UserError
 from sanity.masks.channels import Channels, of_network, scales_of
 
@@ -29,7 +29,7 @@ class NetworkSlimming(Method):
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {"liu2017": {"counts": "one_more_than_floored"}}
 
     pattern: Literal["channel", "inner_channel"] = "channel"
-    scored_at: Moment = "end"
+    scored_at: WeightsMoment = "end"
     rewind: Literal["init", "weights", "learning_rate", "fine_tune"] = "learning_rate"
 
     @property

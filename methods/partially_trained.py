@@ -10,7 +10,7 @@ from methods.aspects import EVERYTHING, Aspect
 from methods.magnitude import Magnitude
 from methods.mask_criteria import MaskCriterion, needs_start, score
 from methods.scoring_copy import start_of
-from sanity.config.moment import Moment
+from sanity.config.moment import WeightsMoment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class PartiallyTrained(Magnitude):
     }
 
     criterion: MaskCriterion = "large_final"
-    scored_at: Moment = "end"
+    scored_at: WeightsMoment = "end"
     rewind: Literal["init", "weights", "learning_rate", "fine_tune"] = "learning_rate"
 
     @property

@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import nn
 
 from methods.rounds import MOST_ROUNDS, ladder
-from sanity.config.moment import END, INIT, Moment, is_share, placed
+from sanity.config.moment import END, INIT, Moment, WeightsMoment, is_share, placed
 from sanity.errors import UserError
 from sanity.masks import patterns
 from sanity.masks.allocation import Allocation, Counts, SmartRatio
@@ -49,14 +49,16 @@ class Settings:
     schedule: the density after round i of n is density^(i/n) (exponential) or 1 - ratio * i/n (linear).
     removed_per_round: fraction of the remaining weights that each round removes; sets the number of rounds instead.
     scored_at: the weights that are scored: of the `init`ialisation, of the `end` of dense training, or of a moment of
-        it: an epoch (3 or 3ep), an iteration (1000it) or a share of the schedule (5%).
+        it: an epoch (3 or 3ep), an iteration (1000it) or a share of the schedule (5%). `best` is the epoch whose test
+        accuracy is highest (the first of equal ones), best30 that of the first 30 epochs: the test set then chooses,
+        and accuracies are no longer those of unseen examples.
     rewind: what is retrained. `init`: the initialisation. `weights`: weights and batch-norm buffers of `rewind_epoch`.
         `learning_rate`: the weights and buffers that were scored, the schedule set back to `rewind_epoch`.
         `fine_tune`: the weights that were scored, at the schedule's last learning rate. The optimizer starts afresh
         in every case, as in the code of Atanov et al. 2021.
     rewind_epoch: the k of weight and learning-rate rewinding: an epoch, an iteration (500it), or a share of the
         schedule (5%: 8 of 160 epochs, 1 of 20; the nearest epoch, 1 at least); 0 with `weights` is the lottery ticket.
-    weights_at: of weight rewinding: the moment whose weights are retrained, where it is not `rewind_epoch`.
+    weights_at: of weight rewinding: the moment whose weights are retrained, where it is not `rewind_epoch`; `best` too.
     retrain_epochs: how long the ticket trains; by default to the end of the schedule, `fine_tune` as long as the
         dense network did.
     retrain_lr: the constant learning rate at which the ticket trains, in place of the schedule's: fine-tuning at any
@@ -75,10 +77,10 @@ class Settings:
     rounds: Annotated[int, Field(ge=1, le=MOST_ROUNDS)] = 1
     schedule: Literal["exponential", "linear"] = "exponential"
     removed_per_round: Annotated[float, Field(gt=0, lt=1)] | None = None
-    scored_at: Moment = "init"
+    scored_at: WeightsMoment = "init"
     rewind: Literal["init", "weights", "learning_rate", "fine_tune"] = "init"
     rewind_epoch: Moment = 0
-    weights_at: Moment | None = None
+    weights_at: WeightsMoment | None = None
     retrain_epochs: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     retrain_lr: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 

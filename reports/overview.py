@@ -133,6 +133,8 @@ def notes(cell: Cell) -> list[str]:
         names = layer_names([cell])
         layers = ", ".join(names.get(name, name.removesuffix(".weight")) for name in cell.collapsed)
         texts.append(say("note.emptied", count=cell.collapsed_runs, runs=cell.accuracy.n, layers=layers))
+    if cell.best_epochs:
+        texts.append(say("note.best_epoch", epochs=f"epoch {', '.join(map(str, cell.best_epochs))}"))
     if cell.smaller is not None:
         texts += _without_channels(cell.smaller)
     by_counts = cell.match == "counts" and cell.smaller is None

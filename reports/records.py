@@ -31,6 +31,7 @@ OPTIONAL: dict[str, object] = {
     "match": None,
     "repeat_differs": float("nan"),
     "effective_density": float("nan"),
+    "best_epochs": None,
     "small": None,
     "mask_overlap": float("nan"),
     "expected_overlap": float("nan"),

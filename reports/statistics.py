@@ -53,6 +53,7 @@ class Cell:
     left_dense: dict[str, float] = field(default_factory=dict)  # parameter that no mask covers -> its size
     actual_ratio: float = NAN
     effective_density: float = NAN
+    best_epochs: tuple[int, ...] = ()  # those whose weights were scored or retrained for their test accuracy, ascending
     smaller: Smaller | None = None  # without the removed channels
     overlap: float = NAN
     expected_overlap: float = NAN
@@ -182,6 +183,7 @@ def _cell(key: tuple[Any, ...], rows: Runs, done: Runs, comparison: Comparison |
         left_dense={name: size for sizes in done.get("left_dense") for name, size in sizes.items()},
         actual_ratio=average(done["actual_ratio"]),
         effective_density=average(done["effective_density"]),
+        best_epochs=tuple(sorted({epoch for epochs in done["best_epochs"] if epochs for epoch in epochs})),
         smaller=Smaller.of(done),
         overlap=NAN if bare else average(done["mask_overlap"]),
         expected_overlap=NAN if bare else average(done["expected_overlap"]),

@@ -20,7 +20,8 @@ NUMBERS = ("actual_ratio", "kept", "prunable", "effective_density", "mask_overla
            "barrier_orders_test", "barrier_control_test", "barrier_orders_train", "barrier_control_train")  # fmt: skip
 KINDS = ("conv", "fc", "bias")
 STRUCTURES = ("layers", "collapsed", "versions", "item_versions", "curve", "left_dense",
-              "round_test_accuracies", "dose", "small", "early_bird", "check_words")  # fmt: skip
+              "round_test_accuracies", "dose", "small", "early_bird", "check_words",
+              "best_epochs")  # fmt: skip
 DOSE_SCALES = ("linear", "log10")
 FEW_CLASSES = 50  # chance is 2 %: no setting has all of its accuracies below 1 %
 
@@ -57,6 +58,7 @@ def cleaned(frame: pd.DataFrame) -> pd.DataFrame:
         ("dose", _dose),
         ("small", _small),
         ("early_bird", _early_bird),
+        ("best_epochs", _epochs),
         ("check_words", _check_words),
     ):
         if column in frame.columns:
@@ -161,6 +163,12 @@ def _speed(value: Any) -> Any:
     figures = {name: number(value.get(name)) for name in (*names, "batch")}
     device = value.get("device")
     return {**figures, "device": device} if isinstance(device, str) and all(f > 0 for f in figures.values()) else None
+
+
+def _epochs(value: Any) -> Any:
+    """Numbers of epochs, each above 0; else None."""
+    epochs = [number(epoch) for epoch in value] if isinstance(value, list | tuple) else []
+    return [int(epoch) for epoch in epochs] if epochs and all(epoch >= 1 for epoch in epochs) else None
 
 
 def _check_words(value: Any) -> Any:

@@ -1,10 +1,38 @@
 """Says which moments of the dense training a method starts from, and at which moment its ticket is retrained."""
 
+from collections.abc import Iterable
+
 from methods.base import Method
 from methods.moments import rewinds_to, scores_trained
-from sanity.config.moment import END, iterations
+from sanity.config.moment import BEST, END, is_best, iterations
 from sanity.errors import UserError
 from sanity.recipes import Recipe
+
+At = int | str | None
+"""A moment of a training: after so many iterations; None: its end; `best`, `best_of_1200it`: after the epoch of the
+best test accuracy, of all epochs or of those within so many iterations."""
+_BEST_OF = f"{BEST}_of_"
+
+
+def at(moment: int | str, epochs: int, steps: int) -> At:
+    """Converts a moment of a schedule of `epochs` epochs of `steps` iterations."""
+    count = iterations(moment, epochs, steps)
+    is_whole = count >= epochs * steps
+    if is_best(moment):
+        return BEST if is_whole else f"{_BEST_OF}{count}it"
+    return None if is_whole else count
+
+
+def known_after(moment: At) -> int | None:
+    """Returns after how many iterations of a training the weights at a moment are known; None: at its end."""
+    if isinstance(moment, str):
+        return None if moment == BEST else int(moment.removeprefix(_BEST_OF).removesuffix("it"))
+    return moment
+
+
+def lengths(moments: Iterable[At]) -> list[int | None]:
+    """Returns how far a training must go for each of these moments, in iterations; None: to its end."""
+    return [known_after(moment) for moment in moments]
 
 
 def dense_moments(method: Method) -> frozenset[int | str]:
@@ -48,8 +76,8 @@ def check_against(method: Method, label: str, recipe: Recipe, steps: int = 1) ->
         raise UserError(f"{label}: rewind_epoch={method.rewind_epoch} leaves nothing to retrain; set retrain_epochs")
     if method.watch is not None and len(method.ratios(0.5)) > 1:
         raise UserError(f"{label}: it draws its mask once; set rounds=1")
-    if scores_trained(method) and method.scored_at != END and len(method.ratios(0.5)) > 1:
-        raise UserError(f"{label}: several rounds of training and pruning need scored_at=end")
+    if scores_trained(method) and method.scored_at not in (END, BEST) and len(method.ratios(0.5)) > 1:
+        raise UserError(f"{label}: several rounds of training and pruning need scored_at=end or best")
 
 
 def _length(moment: int | str, recipe: Recipe, steps: int) -> str:

@@ -16,8 +16,8 @@ from sanity.grid.experiment import Experiment
 from sanity.grid.mask_facts import measured
 from sanity.grid.predictions import predicted
 from sanity.grid.same_function import function_gap
-from sanity.grid.task import DenseTraining
-from sanity.grid.tasks import control_ticket, own_searches, tasks
+from sanity.grid.task import DenseTraining, MaskSearch
+from sanity.grid.tasks import control_ticket, own_searches, own_tasks, tasks
 from sanity.grid.ticket_source import TicketSource
 from sanity.grid.versions import versions
 from sanity.masks import patterns
@@ -36,6 +36,7 @@ def record(cell: Cell, experiment: Experiment) -> dict[str, Any]:
     `off_budget` counts by how many weights somebody else's mask misses the ratio, `repeat_differs` in how many entries
     it differs from that of a second call; both are None for our methods.
     `early_bird`, of one that was drawn early: `epoch`, `emerged`, and the `distances` of the masks up to then.
+    `best_epochs`: the epochs whose weights were scored or retrained because their test accuracy is the best.
     `small`, of a ticket that lost whole channels: `parameters` and `flops` (of one example) of the network without,
     `dense_parameters` and `dense_flops` of the whole one, `channels` left and in all of every convolution, and `speed`:
     how long both take, see `sanity.training.speed.SpeedUp`.
@@ -64,10 +65,20 @@ def record(cell: Cell, experiment: Experiment) -> dict[str, Any]:
     ties = max((search["ties"] for search in searches if search.get("ties") is not None), default=None)
     made_by = {"item_versions": versions(cell, experiment.config)}
     repeats = [search["repeat_differs"] for search in searches if search.get("repeat_differs") is not None]
+    if best := _best_epochs(cell, source, experiment):
+        about["best_epochs"] = best
     if searches and "early_bird" in searches[-1]:
         about["early_bird"] = searches[-1]["early_bird"]
     about |= {"off_budget": _off_budget(mask, cell, experiment), "repeat_differs": max(repeats, default=None)}
     return {**about, **made_by, "search_s": seconds, "ties": ties, "training": key}
+
+
+def _best_epochs(cell: Cell, source: TicketSource, experiment: Experiment) -> list[int]:
+    """Returns the epochs that the best test accuracy chose, of all trainings whose weights were scored or retrained."""
+    scored = [task.scored for task in own_tasks(cell, experiment) if isinstance(task, MaskSearch)]
+    chosen = [weights for weights in dict.fromkeys([*scored, source.weights]) if isinstance(weights.at, str)]
+    epochs = [stored.best_epoch(experiment, weights.training_key(experiment), str(weights.at)) for weights in chosen]
+    return [epoch for epoch in epochs if epoch is not None]
 
 
 def place(cell: Cell, experiment: Experiment) -> dict[str, Any]:

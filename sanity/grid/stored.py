@@ -3,6 +3,7 @@
 tickets/KEY/    ticket.json, mask.safetensors
 trainings/KEY/  record.json, curve.csv, mask.safetensors, weights.safetensors: of a training that has ended
                 at_Nit.safetensors: its weights after N iterations, also of a training that has not ended
+                best.safetensors, best_of_Nit.safetensors: its weights after the epoch of the best test accuracy
 """
 
 import os
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sanity.errors import UserError
+from sanity.grid.moments import At, known_after
 from sanity.masks import Mask
 from sanity.store import records
 from sanity.store.packed import PACKED
@@ -24,9 +26,9 @@ if TYPE_CHECKING:
 _FOLDERS = ("", "cells", "tickets", "trainings")
 
 
-def moment_file(at: int) -> str:
-    """Returns the name of the file with the weights after `at` iterations."""
-    return f"at_{at}it.safetensors"
+def moment_file(at: int | str) -> str:
+    """Returns the name of the file with the weights at a moment that is not the end."""
+    return f"{at}.safetensors" if isinstance(at, str) else f"at_{at}it.safetensors"
 
 
 def training_folder(experiment: "Experiment", key: str) -> Path:
@@ -83,24 +85,39 @@ def training_record(experiment: "Experiment", key: str, digest: str, seed: int) 
 
 
 def has_weights(
-    experiment: "Experiment", key: str, at: int | None, data: "CheckSpec", seed: int, digest: str | None = None
+    experiment: "Experiment", key: str, at: At, data: "CheckSpec", seed: int, digest: str | None = None
 ) -> bool:
     """Whether the weights at a moment of a dense training are stored, or the training diverged before that moment.
 
-    at: in iterations of the training; None: its end. data, seed: the checks on its data, and its seed. digest: of the
-    network that was trained; None: of the seed's usual one.
+    at: see `sanity.grid.moments.At`. data, seed: the checks on its data, and its seed. digest: of the network that was
+    trained; None: of the seed's usual one.
     """
     if not _exists(experiment, "trainings", key):
         return False
-    if at is not None and experiment.store.is_whole(_moment(experiment, key, at)):
+    if at is not None and has_file(experiment, key, at):
         return True
     record = training_record(experiment, key, digest or experiment.dense_digest(seed), seed)
     if record is None or at is None:
         return record is not None
-    return record["status"] == "diverged" and at > (record["diverged_epoch"] - 1) * experiment.steps(data, seed)
+    if record["status"] != "diverged":
+        return False
+    end = known_after(at)
+    return end is None or end > (record["diverged_epoch"] - 1) * experiment.steps(data, seed)
 
 
-def weights(experiment: "Experiment", key: str, at: int | None) -> "State":
+def has_file(experiment: "Experiment", key: str, at: int | str) -> bool:
+    """Whether the file of a training's weights at a moment that is not its end is there and has its full length."""
+    return experiment.store.is_whole(_moment(experiment, key, at))
+
+
+def best_epoch(experiment: "Experiment", key: str, at: str) -> int | None:
+    """Returns the number of the epoch, from 1, whose weights are stored as a training's best; None if they are not."""
+    facts = experiment.store.facts(_moment(experiment, key, at))
+    epoch = (facts or {}).get("epoch")
+    return epoch if isinstance(epoch, int) else None
+
+
+def weights(experiment: "Experiment", key: str, at: At) -> "State":
     """Reads the weights at a moment of a training. Raises `UserError` if it diverged before or the file is damaged."""
     path = training_folder(experiment, key) / "weights.safetensors" if at is None else _moment(experiment, key, at)
     record = experiment.store.record(key) or {}
@@ -147,5 +164,5 @@ def _exists(experiment: "Experiment", folder: str, name: str) -> bool:
     return name in listing if listing is not None else os.path.lexists(f"{experiment.root}/{folder}/{name}")
 
 
-def _moment(experiment: "Experiment", key: str, at: int) -> Path:
+def _moment(experiment: "Experiment", key: str, at: int | str) -> Path:
     return training_folder(experiment, key) / moment_file(at)

@@ -9,13 +9,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sanity.config.moment import BEST
 from sanity.grid import keys, stored
 from sanity.grid.cells import NO_CHECK, Cell, CheckSpec
 from sanity.grid.experiment import Experiment
+from sanity.grid.moments import At
 from sanity.grid.ticket_source import TicketSource, Weights, dense_source
 
-Moments = frozenset[int | None]
-"""Moments of a training in iterations; None is its end."""
+Moments = frozenset[At]
+"""Moments of a training, see `sanity.grid.moments.At`."""
 TO_THE_END: Moments = frozenset([None])
 
 
@@ -108,11 +110,13 @@ class TicketTraining:
     """Trains a ticket on the data after the checks `data`.
 
     order: the seed of the data's order and augmentation, where it is not the cell's.
+    best: whether the weights of its epoch of the best test accuracy are kept as well.
     """
 
     source: TicketSource
     data: CheckSpec = NO_CHECK
     order: int | None = None
+    best: bool = False
 
     @property
     def name(self) -> "TicketTraining":
@@ -142,9 +146,16 @@ class TicketTraining:
 
     def is_done(self, experiment: Experiment) -> bool:
         """Whether the training's record and files are stored."""
-        if not self.can_start(experiment):
-            return False
-        return self._record(experiment) is not None
+        return self.can_start(experiment) and not self.missing(experiment)
+
+    def missing(self, experiment: Experiment) -> Moments:
+        """Returns the moments whose weights are not stored; its mask and initial weights must be."""
+        record = self._record(experiment)
+        if record is None:
+            return frozenset([None, BEST]) if self.best else TO_THE_END
+        if not self.best or record["status"] == "diverged":
+            return frozenset()
+        return frozenset() if stored.has_file(experiment, self.key_in(experiment), BEST) else frozenset([BEST])
 
     def _record(self, experiment: Experiment) -> Mapping[str, Any] | None:
         return stored.training_record(experiment, self.key_in(experiment), self.source.digest(experiment), self.seed)
@@ -158,7 +169,7 @@ def _names(results: Iterable[str | Weights]) -> "frozenset[Name]":
 def _maker(weights: Weights) -> "Name":
     """Returns the name of the task that sees to weights: their training, or the search that has it go on."""
     if isinstance(weights.training, TicketSource):
-        return TicketTraining(weights.training, weights.data)
+        return TicketTraining(weights.training, weights.data, best=weights.at == BEST)
     return weights.drawn or str(weights.training)
 
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 
 from methods.base import Method
 from methods.moments import rewinds_to, scores_trained
-from sanity.config.moment import END, iterations
+from sanity.config.moment import BEST, iterations
 from sanity.grid import keys, stored
 from sanity.grid.cells import DENSE, NO_CHECK, SEARCHING, Cell, CheckSpec
 from sanity.grid.early_bird import epoch_moments
 from sanity.grid.experiment import MOMENTS, Experiment
-from sanity.grid.moments import dense_moments, retrain_epochs, starts_at
+from sanity.grid.moments import At, at, dense_moments, lengths, retrain_epochs, starts_at
 from sanity.grid.task import TO_THE_END, DenseTraining, MaskSearch, Moments, Task, TicketTraining, Training
 from sanity.grid.ticket_source import TicketSource, Weights
 
@@ -94,8 +94,9 @@ def _watched(cell: Cell, experiment: Experiment) -> DenseTraining | None:
 def _on_the_way(moments: Moments, watched: DenseTraining, experiment: Experiment) -> Moments:
     """Returns the ends of all epochs up to the last of these moments."""
     looks = epoch_moments(experiment.recipe.epochs, experiment.steps(watched.data, watched.seed))
-    last = max((at for at in moments if at is not None), default=0)
-    return frozenset(at for at in looks if None in moments or (at is not None and at <= last))
+    ends = lengths(moments)
+    last = max((end for end in ends if end is not None), default=0)
+    return frozenset(look for look in looks if None in ends or (look is not None and look <= last))
 
 
 def _dense_trainings(cell: Cell, experiment: Experiment) -> Iterator[DenseTraining]:
@@ -175,9 +176,10 @@ def _new_search(cell: Cell, perturbing: CheckSpec, experiment: Experiment) -> _S
     ratios = method.ratios(cell.ratio) if trained else [cell.ratio]
     for number, ratio in enumerate(ratios):
         if number:
-            training = TicketTraining(_ticket(cell, method, mask, dense, scored, data, experiment), data)
+            best = method.scored_at == BEST
+            training = TicketTraining(_ticket(cell, method, mask, dense, scored, data, experiment), data, best=best)
             needed.append(training)
-            scored = Weights(cell.seed, training.source, data)
+            scored = Weights(cell.seed, training.source, data, BEST if best else None)
         matched = None
         if experiment.config.match == "live" and number + 1 == len(ratios):
             counted = _ticket(cell, method, "", dense, scored, NO_CHECK, experiment)
@@ -195,23 +197,19 @@ def _new_search(cell: Cell, perturbing: CheckSpec, experiment: Experiment) -> _S
 def _start(cell: Cell, method: Method, experiment: Experiment) -> DenseTraining:
     """Returns the dense training that the search of a cell starts from."""
     data, seed = experiment.part(cell, "corrupt"), cell.seed
-    moments = frozenset(_iterations(moment, data, seed, experiment) for moment in dense_moments(method))
-    return dense_training(seed, data, moments, experiment, experiment.part(cell, "initialise"))
+    moments = {_moment(moment, data, seed, experiment) for moment in dense_moments(method)}
+    if BEST in moments:  # it is trained to its end for that: the next cell that asks for the end finds it
+        moments.add(None)
+    return dense_training(seed, data, frozenset(moments), experiment, experiment.part(cell, "initialise"))
 
 
 def _at(dense: DenseTraining, moment: int | str, experiment: Experiment) -> Weights:
-    at = _iterations(moment, dense.data, dense.seed, experiment)
-    return Weights(dense.seed, dense.key, dense.data, at, dense.drawn_by)
+    where = _moment(moment, dense.data, dense.seed, experiment)
+    return Weights(dense.seed, dense.key, dense.data, where, dense.drawn_by)
 
 
-def _iterations(moment: int | str, data: CheckSpec, seed: int, experiment: Experiment) -> int | None:
-    """Converts a moment of a dense training to iterations; None for its end."""
-    epochs = experiment.recipe.epochs
-    if moment in (END, epochs):
-        return None
-    steps = experiment.steps(data, seed)
-    at = iterations(moment, epochs, steps)
-    return None if at >= epochs * steps else at
+def _moment(moment: int | str, data: CheckSpec, seed: int, experiment: Experiment) -> At:
+    return at(moment, experiment.recipe.epochs, experiment.steps(data, seed))
 
 
 def _ticket(
@@ -232,8 +230,8 @@ def _ticket(
     start = starts_at(method, experiment.recipe)
     if not isinstance(start, int):  # whole epochs are stated as integers, so that equal tickets have equal digests
         steps = experiment.steps(data, cell.seed)
-        at = iterations(start, experiment.recipe.epochs, steps)
-        start = f"{at}it" if at % steps else at // steps
+        count = iterations(start, experiment.recipe.epochs, steps)
+        start = f"{count}it" if count % steps else count // steps
     return TicketSource(
         seed=cell.seed,
         weights=weights,

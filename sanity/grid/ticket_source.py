@@ -14,6 +14,7 @@ from sanity import masks
 from sanity.grid import stored
 from sanity.grid.cells import NO_CHECK, CheckSpec
 from sanity.grid.experiment import Experiment, State
+from sanity.grid.moments import At
 from sanity.masks import patterns
 from sanity.masks.channels import gone_with
 from sanity.masks.ticket import Ticket, channel_groups, tied_names
@@ -26,7 +27,7 @@ class Weights:
     """Describes the source of weights: the initialisation of a seed, or a moment of a training.
 
     training: the key of a dense training, or the source of a trained ticket; None: the initialisation.
-    data: the checks that corrupt the data of that training. at: the iteration; None: the end of the training.
+    data: the checks that corrupt the data of that training. at: the moment of it; None: its end.
     drawn_by: the checks that draw another initialisation.
     drawn: the key of the search that says at which moment of the dense training its mask was drawn; empty: `at` does.
     """
@@ -34,14 +35,15 @@ class Weights:
     seed: int
     training: "str | TicketSource | None" = None
     data: CheckSpec = NO_CHECK
-    at: int | None = None
+    at: At = None
     drawn_by: CheckSpec = NO_CHECK
     drawn: str = ""
 
     def __str__(self) -> str:
         if self.training is None:
             return f"init({self.seed}{'' if self.drawn_by.is_control else f', {self.drawn_by.label}'})"
-        moment = f"drawn with {self.drawn}" if self.drawn else "end" if self.at is None else f"{self.at}it"
+        at = f"{self.at}it" if isinstance(self.at, int) else self.at or "end"
+        moment = f"drawn with {self.drawn}" if self.drawn else at
         return f"training({self.training}, {moment})"
 
     def load(self, experiment: Experiment) -> State:
@@ -51,10 +53,13 @@ class Weights:
             if self.drawn_by.is_control:
                 return state
             return dict(self.drawn_by.build().initialise(state, experiment.fresh, generator(self.seed, "search init")))
-        key = self.training
-        if isinstance(key, TicketSource):
-            key = key.training_key(self.data, experiment)
-        return stored.weights(experiment, key, self.moment(experiment))
+        return stored.weights(experiment, self.training_key(experiment), self.moment(experiment))
+
+    def training_key(self, experiment: Experiment) -> str:
+        """Returns the key of the training; empty for the initialisation."""
+        if isinstance(self.training, TicketSource):
+            return self.training.training_key(self.data, experiment)
+        return self.training or ""
 
     @property
     def results(self) -> "list[str | Weights]":
@@ -62,8 +67,8 @@ class Weights:
         before them the mask of the search that says at which moment they are taken."""
         return [] if self.training is None else [*filter(None, [self.drawn]), self]
 
-    def moment(self, experiment: Experiment) -> int | None:
-        """Returns the iteration of the training; None: its end. The search that says it must have ended."""
+    def moment(self, experiment: Experiment) -> At:
+        """Returns the moment of the training; None: its end. The search that says it must have ended."""
         return stored.drawn_at(experiment, self.drawn) if self.drawn else self.at
 
 

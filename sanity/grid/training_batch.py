@@ -11,6 +11,7 @@ from sanity.grid import keys, stored
 from sanity.grid.cells import CheckSpec
 from sanity.grid.experiment import Experiment
 from sanity.grid.mask_facts import of_changed_mask
+from sanity.grid.moments import known_after, lengths
 from sanity.grid.progress import Reporter
 from sanity.grid.task import TO_THE_END, DenseTraining, Moments, Training
 from sanity.grid.tasks import requested_moments
@@ -55,8 +56,8 @@ def planned(training: Training, title: str, experiment: Experiment) -> PlannedTr
         missing = training.missing(experiment, moments)
         return PlannedTraining(training.key, title, seed, training.source, data, missing, sparse=False)
     ticket = training.source.load(experiment)
-    key = training.key_in(experiment)
-    return PlannedTraining(key, title, seed, training.source, data, TO_THE_END, is_sparse(ticket.trained_mask))
+    key, missing = training.key_in(experiment), training.missing(experiment) or TO_THE_END
+    return PlannedTraining(key, title, seed, training.source, data, missing, is_sparse(ticket.trained_mask))
 
 
 def epochs(source: TicketSource, data: CheckSpec, moments: Moments, experiment: Experiment) -> Epochs:
@@ -67,13 +68,14 @@ def epochs(source: TicketSource, data: CheckSpec, moments: Moments, experiment: 
     recipe, steps = experiment.recipe, experiment.steps(data, source.seed)
     start = iterations(source.start, recipe.epochs, steps)
     length = recipe.epochs * steps - start if source.epochs is None else source.epochs * steps
-    if None not in moments:
-        length = -(-max(_kept(moments)) // steps) * steps
+    ends = [end for end in lengths(moments) if end is not None]
+    if len(ends) == len(moments):
+        length = -(-max(ends) // steps) * steps
     return Epochs(start, length, steps)
 
 
 def _kept(moments: Moments) -> frozenset[int]:
-    return frozenset(at for at in moments if at is not None)
+    return frozenset(at for at in moments if isinstance(at, int))
 
 
 def train_batch(
@@ -118,7 +120,8 @@ def _job(planned: PlannedTraining, experiment: Experiment) -> TrainingSpec:
     """Makes the specification of a training for the training loop."""
     ticket = planned.source.load(experiment)
     part = epochs(planned.source, planned.data, planned.moments, experiment)
-    goes_on = frozenset() if None in planned.moments else frozenset([part.length])
+    ends = lengths(planned.moments)
+    goes_on = frozenset() if None in ends else frozenset([part.length])
     changes = ticket.updates is not None
     return TrainingSpec(
         model=experiment.loaded(ticket.start()),
@@ -128,10 +131,17 @@ def _job(planned: PlannedTraining, experiment: Experiment) -> TrainingSpec:
         length=part.length,
         directory=stored.training_folder(experiment, planned.key),
         snapshots=_kept(planned.moments) | goes_on,
+        best_of=frozenset(_best_of(planned.moments, part).values()),
         frozen=ticket.frozen,
         updates=ticket.updates,
         learning_rate=ticket.learning_rate,
     )
+
+
+def _best_of(moments: Moments, part: Epochs) -> dict[str, int]:
+    """Returns the moments that are the best epoch up to some iteration, and that iteration."""
+    ends = {at: known_after(at) for at in moments if isinstance(at, str)}
+    return {at: part.length if end is None else end for at, end in ends.items()}
 
 
 def _tracked(planned: PlannedTraining, job: TrainingSpec, experiment: Experiment) -> TrackedRun:
@@ -144,6 +154,11 @@ def _record(
     folder, store = stored.training_folder(experiment, planned.key), experiment.store
     for at, weights in result.snapshots.items():
         store.save(folder / stored.moment_file(at), weights)
+    part = epochs(planned.source, planned.data, planned.moments, experiment)
+    for moment, iteration in _best_of(planned.moments, part).items():
+        if (best := result.best.get(iteration)) is not None:
+            facts = {"epoch": best.epoch, "test_accuracy": best.test_accuracy}
+            store.save(folder / stored.moment_file(moment), best.weights, facts)
     went_to_end = None in planned.moments or result.diverged_epoch is not None
     if went_to_end:
         store.save(folder / "mask.safetensors", result.mask or planned.source.load(experiment).mask)

@@ -36,6 +36,8 @@ class TrainingQueue(Generic[User]):
     def add(self, training: Training, title: str, user: User) -> None:
         """Queues a training until a batch of its kind can start. Raises `UserError` if its ticket is damaged."""
         plan = planned(training, title, self.experiment)
+        if (known := self.waiting.get(plan.key)) is not None and known[0].moments < plan.moments:
+            self.waiting[plan.key] = (plan, training, known[2])  # one user needs a moment more of the same training
         self.waiting.setdefault(plan.key, (plan, training, []))[2].append(user)
 
     def search(self, search: MaskSearch) -> bool:

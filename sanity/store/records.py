@@ -94,12 +94,19 @@ class Store:
         self._make_way(path)
         write_atomically(path, text)
 
-    def save(self, path: Path, tensors: Mapping[str, "Tensor"]) -> None:
-        """Writes named tensors to `path` as safetensors. Raises `CannotWrite`."""
+    def save(self, path: Path, tensors: Mapping[str, "Tensor"], facts: Mapping[str, Any] | None = None) -> None:
+        """Writes named tensors to `path` as safetensors, with facts in its header. Raises `CannotWrite`."""
         from sanity.store.tensor_files import write
 
         self._make_way(path)
-        write(path, tensors, {"place": self._place(path)})
+        write(path, tensors, {**(facts or {}), "place": self._place(path)})
+
+    def facts(self, path: Path) -> dict[str, Any] | None:
+        """Reads the facts in the header of the tensor file at `path`; None if it is missing or incomplete."""
+        from sanity.store.tensor_files import header
+
+        facts = header(path)
+        return facts if facts is not None and self._belongs(path, facts) else None
 
     def load(self, path: Path) -> dict[str, "Tensor"] | None:
         """Reads the tensors at `path`; None if the file is missing or damaged. Raises `CannotRead`."""
@@ -110,10 +117,7 @@ class Store:
 
     def is_whole(self, path: Path) -> bool:
         """Whether the tensor file at `path` has its full length; reads only the header."""
-        from sanity.store.tensor_files import header
-
-        facts = header(path)
-        return facts is not None and self._belongs(path, facts)
+        return self.facts(path) is not None
 
     def _place(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name

@@ -13,9 +13,10 @@ from sanity.errors import CannotWrite
 from sanity.recipes import Recipe, describe
 from sanity.store import tensor_files
 from sanity.training.epochs import Epochs
-from sanity.training.job import TrainingSpec
+from sanity.training.job import BestEpoch, TrainingSpec
 
 log = logging.getLogger(__name__)
+_BEST = "best/"  # before the names of its tensors in a checkpoint
 
 
 @dataclass
@@ -30,6 +31,10 @@ class Checkpoint:
     wall_s: float = 0.0
     tensors: dict[str, Tensor] = field(default_factory=dict)
     snapshots: dict[int, dict[str, Tensor]] = field(default_factory=dict)
+    best: BestEpoch | None = None
+    """The best epoch so far, if its weights are asked for."""
+    best_of: dict[int, BestEpoch] = field(default_factory=dict)
+    """The best epoch up to each of the moments that are passed."""
     resumed: bool = False
 
 
@@ -56,7 +61,11 @@ def find(job: TrainingSpec, epochs: Epochs, identity: str) -> Checkpoint:
     if job.directory is None or (saved := tensor_files.read(job.directory / "checkpoint.safetensors")) is None:
         return Checkpoint()
     tensors, facts = saved
-    checkpoint = Checkpoint(facts["epoch"], facts["step"], facts["curve"], facts["wall_s"], tensors, resumed=True)
+    checkpoint = Checkpoint(facts["epoch"], facts["step"], facts["curve"], facts["wall_s"], resumed=True)
+    if (best := facts.get("best")) is not None:
+        weights = {name.removeprefix(_BEST): tensor for name, tensor in tensors.items() if name.startswith(_BEST)}
+        checkpoint.best = BestEpoch(epoch=best[0], test_accuracy=best[1], weights=weights)
+    checkpoint.tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith(_BEST)}
     reached = epochs.iteration(checkpoint.epoch, checkpoint.step)
     if facts["identity"] != identity or reached > epochs.length:
         log.warning("%s holds the checkpoint of another training: starting from the beginning", job.directory)
@@ -67,18 +76,50 @@ def find(job: TrainingSpec, epochs: Epochs, identity: str) -> Checkpoint:
             log.warning("%s lacks the weights of iteration %d: starting from the beginning", job.directory, iteration)
             return Checkpoint()
         checkpoint.snapshots[iteration] = snapshot[0]
+    if job.best_of and not _find_best(checkpoint, job, epochs.iteration(checkpoint.epoch, 0), identity):
+        log.warning("%s lacks the weights of the best epoch: starting from the beginning", job.directory)
+        return Checkpoint()
     return checkpoint
+
+
+def _find_best(checkpoint: Checkpoint, job: TrainingSpec, tested: int, identity: str) -> bool:
+    """Reads the best epochs of `job` into its checkpoint; returns whether all are there that it needs.
+
+    tested: the iterations of the epochs that have ended; what comes after them is not tested yet.
+    """
+    assert job.directory is not None  # by the caller
+    for iteration in (iteration for iteration in job.best_of if iteration <= tested):
+        saved = tensor_files.read(job.directory / _best_file(iteration))
+        if saved is None or saved[1]["identity"] != identity:
+            return False
+        checkpoint.best_of[iteration] = BestEpoch(saved[1]["epoch"], saved[1]["test_accuracy"], saved[0])
+    goes_on = max(job.best_of) > tested
+    return not goes_on or checkpoint.epoch == 0 or checkpoint.best is not None
 
 
 def save(directory: Path, identity: str, checkpoint: Checkpoint) -> None:
     """Writes `checkpoint`; its snapshots are written by `save_snapshot`."""
     facts = {name: getattr(checkpoint, name) for name in ("epoch", "step", "curve", "wall_s")}
-    _keep(directory / "checkpoint.safetensors", checkpoint.tensors, {**facts, "identity": identity})
+    tensors, best = checkpoint.tensors, checkpoint.best
+    if best is not None:  # in one file: a best epoch that is later than the rest would be another training's
+        tensors = {**tensors, **{f"{_BEST}{name}": tensor for name, tensor in best.weights.items()}}
+        facts["best"] = [best.epoch, best.test_accuracy]
+    _keep(directory / "checkpoint.safetensors", tensors, {**facts, "identity": identity})
 
 
 def save_snapshot(directory: Path, identity: str, iteration: int, weights: dict[str, Tensor]) -> None:
     """Writes the weights after `iteration` iterations."""
     _keep(directory / f"snapshot-{iteration}.safetensors", weights, {"identity": identity})
+
+
+def save_best(directory: Path, identity: str, iteration: int, best: BestEpoch) -> None:
+    """Writes the weights of the best epoch of the first `iteration` iterations."""
+    facts = {"identity": identity, "epoch": best.epoch, "test_accuracy": best.test_accuracy}
+    _keep(directory / _best_file(iteration), best.weights, facts)
+
+
+def _best_file(iteration: int) -> str:
+    return f"snapshot-best-{iteration}.safetensors"
 
 
 def _keep(path: Path, content: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """Specifies one training (weights, mask, part of the schedule) and holds what it results in."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,8 @@ class TrainingSpec:
     """Where the checkpoint is written; None: no checkpoint."""
     snapshots: frozenset[int] = frozenset()
     """After how many iterations of this training its weights are kept (0: before the first)."""
+    best_of: frozenset[int] = frozenset()
+    """Ends of epochs, in iterations of this training: the weights of the best epoch up to each are kept."""
     frozen: bool = False
     """Whether pruned weights stay at the values that they have in `model` instead of zero."""
     updates: MaskUpdates | None = None
@@ -68,6 +70,15 @@ class TrainingSpec:
         return Epochs(self.start, length, steps)
 
 
+@dataclass(frozen=True)
+class BestEpoch:
+    """Holds the weights, on the CPU, after the epoch of the highest test accuracy (percent), the first of equals."""
+
+    epoch: int
+    test_accuracy: float
+    weights: dict[str, Tensor]
+
+
 @dataclass
 class TrainingResult:
     """Holds what a training resulted in."""
@@ -89,6 +100,8 @@ class TrainingResult:
     """How many epochs a checkpoint of an earlier process had finished; None: there was none."""
     mask: dict[str, Tensor] | None = None
     """The final mask, boolean, on the CPU, of a training that changes it; None: it stayed."""
+    best: dict[int, BestEpoch] = field(default_factory=dict)
+    """The best epoch up to each of the moments that were asked for, in iterations."""
     mask_updates: int | None = None
     """How often the mask was updated; None for a training that leaves it."""
 

@@ -209,7 +209,8 @@ def run(
                     raise Interrupted
             rows = executor.each(active, Trainer.end_epoch)
             _share(active, clock)
-            if watch.due() or any(trainer.iteration in job.snapshots for trainer in active for job in trainer.jobs):
+            kept = (trainer.iteration in job.snapshots | job.best_of for trainer in active for job in trainer.jobs)
+            if watch.due() or any(kept):
                 watch.save(active)
             for (group, _), trainer_rows in zip(going, rows, strict=True):
                 for job, row in zip(group, trainer_rows, strict=True):

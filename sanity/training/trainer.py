@@ -13,7 +13,7 @@ from sanity import seeds
 from sanity.training import checkpoint
 from sanity.training.batches import EpochOrder, draw_epoch, stack_orders, train_indices
 from sanity.training.checkpoint import Checkpoint
-from sanity.training.job import FIELDS, TrainingResult, TrainingSpec
+from sanity.training.job import FIELDS, BestEpoch, TrainingResult, TrainingSpec
 from sanity.training.lr_schedule import rate
 from sanity.training.mask_updates import MaskUpdater
 from sanity.training.optimizer import set_learning_rate
@@ -56,6 +56,8 @@ class Trainer:
         self.walls = [position.wall_s for position in at]
         self.resumed = [position.epoch if position.resumed else None for position in at]
         self.snapshots = [dict(position.snapshots) for position in at]
+        self.best = [position.best for position in at]
+        self.best_of = [dict(position.best_of) for position in at]
         self.diverged: list[int | None] = [None] * len(group)
         self.indices = [train_indices(job.seed, len(setting.train), setting.recipe) for job in group]
         self.rates: list[float] = []
@@ -191,8 +193,22 @@ class Trainer:
                 self.snapshots[index] = {k: weights for k, weights in self.snapshots[index].items() if k <= began}
             if self.diverged[index] is None:
                 self.curves[index].append(dict(zip(FIELDS, (self.epoch, rate_of_last, *measured), strict=True)))
+                self._keep_best(index)
             rows.append(None if self.diverged[index] else self.curves[index][-1])
         return rows
+
+    def _keep_best(self, index: int) -> None:
+        """Keeps the weights of a ticket where the epoch that has ended is its best, as long as they are asked for."""
+        job, row, before = self.jobs[index], self.curves[index][-1], self.best[index]
+        if not job.best_of or self.iteration > max(job.best_of):
+            return
+        if before is None or row["test_accuracy"] > before.test_accuracy:
+            self.best[index] = BestEpoch(self.epoch, row["test_accuracy"], self.stacked_model.weights(index))
+        best = self.best[index]
+        if self.iteration in job.best_of and best is not None:
+            self.best_of[index][self.iteration] = best
+            if job.directory is not None:
+                checkpoint.save_best(job.directory, self.identities[index], self.iteration, best)
 
     @torch.no_grad()
     def test(self) -> Tensor:
@@ -232,6 +248,7 @@ class Trainer:
             if job.directory is not None and self.diverged[index] is None:
                 tensors = {**self.stacked_model.state(index), "sums": self.sums[:, index].cpu()}
                 at = Checkpoint(self.epoch, self.taken, self.curves[index], self.walls[index], tensors)
+                at.best = self.best[index]
                 checkpoint.save(job.directory, self.identities[index], at)
 
     def results(self) -> list[TrainingResult]:
@@ -254,6 +271,7 @@ class Trainer:
             device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
             resumed_from=self.resumed[index],
             mask={name: layer.cpu() for name, layer in self.stacked_model.mask().items()} if self.updater else None,
+            best=self.best_of[index],
             mask_updates=self.updater.count if self.updater else None,
         )
 

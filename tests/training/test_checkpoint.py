@@ -21,6 +21,7 @@ from sanity.training.loop import Interrupted, TrainingResult, TrainingSpec, trai
 from tests.training.nets import DEVICES, digits, equal, half_mask, tiny_conv, tiny_mlp
 
 STEPS = 7  # of an epoch: 101 examples in batches of 16
+BEST_OF = frozenset({2 * STEPS, 3 * STEPS})
 SNAPSHOTS = frozenset({0, STEPS + 3, 2 * STEPS})  # at the start, within an epoch, between two
 
 
@@ -46,7 +47,8 @@ class After:
 
 def job_in(folder: Path | None, model: nn.Module | None = None, **fields: Any) -> TrainingSpec:
     model = model or tiny_conv()
-    return TrainingSpec(model, half_mask(model), seed=4, directory=folder, snapshots=SNAPSHOTS, **fields)
+    kept = {"snapshots": SNAPSHOTS, "best_of": BEST_OF, **fields}
+    return TrainingSpec(model, half_mask(model), seed=4, directory=folder, **kept)
 
 
 def assert_same(one: TrainingResult, other: TrainingResult) -> None:
@@ -54,6 +56,10 @@ def assert_same(one: TrainingResult, other: TrainingResult) -> None:
     assert one.curve == other.curve
     assert one.snapshots.keys() == other.snapshots.keys() == SNAPSHOTS
     assert all(equal(one.snapshots[k], other.snapshots[k]) for k in one.snapshots)
+    assert one.best.keys() == other.best.keys()
+    for k, best in one.best.items():
+        assert (best.epoch, best.test_accuracy) == (other.best[k].epoch, other.best[k].test_accuracy)
+        assert equal(best.weights, other.best[k].weights)
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -97,12 +103,14 @@ def test_dropout_goes_on_with_the_same_noise(tmp_path: Path) -> None:
     assert_same(fit(job_in(tmp_path, model()), recipe()), whole)
 
 
+WHOLE = frozenset({2 * STEPS, 40 * STEPS})
 FORK = multiprocessing.get_context("fork")  # a child has all modules imported
 
 
 def train_until_killed(folder: Path, epochs: Connection) -> None:
     """Trains in a child process and tells each epoch that ended."""
-    fit(job_in(folder), recipe(epochs=40), checkpoint_minutes=1e-9, progress=lambda job, row: epochs.send(row["epoch"]))
+    job, often = job_in(folder, best_of=WHOLE), 1e-9
+    fit(job, recipe(epochs=40), checkpoint_minutes=often, progress=lambda job, row: epochs.send(row["epoch"]))
 
 
 @pytest.fixture
@@ -115,7 +123,7 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_one_thread")
 def test_killed_at_any_moment_it_ends_as_if_never(tmp_path: Path) -> None:
-    whole = fit(job_in(None), recipe(epochs=40))
+    whole = fit(job_in(None, best_of=WHOLE), recipe(epochs=40))
     reached = 0
     for delay in (0.003, 0.013, 0.031):  # well within an epoch of 7 steps and as many checkpoints
         receiver, sender = FORK.Pipe(duplex=False)
@@ -128,9 +136,10 @@ def test_killed_at_any_moment_it_ends_as_if_never(tmp_path: Path) -> None:
         process.kill()
         process.join()
         assert process.exitcode == -signal.SIGKILL
-    result = fit(job_in(tmp_path), recipe(epochs=40))
+    result = fit(job_in(tmp_path, best_of=WHOLE), recipe(epochs=40))
     assert result.resumed_from is not None
     assert result.resumed_from >= reached
+    assert result.best.keys() == WHOLE
     assert_same(result, whole)
 
 
@@ -205,3 +214,20 @@ def test_what_is_written_is_read_back_and_the_digest_sees_every_change(tmp_path:
     )
     for change in ({"a": tensors["a"].view(3, 2)}, {"a": tensors["a"].double()}, {"a": -tensors["a"]}):
         assert one != tensor_files.digest({**tensors, **change})
+
+
+@pytest.mark.parametrize("missing", ["the best epoch so far", "a best epoch that is passed"])
+def test_a_checkpoint_without_the_best_epoch_is_not_continued(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, missing: str
+) -> None:
+    asked = frozenset({STEPS, 3 * STEPS})
+    whole = fit(job_in(None, best_of=asked), recipe())
+    first = asked if missing.endswith("passed") else frozenset()
+    with pytest.raises(Interrupted):
+        fit(job_in(tmp_path, best_of=first), recipe(), stop=After(STEPS + 3), checkpoint_minutes=999)
+    for path in tmp_path.glob("snapshot-best-*"):
+        path.unlink()
+    result = fit(job_in(tmp_path, best_of=asked), recipe())
+    assert "lacks the weights of the best epoch" in caplog.text
+    assert result.resumed_from is None
+    assert_same(result, whole)
