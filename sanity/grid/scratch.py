@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+from sanity.grid import stored
 from sanity.grid.barriers import beside
 from sanity.grid.experiment import Experiment
 from sanity.grid.task import DenseTraining, MaskSearch, Task
@@ -80,6 +81,8 @@ def write(contents: Mapping[Folder, Files], experiment: Experiment) -> None:
 def collect(contents: Mapping[Folder, Files], experiment: Experiment) -> bool:
     """Writes what a worker sends, but for results that are there; returns False where another process makes one.
 
+    Of a training that has ended, these are the weights at moments that were not kept before.
+
     Raises `CannotWrite`.
     """
     claims, complete = Claims(experiment.store.root), True
@@ -89,9 +92,10 @@ def collect(contents: Mapping[Folder, Files], experiment: Experiment) -> bool:
             complete = False
             continue
         with claim:
-            record = experiment.store.folder(kind, key) / ("record.json" if kind == "trainings" else "ticket.json")
-            if not record.exists():
-                write({(kind, key): files}, experiment)
+            folder = experiment.store.folder(kind, key)
+            if (folder / ("record.json" if kind == "trainings" else "ticket.json")).exists():
+                files = {name: files[name] for name in stored.moments_among(files) if not (folder / name).exists()}
+            write({(kind, key): files}, experiment)
     return complete
 
 

@@ -7,11 +7,12 @@ trainings/KEY/  record.json, curve.csv, mask.safetensors, weights.safetensors: o
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sanity.config.moment import BEST
 from sanity.errors import UserError
 from sanity.grid.moments import At, known_after
 from sanity.masks import Mask
@@ -29,6 +30,12 @@ _FOLDERS = ("", "cells", "tickets", "trainings")
 def moment_file(at: int | str) -> str:
     """Returns the name of the file with the weights at a moment that is not the end."""
     return f"{at}.safetensors" if isinstance(at, str) else f"at_{at}it.safetensors"
+
+
+def moments_among(names: Iterable[str]) -> list[str]:
+    """Returns those of the names of files that are weights at moments of a training."""
+    starts = (moment_file(0).partition("0")[0], BEST)
+    return [name for name in names if name.startswith(starts)]
 
 
 def training_folder(experiment: "Experiment", key: str) -> Path:
