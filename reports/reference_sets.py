@@ -101,7 +101,8 @@ def held(name: str, summary: Summary) -> str:
 def _asked(name: str) -> tuple[int, int]:
     """Returns how many cells the grid of a set has, and how many seeds each."""
     panels = reference.panels(name)
-    return sum(len(cells_of(panel)) for panel in panels), len(panels[0]["seeds"])
+    cells = {tuple(cell.items()) for panel in panels for cell in cells_of(panel)}  # panels share the dense network
+    return len(cells), len(panels[0]["seeds"])
 
 
 def _machine(frame: pd.DataFrame) -> str:
