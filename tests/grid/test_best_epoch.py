@@ -122,12 +122,12 @@ def test_a_damaged_file_is_said_and_made_again(keys: Keys) -> None:
 
 def test_a_worker_sends_moments_of_a_training_whose_record_is_there(keys: Keys) -> None:
     experiment, _ = prepare(from_mapping(keys))
-    path = experiment.store.folder("trainings", "k" * 20)
+    path = experiment.store.folder("trainings", "a" * 20)
     path.mkdir(parents=True)
     (path / "record.json").write_text("ours")
     (path / "at_8it.safetensors").write_text("ours")
     sent = dict.fromkeys(("record.json", "at_4it.safetensors", "at_8it.safetensors", "best.safetensors"), b"theirs")
-    assert collect({("trainings", "k" * 20): {**sent, "checkpoint.safetensors": b"theirs"}}, experiment)
+    assert collect({("trainings", "a" * 20): {**sent, "checkpoint.safetensors": b"theirs"}}, experiment)
     assert {file.name: file.read_text() for file in path.iterdir() if not file.name.startswith(".")} == {
         "record.json": "ours", "at_8it.safetensors": "ours", "at_4it.safetensors": "theirs",
         "best.safetensors": "theirs",
