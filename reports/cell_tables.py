@@ -45,14 +45,14 @@ def comparisons(summary: Summary) -> Table:
         ("verdict", False, lambda cell: _verdict(cell, summary)),
         ("p", True, lambda cell: p_of(cell.comparison.p_different if cell.comparison else math.nan)),
         ("p (Holm)", True, lambda cell: p_of(cell.comparison.p_holm if cell.comparison else math.nan)),
-        ("overlap", True, lambda cell: _share(cell.overlap)),
-        ("chance", True, lambda cell: _share(cell.expected_overlap)),
-        ("resample", True, lambda cell: _share(floor(cell))),
+        ("overlap", True, lambda cell: share_value(cell.overlap)),
+        ("chance", True, lambda cell: share_value(cell.expected_overlap)),
+        ("resample", True, lambda cell: share_value(floor(cell))),
         ("kept", True, lambda cell: Value("" if math.isnan(cell.kept) else f"{cell.kept:,.0f}", cell.kept)),
         ("notes", False, lambda cell: Value("; ".join(own_notes(cell, summary)))),
     ]  # fmt: skip
     there, never = _by_whether_run(summary.cells)
-    table = _table("cells", say("caption.cells", metric=summary.metric), columns, there, summary)
+    table = of_cells("cells", say("caption.cells", metric=summary.metric), columns, there, summary)
     unrun = _unrun("cells", columns[-1:], [cell for cell in never if not cell.paper], summary)
     return replace(table, ids=tuple(map(row_of, there)), unrun=unrun)
 
@@ -69,7 +69,7 @@ def papers(summary: Summary) -> Table:
         ("read in", False, _paper(lambda paper: Value(paper.source))),
     ]  # fmt: skip
     there, never = _by_whether_run([cell for cell in summary.cells if cell.paper])
-    table = _table("papers", say("caption.papers"), columns, there, summary)
+    table = of_cells("papers", say("caption.papers"), columns, there, summary)
     told = [column for column in columns if column[0] in ("paper, %", "read in")]
     return replace(table, unrun=_unrun("papers", told, never, summary))
 
@@ -84,7 +84,7 @@ def _unrun(name: str, columns: Sequence[Column], cells: Sequence[Cell], summary:
     """The table of what was asked for or printed, but never run; None where there is no such cell."""
     if not cells:
         return None
-    table = _table(f"{name}-unrun", say(f"caption.unrun_{name}"), columns, cells, summary)
+    table = of_cells(f"{name}-unrun", say(f"caption.unrun_{name}"), columns, cells, summary)
     folded = say("caption.unrun", cells=counted(len(cells), "cell"))
     return replace(table, ids=tuple(map(row_of, cells)), folded=folded)
 
@@ -101,7 +101,7 @@ def outcomes(summary: Summary) -> Table:
     ]
     measured = [cell for cell in summary.cells if not math.isnan(cell.outcomes.start)]
     return replace(
-        _table("outcomes", say("caption.outcomes"), columns, measured, summary), folded=say("caption.folded_outcomes")
+        of_cells("outcomes", say("caption.outcomes"), columns, measured, summary), folded=say("caption.folded_outcomes")
     )
 
 
@@ -120,7 +120,7 @@ def _key(name: str) -> Getter:
     return lambda cell: Value(str(getattr(cell, name)))
 
 
-def _table(name: str, caption: str, columns: Sequence[Column], cells: Sequence[Cell], summary: Summary) -> Table:
+def of_cells(name: str, caption: str, columns: Sequence[Column], cells: Sequence[Cell], summary: Summary) -> Table:
     """A table that begins with those of dataset, model and recipe that differ, then method, ratio and check."""
     keys: list[Column] = [
         (key, False, _key(key)) for key in ("dataset", "model", "recipe") if len(summary.names(key)) > 1
@@ -154,7 +154,8 @@ def _excluded(cell: Cell) -> Value:
     return Value(f"± {excluded:.2f}" if math.isfinite(excluded) else "", excluded)
 
 
-def _share(value: float) -> Value:
+def share_value(value: float) -> Value:
+    """A share in percent; nothing where there is none."""
     return Value("" if math.isnan(value) else share(value), value)
 
 

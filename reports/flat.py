@@ -1,6 +1,6 @@
 """A cell and a comparison of methods as one row of numbers, for CSV and JSON."""
 
-from reports import inference
+from reports import inference, search_costs
 from reports.comparisons import Comparison
 from reports.designs import design_of
 from reports.methods_compared import MethodComparison
@@ -20,6 +20,7 @@ def flat(cell: Cell, summary: Summary) -> dict[str, object]:
     row |= {"start_accuracy": outcomes.start, "pruned_accuracy": outcomes.pruned}
     row |= {"barrier_orders": outcomes.barrier_orders, "barrier_control": outcomes.barrier_control}
     row |= {"round_accuracies": " ".join(f"{accuracy:g}" for accuracy in outcomes.rounds)}
+    row |= search_costs.flat(cell.cost)
     small = cell.smaller
     row |= {"small_parameters": small and small.parameters, "small_operations": small and small.operations}
     row |= {"forward_speed_up": small and small.forward, "step_speed_up": small and small.step}

@@ -49,6 +49,8 @@ OPTIONAL: dict[str, object] = {
     "earlier_look": float("nan"),
     "wall_s": float("nan"),
     "search_s": float("nan"),
+    "search_cost": None,
+    "operations": None,
     "paper_mean": float("nan"),
     "paper_std": float("nan"),
     "paper_n": float("nan"),

@@ -17,6 +17,7 @@ from reports.outcomes import Outcomes
 from reports.paper import PaperDelta, paper_delta
 from reports.records import CONTROL, GROUP, METRICS, column_of, prepare
 from reports.runs import Runs, average, highest, recorded
+from reports.search_costs import SearchCost
 from reports.settling import Settling
 from reports.verdicts import decided
 from sanity.errors import UserError
@@ -61,6 +62,7 @@ class Cell:
     layer_kinds: dict[str, str] = field(default_factory=dict)  # layer -> "conv", "fc"; empty where it is not recorded
     runs: tuple[float, ...] = ()  # the accuracies, by seed
     outcomes: Outcomes = field(default_factory=Outcomes)
+    cost: SearchCost = field(default_factory=SearchCost)
     settling: Settling | None = None  # of early-bird tickets
     match: str = "counts"  # whether kept weights meet the ratio, or with "live" those on a path
     predicted: str = ""  # what the check must do, see `checks.base.Prediction`; empty where that is not recorded
@@ -191,6 +193,7 @@ def _cell(key: tuple[Any, ...], rows: Runs, done: Runs, comparison: Comparison |
         layer_kinds=_kinds(done),
         runs=tuple(float(value) for value in done[metric]),
         outcomes=Outcomes.of(done),
+        cost=SearchCost.of(done),
         settling=Settling.of(done),
         match=str(rows["match"][0]),
         predicted=_predicted(rows),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from reports.answer import Value
 from reports.cell_tables import comparisons, outcomes, papers
+from reports.cost_table import costs
 from reports.decomposition import decompositions, gap_text, step_text
 from reports.doses import interval_text, slopes
 from reports.methods_compared import MethodComparison
@@ -110,7 +111,10 @@ def _slopes(summary: Summary) -> Table:
     return Table("doses", say("caption.doses"), tuple(columns), tuple(numeric), rows, filters)
 
 
-TABLES: tuple[Callable[[Summary], Table], ...] = (comparisons, _methods, papers, _decompositions, _slopes, outcomes)
+TABLES: tuple[Callable[[Summary], Table], ...] = (
+    *(comparisons, _methods, papers, _decompositions, _slopes, outcomes),
+    costs,
+)
 
 
 def tables(summary: Summary) -> tuple[Table, ...]:

@@ -21,7 +21,7 @@ NUMBERS = ("actual_ratio", "kept", "prunable", "effective_density", "mask_overla
 KINDS = ("conv", "fc", "bias")
 STRUCTURES = ("layers", "collapsed", "versions", "item_versions", "curve", "left_dense",
               "round_test_accuracies", "dose", "small", "early_bird", "check_words",
-              "best_epochs")  # fmt: skip
+              "best_epochs", "search_cost", "operations")  # fmt: skip
 DOSE_SCALES = ("linear", "log10")
 FEW_CLASSES = 50  # chance is 2 %: no setting has all of its accuracies below 1 %
 

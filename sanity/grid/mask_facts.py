@@ -9,6 +9,7 @@ from sanity import masks
 from sanity.grid.experiment import Experiment
 from sanity.masks import prunable, unpruned
 from sanity.masks.effective_density import STATISTICS_ALONE, density_of_paths
+from sanity.masks.operations import Operations, operations
 
 
 def measured(mask: Mapping[str, Tensor], seed: int, experiment: Experiment) -> dict[str, Any]:
@@ -29,7 +30,18 @@ def measured(mask: Mapping[str, Tensor], seed: int, experiment: Experiment) -> d
         **({"paths_unknown": unknown} if unknown else {}),
         "collapsed": masks.collapsed(weights_only),
         "layers": masks.layers(mask),
+        "operations": _operations(mask, seed, experiment),
     }
+
+
+def _operations(mask: Mapping[str, Tensor], seed: int, experiment: Experiment) -> dict[str, float]:
+    """Returns the operations of one example's forward pass: of the whole network, and of the kept weights alone."""
+
+    def count() -> Operations:
+        return operations(experiment.initial(seed), experiment.train.input_shape)
+
+    whole = experiment.once("operations", count)
+    return {"whole": whole.total, "kept": whole.of_kept(mask)}
 
 
 def of_changed_mask(

@@ -16,6 +16,7 @@ from sanity.grid.experiment import Experiment
 from sanity.grid.mask_facts import measured
 from sanity.grid.predictions import predicted
 from sanity.grid.same_function import function_gap
+from sanity.grid.search_cost import search_cost
 from sanity.grid.task import DenseTraining, MaskSearch
 from sanity.grid.tasks import control_ticket, own_searches, own_tasks, tasks
 from sanity.grid.ticket_source import TicketSource
@@ -37,6 +38,8 @@ def record(cell: Cell, experiment: Experiment) -> dict[str, Any]:
     it differs from that of a second call; both are None for our methods.
     `early_bird`, of one that was drawn early: `epoch`, `emerged`, and the `distances` of the masks up to then.
     `best_epochs`: the epochs whose weights were scored or retrained because their test accuracy is the best.
+    `search_cost`: what the search takes in gradients, see `sanity.grid.search_cost`. `operations` of one example's
+    forward pass: of the `whole` network, which a masked one takes, and of the `kept` weights alone.
     `small`, of a ticket that lost whole channels: `parameters` and `flops` (of one example) of the network without,
     `dense_parameters` and `dense_flops` of the whole one, `channels` left and in all of every convolution, and `speed`:
     how long both take, see `sanity.training.speed.SpeedUp`.
@@ -49,6 +52,9 @@ def record(cell: Cell, experiment: Experiment) -> dict[str, Any]:
     about = {**place(cell, experiment), **measured(mask, cell.seed, experiment), "ticket": source.digest(experiment)}
     if ticket.frozen:  # pruned weights still conduct: no layer is empty, and every path is live
         about |= {"frozen": True, "effective_density": None, "collapsed": []}
+        about["operations"]["kept"] = about["operations"]["whole"]
+    if ticket.updates is not None:
+        about["operations"] = None  # those of the mask at the end count, which the record of the training holds
     if patterns.get(ticket.pattern).keeps_units_whole:
         about["small"] = _small(mask, cell, experiment)
     about |= outcomes.before_training(cell, source, experiment)
@@ -70,6 +76,7 @@ def record(cell: Cell, experiment: Experiment) -> dict[str, Any]:
     if searches and "early_bird" in searches[-1]:
         about["early_bird"] = searches[-1]["early_bird"]
     about |= {"off_budget": _off_budget(mask, cell, experiment), "repeat_differs": max(repeats, default=None)}
+    about["search_cost"] = search_cost(cell, experiment)
     return {**about, **made_by, "search_s": seconds, "ties": ties, "training": key}
 
 

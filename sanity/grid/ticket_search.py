@@ -16,6 +16,7 @@ from sanity.grid.cells import Cell
 from sanity.grid.early_bird import Find, drawn, training_ahead
 from sanity.grid.experiment import Experiment
 from sanity.grid.live_match import matched
+from sanity.grid.passes import Passes, counted
 from sanity.grid.scoring_batches import scoring_batches
 from sanity.grid.task import DenseTraining, MaskSearch
 from sanity.grid.ticket_source import Weights
@@ -32,11 +33,12 @@ def find_mask(search: MaskSearch, experiment: Experiment) -> None:
     Raises `UserError` if the method cannot score, e.g. because examples are too few or a score is not finite.
     """
     began = time.perf_counter()
-    method = experiment.altered(search.cell)
+    method, passes = experiment.altered(search.cell), Passes()
     drawn_early: dict[str, Any] = {}
     if method.watch is None:
-        mask = _mask(search, method, experiment)
+        mask = _mask(search, method, experiment, passes)
     else:
+        passes = _while_watching(search, experiment)
         mask, drawn_early = drawn(search, experiment, finder(search, experiment))
     seconds = time.perf_counter() - began
     folder = stored.mask_folder(experiment, search.key)
@@ -44,6 +46,8 @@ def find_mask(search: MaskSearch, experiment: Experiment) -> None:
     facts = {"cell": search.cell.title, "seconds": seconds, "layers": masks.layers(mask), "ties": masks.ties(mask)}
     if (differs := repeat_differs(mask)) is not None:
         facts["repeat_differs"] = differs
+        passes = passes.shared_by(2)  # it was called again to see whether it repeats
+    facts["passes"] = passes.as_dict()
     if drawn_early:
         facts["early_bird"] = drawn_early
     experiment.store.write(folder / "ticket.json", facts)
@@ -61,9 +65,14 @@ def finder(search: MaskSearch, experiment: Experiment) -> Find:
 
     def find(at: int | None) -> Mask:
         at_moment = replace(search, scored=replace(search.scored, at=at, drawn=""))
-        return _mask(at_moment, experiment.altered(search.cell), experiment)
+        return _mask(at_moment, experiment.altered(search.cell), experiment, _while_watching(search, experiment))
 
     return find
+
+
+def _while_watching(search: MaskSearch, experiment: Experiment) -> Passes:
+    """Returns the passes of all masks that are looked at until one has settled."""
+    return experiment.once(("passes", search.key), Passes)
 
 
 def examples_for_scoring(cell: Cell, method: Method, experiment: Experiment) -> Dataset:
@@ -75,7 +84,8 @@ def examples_for_scoring(cell: Cell, method: Method, experiment: Experiment) -> 
     return seen.subset(train_indices(cell.seed, len(seen), experiment.recipe))
 
 
-def _mask(search: MaskSearch, method: Method, experiment: Experiment) -> Mask:
+def _mask(search: MaskSearch, method: Method, experiment: Experiment, passes: Passes) -> Mask:
+    """Returns the mask of a search; adds what it sends through the network to `passes`."""
     cell = search.cell
     if search.reference:
         method = cell.check.build().reallocate(method, stored.mask(experiment, search.reference))
@@ -92,7 +102,7 @@ def _mask(search: MaskSearch, method: Method, experiment: Experiment) -> Mask:
             return method.prune(net, batches, ratio, derive(source, search.number), alive)
         return method.mask(net, batches, ratio, source)
 
-    with fitting(net, experiment.train.input_shape, len(batches[0][0])):
+    with fitting(net, experiment.train.input_shape, len(batches[0][0])), counted(net, passes):
         if search.matched is None:
             return find(search.ratio)
         return matched(find, method, search.ratio, search.matched, experiment, alive)

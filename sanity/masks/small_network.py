@@ -10,6 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 from sanity.masks.channels import removed_channels
+from sanity.masks.operations import operations
 from sanity.masks.wiring import Units, hidden_units
 
 
@@ -66,14 +67,6 @@ def _resize(module: nn.Module) -> None:
         module.num_features = len(module.running_mean)
 
 
-@torch.no_grad()
 def size_of(network: nn.Module, input_shape: tuple[int, int, int]) -> Size:
     """Counts the parameters of `network`, and the operations of its convolutions and linear layers on one example."""
-    from torch.utils.flop_counter import FlopCounterMode  # imports Triton; a start without trainings needs neither
-
-    device = next(network.parameters()).device
-    counter = FlopCounterMode(display=False)
-    net = copy.deepcopy(network).eval()
-    with counter:
-        net(torch.zeros(1, *input_shape, device=device, dtype=next(network.parameters()).dtype))
-    return Size(sum(parameter.numel() for parameter in network.parameters()), counter.get_total_flops())
+    return Size(sum(parameter.numel() for parameter in network.parameters()), operations(network, input_shape).total)

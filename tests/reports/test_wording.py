@@ -129,6 +129,7 @@ def frames(make: Record) -> Iterator[pd.DataFrame]:
     ]  # fmt: skip
     yield frame
     yield pair(make, near, near, identical_to_none=True, predicted="identical")
+    yield pair(make, near, near, operations={"whole": 100, "kept": 20})
     yield pair(make, near, near[::-1], predicted="same function", function_gap=1e-16)
     yield pair(make, near, near[::-1], predicted="same function", function_gap=0.1)
     yield pair(make, near, far, predicted="null")
