@@ -34,12 +34,19 @@ class SearchCost:
         costs = [cost if isinstance(cost, Mapping) else {} for cost in done.get("search_cost")]
         sizes = [size if isinstance(size, Mapping) else {} for size in done.get("operations")]
         seconds = [number(value) for value in done.get("wall_s")]
-        names = ("gradients", "before", "training", "schedule")
+
+        def of_search(name: str) -> float:
+            return _mean(number(cost.get(name)) for cost in costs)
+
         return cls(
-            *(_mean(number(cost.get(name)) for cost in costs) for name in names),
-            _mean(number(value) for value in done.get("search_s")),
-            _mean(_at_pace(cost, wall) for cost, wall in zip(costs, seconds, strict=False)),
-            *(_mean(number(size.get(name)) for size in sizes) for name in ("whole", "kept")),
+            gradients=of_search("gradients"),
+            before=of_search("before"),
+            training=of_search("training"),
+            schedule=of_search("schedule"),
+            seconds=_mean(number(value) for value in done.get("search_s")),
+            seconds_before=_mean(_at_pace(cost, wall) for cost, wall in zip(costs, seconds, strict=False)),
+            whole=_mean(number(size.get("whole")) for size in sizes),
+            kept=_mean(number(size.get("kept")) for size in sizes),
         )
 
     @property

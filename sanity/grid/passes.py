@@ -31,6 +31,10 @@ class Passes:
         """The number of examples' gradients that take as many operations: (F + 2 B + 6 S) / 3."""
         return (self.forward + 2 * self.backward + 6 * self.second) / 3
 
+    def __add__(self, other: "Passes") -> "Passes":
+        """Returns what two searches make together."""
+        return Passes(self.forward + other.forward, self.backward + other.backward, self.second + other.second)
+
     def shared_by(self, calls: int) -> "Passes":
         """Returns what one of so many equal calls made."""
         return Passes(self.forward / calls, self.backward / calls, self.second / calls)

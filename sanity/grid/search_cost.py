@@ -41,10 +41,13 @@ def _reads_files(cell: Cell, experiment: Experiment) -> bool:
 
 def _passes(searches: list[MaskSearch], experiment: Experiment) -> Passes | None:
     """Returns the passes of all searches together; None where one does not say them."""
-    counts = [(stored.search_record(experiment, search.key) or {}).get("passes") for search in searches]
-    if any(count is None for count in counts):
-        return None
-    return Passes(*(sum(count[name] for count in counts) for name in ("forward", "backward", "second")))
+    total = Passes()
+    for search in searches:
+        counts = (stored.search_record(experiment, search.key) or {}).get("passes")
+        if counts is None:
+            return None
+        total += Passes(**counts)
+    return total
 
 
 def _gradients(training: Training, experiment: Experiment) -> float:

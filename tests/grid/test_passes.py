@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from typing import Any
 
 import pytest
 import torch
@@ -17,7 +18,7 @@ from sanity.seeds import generator
 EXAMPLES = sum(len(examples) for examples, _ in nets.batches())
 
 
-def of(name: str, **options: object) -> Passes:
+def of(name: str, **options: Any) -> Passes:
     """The passes of a mask, which counting does not change."""
     method, net, passes = methods.get(name, **options), nets.net("convolutional"), Passes()
     alone = method.mask(net, nets.batches(), 0.5, generator(0))
@@ -40,7 +41,7 @@ def of(name: str, **options: object) -> Passes:
         ("npb", {}, 1),
     ],
 )
-def test_a_method_takes_the_gradients_of_its_formula(name: str, options: dict[str, object], gradients: float) -> None:
+def test_a_method_takes_the_gradients_of_its_formula(name: str, options: dict[str, Any], gradients: float) -> None:
     assert of(name, **options).gradients == gradients
 
 

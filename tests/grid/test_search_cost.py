@@ -46,7 +46,8 @@ def costs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
     }
     frame = run(keys)
     assert set(frame["status"]) == {"done"}
-    return {row["method"].partition("[")[0].rpartition("/")[2]: row for row in frame.to_dict("records")}
+    rows: list[dict[str, Any]] = [dict(row) for _, row in frame.iterrows()]
+    return {row["method"].partition("[")[0].rpartition("/")[2]: row for row in rows}
 
 
 def test_searches_and_the_trainings_before_them_are_told_apart(costs: dict[str, dict[str, Any]]) -> None:

@@ -38,6 +38,7 @@ from sanity.config import RunConfig
 from sanity.grid.design import ALL_DECIDED, MAX_HOURS, MAX_SEEDS
 from sanity.grid.rounds import Outlook
 from tests.reports.levels import family, noisy
+from tests.reports.test_channels import SIZES, SPEED
 from tests.reports.test_doses import every_kind
 from tests.reports.test_placement import OWN, SET
 from tests.reports.test_placement import records as set_of
@@ -130,6 +131,7 @@ def frames(make: Record) -> Iterator[pd.DataFrame]:
     yield frame
     yield pair(make, near, near, identical_to_none=True, predicted="identical")
     yield pair(make, near, near, operations={"whole": 100, "kept": 20})
+    yield pair(make, near, near, small={**SIZES, "speed": SPEED}, best_epochs=[3])
     yield pair(make, near, near[::-1], predicted="same function", function_gap=1e-16)
     yield pair(make, near, near[::-1], predicted="same function", function_gap=0.1)
     yield pair(make, near, far, predicted="null")
