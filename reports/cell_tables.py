@@ -96,6 +96,8 @@ def outcomes(summary: Summary) -> Table:
         ("right after pruning, %", True, lambda cell: accuracy_value(cell.outcomes.pruned)),
         ("after each round, %", False, lambda cell: Value(", ".join(points(mean) for mean in cell.outcomes.rounds))),
         ("after training, %", True, lambda cell: accuracy_value(cell.accuracy.mean)),
+        ("at early stopping, %", True, lambda cell: accuracy_value(cell.outcomes.early_stop)),
+        ("in epoch", True, lambda cell: accuracy_value(cell.outcomes.early_epoch)),
         ("barrier, other order", True, lambda cell: accuracy_value(cell.outcomes.barrier_orders)),
         ("barrier, control", True, lambda cell: accuracy_value(cell.outcomes.barrier_control)),
     ]

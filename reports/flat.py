@@ -18,6 +18,7 @@ def flat(cell: Cell, summary: Summary) -> dict[str, object]:
     row |= {name: getattr(cell, name) for name in ("kept", "prunable", "actual_ratio", "effective_density")}
     outcomes = cell.outcomes
     row |= {"start_accuracy": outcomes.start, "pruned_accuracy": outcomes.pruned}
+    row |= {"early_stop_accuracy": outcomes.early_stop, "early_stop_epoch": outcomes.early_epoch}
     row |= {"barrier_orders": outcomes.barrier_orders, "barrier_control": outcomes.barrier_control}
     row |= {"round_accuracies": " ".join(f"{accuracy:g}" for accuracy in outcomes.rounds)}
     row |= search_costs.flat(cell.cost)

@@ -42,14 +42,15 @@ class PaperDelta:
 def paper_delta(rows: Runs, done: Runs, metric: str) -> PaperDelta | None:
     """Returns the delta of a cell to the paper; None where the paper prints no number for it.
 
-    rows: all records of the cell. done: those with a result. metric: last or best, where the paper does not say which.
+    rows: all records of the cell. done: those with a result. metric: last or best, where the paper does not say which,
+    or states the accuracy at early stopping, which not every run has.
     """
     printed = rows.where("paper_mean", lambda mean: not math.isnan(mean))
     if not len(printed):
         return None
     row = {name: printed[name][0] for name in PRINTED if name in printed.columns}
     stated = row["paper_metric"] if row["paper_metric"] in ("last", "best", "early_stopping") else "unstated"
-    compared = stated if stated in ("last", "best") else metric
+    compared = stated if stated in ("last", "best") or _has_all(stated, done) else metric
     ours = Mean.of(done[compared])
     mean, std, n = float(row["paper_mean"]), float(row["paper_std"]), float(row["paper_n"])
     half = inference.against_known(ours.std, ours.n, std, n) + _rounding(row.get("paper_printed"))
@@ -58,6 +59,11 @@ def paper_delta(rows: Runs, done: Runs, metric: str) -> PaperDelta | None:
     other = Mean.of(done["best" if compared == "last" else "last"]).mean - mean
     diverged = done["status"].count("diverged")
     return PaperDelta(mean, std, n, stated, compared, source, ours, ours.mean - mean, half, other, errors, diverged)
+
+
+def _has_all(metric: str, done: Runs) -> bool:
+    """Whether every run has the accuracy at early stopping, which a paper states."""
+    return metric == "early_stopping" and len(done) > 0 and not any(map(math.isnan, done[metric]))
 
 
 def _rounding(printed: object) -> float:

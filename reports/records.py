@@ -32,6 +32,8 @@ OPTIONAL: dict[str, object] = {
     "repeat_differs": float("nan"),
     "effective_density": float("nan"),
     "best_epochs": None,
+    "early_stop_test_accuracy": float("nan"),
+    "early_stop_epoch": float("nan"),
     "small": None,
     "mask_overlap": float("nan"),
     "expected_overlap": float("nan"),
@@ -81,6 +83,7 @@ def prepare(frame: pd.DataFrame) -> pd.DataFrame:
     frame["match"] = frame["match"].fillna("counts")
     for name, column in METRICS.items():
         frame[name] = _accuracy(frame, column)
+    frame["early_stopping"] = frame["early_stop_test_accuracy"].astype(float)
     frame["ratio"] = frame["ratio"].round(9)
     return _tell_apart(frame)
 

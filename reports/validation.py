@@ -17,7 +17,8 @@ STATUSES = ("done", "diverged", "missing", "failed", "unreadable")
 NUMBERS = ("actual_ratio", "kept", "prunable", "effective_density", "mask_overlap", "expected_overlap", "classes",
            "asked", "wall_s", "search_s", "paper_mean", "paper_std", "paper_n", "test_examples", "function_gap",
            "earlier_look", "off_budget", "repeat_differs", "start_test_accuracy", "pruned_test_accuracy",
-           "barrier_orders_test", "barrier_control_test", "barrier_orders_train", "barrier_control_train")  # fmt: skip
+           "barrier_orders_test", "barrier_control_test", "barrier_orders_train", "barrier_control_train",
+           "early_stop_test_accuracy", "early_stop_epoch")  # fmt: skip
 KINDS = ("conv", "fc", "bias")
 STRUCTURES = ("layers", "collapsed", "versions", "item_versions", "curve", "left_dense",
               "round_test_accuracies", "dose", "small", "early_bird", "check_words",

@@ -183,7 +183,9 @@ def p_value(value: float) -> str:
 
 def metric_text(paper: PaperDelta) -> str:
     """Which accuracy was compared with the paper's: "last", or "last (paper: unstated)"."""
-    return paper.compared + ("" if paper.metric == paper.compared else f" (paper: {paper.metric.replace('_', ' ')})")
+    return paper.compared.replace("_", " ") + (
+        "" if paper.metric == paper.compared else f" (paper: {paper.metric.replace('_', ' ')})"
+    )
 
 
 def paper_number(paper: PaperDelta) -> str:

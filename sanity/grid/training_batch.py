@@ -1,7 +1,7 @@
 """Trains a batch of tickets at once and stores the result of each."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from sanity.grid.tracked import densities, tracked
 from sanity.recipes import describe
 from sanity.store import environment, tensor_files
 from sanity.training.epochs import Epochs
-from sanity.training.job import TrainingResult, TrainingSpec, curve_table
+from sanity.training.job import HELD_OUT, TrainingResult, TrainingSpec, curve_table
 from sanity.training.loop import train
 from sanity.training.stacked_linear import is_sparse
 
@@ -205,8 +205,11 @@ def _in_epochs(count: int, steps: int) -> int | float:
 def summary(result: TrainingResult) -> dict[str, Any]:
     """Summarises a training for its record: last and best test accuracy, curve, whether and when it diverged.
 
-    A training that diverged has no last accuracy, since its weights are not finite.
+    A training that diverged has no last accuracy, since its weights are not finite. `early_stop_epoch` and
+    `early_stop_test_accuracy`: of the epoch of the smallest loss on the examples that the recipe holds out, the first
+    of equal ones; not there where none are held out, or where that loss is not known for every epoch.
     """
+    stopped = min(result.curve, key=lambda row: row[HELD_OUT[0]]) if _knows_held_out(result.curve) else None
     best = max(result.curve, key=lambda row: row["test_accuracy"], default=None)
     last = result.curve[-1] if result.curve else None
     return {
@@ -215,8 +218,13 @@ def summary(result: TrainingResult) -> dict[str, Any]:
         "last_test_accuracy": last["test_accuracy"] if last and result.diverged_epoch is None else None,
         "best_test_accuracy": best["test_accuracy"] if best else None,
         "best_epoch": best["epoch"] if best else None,
+        **({f"early_stop_{name}": stopped[name] for name in ("epoch", "test_accuracy")} if stopped else {}),
         "curve": result.curve,
         "wall_s": result.wall_s,
         "resumed_from": result.resumed_from,
         "precision": result.precision,
     }
+
+
+def _knows_held_out(curve: Sequence[Mapping[str, Any]]) -> bool:
+    return bool(curve) and all(HELD_OUT[0] in row for row in curve)

@@ -71,6 +71,13 @@ def train_indices(seed: int, examples: int, recipe: Recipe) -> Tensor:
     return order[int(recipe.holdout * examples) :].sort().values
 
 
+def held_out_indices(seed: int, examples: int, recipe: Recipe) -> Tensor:
+    """Returns the sorted indices, int64, of the examples that a run with this seed sets aside; empty without."""
+    kept = torch.zeros(examples, dtype=torch.bool)
+    kept[train_indices(seed, examples, recipe)] = True
+    return (~kept).nonzero().squeeze(1)
+
+
 def draw_epoch(seed: int, epoch: int, indices: Tensor, recipe: Recipe) -> EpochOrder:
     """Draws order, shifts and flips of one epoch of the recipe for one ticket, over the examples `indices`."""
     generator = seeds.generator(seed, "train", epoch)
@@ -149,6 +156,11 @@ class BatchBuilder:
             self._read_ahead(order, columns, seeds)
         if self.augmented:
             images = self._crop_and_flip(images, plan.shift[:, columns].flatten(0, 1), plan.flip[:, columns].flatten())
+        return self.dataset.normalise(images), self.dataset.targets[index.to(images.device)]
+
+    def plain(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (b, C, H, W) and targets (b,) of the examples `index`, as they are."""
+        images = self.dataset.fetch(index if self.dataset.in_memory else index.cpu())
         return self.dataset.normalise(images), self.dataset.targets[index.to(images.device)]
 
     def test(self, where: slice) -> tuple[Tensor, Tensor]:

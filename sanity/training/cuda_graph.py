@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 import torch
 
 from sanity.training.optimizer import set_learning_rate
-from sanity.training.trainer import LaunchedStep, Trainer
+from sanity.training.step import LaunchedStep
+from sanity.training.trainer import Trainer
 
 log = logging.getLogger(__name__)
 

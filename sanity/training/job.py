@@ -13,6 +13,8 @@ from sanity.training.epochs import Epochs
 
 FIELDS = ("epoch", "learning_rate", "train_loss", "train_accuracy", "test_loss", "test_accuracy")
 """The columns of a training curve, in the order of the file `curve.csv`."""
+HELD_OUT = ("holdout_loss", "holdout_accuracy")
+"""Two more where the recipe holds training examples out; empty in an epoch whose loss on them is not finite."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,9 @@ class TrainingResult:
     """Holds what a training resulted in."""
 
     curve: list[dict[str, Any]]
-    """A row (see `FIELDS`) an epoch: learning_rate is that of its last step, accuracies are in percent. `epoch` counts
-    the rows from 1; where the training starts or ends within an epoch, its first or last row covers that part of it."""
+    """A row (see `FIELDS` and `HELD_OUT`) an epoch: learning_rate is that of its last step, accuracies are in percent.
+    `epoch` counts the rows from 1; where the training starts or ends within an epoch, its first or last row covers that
+    part of it."""
     weights: dict[str, Tensor]
     """The final state dict, on the CPU."""
     snapshots: dict[int, dict[str, Tensor]]
@@ -108,5 +111,6 @@ class TrainingResult:
 
 def curve_table(curve: list[dict[str, Any]]) -> str:
     """Formats the curve as CSV: a line of names, then a line an epoch, whatever the order of a row's keys."""
-    lines = [list(FIELDS), *([row[name] for name in FIELDS] for row in curve)] if curve else []
+    names = [*FIELDS, *(HELD_OUT if any(HELD_OUT[0] in row for row in curve) else ())]
+    lines = [names, *([row.get(name, "") for name in names] for row in curve)] if curve else []
     return "".join(",".join(map(str, line)) + "\n" for line in lines)

@@ -1,9 +1,8 @@
 """Trains one or several tickets together on a device: the optimizer step, the epoch around it, their state."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -11,26 +10,16 @@ from torch import Tensor
 
 from sanity import seeds
 from sanity.training import checkpoint
-from sanity.training.batches import EpochOrder, draw_epoch, stack_orders, train_indices
+from sanity.training.batches import EpochOrder, draw_epoch, held_out_indices, stack_orders, train_indices
 from sanity.training.checkpoint import Checkpoint
-from sanity.training.job import FIELDS, BestEpoch, TrainingResult, TrainingSpec
+from sanity.training.job import FIELDS, HELD_OUT, BestEpoch, TrainingResult, TrainingSpec
 from sanity.training.lr_schedule import rate
 from sanity.training.mask_updates import MaskUpdater
-from sanity.training.optimizer import set_learning_rate
 from sanity.training.setting import Setting
 from sanity.training.stacked_model import StackedModel
+from sanity.training.step import LaunchedStep, Step
 
 _TEST_BATCH = 500
-
-
-class Step(Protocol):
-    """Takes the steps of a trainer, by its method `step`."""
-
-    def begin_epoch(self, rates: Sequence[float], first: int) -> None:
-        """Begins an epoch with these learning rates, a step each, or continues it at its step `first`."""
-
-    def take(self, step: int) -> None:
-        """Takes the epoch's step of that number; does not wait for the device."""
 
 
 class Trainer:
@@ -60,6 +49,8 @@ class Trainer:
         self.best_of = [dict(position.best_of) for position in at]
         self.diverged: list[int | None] = [None] * len(group)
         self.indices = [train_indices(job.seed, len(setting.train), setting.recipe) for job in group]
+        count = len(setting.train)
+        self.held_out = torch.stack([held_out_indices(job.seed, count, setting.recipe) for job in group])
         self.rates: list[float] = []
         rule = group[0].updates
         self.updater = MaskUpdater(rule, group[0].seed, self.epochs, setting.recipe) if rule is not None else None
@@ -182,6 +173,7 @@ class Trainer:
         count = min(span.stop * size, len(self.indices[0])) - span.start * size
         trained = (self.sums / count).tolist()
         tested = (self.test() / len(self.setting.test)).tolist()
+        held_out = (self.test_held_out() / self.held_out.shape[1]).tolist() if self.held_out.numel() else None
         began, rate_of_last = self.epochs.iteration(self.epoch, 0), self.rates[span.stop - 1]
         self.epoch, self.taken = self.epoch + 1, 0
         rows: list[dict[str, float] | None] = []
@@ -192,7 +184,10 @@ class Trainer:
                 self.diverged[index] = self.epoch
                 self.snapshots[index] = {k: weights for k, weights in self.snapshots[index].items() if k <= began}
             if self.diverged[index] is None:
-                self.curves[index].append(dict(zip(FIELDS, (self.epoch, rate_of_last, *measured), strict=True)))
+                row = dict(zip(FIELDS, (self.epoch, rate_of_last, *measured), strict=True))
+                if held_out is not None and math.isfinite(held_out[0][index]):
+                    row |= dict(zip(HELD_OUT, (held_out[0][index], 100 * held_out[1][index]), strict=True))
+                self.curves[index].append(row)
                 self._keep_best(index)
             rows.append(None if self.diverged[index] else self.curves[index][-1])
         return rows
@@ -210,15 +205,25 @@ class Trainer:
             if job.directory is not None:
                 checkpoint.save_best(job.directory, self.identities[index], self.iteration, best)
 
-    @torch.no_grad()
     def test(self) -> Tensor:
         """Sums losses and hits over the test set: (2, tickets), float64, on the device."""
-        sums, tickets = torch.zeros_like(self.sums), len(self.jobs)
+        tickets = len(self.jobs)
+        parts = (slice(start, start + _TEST_BATCH) for start in range(0, len(self.setting.test), _TEST_BATCH))
+        batches = map(self.test_batches.test, parts)
+        return self._sum((images.repeat(tickets, 1, 1, 1), targets.repeat(tickets)) for images, targets in batches)
+
+    def test_held_out(self) -> Tensor:
+        """Sums losses and hits over the training examples that each ticket holds out, as `test` does."""
+        return self._sum(self.batches.plain(part.flatten()) for part in self.held_out.split(_TEST_BATCH, dim=1))
+
+    @torch.no_grad()
+    def _sum(self, batches: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
+        """Sums losses and hits over batches, of each the images of all tickets, in evaluation mode."""
+        sums = torch.zeros_like(self.sums)
         self.stacked_model.network.eval()
-        for start in range(0, len(self.setting.test), _TEST_BATCH):
-            images, targets = self.test_batches.test(slice(start, start + _TEST_BATCH))
-            logits, targets = self._forward(images.repeat(tickets, 1, 1, 1)), targets.repeat(tickets)
-            losses = F.cross_entropy(logits, targets, reduction="none").view(tickets, -1)
+        for images, targets in batches:
+            logits = self._forward(images)
+            losses = F.cross_entropy(logits, targets, reduction="none").view(len(self.jobs), -1)
             sums += self._count(logits, targets, losses)
         return sums
 
@@ -274,21 +279,3 @@ class Trainer:
             best=self.best_of[index],
             mask_updates=self.updater.count if self.updater else None,
         )
-
-
-class LaunchedStep:
-    """Takes a trainer's steps by launching each of their kernels from the host."""
-
-    def __init__(self, trainer: Trainer) -> None:
-        self.trainer = trainer
-        self.rates: Sequence[float] = []
-
-    def begin_epoch(self, rates: Sequence[float], first: int) -> None:
-        """Takes over the learning rates, one a step of the epoch."""
-        self.rates = rates
-
-    def take(self, step: int) -> None:
-        """Takes the step of that number on its batch of the epoch's order; the last may have fewer examples."""
-        size = self.trainer.setting.recipe.batch_size
-        set_learning_rate(self.trainer.stacked_model.optimizer, self.rates[step])
-        self.trainer.step(slice(step * size, (step + 1) * size))

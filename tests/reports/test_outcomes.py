@@ -32,6 +32,18 @@ def test_what_is_no_number_counts_as_not_recorded(make_record: Callable[..., dic
     assert cell.outcomes.start != cell.outcomes.start
 
 
+def test_early_stopping_has_columns_of_its_own(make_record: Callable[..., dict], tmp_path: Path) -> None:
+    stopped = [{"start_test_accuracy": 10.0, "early_stop_test_accuracy": 81.0 + 2 * seed, "early_stop_epoch": 4 + seed}
+               for seed in range(2)]  # fmt: skip
+    frame = pd.DataFrame([make_record("grasp", "none", 0.9, seed, 90.0, **of) for seed, of in enumerate(stopped)])
+    written = reports.write(frame, tmp_path, formats=("md", "csv"))
+    (row,) = csv.DictReader(written["csv"].open(encoding="utf-8"))
+    assert (row["early_stop_accuracy"], row["early_stop_epoch"], row["mean"]) == ("82.0", "4.5", "90.0")
+    text = written["md"].read_text(encoding="utf-8")
+    assert "at early stopping, %" in text
+    assert "82.00" in text
+
+
 def test_the_csv_and_a_folded_table_have_them(make_record: Callable[..., dict], tmp_path: Path) -> None:
     written = reports.write(rows(make_record, 12.25, 12.25), tmp_path, formats=("md", "html", "csv"))
     (row,) = csv.DictReader(written["csv"].open(encoding="utf-8"))

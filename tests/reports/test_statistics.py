@@ -155,6 +155,8 @@ def test_a_papers_best_accuracy_is_compared_with_our_best(make_record: Record) -
     assert (unstated.metric, unstated.compared) == ("unstated", "last")
     early = paper_of(make_record, [90.0, 90.4], paper_metric="early_stopping")
     assert metric_text(early) == "last (paper: early stopping)"
+    stopped = paper_of(make_record, [90.0, 90.4], paper_metric="early_stopping", early_stop_test_accuracy=85.0)
+    assert (metric_text(stopped), stopped.ours.mean) == ("early stopping", 85.0)
 
 
 def test_holm_counts_the_tests_of_one_claim(make_grid: Callable[..., pd.DataFrame]) -> None:
