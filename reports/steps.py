@@ -3,49 +3,62 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from reports.decomposition import Decomposition, step_text
 from reports.plots import INK, PALETTE, below
 from reports.wording import percent
 
-THICK = 0.15  # of a step; the steps of a ratio and the gap to the next ratio take 1
+HEIGHT = 1.15  # inches of a ratio
+LEFT, RIGHT = 0.12, 0.68  # where the bars stand in the width of a picture; the rest is text
+MOST = 100.0  # percent: no accuracy is higher, whatever an interval says
+ROOM = 0.05  # beside the outermost bar or interval, of the range that they span
 
 
 def height(group: Sequence[Decomposition]) -> float:
     """The height of a picture in inches, legend included."""
-    return 1.2 + 1.05 * len(group)
+    return 0.9 + HEIGHT * len(group)
 
 
 def paint(axes: Axes, group: Sequence[Decomposition]) -> None:
-    """Draws the decompositions of one method, a block of steps for each ratio.
+    """Draws the decompositions of one method, a panel for each ratio with a scale of its own.
 
     A step begins where the level before ends, so that one that loses accuracy goes back and hides nothing.
     """
-    for block, one in enumerate(group):
-        before, right = one.base, _right(one)
-        for place, (step, colour) in enumerate(zip(one.steps, PALETTE, strict=False)):
-            y = block + (place - len(one.steps) / 2 + 0.5) * THICK
-            label = step.keeps if block == 0 else None
-            axes.barh(y, step.points.value, THICK, left=before, color=colour, label=label)
-            axes.plot([before + step.points.low, before + step.points.high], [y, y], color=INK, linewidth=1)
-            axes.annotate(step_text(step), (right, y), (4, 0), textcoords="offset points", va="center", fontsize=6.5)
-            before = step.accuracy
-        half = len(one.steps) / 2 * THICK + 0.06
-        axes.vlines(one.base, block - half, block + half, color=INK, linestyle=":", linewidth=1.2)
-        axes.vlines(before, block - half, block + half, color=INK, linewidth=1.2)
-    axes.set_yticks(range(len(group)), [f"{percent(round(one.ratio, 4))}\nn = {len(one.seeds)}" for one in group])
-    axes.set_ylim(len(group) - 0.5, -0.5)
-    low, high = axes.get_xlim()
-    axes.set_xlim(low - 0.03 * (high - low), high + 0.4 * (high - low))  # room for the text beside the steps
-    axes.set_xticks([tick for tick in axes.get_xticks() if axes.get_xlim()[0] <= tick <= min(high, 100)])
+    for step, colour in zip(group[0].steps, PALETTE, strict=False):
+        axes.barh(0, 0, color=colour, label=step.keeps)  # for the legend
     axes.set_xlabel("test accuracy, %")
-    axes.grid(axis="y", visible=False)
-    axes.spines["left"].set_visible(False)
+    axes.set(xticks=[], yticks=[])
+    axes.grid(visible=False)
+    axes.spines[["left", "bottom"]].set_visible(False)
+    share = 1 / len(group)
+    for place, one in enumerate(group):
+        bottom = 1 - (place + 1) * share
+        _panel(axes.inset_axes((LEFT, bottom + 0.24 * share, RIGHT - LEFT, 0.74 * share)), one)
     below(axes, columns=3)
 
 
-def _right(one: Decomposition) -> float:
-    """The accuracy up to which the steps of a ratio and their intervals reach."""
-    ends = [step.accuracy - step.points.value + step.points.high for step in one.steps]
-    return max([one.base, *(step.accuracy for step in one.steps), *(end for end in ends if not math.isnan(end))])
+def _panel(axes: Axes, one: Decomposition) -> None:
+    """Draws the steps of one ratio; each step's share stands at the right."""
+    before, reached = one.base, [one.base]
+    for place, (step, colour) in enumerate(zip(one.steps, PALETTE, strict=False)):
+        interval = [before + step.points.low, before + step.points.high]
+        axes.barh(place, step.points.value, 1, left=before, color=colour)
+        axes.plot(np.clip(interval, 0, MOST), [place, place], color=INK, linewidth=1)
+        axes.plot(MOST, place, ">" if interval[1] > MOST else "", color=INK, markersize=3)  # it goes on
+        beside = axes.get_yaxis_transform()  # x as a share of the width, y in data
+        text = axes.annotate(step_text(step), (1.04, place), xycoords=beside, va="center", fontsize=6.5)
+        text.set_in_layout(False)  # else the bars give way to it until nothing is left of them
+        before = step.accuracy
+        reached += [before, *(min(end, MOST) for end in interval if math.isfinite(end))]
+    axes.axvline(one.base, color=INK, linestyle=":", linewidth=1.2)
+    axes.axvline(before, color=INK, linewidth=1.2)
+    low, high = min(reached), max(reached)
+    axes.set_xlim(low - ROOM * (high - low), high + ROOM * (high - low))
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.set_yticks([(len(one.steps) - 1) / 2], [f"{percent(round(one.ratio, 4))}\nn = {len(one.seeds)}"])
+    axes.set_ylim(len(one.steps) - 0.4, -0.6)
+    axes.grid(axis="y", visible=False)
+    axes.spines["left"].set_visible(False)

@@ -125,9 +125,16 @@ def test_every_file_that_it_names_is_there(page: Path) -> None:
         assert "NAME" in name or (ROOT / name).exists() or (ROOT / f"{name}.py").is_file(), name
 
 
-def test_the_picture_of_a_table_is_the_measured_one() -> None:
-    figures = ROOT / "reproductions/measured/lee2019_figure3/figures"
-    assert (ROOT / "docs/images/figure3.svg").read_bytes() == (figures / "paper-lenet-300-100.svg").read_bytes()
+PICTURES = {
+    "figure3": "lee2019_figure3/figures/paper-lenet-300-100",
+    "decomposition_snip": "frankle2021_lenet_decomposed/figures/decomposition-snip-frankle2021",
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_pictures_of_the_docs_are_the_measured_ones(name: str) -> None:
+    measured = ROOT / "reproductions" / "measured" / f"{PICTURES[name]}.svg"
+    assert (ROOT / "docs" / "images" / f"{name}.svg").read_bytes() == measured.read_bytes()
 
 
 def test_looking_after_every_seed_errs_as_often_as_stated() -> None:

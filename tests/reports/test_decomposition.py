@@ -113,3 +113,19 @@ def test_table_picture_and_csv_show_every_method_and_ratio(tmp_path: Path) -> No
         text = written[name].read_text(encoding="utf-8")
         assert "unit degrees" in text
         assert step_text(decompositions(summarise(frame))[0].steps[0]) in text.replace("\\[", "[").replace("\\]", "]")
+
+
+@pytest.mark.parametrize("design", ["fixed", "sequential"])  # whose intervals have no end where nothing is decided
+def test_steps_of_every_ratio_are_seen_beside_their_text(design: str) -> None:
+    frame = pd.DataFrame([row for ratio in (0.9, 0.95, 0.98) for row in family(noisy(3), ratio=ratio)])
+    (section,) = [one for one in figures.draw(summarise(frame, design=design)) if one.kind == "decomposition"]
+    figure = section.pictures[0].drawing.draw()
+    figure.canvas.draw()
+    width = figure.get_window_extent().width
+    panels = figure.axes[0].child_axes
+    assert len(panels) == 3
+    for panel in panels:
+        place = panel.get_window_extent()
+        assert place.width > width / 3, "the text leaves no room"
+        assert place.height > 40
+        assert all(text.get_window_extent().x1 < width for text in panel.texts), "text is cut"
