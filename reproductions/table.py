@@ -31,7 +31,7 @@ class Reproduction:
     numbers: the printed numbers of cells of the grid, columns `NUMBERS`: paper_mean is test accuracy in percent, also
         where the paper prints test error (paper_printed, paper_unit: as printed); paper_std and paper_n are NaN where
         the paper states none; paper_metric is "last", "best", "early_stopping" (where the validation loss is smallest,
-        which the suite does not record) or "unstated"; paper_source begins with one of `CONFIDENCE`.
+        which records of recipes with a hold-out have) or "unstated"; paper_source begins with one of `CONFIDENCE`.
     beyond: further printed rows, named as the paper does, with `why` they are no number of a cell.
     version: raised where the table comes to ask for other runs or to print other numbers; records list it.
     """

@@ -61,9 +61,22 @@ def _frankle_carbin2019(model: str, dataset: str) -> Recipe:
     """Frankle and Carbin 2019 (lottery tickets): Adam, batch 60, per network 20,000 to 50,000 iterations
 
     Figure 2 of the paper: learning rate 0.0012 for LeNet-300-100, 0.0002 for Conv-2, 0.0003 for Conv-4 and Conv-6.
-    Whole epochs as in the code of Zhou et al. 2019; 5,000 images held out, no augmentation, pixels / 255. Other
-    networks as Conv-6 (ours).
+    Whole epochs as in the code of Zhou et al. 2019; 5,000 images held out, no augmentation, pixels / 255. VGGs and
+    ResNets by appendix I: SGD, weight decay 1e-4, augmentation; VGGs in batches of 64, 160 epochs of 703 iterations,
+    ResNets in batches of 128, x 0.1 at 20,000 and 25,000 of 30,000 iterations (86 whole epochs of 351). Other networks
+    as Conv-6 (ours).
     """
+    if model.startswith(("vgg", "resnet")):
+        is_vgg, of_epoch = model.startswith("vgg"), 351
+        return Recipe(
+            epochs=160 if is_vgg else 86,
+            batch_size=64 if is_vgg else 128,
+            milestones=(80, 120) if is_vgg else (20_000 / of_epoch, 25_000 / of_epoch),
+            weight_decay=1e-4,
+            holdout=0.1,
+            drop_last=True,
+            **augmentation(dataset),
+        )
     epochs, lr = {"lenet_300_100": (55, 0.0012), "conv2": (27, 0.0002), "conv4": (34, 0.0003)}.get(model, (40, 0.0003))
     return Recipe(
         epochs=epochs,

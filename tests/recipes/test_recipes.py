@@ -88,6 +88,8 @@ from sanity.errors import UserError
         ("frankle_carbin2019", "lenet_300_100", "mnist", {"lr": 0.0012, "epochs": 55, "batch_size": 60}),
         ("frankle_carbin2019", "conv4", "cifar10", {"optimizer": "adam", "lr": 0.0003, "epochs": 34, "holdout": 0.1}),
         ("frankle_carbin2019", "conv6", "cifar10", {"lr": 0.0003, "epochs": 40, "flip": False}),
+        ("frankle_carbin2019", "vgg19", "cifar10", {"lr": 0.1, "batch_size": 64, "holdout": 0.1, "flip": True}),
+        ("frankle_carbin2019", "resnet20", "cifar10", {"epochs": 86, "batch_size": 128, "weight_decay": 1e-4}),
         ("gahaalt2019", "lenet5_small", "mnist", {"optimizer": "adam", "lr": 0.0012, "epochs": 80, "gamma": 0.99}),
         ("dettmers2019", "lenet_300_100", "mnist", {"epochs": 100, "nesterov": True, "weight_decay": 5e-4}),
         ("dettmers2019", "lenet_300_100", "mnist", {"milestones": (25_000 / 540, 50_000 / 540), "holdout": 0.1}),
