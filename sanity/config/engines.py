@@ -25,6 +25,7 @@ class RayOptions:
     cpus_per_run: cores of a worker, and its threads
     gpus_per_run: GPUs of a worker, 0.25: four workers share one; null: 1 if the run's device is a GPU, else none
     workers: the most workers; null: as many as the hardware holds
+    wait_minutes: how long to wait where no machine has room, for clusters that start machines where there is work
     shared_folder: whether all machines see results_dir; if not, workers send their results to where the run was started
     retries: how often a task may lose its worker, before its cells count as failed
     """
@@ -33,6 +34,7 @@ class RayOptions:
     cpus_per_run: Annotated[int, Field(ge=1)] = 1
     gpus_per_run: Annotated[float, Field(ge=0)] | None = None
     workers: Annotated[int, Field(ge=1)] | None = None
+    wait_minutes: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     shared_folder: bool = True
     retries: Annotated[int, Field(ge=0)] = 5
 

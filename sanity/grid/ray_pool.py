@@ -19,6 +19,7 @@ from sanity.grid.work import Job
 
 try:
     import ray
+    from ray.autoscaler.sdk import request_resources
     from ray.exceptions import RayError, RayTaskError
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 except ImportError:
@@ -28,7 +29,8 @@ log = logging.getLogger("sanity")
 _OBJECT_STORE = 200 * 2**20
 """Bytes of a local Ray's object store, which holds tasks and, without a shared folder, files on their way."""
 _ENOUGH = 1e-9
-_END_S = 5.0
+_MOST_ASKED = 1000
+"""The most workers that a cluster is asked to have room for; it has its own limit on machines."""
 
 
 @dataclass(eq=False)
@@ -53,6 +55,9 @@ class Pool:
         self.excluded: dict[str, str] = {}
         """Machines that cannot work on the run, each with the reason."""
         self._lost = (0, 0)
+        self._asked = 0
+        self._without_room: float | None = None
+        """Since when no machine has had room for a worker; None: one has."""
         self._actor = ray.remote(
             num_cpus=options.cpus_per_run, num_gpus=gpus, max_restarts=0, concurrency_groups={"control": 1}
         )(_methods())
@@ -60,12 +65,14 @@ class Pool:
     def grow(self, wanted: int) -> int:
         """Starts workers where there is room, up to so many in all; returns for how many there is room.
 
-        Raises `UserError` if no machine has room for one.
+        A cluster that starts machines is told of them all. Raises `UserError` if no machine has room for one, and none
+        has come within `ray.wait_minutes`.
         """
+        self._ask_for(wanted)
         rooms = {node["NodeID"]: self._room(node["Resources"]) for node in ray.nodes() if node["Alive"]}
         if not any(rooms.values()):
-            raise UserError(f"ray.cpus_per_run={self.options.cpus_per_run} ray.gpus_per_run={self._gpus:g}: no machine "
-                            "of the cluster has so much")  # fmt: skip
+            return self._wait_for_room()
+        self._without_room = None
         for member in [member for member in self.idle() if member.node not in rooms]:  # its machine has left
             self.dismiss(member)
         if not self.busy and all(node in self.excluded for node, room in rooms.items() if room):
@@ -157,8 +164,31 @@ class Pool:
 
     def close(self) -> None:
         """Ends all workers; what they trained since their last checkpoint is lost."""
+        with suppress(RayError):
+            self._ask_for(0)
         for member in list(self.members):
             self.dismiss(member)
+
+    def _ask_for(self, workers: int) -> None:
+        """Tells Ray's autoscaler for how many workers there is work; a cluster without one takes no notice.
+
+        A worker is started only where there is room, and so is no demand that an autoscaler sees by itself.
+        """
+        count = min(workers, self.options.workers or workers, _MOST_ASKED)
+        if self.options.address and count != self._asked:
+            gpus = {"GPU": self._gpus} if self._gpus else {}
+            request_resources(bundles=[{"CPU": self.options.cpus_per_run, **gpus}] * count)
+            self._asked = count
+
+    def _wait_for_room(self) -> int:
+        """Returns 0 while a machine may still come; raises `UserError` after that."""
+        now = time.monotonic()
+        self._without_room = now if self._without_room is None else self._without_room
+        if now - self._without_room < 60 * self.options.wait_minutes:
+            return 0
+        waited = f" after ray.wait_minutes={self.options.wait_minutes:g}" if self.options.wait_minutes else ""
+        raise UserError(f"ray.cpus_per_run={self.options.cpus_per_run} ray.gpus_per_run={self._gpus:g}: no machine of "
+                        f"the cluster has so much{waited}")  # fmt: skip
 
     def _room(self, resources: Mapping[str, float]) -> int:
         """Returns how many workers a machine with these resources has room for."""

@@ -2,7 +2,9 @@
 
 import json
 import logging
+import os
 import random
+import signal
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
@@ -20,7 +22,7 @@ from sanity.grid.pool_runner import PoolRunner
 from sanity.grid.pool_worker import Curves, Died, Report
 from sanity.grid.progress import Reporter
 from sanity.grid.work import Job
-from sanity.run import prepare, run
+from sanity.run import main, prepare, run
 from sanity.training.loop import Interrupted
 from tests.grid.pools import Before, Member, PoolHere, same
 from tests.test_interruption import Outcome as Outcomes
@@ -174,6 +176,28 @@ def test_a_run_that_is_stopped_drains_and_goes_on(
     assert 1 <= len(outcome(root)) < 4
     on_pool(SNIP, root)
     assert outcome(root) == of_snip
+
+
+def test_a_second_interrupt_leaves_while_the_first_still_drains(
+    of_snip: Outcomes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Workers hear of the first; the second waits for none of them, and what they were at is lost or goes on."""
+    hit: list[int] = []
+
+    def interrupt(member: Member, jobs: Sequence[Job]) -> None:
+        hit.append(len(outcome(tmp_path)))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    pool: Any = PoolHere(RayOptions(), 2, before=interrupt)
+    with monkeypatch.context() as patched:
+        patched.setattr("sanity.grid.execution.engine", lambda _: nullcontext(partial(PoolRunner, pool=pool)))
+        words = [f"{key}={value}" for key, value in {**SNIP, "results_dir": tmp_path}.items()]
+        assert main(words) == 130
+    assert len(hit) == 2
+    assert pool.busy, "its tasks have not ended"
+    assert "stopped; the same command goes on from the last checkpoint" in capsys.readouterr().err
+    on_pool(SNIP, tmp_path)
+    assert outcome(tmp_path) == of_snip
 
 
 def test_a_machine_with_other_data_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
