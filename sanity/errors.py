@@ -35,6 +35,10 @@ class CannotRead(DiskError):  # noqa: N818
     """A results file, possibly undamaged, could not be read, e.g. because permission was denied."""
 
 
+class Interrupted(Exception):  # noqa: N818 (not an error: asked for)
+    """Raised where `stop` said so: every job with a directory has a checkpoint of the step that was taken last."""
+
+
 def reason(error: BaseException) -> str:
     """Returns in one line what an error of somebody else's code says: its kind and its message's first line."""
     if isinstance(error, SystemExit):

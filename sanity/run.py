@@ -13,7 +13,7 @@ from sanity.cli.request import Request, requested
 from sanity.config import AUTO, RunConfig, pairs
 from sanity.console.output import CannotPrint, printing, use_readable_output
 from sanity.console.shadows import refuse_shadows
-from sanity.errors import DiskError, UserError, complain
+from sanity.errors import DiskError, Interrupted, UserError, complain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sanity.grid.experiment import Experiment
 
 MISTAKE, FAILED, INTERRUPTED = 2, 1, 130
+Rows = tuple[list[dict[str, Any]], str]
 PAGES = {"--version", "-h", "--help", "help", "reproductions=list", "references=list"}
 """Words with which nothing is run, but a page of `sanity.cli.help` printed."""
 
@@ -32,13 +33,14 @@ def run(config: RunConfig | Mapping[str, Any], stop: Callable[[], bool] = lambda
     config: the run's keys, as `RunConfig` or as a mapping such as {"methods": "snip,grasp", "ratio": 0.98}. With
         {"reproduction": NAME} it runs a published table: the columns paper_* hold the printed numbers, and cells
         without a run have rows too.
-    stop: called between steps; once it returns true, the run saves its state and raises
-        `sanity.training.loop.Interrupted`.
+    stop: called between steps; once it returns true, the run saves its state and raises `sanity.errors.Interrupted`.
 
     Raises `UserError` for a mistake in the configuration, before anything is trained.
     """
     request = requested(config)
-    return request.report(_records(request, stop, lambda: None)[0])
+    import pandas as pd
+
+    return request.report(pd.DataFrame(_rows(request, stop, lambda: None)[0]))
 
 
 def prepare(config: RunConfig, together: Sequence[RunConfig] = ()) -> "tuple[Experiment, list[Cell]]":
@@ -106,29 +108,40 @@ def _print_page(words: Sequence[str]) -> int:
     return 0
 
 
-def _records(request: Request, stop: Callable[[], bool], begins: Callable[[], None]) -> "tuple[pd.DataFrame, str]":
+def _recalled(request: Request, stop: Callable[[], bool], begins: Callable[[], None]) -> Rows:
+    """Returns the same as `_rows`; of a request that has finished before, without preparing it again."""
+    from sanity.grid import finished
+    from sanity.training.allocator import keep_memory
+
+    asked = finished.Request(request.configs)
+    if (earlier := asked.recall()) is not None:
+        return earlier
+    keep_memory()
+    rows, spent = _rows(request, stop, begins)
+    asked.remember(rows, spent)
+    return rows, spent
+
+
+def _rows(request: Request, stop: Callable[[], bool], begins: Callable[[], None]) -> Rows:
     """Runs the request. Returns its records and, where the results decided on the seeds, how they were spent.
 
     begins: called before records are made; not where all are stored.
     """
     if request.configs[0].seeds != AUTO:
-        from sanity.grid.execution import run_grids
+        from sanity.grid.execution import rows_of_grids
 
-        return run_grids(request.configs, stop, begins), ""
+        return rows_of_grids(request.configs, stop, begins), ""
     from reports.seeds_spent import ended, judge
     from sanity.grid.rounds import Rounds
 
     rounds = Rounds(request.configs, judge(request.configs[0]), stop, begins)
     rounds.run()
-    return rounds.frame(), ended(rounds.outlook(), request.configs[0])
+    return rounds.ordered(), ended(rounds.outlook(), request.configs[0])
 
 
 def _execute(request: Request, words: Sequence[str]) -> int:
     from sanity.store import commands
-    from sanity.training.allocator import keep_memory
-    from sanity.training.loop import Interrupted
 
-    keep_memory()
     if request.configs[0].dry_run:
         from reports.seeds_spent import forecast, judge
         from sanity.cli.dry_run import planned
@@ -142,10 +155,10 @@ def _execute(request: Request, words: Sequence[str]) -> int:
     command = shlex.join(["python", "-m", "sanity.run", *words])
     try:
         with stopping() as stop:
-            frame, spent = _records(request, stop, partial(commands.remember, request.configs[0].results_dir, command))
+            rows, spent = _recalled(request, stop, partial(commands.remember, request.configs[0].results_dir, command))
     except Interrupted:
         raise KeyboardInterrupt from None
-    return _report(request, frame, command, spent)
+    return _report(request, rows, command, spent)
 
 
 def _writable(key: str, folder: Path) -> None:
@@ -155,14 +168,16 @@ def _writable(key: str, folder: Path) -> None:
         raise UserError(f"{key}={folder}: cannot be written ({error.strerror or error})") from None
 
 
-def _report(request: Request, frame: "pd.DataFrame", command: str, spent: str) -> int:
+def _report(request: Request, rows: "list[dict[str, Any]]", command: str, spent: str) -> int:
+    import pandas as pd
+
     import reports
     from reports.margin import margin_of
     from sanity.store import looks
     from sanity.store.identity import identity
     from sanity.store.records import traceback_of
 
-    config = request.configs[0]
+    config, frame = request.configs[0], pd.DataFrame(rows)
     seen = frame if spent else looks.with_earlier(frame, config.results_dir)
     looks.remember(frame, config.results_dir)
     margin = margin_of(frame) if config.margin == AUTO else config.margin

@@ -39,6 +39,11 @@ class Registry:
         """Lists all names in order of definition, those of this suite first."""
         return [*self._builtin, *(name for name in self._targets if name not in self._builtin)]
 
+    @property
+    def is_extended(self) -> bool:
+        """Whether other packages that are installed register parts."""
+        return len(self._targets) > len(self._builtin)
+
     def summary(self, name: str) -> str:
         """Returns the first docstring line of the object or its module, from the source without importing it."""
         module, _, attribute = self.target(name).partition(":")

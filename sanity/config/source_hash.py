@@ -18,15 +18,15 @@ from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
-_OURS = ("sanity", "methods", "checks", "reports", "reproductions")
-_NOT_THEIRS = {*_OURS, *sys.stdlib_module_names, "torch", "numpy"} - {"__main__"}
+OURS = ("sanity", "methods", "checks", "reports", "reproductions")
+_NOT_THEIRS = {*OURS, *sys.stdlib_module_names, "torch", "numpy"} - {"__main__"}
 _INSTALLED = tuple({Path(sysconfig.get_paths()[name]).resolve() for name in ("purelib", "platlib", "stdlib")})
 _LENGTH = 16
 
 
 def is_ours(cls: type) -> bool:
     """Whether this suite defines the class."""
-    return _package(cls.__module__) in _OURS
+    return _package(cls.__module__) in OURS
 
 
 def qualified_name(cls: type) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
@@ -26,12 +26,11 @@ class CIFAR10(Downloaded):
     std = (0.2023, 0.1994, 0.2010)
 
     def read(self, data_dir: Path) -> tuple[Split, Split, int]:
-        from torchvision import datasets
         from torchvision.datasets.utils import check_integrity
 
-        archive = getattr(datasets, self.torchvision_name)
+        archive = self._archive()
         folder = data_dir / archive.base_folder
-        checksums = [*archive.train_list, *archive.test_list, [archive.meta["filename"], archive.meta["md5"]]]
+        checksums = _checksums(archive)
         if any(not (folder / file).exists() for file, _ in checksums):
             address = archive.url.rpartition("/")[0] + "/"
             self.obtain(archive, data_dir, [f"{archive.filename} and unpack it"], address, data_dir)
@@ -42,10 +41,24 @@ class CIFAR10(Downloaded):
                 )
         return self._split(archive, data_dir, train=True), self._split(archive, data_dir, train=False), self.classes
 
+    def files(self, data_dir: Path) -> list[Path]:
+        archive = self._archive()
+        return [data_dir / archive.base_folder / file for file, _ in _checksums(archive)]
+
+    def _archive(self) -> Any:
+        from torchvision import datasets
+
+        return getattr(datasets, self.torchvision_name)
+
     @staticmethod
     def _split(archive: type, data_dir: Path, *, train: bool) -> Split:
         read = archive(str(data_dir), train=train)
         return Split(torch.from_numpy(read.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(read.targets))
+
+
+def _checksums(archive: Any) -> list[tuple[str, str]]:
+    """Returns the files of one of torchvision's archives, each with its MD5."""
+    return [*archive.train_list, *archive.test_list, (archive.meta["filename"], archive.meta["md5"])]
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,15 @@ from sanity.errors import UserError
 TRAIN = 1200
 
 
-def _table() -> np.ndarray:
-    """Returns the rows of scikit-learn's file: 64 pixels from 0 to 16, then the class.
-
-    The file is read without an import of scikit-learn, which would take longer than all the rest of a start.
-    """
+def _file() -> Path | None:
+    """Returns scikit-learn's file, found without an import, which would take longer than all the rest of a start."""
     package = find_spec("sklearn")
-    file = Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz" if package and package.origin else None
+    return Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz" if package and package.origin else None
+
+
+def _table() -> np.ndarray:
+    """Returns the rows of scikit-learn's file: 64 pixels from 0 to 16, then the class."""
+    file = _file()
     if file is None or not file.is_file():
         raise UserError("dataset=digits: its images are in scikit-learn, which is not installed")
     return np.loadtxt(file, delimiter=",")
@@ -42,3 +44,6 @@ class Digits(Source):
         train = torch.zeros(len(targets), dtype=torch.bool)
         train[first_of_each(targets, TRAIN)] = True
         return Split(examples[train], targets[train]), Split(examples[~train], targets[~train]), 10
+
+    def files(self, data_dir: Path) -> list[Path]:
+        return [file] if (file := _file()) else []

@@ -57,6 +57,10 @@ class MNIST(Downloaded):
         splits = [Split(images.unsqueeze(1), labels.long()) for images, labels in (train, test)]
         return splits[0], splits[1], 10
 
+    def files(self, data_dir: Path) -> list[Path]:
+        folders = (data_dir / self.torchvision_name / "raw", data_dir)
+        return [path for folder in folders for pair in _choices(folder) for path in pair]
+
     def _check_published(self, path: Path, tensor: Tensor, md5: str) -> None:
         """Raises `UserError` if the idx file at `path` differs from the published file."""
         content = _md5(tensor)
@@ -126,9 +130,13 @@ def _md5(tensor: Tensor) -> str:
 
 def _existing(folder: Path) -> list[Path] | None:
     """Returns the four files in `folder`, each raw or else gzipped; None if one is missing."""
-    choices = [(folder / file, folder / f"{file}.gz") for file in FILES]
-    paths = [next((path for path in pair if path.exists()), None) for pair in choices]
+    paths = [next((path for path in pair if path.exists()), None) for pair in _choices(folder)]
     return None if None in paths else [path for path in paths if path]
+
+
+def _choices(folder: Path) -> list[tuple[Path, Path]]:
+    """Returns the places of the four files in `folder`, raw and gzipped."""
+    return [(folder / file, folder / f"{file}.gz") for file in FILES]
 
 
 def _split(images: Path, labels: Path) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,7 @@
 """Defines the base class of data sets: a frozen dataclass of options that reads two splits from a folder."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, NamedTuple
@@ -55,6 +56,11 @@ class Source(ABC):
     @abstractmethod
     def read(self, data_dir: Path) -> tuple[Split, Split, int]:
         """Returns training split, test split, number of classes. `sanity.data.dataset.load` applies the limits."""
+
+    def files(self, data_dir: Path) -> Sequence[Path] | None:
+        """Returns the files on which `read` depends, whether they exist or not; None where they are not known, or too
+        many to look at each of them at every start."""
+        return None
 
 
 def occurrences(targets: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Runs the grids of one request and returns their records."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -14,13 +14,18 @@ from sanity.grid.progress import reporter
 from sanity.grid.requests import remember
 
 
-def run_grids(
+def run_grids(configs: Sequence[RunConfig], stop: Callable[[], bool] = lambda: False) -> pd.DataFrame:
+    """Runs every grid and returns one row per cell; stored results are reused. See `rows_of_grids`."""
+    return pd.DataFrame(rows_of_grids(configs, stop))
+
+
+def rows_of_grids(
     configs: Sequence[RunConfig], stop: Callable[[], bool] = lambda: False, begins: Callable[[], None] = lambda: None
-) -> pd.DataFrame:
-    """Runs every grid and returns one row per cell; stored results are reused.
+) -> list[dict[str, Any]]:
+    """Runs every grid and returns the row of every cell; stored results are reused.
 
     configs: the runs of one request; a dense network that several of them start from is trained once.
-    stop: called between steps; once it returns true, state is saved and `sanity.training.loop.Interrupted` is raised.
+    stop: called between steps; once it returns true, state is saved and `sanity.errors.Interrupted` is raised.
     begins: called before a grid runs of which a record is not stored.
 
     Raises `UserError` for a mistake in any of them, before anything is trained.
@@ -28,13 +33,12 @@ def run_grids(
     for later in configs[1:]:
         prepare(later, configs)
     with engine(configs[0]) as make_runner:
-        rows = [row for config in configs for row in _run_grid(config, configs, stop, begins, make_runner)]
-    return frame_of(rows)
+        return distinct(row for config in configs for row in _run_grid(config, configs, stop, begins, make_runner))
 
 
-def frame_of(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Returns the rows as a frame; a cell that several grids of a request share, as the dense network, is one row."""
-    return pd.DataFrame(list({row["cell"]: row for row in rows}.values()))
+def distinct(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Returns the rows; a cell that several grids of a request share, as the dense network, is one row."""
+    return list({row["cell"]: row for row in rows}.values())
 
 
 def run_keys(keys: Mapping[str, Any]) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from sanity.errors import Interrupted
 from sanity.grid import cell_records, scratch
 from sanity.grid.cell_records import has_ended, reason_of, trace_of
 from sanity.grid.cells import Cell
@@ -15,7 +16,6 @@ from sanity.grid.pool_worker import Died, Report, Setup
 from sanity.grid.progress import Reporter
 from sanity.grid.work import Job, Outcome
 from sanity.training.cpu_threads import limited
-from sanity.training.loop import Interrupted
 
 if TYPE_CHECKING:
     from sanity.grid.ray_pool import Member, Pool

@@ -14,7 +14,7 @@ from sanity.grid.cells import NO_CHECK, Cell, references
 from sanity.grid.costs import Meter
 from sanity.grid.design import Comparison, Counts, Design
 from sanity.grid.engines import MakeRunner, engine
-from sanity.grid.execution import frame_of
+from sanity.grid.execution import distinct
 from sanity.grid.plan import plan
 from sanity.grid.preparation import prepare, share_networks
 from sanity.grid.progress import Reporter, reporter
@@ -138,9 +138,13 @@ class Rounds:
 
     def frame(self) -> pd.DataFrame:
         """Returns one row per cell that was run, grid by grid and seed by seed."""
+        return pd.DataFrame(self.ordered())
+
+    def ordered(self) -> list[dict[str, Any]]:
+        """Returns the rows of `frame`."""
         order = {point: place for place, point in enumerate(self.points)}
         ordered = sorted(self.rows, key=lambda run: (run[0], run[1].seed, order[self._point(*run)]))
-        return frame_of([self.rows[run] for run in ordered])
+        return distinct(self.rows[run] for run in ordered)
 
     def outlook(self) -> Outlook:
         """Returns where the request stands."""

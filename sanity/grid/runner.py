@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sanity.errors import DiskError
+from sanity.errors import DiskError, Interrupted
 from sanity.grid import cell_records
 from sanity.grid.barriers import barriers, beside
 from sanity.grid.cell_records import has_ended, reason_of, trace_of
@@ -20,7 +20,6 @@ from sanity.grid.task import MaskSearch
 from sanity.grid.tasks import tasks
 from sanity.grid.ticket_search import needs_training
 from sanity.grid.training_queue import TrainingQueue
-from sanity.training.loop import Interrupted
 
 _LOOK_AGAIN_S = 0.5
 _SAY_EVERY_S = 30.0

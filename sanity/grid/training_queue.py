@@ -6,14 +6,13 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Generic, TypeVar
 
-from sanity.errors import DiskError
+from sanity.errors import DiskError, Interrupted
 from sanity.grid.experiment import Experiment
 from sanity.grid.progress import Reporter
 from sanity.grid.task import MaskSearch, Training
 from sanity.grid.ticket_search import find_mask
 from sanity.grid.training_batch import PlannedTraining, planned, train_batch
 from sanity.store.claims import Claims
-from sanity.training.loop import Interrupted
 
 log = logging.getLogger("sanity")
 User = TypeVar("User")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sanity.errors import DiskError
+from sanity.errors import DiskError, Interrupted
 from sanity.grid.barriers import barriers
 from sanity.grid.cell_records import reason_of, trace_of
 from sanity.grid.cells import Cell
@@ -14,7 +14,6 @@ from sanity.grid.record import record
 from sanity.grid.task import DenseTraining, MaskSearch, Task
 from sanity.grid.ticket_search import needs_training
 from sanity.grid.training_queue import TrainingQueue
-from sanity.training.loop import Interrupted
 
 
 @dataclass(frozen=True)

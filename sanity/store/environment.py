@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from sanity import __version__
+
+if TYPE_CHECKING:
+    import torch
 
 _PACKAGES = ("torch", "torchvision", "numpy")
 
@@ -27,21 +29,39 @@ class Machine:
     threads: int
 
 
-def machine(chosen: torch.device) -> Machine:
+def machine(chosen: "torch.device") -> Machine:
     """Describes the machine as it is now."""
+    import torch
+
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     return Machine(describe(chosen), cores, torch.get_num_threads())
 
 
-def describe(chosen: torch.device) -> str:
+def describe(chosen: "torch.device") -> str:
     """Returns the product name of the device; for a CPU also the number of threads that torch may use now."""
+    import torch
+
     if chosen.type == "cuda":
         return torch.cuda.get_device_name(chosen)
-    names = [line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
-    name = names[0] if names else platform.processor() or platform.machine()
+    name = _of_cpu("model name") or platform.processor() or platform.machine()
     threads = torch.get_num_threads()
     return f"{name}, {threads} thread{'s' * (threads > 1)}"
+
+
+def hardware() -> list[str]:
+    """Returns what the choice of device and precision depends on, as far as it is seen without torch.
+
+    The name of the machine, the model and the instructions of its CPU, and the names of its GPUs' device files.
+    """
+    devices = sorted(str(path) for pattern in ("nvidia*", "kfd") for path in Path("/dev").glob(pattern))
+    return [platform.node(), platform.machine(), _of_cpu("model name"), _of_cpu("flags"), *devices]
+
+
+def _of_cpu(key: str) -> str:
+    """Returns an entry of Linux's description of the first processor; empty where there is none."""
+    lines = (line.partition(":") for line in _lines("/proc/cpuinfo"))
+    return next((value.strip() for name, _, value in lines if name.strip() == key), "")
 
 
 def _lines(path: str) -> list[str]:

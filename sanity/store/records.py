@@ -5,6 +5,7 @@
     RESULTS/cells/KEY.json  one cell of a grid: properties of its ticket, and the key of its training
     RESULTS/cells/KEY.log   the traceback of a cell that failed
     RESULTS/runs/KEY.json   the cells that a run asks for, and its command
+    RESULTS/finished/KEY.json  a request that has finished, see `sanity.grid.finished`
     RESULTS/commands.jsonl  the commands that trained the records
     RESULTS/looks.jsonl     how many seeds of each cell a report has shown, and when
     RESULTS/records.jsonl   written by `pack`: records without weights, which count as finished

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from sanity.data.dataset import Dataset
-from sanity.errors import UserError
+from sanity.errors import Interrupted, UserError
 from sanity.recipes import Recipe
 from sanity.training.checkpoint import identity
 from sanity.training.concurrency import Concurrency, choose
@@ -29,10 +29,6 @@ __all__ = ["Interrupted", "TrainingResult", "TrainingSpec", "train"]
 log = logging.getLogger(__name__)
 Progress = Callable[[int, dict[str, Any]], None]
 Numbered = tuple[list[int], Trainer]
-
-
-class Interrupted(Exception):  # noqa: N818 (not an error: asked for)
-    """Raised where `stop` said so: every job with a directory has a checkpoint of the step that was taken last."""
 
 
 @dataclass

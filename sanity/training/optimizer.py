@@ -1,6 +1,8 @@
 """Builds the recipe's optimizer in its fastest form, which updates all tensors in one fused kernel."""
 
+import inspect
 from collections.abc import Collection
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +12,40 @@ from sanity.recipes import Recipe
 NORMS = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 
 BIASES = ("bias", "in_proj_bias", "bias_k", "bias_v")
+
+
+class _Uncompiled(torch.optim.Optimizer):
+    """Calls the functions of an optimizer as they are, without torch's wrappers that keep its compiler away from them.
+
+    The wrappers import the compiler, with SymPy and Triton, where nothing is ever compiled: 157 MB and 1.7 s.
+    """
+
+    add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
+    zero_grad = inspect.unwrap(torch.optim.Optimizer.zero_grad)
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        """Takes a step on the gradients that are there."""
+        return self._plain_step(closure)
+
+    def _plain_step(self, closure: Any) -> Any:
+        raise NotImplementedError
+
+
+class _SGD(_Uncompiled, torch.optim.SGD):
+    _plain_step = inspect.unwrap(torch.optim.SGD.step)
+
+
+class _Adam(_Uncompiled, torch.optim.Adam):
+    _plain_step = inspect.unwrap(torch.optim.Adam.step)
+
+
+class _AdamW(_Uncompiled, torch.optim.AdamW):
+    _plain_step = inspect.unwrap(torch.optim.AdamW.step)
+
+
+class _Adadelta(_Uncompiled, torch.optim.Adadelta):
+    _plain_step = inspect.unwrap(torch.optim.Adadelta.step)
 
 
 def make_optimizer(
@@ -24,13 +60,13 @@ def make_optimizer(
     groups = _groups(recipe, module, spared)
     match recipe.optimizer:
         case "sgd":
-            return torch.optim.SGD(groups, lr=lr, momentum=recipe.momentum, nesterov=recipe.nesterov, fused=True)
+            return _SGD(groups, lr=lr, momentum=recipe.momentum, nesterov=recipe.nesterov, fused=True)
         case "adam":
-            return torch.optim.Adam(groups, lr=lr, betas=recipe.betas, fused=True, capturable=cuda)
+            return _Adam(groups, lr=lr, betas=recipe.betas, fused=True, capturable=cuda)
         case "adamw":
-            return torch.optim.AdamW(groups, lr=lr, betas=recipe.betas, fused=True, capturable=cuda)
+            return _AdamW(groups, lr=lr, betas=recipe.betas, fused=True, capturable=cuda)
         case _:
-            return torch.optim.Adadelta(groups, lr=lr, foreach=True, capturable=cuda)
+            return _Adadelta(groups, lr=lr, foreach=True, capturable=cuda)
 
 
 def not_decayed(recipe: Recipe, model: nn.Module) -> set[str]:

@@ -30,13 +30,13 @@ def _without_what_knows_real_devices_alone(monkeypatch: pytest.MonkeyPatch) -> N
     """Autocast, and fused optimizers (torch's own, hence left out)."""
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
     monkeypatch.setattr(torch, "is_autocast_enabled", lambda *_: False)
-    monkeypatch.setattr(torch.optim.SGD, "step", lambda self: None)
     make = make_optimizer
 
     def with_rates_on_the_device(recipe: Recipe, module: nn.Module, device: torch.device, vectors: Any) -> Any:
         optimizer = make(recipe, module, device, vectors)
         for group in optimizer.param_groups:
             group["lr"] = torch.tensor(recipe.lr, device=device)
+        monkeypatch.setattr(optimizer, "step", lambda: None)
         return optimizer
 
     monkeypatch.setattr(stacked_model, "make_optimizer", with_rates_on_the_device)
