@@ -26,7 +26,7 @@ from sanity.config.decomposition import LEVELS
 
 
 def _methods(summary: Summary) -> Table:
-    """A row for each method, reference and ratio; the settings are named where there are several."""
+    """A row for each method, reference and ratio of which one was run; settings are named where there are several."""
     several = [
         (name, place) for place, name in enumerate(("dataset", "model", "recipe")) if len(summary.names(name)) > 1
     ]
@@ -47,6 +47,7 @@ def _methods(summary: Summary) -> Table:
             p_of(one.comparison.p_holm),
         )
         for one in summary.methods
+        if one.accuracy.n or one.other.n
     )
     filters = (*range(len(several) + 3), len(several) + 6)
     return Table("methods", say("caption.methods"), tuple(columns), tuple(numeric), rows, filters)

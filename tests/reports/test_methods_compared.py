@@ -1,6 +1,7 @@
 """Methods against random and magnitude pruning: the same statistics, and no verdict of a check moves with them."""
 
 import io
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 
 import reports
+from reports.content import assemble
 from reports.methods_told import method_sentences
 from reports.overview import overview
 from reports.statistics import Summary, summarise
@@ -104,3 +106,12 @@ def test_every_format_has_the_table_unless_it_is_not_wanted(make_record: Record,
     assert table["difference"].tolist() == pytest.approx([0.0125, 3.05])
     with pytest.raises(UserError, match="unknown comparison 'method'"):
         reports.show(frame, io.StringIO(), compare="method")
+
+
+def test_methods_of_which_neither_was_run_have_no_row(make_record: Callable[..., dict]) -> None:
+    gone = {"status": "missing", "best_test_accuracy": math.nan}
+    rows = [make_record(name, "none", 0.9, seed, 96.0 + seed) for name in ("snip", "random") for seed in (0, 1)]
+    rows += [make_record(name, "none", 0.95, 0, math.nan, **gone) for name in ("snip", "random")]
+    frame = pd.DataFrame(rows)
+    tables = {table.name: table for table in assemble(frame, summarise(frame)).tables}
+    assert [row[1].text for row in tables["methods"].rows] == ["90 %"]
