@@ -26,7 +26,7 @@ class Reinit(Check):
     destroys: ClassVar[str] = "the values of the weights"
 
     def predicts(self, method: "Method") -> Prediction:
-        return "null" if ignores(method, *WEIGHTS) else "open"
+        return "null" if ignores(method, *WEIGHTS) or method.rewind == "redraw" else "open"
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
         if ticket.fresh is None:

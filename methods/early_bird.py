@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -12,6 +12,7 @@ from methods.aspects import Aspect
 from methods.base import Batches, Method
 from methods.moments import Watch
 from methods.network_slimming import channel_scores
+from methods.settings import Rewind
 from sanity.config.moment import END, WeightsMoment
 from sanity.masks.channels import Channels
 from sanity.masks.patterns import PatternName
@@ -39,7 +40,7 @@ class EarlyBird(Method):
 
     pattern: PatternName = "channel"
     scored_at: WeightsMoment = "end"
-    rewind: Literal["init", "weights", "learning_rate", "fine_tune"] = "learning_rate"
+    rewind: Rewind = "learning_rate"
     distance: Annotated[float, Field(ge=0, le=1)] = 0.1
     window: Annotated[int, Field(ge=2, le=1000)] = 5
 

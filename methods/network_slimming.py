@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from methods.aspects import Aspect
 from methods.base import Batches, Method
+from methods.settings import Rewind
 from sanity.config.moment import WeightsMoment
 from sanity.errors import UserError
 from sanity.masks.channels import Channels, of_network, scales_of
@@ -30,7 +31,7 @@ class NetworkSlimming(Method):
 
     pattern: Literal["channel", "inner_channel"] = "channel"
     scored_at: WeightsMoment = "end"
-    rewind: Literal["init", "weights", "learning_rate", "fine_tune"] = "learning_rate"
+    rewind: Rewind = "learning_rate"
 
     @property
     def looks_at(self) -> frozenset[Aspect]:

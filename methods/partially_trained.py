@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -10,6 +10,7 @@ from methods.aspects import EVERYTHING, Aspect
 from methods.magnitude import Magnitude
 from methods.mask_criteria import MaskCriterion, needs_start, score
 from methods.scoring_copy import start_of
+from methods.settings import Rewind
 from sanity.config.moment import WeightsMoment
 
 
@@ -55,7 +56,7 @@ class PartiallyTrained(Magnitude):
 
     criterion: MaskCriterion = "large_final"
     scored_at: WeightsMoment = "end"
-    rewind: Literal["init", "weights", "learning_rate", "fine_tune"] = "learning_rate"
+    rewind: Rewind = "learning_rate"
 
     @property
     def looks_at(self) -> frozenset[Aspect]:

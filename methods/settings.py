@@ -14,6 +14,7 @@ from sanity.masks.allocation import Allocation, Counts, SmartRatio
 from sanity.masks.layerwise import AllocationName, LayerRates
 from sanity.masks.patterns import Pattern, PatternName
 
+Rewind = Literal["init", "weights", "learning_rate", "fine_tune", "redraw"]
 _MOMENTS = ("scored_at", "rewind_epoch", "weights_at")
 
 
@@ -55,7 +56,8 @@ class Settings:
     rewind: what is retrained. `init`: the initialisation. `weights`: weights and batch-norm buffers of `rewind_epoch`.
         `learning_rate`: the weights and buffers that were scored, the schedule set back to `rewind_epoch`.
         `fine_tune`: the weights that were scored, at the schedule's last learning rate. The optimizer starts afresh
-        in every case, as in the code of Atanov et al. 2021.
+        in every case, as in the code of Atanov et al. 2021. `redraw`: new initial weights, drawn for every round anew
+        (Renda et al.: lottery_reset_to=reinitialize).
     rewind_epoch: the k of weight and learning-rate rewinding: an epoch, an iteration (500it), or a share of the
         schedule (5%: 8 of 160 epochs, 1 of 20; the nearest epoch, 1 at least); 0 with `weights` is the lottery ticket.
     weights_at: of weight rewinding: the moment whose weights are retrained, where it is not `rewind_epoch`; `best` too.
@@ -78,7 +80,7 @@ class Settings:
     schedule: Literal["exponential", "linear"] = "exponential"
     removed_per_round: Annotated[float, Field(gt=0, lt=1)] | None = None
     scored_at: WeightsMoment = "init"
-    rewind: Literal["init", "weights", "learning_rate", "fine_tune"] = "init"
+    rewind: Rewind = "init"
     rewind_epoch: Moment = 0
     weights_at: WeightsMoment | None = None
     retrain_epochs: Annotated[int, Field(ge=1, le=1_000_000)] | None = None

@@ -177,12 +177,14 @@ def _new_search(cell: Cell, perturbing: CheckSpec, experiment: Experiment) -> _S
     for number, ratio in enumerate(ratios):
         if number:
             best = method.scored_at == BEST
-            training = TicketTraining(_ticket(cell, method, mask, dense, scored, data, experiment), data, best=best)
+            training = TicketTraining(
+                _ticket(cell, method, mask, dense, scored, data, experiment, number), data, best=best
+            )
             needed.append(training)
             scored = Weights(cell.seed, training.source, data, BEST if best else None)
         matched = None
         if experiment.config.match == "live" and number + 1 == len(ratios):
-            counted = _ticket(cell, method, "", dense, scored, NO_CHECK, experiment)
+            counted = _ticket(cell, method, "", dense, scored, NO_CHECK, experiment, len(ratios))
             matched = replace(counted, perturbed_by=perturbing, reference=of_ticket.ticket.mask)
         if method.starts_dense:
             break
@@ -191,7 +193,8 @@ def _new_search(cell: Cell, perturbing: CheckSpec, experiment: Experiment) -> _S
             scored = Weights(cell.seed, watched.key, data, drawn_by=watched.drawn_by, drawn=key)
         needed.append(MaskSearch(key, cell, number, ratio, scored, mask, reference.ticket.mask, matched))
         mask = key
-    return _Search(needed, _ticket(cell, method, mask, dense, scored, NO_CHECK, experiment), reference.tasks)
+    ticket = _ticket(cell, method, mask, dense, scored, NO_CHECK, experiment, len(ratios))
+    return _Search(needed, ticket, reference.tasks)
 
 
 def _start(cell: Cell, method: Method, experiment: Experiment) -> DenseTraining:
@@ -220,13 +223,16 @@ def _ticket(
     scored: Weights,
     data: CheckSpec,
     experiment: Experiment,
+    number: int,
 ) -> TicketSource:
-    """Returns the ticket: the mask, and the weights and moment of the schedule that the method rewinds to."""
+    """Returns the ticket of round `number`: the mask, and the weights and moment that the method rewinds to."""
     weights = Weights(cell.seed, drawn_by=experiment.part(cell, "initialise"))
     if dense is not None and rewinds_to(method) != 0:
         weights = _at(dense, rewinds_to(method), experiment)
     elif method.rewind in ("learning_rate", "fine_tune"):
         weights = scored
+    elif method.rewind == "redraw":
+        weights = Weights(cell.seed, redrawn=number)
     start = starts_at(method, experiment.recipe)
     if not isinstance(start, int):  # whole epochs are stated as integers, so that equal tickets have equal digests
         steps = experiment.steps(data, cell.seed)

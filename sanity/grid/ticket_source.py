@@ -29,6 +29,7 @@ class Weights:
     training: the key of a dense training, or the source of a trained ticket; None: the initialisation.
     data: the checks that corrupt the data of that training. at: the moment of it; None: its end.
     drawn_by: the checks that draw another initialisation.
+    redrawn: which new draw of the initialisation it is, from 1; 0: the usual one.
     drawn: the key of the search that says at which moment of the dense training its mask was drawn; empty: `at` does.
     """
 
@@ -38,8 +39,11 @@ class Weights:
     at: At = None
     drawn_by: CheckSpec = NO_CHECK
     drawn: str = ""
+    redrawn: int = 0
 
     def __str__(self) -> str:
+        if self.redrawn:
+            return f"init({self.seed}, drawn anew {self.redrawn})"
         if self.training is None:
             return f"init({self.seed}{'' if self.drawn_by.is_control else f', {self.drawn_by.label}'})"
         at = f"{self.at}it" if isinstance(self.at, int) else self.at or "end"
@@ -48,6 +52,8 @@ class Weights:
 
     def load(self, experiment: Experiment) -> State:
         """Loads the state dict. Raises `UserError` if the training diverged or its weights are damaged."""
+        if self.redrawn:
+            return experiment.fresh(generator(self.seed, "redraw", self.redrawn))
         if self.training is None:
             state = experiment.state(self.seed)
             if self.drawn_by.is_control:
@@ -176,6 +182,7 @@ class TicketSource:
                 "at": self.weights.at,
                 "drawn_by": _parts(self.weights.drawn_by),
                 "drawn": self.weights.drawn,
+                "redrawn": self.weights.redrawn,
             },
             "mask": self.mask,
             "perturbed_by": _parts(self.perturbed_by),
@@ -192,7 +199,8 @@ class TicketSource:
         """Reads a source that `as_dict` wrote."""
         of = fields["weights"]
         training = cls.from_dict(of["training"]) if isinstance(of["training"], Mapping) else of["training"]
-        weights = Weights(of["seed"], training, _spec(of["data"]), of["at"], _spec(of["drawn_by"]), of.get("drawn", ""))
+        later = of.get("drawn", ""), of.get("redrawn", 0)
+        weights = Weights(of["seed"], training, _spec(of["data"]), of["at"], _spec(of["drawn_by"]), *later)
         plain = {name: fields[name] for name in ("seed", "mask", "start", "epochs", "pattern", "reference")}
         rule = fields.get("updates")
         updates = RULES[rule[0]](**rule[1]) if rule else None

@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from sanity.config import from_mapping
 from sanity.grid.plan import plan
+from sanity.grid.task import TicketTraining
 from sanity.grid.tasks import tasks
 from sanity.grid.ticket_source import TicketSource
 from sanity.run import prepare, run
@@ -113,3 +115,23 @@ def test_a_tickets_source_survives_json(keys: Keys, rounds: int) -> None:
         text = json.dumps(last.source.as_dict())
         assert TicketSource.from_dict(json.loads(text)) == last.source
         assert "ticket(training(" in str(last.source)
+
+
+def test_every_round_draws_new_initial_weights(keys: Keys) -> None:
+    """As Renda et al.: under each round's mask weights that no other round and no other seed has."""
+    asked = {**keys, "methods": "partially_trained", "partially_trained.rounds": 3, "seeds": "0,1"}
+    frame = run({**asked, "partially_trained.rewind": "redraw", "checks": "reinit"})
+    assert set(frame["status"]) == {"done"}
+    assert set(frame.loc[frame["check"] == "reinit", "predicted"]) == {"null"}
+    experiment, cells = prepare(from_mapping({**asked, "partially_trained.rewind": "redraw"}))
+    states = [experiment.state(0)]
+    for cell in cells:
+        needed, last = tasks(cell, experiment)
+        sources = [task.source for task in [*needed, last] if isinstance(task, TicketTraining)]
+        assert [source.weights.redrawn for source in sources] == [1, 2, 3]
+        assert all(TicketSource.from_dict(source.as_dict()) == source for source in sources)
+        states += [source.weights.load(experiment) for source in sources]
+    drawn = [next(iter(state.values())) for state in states]
+    assert len(drawn) == 7
+    assert all(not torch.equal(one, other) for i, one in enumerate(drawn) for other in drawn[:i])
+    assert all(float(weight.std()) == pytest.approx(float(drawn[0].std()), rel=0.05) for weight in drawn)
