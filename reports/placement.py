@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from reports.comparisons import Mean
 from reports.designs import FIXED, design_of
 from reports.labels import parse
 from reports.methods_compared import OUTCOMES, REFERENCES, MethodComparison, claim
-from reports.records import CONTROL, GROUP, SETTING, prepare
+from reports.records import CONTROL, GROUP, SETTING, prepare, settings_of
 from reports.references import DENSE
 from reports.runs import Runs
 from reports.statistics import ALPHA, Cell, summarise
@@ -101,10 +102,17 @@ def setting_of(cell: Cell) -> tuple[str, ...]:
 
 
 def _others(own: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
-    """Returns the records of the set that are of the same setting and of other methods."""
+    """Returns the records of the set that are of the same setting and of other methods.
+
+    Those that were trained by other settings of a recipe of that name, as far as both say theirs, are left out.
+    """
     settings = set(own[SETTING].itertuples(index=False, name=None))
     rows = zip(reference[SETTING].itertuples(index=False, name=None), reference["method"], strict=True)
-    return reference[[setting in settings and method not in set(own["method"]) for setting, method in rows]]
+    chosen = [setting in settings and method not in set(own["method"]) for setting, method in rows]
+    trained_by = settings_of(pd.concat([own, reference], ignore_index=True))
+    mine, theirs = set(trained_by[: len(own)].dropna()), trained_by[len(own) :]
+    alike = theirs.isna() | theirs.isin(mine) | (not mine)
+    return reference[np.array(chosen, dtype=bool) & alike.to_numpy(dtype=bool)]
 
 
 def with_baselines(own: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:

@@ -112,7 +112,7 @@ def _accuracy(frame: pd.DataFrame, column: str) -> pd.Series:
     return recorded.where(recorded.notna() | (frame["status"] != "diverged"), chance)
 
 
-def _settings(frame: pd.DataFrame) -> pd.Series:
+def settings_of(frame: pd.DataFrame) -> pd.Series:
     """A short name for what each run was trained by; None where that is not recorded."""
     columns = frame.columns.intersection(list(IN_FULL))
     columns = columns if len(columns) else frame.columns.intersection(["overrides"])
@@ -133,7 +133,7 @@ def _tell_apart(frame: pd.DataFrame) -> pd.DataFrame:
     A run of which that is not known, since it is missing or failed, keeps the recipe's name.
     """
     key = [*GROUP, "seed"]
-    frame["settings"] = _settings(frame)
+    frame["settings"] = settings_of(frame)
     for name in (name for name in (*SETTINGS, *CIRCUMSTANCES) if name in frame.columns):
         what = "settings" if name == "overrides" else name
         if frame[what].nunique(dropna=False) == 1:

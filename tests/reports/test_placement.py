@@ -83,6 +83,9 @@ def test_settings_of_one_method_are_placed_each_by_itself() -> None:
     assert [row[0].text for row in verdicts.rows][:2] == ["mine:Scaled (quick) (yours)", "mine:Scaled (su2020) (yours)"]
     assert {row["recipe"] for row in flat(placed)} == {"quick", "su2020"}
 
+    for known, of in ((None, 4), ("epochs=20", 4), ("epochs=1", 1)):
+        ours = records(OWN).assign(recipe_in_full=known)
+        assert placement(ours, records(SET).assign(recipe_in_full="epochs=20"), "last", 0.5).places[0].of == of
     twice = [records(OWN).assign(overrides=text) for text in ("recipe.lr=0.1", "recipe.lr=0.2")]
     apart = placement(pd.concat(twice, ignore_index=True), records(SET).assign(overrides=""), "last", 0.5)
     assert len({place.setting for place in apart.places}) == len(apart.places) == 2
