@@ -175,7 +175,7 @@ def _forests(summary: Summary) -> Section:
     for one, head, name in zip(drawn, heads, names, strict=True):
         drawing = Drawing(partial(forest.paint, forest=one, summary=summary), forest.height(one), head)
         pictures.append(Picture("forest", name, head, forest.alt(one), _svg(drawing, name), drawing))
-    return Section("forest", say("picture.forest"), forest.note(drawn[0]) if drawn else "", tuple(pictures))
+    return Section("forest", say("picture.forest"), forest.note(drawn, summary) if drawn else "", tuple(pictures))
 
 
 def _decomposed(summary: Summary) -> Section:

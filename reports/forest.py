@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
+from reports.bounded import drawn_ends, interval, possible
 from reports.comparisons import Comparison
 from reports.plots import INK, PALETTE
 from reports.records import CONTROL
@@ -80,9 +81,12 @@ def title(forest: Forest, several: bool) -> str:
     return at + (f" · {', '.join(forest.cells[0].setting)}" if several else "")
 
 
-def note(forest: Forest) -> str:
-    """How to read the picture, and that rows are left out where some are."""
-    return say("forest.note") + (" " + say("forest.omitted", count=len(forest.cells)) if forest.omitted else "")
+def note(forests: Sequence[Forest], summary: Summary) -> str:
+    """How to read the pictures, and that intervals are cut off or rows of the first left out where some are."""
+    texts = [say("forest.note")]
+    texts += [say("forest.wider")] if any(wider(forest, summary) for forest in forests) else []
+    texts += [say("forest.omitted", count=len(forests[0].cells))] if forests[0].omitted else []
+    return " ".join(texts)
 
 
 def alt(forest: Forest) -> str:
@@ -103,7 +107,7 @@ def paint(axes: Axes, forest: Forest, summary: Summary) -> None:
     labels: dict[float, str] = {}
     place, above = 0.0, None
     one_ratio = len({cell.ratio for cell in forest.cells}) == 1
-    reach = max((abs(end) for cell in forest.cells for end in _ends(cell)), default=0.0)
+    reach = max((abs(end) for cell in forest.cells for end in _ends(cell, summary)), default=0.0)
     if reach > FAR * summary.margin:
         axes.set_xscale("symlog", linthresh=2 * summary.margin, linscale=1.2)
     axes.axvspan(-summary.margin, summary.margin, color=INK, alpha=0.16, linewidth=0)
@@ -115,7 +119,7 @@ def paint(axes: Axes, forest: Forest, summary: Summary) -> None:
             _references(axes, place, cell, summary)
             place += 1
         labels[place] = f"{SYMBOLS[_of(cell).verdict]} {check_name(cell.check)}"
-        _row(axes, place, _of(cell))
+        _row(axes, place, _of(cell), possible(_control(cell, summary)))
         place += 1
     axes.set_yticks(list(labels), list(labels.values()))
     for text, label in zip(axes.get_yticklabels(), labels.values(), strict=True):
@@ -138,35 +142,61 @@ def paint(axes: Axes, forest: Forest, summary: Summary) -> None:
         axes.minorticks_off()
 
 
-def _row(axes: Axes, place: float, comparison: Comparison) -> None:
+def _row(axes: Axes, place: float, comparison: Comparison, limits: tuple[float, float]) -> None:
     colour = COLOURS.get(comparison.verdict, PALETTE[5])
     seeds = [moved for _, moved in comparison.seeds] or [comparison.difference.mean]
     axes.plot(seeds, [place] * len(seeds), "o", color=colour, markersize=3, alpha=0.55, markeredgewidth=0)
-    if math.isfinite(comparison.low + comparison.high) and not comparison.scattered:
-        axes.plot([comparison.low, comparison.high], [place, place], color=colour, linewidth=1.6)
+    if _has_line(comparison):
+        interval(axes, comparison.low, comparison.high, place, *limits, color=colour, linewidth=1.6)
     axes.plot(comparison.difference.mean, place, "D", color=colour, markersize=4.5)
+
+
+def _has_line(comparison: Comparison) -> bool:
+    return math.isfinite(comparison.low + comparison.high) and not comparison.scattered
 
 
 def _references(axes: Axes, place: float, cell: Cell, summary: Summary) -> None:
     """How far random pruning and the dense network lie from the ticket, in the row with the method's name."""
+    dense, random = _reference_points(cell, summary)
+    axes.plot(dense, [place] * len(dense), "|", color=INK, markersize=8, markeredgewidth=1.6)
+    axes.plot(random, [place] * len(random), "d", color=INK, fillstyle="none", markersize=5)
+
+
+def _reference_points(cell: Cell, summary: Summary) -> tuple[list[float], list[float]]:
+    """The differences of the dense network and of random pruning to the method's unperturbed ticket, where known."""
+    own = _control(cell, summary)
+    dense = summary.select(setting=cell.setting, method=DENSE, check=CONTROL)[:1]
     tickets = summary.select(setting=cell.setting, check=CONTROL, ratio=cell.ratio)
-    own = next((ticket.accuracy.mean for ticket in tickets if ticket.method == cell.method), math.nan)
-    dense = summary.select(setting=cell.setting, method=DENSE, check=CONTROL)
-    if dense:
-        axes.plot(dense[0].accuracy.mean - own, place, "|", color=INK, markersize=8, markeredgewidth=1.6)
-    if is_random(cell.method) or is_control(cell.method):
-        return
-    for ticket in tickets:
-        if is_random(ticket.method):
-            axes.plot(ticket.accuracy.mean - own, place, "d", color=INK, fillstyle="none", markersize=5)
+    itself = is_random(cell.method) or is_control(cell.method)
+    random = [] if itself else [ticket for ticket in tickets if is_random(ticket.method)]
+    to_dense, to_random = ([one.accuracy.mean - own for one in cells if one.accuracy.n] for cells in (dense, random))
+    return to_dense, to_random
 
 
-def _ends(cell: Cell) -> list[float]:
+def _control(cell: Cell, summary: Summary) -> float:
+    """The mean accuracy of the method's unperturbed ticket, in percent; NaN where there is none."""
+    tickets = summary.select(setting=cell.setting, method=cell.method, check=CONTROL, ratio=cell.ratio)
+    return tickets[0].accuracy.mean if tickets else math.nan
+
+
+def _ends(cell: Cell, summary: Summary) -> list[float]:
+    """Everything that is drawn of a cell and of what stands beside its method's name."""
     comparison = _of(cell)
     ends = [moved for _, moved in comparison.seeds] + [comparison.difference.mean]
-    if not comparison.scattered:
-        ends += [end for end in (comparison.low, comparison.high) if math.isfinite(end)]
-    return ends
+    if _has_line(comparison):
+        ends += drawn_ends(comparison.low, comparison.high, *possible(_control(cell, summary)))
+    dense, random = _reference_points(cell, summary)
+    return ends + [end for end in (*dense, *random) if math.isfinite(end)]
+
+
+def wider(forest: Forest, summary: Summary) -> bool:
+    """Whether any interval is cut off in the picture, since it is wider than what accuracies allow."""
+    for cell in forest.cells:
+        comparison = _of(cell)
+        ends = comparison.low, comparison.high
+        if _has_line(comparison) and drawn_ends(*ends, *possible(_control(cell, summary))) != ends:
+            return True
+    return False
 
 
 def _of(cell: Cell) -> Comparison:

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator
 
+from reports.bounded import arrowheads, drawn_ends
 from reports.labels import parse
 from reports.layers import layer_names
 from reports.noise_floor import noise_floors
@@ -172,8 +173,11 @@ def paper(axes: Axes, cells: Sequence[Cell], look: Look) -> None:
             continue
         colour, theirs, ours = look.colours[cell.check], cell.paper, cell.paper.ours
         style: dict[str, Any] = {"color": colour, "capsize": 2, "linewidth": 1.2, "markersize": 5}
-        axes.errorbar(ours.mean, place - 0.16, xerr=np.nan_to_num(ours.half), fmt="o", **style,
+        low, high = (ours.mean + side * float(np.nan_to_num(ours.half)) for side in (-1, 1))
+        left, right = drawn_ends(low, high, 0.0, 100.0)
+        axes.errorbar(ours.mean, place - 0.16, xerr=[[ours.mean - left], [right - ours.mean]], fmt="o", **style,
                       label="ours, 95 %" if not place else None)  # fmt: skip
+        arrowheads(axes, low, high, place - 0.16, 0.0, 100.0, colour)
         axes.errorbar(theirs.mean, place + 0.16, xerr=np.nan_to_num(theirs.std), fmt="s", fillstyle="none", **style,
                       label="printed, std" if not place else None)  # fmt: skip
     _rows(axes, cells)
