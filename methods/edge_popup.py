@@ -50,7 +50,7 @@ class EdgePopup(LearntMask):
         with scoring_copy(model, [batches[0]], self.double) as (net, _), statistics_needed(self.called):
             weights = self.targets(net)
             scores = {name: first_scores(weight, derive(source, "scores", name)) for name, weight in weights.items()}
-            self.minimise(lambda x, y: self.loss(net, scores, ratio, x, y), list(scores.values()), net, batches)
+            self.minimise(lambda x, y: self.loss(net, scores, ratio, x, y), scores, net, batches, ratio)
             return self.chosen(scores, ratio)
 
     def chosen(self, scores: Mapping[str, Tensor], ratio: float) -> Mask:

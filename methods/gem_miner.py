@@ -10,12 +10,15 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from methods.base import Batches
-from methods.learnt_mask import LearntMask
+from methods.learnt_mask import Beside, LearntMask
 from methods.rounds import ladder
 from methods.scoring_copy import scoring_copy, statistics_needed
-from sanity.masks import Mask, Survivors
+from sanity.masks import Mask, Scores, Survivors
+from sanity.masks.patterns import Pattern
 from sanity.seeds import derive
 from sanity.seeds import generator as seeded
+
+_TIES = "ties"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,23 +59,19 @@ class GemMiner(LearntMask):
         with scoring_copy(model, [batches[0]], self.double) as (net, _), statistics_needed(self.called):
             weights = self.targets(net)
             scores = {name: _uniform(weight, derive(source, "scores", name)) for name, weight in weights.items()}
-            survivors, left = Survivors(weights, pattern=self.kept_together(model)), self.ladder(ratio)
-            flags = survivors.mask()
+            freezes = _Freezes(self, weights, scores, self.kept_together(model), ratio)
 
             def loss(examples: Tensor, targets: Tensor) -> Tensor:
                 for score in scores.values():
                     score.data.clamp_(0, 1)
-                return self.loss(net, scores, flags, examples, targets)
+                return self.loss(net, scores, freezes.flags, examples, targets)
 
-            def freeze(epoch: int) -> None:
-                if left and (epoch % self.period == 0 or epoch == self.epochs):
-                    to = left.pop(0)
-                    keep = None if left else self._keep(survivors, ratio, None)
-                    survivors.prune_round({n: s.detach().clamp(0, 1) for n, s in scores.items()}, to, self.rule(), keep)
-                    flags.update(survivors.mask())
+            self.minimise(loss, scores, net, batches, ratio, freezes)
+            return freezes.flags
 
-            self.minimise(loss, list(scores.values()), net, batches, freeze)
-            return survivors.mask()
+    def keep(self, survivors: Survivors, ratio: float) -> int | None:
+        """Returns how many weights the last freeze leaves; None for the usual number."""
+        return self._keep(survivors, ratio, None)
 
     def ladder(self, ratio: float) -> list[float]:
         """Returns the removed fraction after each freeze."""
@@ -96,6 +95,40 @@ class GemMiner(LearntMask):
             return loss
         squares = [(score * flags[name]).square().sum() for name, score in scores.items()]
         return loss + self.penalty * torch.stack(squares).sum()
+
+
+class _Freezes(Beside):
+    """Freezes the lowest scores to zero at the ends of some epochs. flags: true where a score is not frozen."""
+
+    def __init__(
+        self, method: GemMiner, weights: Scores, scores: Mapping[str, Tensor], pattern: Pattern, ratio: float
+    ) -> None:
+        self._method, self._weights, self._scores, self._pattern = method, weights, scores, pattern
+        self._ratio, self._left = ratio, method.ladder(ratio)
+        self._survivors = Survivors(weights, pattern=pattern)
+        self.flags = self._survivors.mask()
+
+    def _due(self, epoch: int) -> bool:
+        return bool(self._left) and (epoch % self._method.period == 0 or epoch == self._method.epochs)
+
+    def ended(self, epoch: int) -> None:
+        if self._due(epoch):
+            to = self._left.pop(0)
+            keep = None if self._left else self._method.keep(self._survivors, self._ratio)
+            scores = {name: score.detach().clamp(0, 1) for name, score in self._scores.items()}
+            self._survivors.prune_round(scores, to, self._method.rule(), keep)
+            self.flags = self._survivors.mask()
+
+    def state(self) -> Mapping[str, Tensor]:
+        return {**self.flags, _TIES: torch.tensor(self.flags.ties)}
+
+    def restore(self, tensors: Mapping[str, Tensor], epoch: int) -> None:
+        alive = {name: tensors[name].to(weight.device) for name, weight in self._weights.items()}
+        self._survivors = Survivors(self._weights, alive, self._pattern, int(tensors[_TIES]))
+        self.flags = self._survivors.mask()
+        for earlier in range(1, epoch + 1):
+            if self._due(earlier):
+                self._left.pop(0)
 
 
 def _uniform(weight: Tensor, generator: torch.Generator) -> Tensor:

@@ -64,6 +64,7 @@ class ProsPr(GradientMethod):
             examples, targets = batches[step % len(batches)]
             loss = F.cross_entropy(functional_call(net, stepped, (examples,)), targets)
             slope = _slope(loss, stepped, graph=not self.first_order)
+            slope = self._velocity({}, slope) if not step else slope  # the first may be a constant
             stepped = {name: value - 0.01 * slope[name] for name, value in stepped.items()}
         examples, targets = batches[self.steps % len(batches)]
         _slope(F.cross_entropy(functional_call(net, stepped, (examples,)), targets), parameters, graph=False)

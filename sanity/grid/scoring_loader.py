@@ -29,7 +29,7 @@ class Examples(MapDataset[Example]):
     """The examples as torch's loaders read them: normalised, and augmented anew at every access."""
 
     def __init__(self, images: BatchBuilder, recipe: Recipe, generator: torch.Generator) -> None:
-        self._images, self._recipe, self._generator = images, recipe, generator
+        self._images, self._recipe, self.generator = images, recipe, generator
 
     def __len__(self) -> int:
         return len(self._images.dataset)
@@ -40,7 +40,7 @@ class Examples(MapDataset[Example]):
     def __getitems__(self, indices: Sequence[int]) -> list[Example]:
         """A batch at a time; torch's loader asks for it so."""
         index = torch.tensor(indices, device=self._images.dataset.targets.device)
-        images, targets = self._images.train(crops_of(index, self._recipe, self._generator), slice(None))
+        images, targets = self._images.train(crops_of(index, self._recipe, self.generator), slice(None))
         return list(zip(images, targets, strict=True))
 
     @property

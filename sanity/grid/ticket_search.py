@@ -1,6 +1,7 @@
 """Computes a mask: scores a network on the data after the check, and prunes it."""
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +9,7 @@ import torch
 
 from methods.base import Method
 from methods.moments import scores_trained
+from methods.progress import kept_by
 from methods.scoring_copy import remember_start
 from sanity import masks
 from sanity.data.dataset import Dataset
@@ -18,6 +20,7 @@ from sanity.grid.experiment import Experiment
 from sanity.grid.live_match import matched
 from sanity.grid.passes import Passes, counted
 from sanity.grid.scoring_batches import scoring_batches
+from sanity.grid.search_progress import StoredProgress
 from sanity.grid.task import DenseTraining, MaskSearch
 from sanity.grid.ticket_source import Weights
 from sanity.masks import Mask
@@ -27,20 +30,25 @@ from sanity.training.batches import train_indices
 from sanity.training.cpu_threads import fitting
 
 
-def find_mask(search: MaskSearch, experiment: Experiment) -> None:
+def find_mask(search: MaskSearch, experiment: Experiment, stop: Callable[[], bool] = lambda: False) -> None:
     """Computes the mask of a search and stores it.
+
+    stop: asked by methods that keep their progress; once it says so, `Interrupted` is raised, and the search goes on
+    from there when it is started again.
 
     Raises `UserError` if the method cannot score, e.g. because examples are too few or a score is not finite.
     """
     began = time.perf_counter()
     method, passes = experiment.altered(search.cell), Passes()
+    progress = StoredProgress.of(search.key, experiment, stop, passes)
     drawn_early: dict[str, Any] = {}
     if method.watch is None:
-        mask = _mask(search, method, experiment, passes)
+        with kept_by(progress):
+            mask = _mask(search, method, experiment, passes)
     else:
         passes = _while_watching(search, experiment)
         mask, drawn_early = drawn(search, experiment, finder(search, experiment))
-    seconds = time.perf_counter() - began
+    seconds = progress.seconds + time.perf_counter() - began
     folder = stored.mask_folder(experiment, search.key)
     experiment.store.save(folder / "mask.safetensors", {name: layer.cpu() for name, layer in mask.items()})
     facts = {"cell": search.cell.title, "seconds": seconds, "layers": masks.layers(mask), "ties": masks.ties(mask)}
@@ -51,6 +59,7 @@ def find_mask(search: MaskSearch, experiment: Experiment) -> None:
     if drawn_early:
         facts["early_bird"] = drawn_early
     experiment.store.write(folder / "ticket.json", facts)
+    progress.remove()
 
 
 def needs_training(search: MaskSearch, experiment: Experiment) -> DenseTraining | None:

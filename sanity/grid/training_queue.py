@@ -46,7 +46,7 @@ class TrainingQueue(Generic[User]):
             return False
         with claim:
             if not search.is_done(self.experiment):
-                find_mask(search, self.experiment)
+                find_mask(search, self.experiment, self.stop)
         return True
 
     def train_next(self) -> list[User]:

@@ -50,15 +50,18 @@ class Survivors:
     """Stores indices of the surviving weights' groups after each round: later rounds then cost little."""
 
     def __init__(
-        self, weights: Scores, alive: Mapping[str, Tensor] | None = None, pattern: Pattern = UNSTRUCTURED
+        self, weights: Scores, alive: Mapping[str, Tensor] | None = None, pattern: Pattern = UNSTRUCTURED, ties: int = 0
     ) -> None:
-        """Starts from all of `weights` (only names, shapes and device matter), or from those that are `alive`."""
+        """Starts from all of `weights` (only names, shapes and device matter), or from those that are `alive`.
+
+        ties: those of the rounds before.
+        """
         self._like, self._pattern = weights, pattern
         self._shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
         self._places: dict[str, Tensor] | None = None
         if alive is not None:  # a group is alive where one of its weights is
             self._places = {name: places(pattern.reduce(alive[name].float()) > 0) for name in weights}
-        self._ties = 0
+        self._ties = ties
 
     def prune_round(
         self,
