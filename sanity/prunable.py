@@ -87,6 +87,8 @@ def _weights_of(prefix: str, module: nn.Module) -> Iterator[str]:
 
 def _computes(module: nn.Module, part: str) -> bool:
     """Whether `part` is a tensor made from other parameters, not a buffer."""
+    if part not in vars(module) and not hasattr(type(module), part):  # as nearly always; a getattr that fails is slow
+        return False
     if parametrize.is_parametrized(module, part):
         return True
-    return part not in module._buffers and isinstance(getattr(module, part, None), Tensor)
+    return isinstance(getattr(module, part, None), Tensor)

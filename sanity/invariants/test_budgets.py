@@ -44,6 +44,8 @@ def _has(method: Method, model: nn.Module, ratio: float) -> bool:
 @pytest.mark.parametrize("schedule", ["exponential", "linear"])
 def test_exactly_as_many_weights_are_kept_as_asked(method: Method, allocation: str, schedule: str) -> None:
     planned = few_rounds(method, allocation=allocation, schedule=schedule)
+    if planned.rounds == 1 and schedule != "exponential":
+        pytest.skip("one round has no schedule: it is that of the other case")
     for name, ratio in zip(("perceptron", "convolutional", "batch_norm", "shortcut", "shortcut"), RATIOS, strict=True):
         if not method.exact_counts and ratio < MANY_TIES:
             continue

@@ -1,8 +1,9 @@
 """The proofs as functions: stable ids, expected failures, and the options of the command line beside other plugins."""
 
 import os
-import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,6 @@ from tests.invariants import broken
 from tests.invariants.test_third_parties import PLUGIN_WORDS
 from tests.methods.test_interface import Corner
 
-ROOT = Path(__file__).parents[2]
 TIED = "scores/scores_tell_weights_apart"
 OTHER_PLUGIN = """
 def pytest_addoption(parser):
@@ -63,14 +63,32 @@ def test_a_check_is_proven() -> None:
         check_check(broken.Noop())
 
 
+class Collected:
+    """A plugin that keeps the names of the tests that a session has."""
+
+    names: tuple[str, ...] = ()
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.names = tuple(item.name for item in session.items)
+
+
+def collect(folder: Path, words: list[str]) -> tuple[str, ...]:
+    """The tests that a pytest started in `folder` with these words would run; it is to be called in a fork."""
+    os.chdir(folder)
+    sys.path.insert(0, str(folder))
+    collected = Collected()
+    pytest.main([*words, "-q", "-p", "no:cacheprovider", "--co", "--pyargs", "sanity.invariants"], [collected])
+    return collected.names
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize(("option", "is_ours"), [("--sanity-method", True), ("--method", False)])
 def test_our_options_do_not_clash_with_another_plugins(tmp_path: Path, option: str, is_ours: bool) -> None:
     """`--method` is the other plugin's then, so that the name that follows it chooses nothing of ours."""
     (tmp_path / "other_plugin.py").write_text(OTHER_PLUGIN)
-    words = ["-p", "other_plugin", *PLUGIN_WORDS, "-q", "-p", "no:cacheprovider", "--co", "-k", "apart"]
-    command = [sys.executable, "-m", "pytest", *words, "--pyargs", "sanity.invariants", option, "random"]
-    environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    names = {line.partition("[")[2].rstrip("]") for line in done.stdout.splitlines() if "apart[" in line}
-    assert "random" in names, done.stdout + done.stderr
-    assert ("snip" in names) != is_ours
+    words = ["-p", "other_plugin", *PLUGIN_WORDS, "-k", "apart", option, "random"]
+    with ProcessPoolExecutor(1, get_context("fork")) as child:  # which has imported all that is collected
+        names = child.submit(collect, tmp_path, words).result()
+    about = {name.partition("[")[2].rstrip("]") for name in names if "apart[" in name}
+    assert "random" in about
+    assert ("snip" in about) != is_ours

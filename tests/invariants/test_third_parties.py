@@ -49,6 +49,9 @@ CHECKS = {
 }
 
 
+OWN = (("--method", "taylor_method:Taylor"), ("--check", "checks.half_dataset:HalfDataset"))
+
+
 def prove(report: Path, *arguments: str) -> tuple[int, list[tuple[str, str]]]:
     """Exit code, and per test its name and what it failed with ("" where it passed), of a run from this folder."""
     options = ["-q", "-p", "no:cacheprovider", "--rootdir", str(HERE), f"--junit-xml={report}"]
@@ -61,15 +64,6 @@ def prove(report: Path, *arguments: str) -> tuple[int, list[tuple[str, str]]]:
         (case.get("name", ""), " ".join(part.get("message", "") for part in case if part.tag in ("failure", "error")))
         for case in cases
     ]
-
-
-def test_a_method_and_a_check_of_ones_own_are_proven(tmp_path: Path) -> None:
-    arguments = ["--method", "taylor_method:Taylor", "--check", "checks.half_dataset:HalfDataset"]
-    code, tests = prove(tmp_path / "report.xml", *arguments)
-    assert code == 0, [test for test in tests if test[1]]
-    about = {name.partition("[")[2].split("-")[0].rstrip("]") for name, _ in tests}
-    assert about == {"taylor_method:Taylor", "taylor_method:Taylor@squared", "checks.half_dataset:HalfDataset"}
-    assert len(tests) > 100
 
 
 def told_on_the_shortcut(preset: Method) -> bool:
@@ -122,22 +116,31 @@ def test_of_a_third_party_it_need_not_be_told(
 
 
 @pytest.fixture(scope="module")
-def failures(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
-    """Which tests fail, and with what, when everything broken is proven in one run."""
+def proven(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
+    """Per test its name and what it failed with, when everything broken and what is in order are proven in one run."""
     broken = [("--method", f"broken:{name}") for name in METHODS] + [("--check", f"broken:{name}") for name in CHECKS]
     wanted = " or ".join(
         f"(broken:{name}- or broken:{name}]) and {test}" for name, (test, _) in (METHODS | CHECKS).items()
     )
+    in_order = " or ".join(name for _, name in OWN)
     report = tmp_path_factory.mktemp("broken") / "report.xml"
-    code, tests = prove(report, *(word for pair in broken for word in pair), "-k", wanted)
+    code, tests = prove(report, *(word for pair in (*broken, *OWN) for word in pair), "-k", f"{in_order} or {wanted}")
     assert code == 1
-    return [(name, message) for name, message in tests if message]
+    return tests
+
+
+def test_a_method_and_a_check_of_ones_own_are_proven(proven: list[tuple[str, str]]) -> None:
+    tests = [(name, message) for name, message in proven if "broken:" not in name]
+    assert not [test for test in tests if test[1]]
+    about = {name.partition("[")[2].split("-")[0].rstrip("]") for name, _ in tests}
+    assert about == {"taylor_method:Taylor", "taylor_method:Taylor@squared", "checks.half_dataset:HalfDataset"}
+    assert len(tests) > 100
 
 
 @pytest.mark.parametrize("name", METHODS | CHECKS)
-def test_what_is_broken_fails_with_a_reason(failures: list[tuple[str, str]], name: str) -> None:
+def test_what_is_broken_fails_with_a_reason(proven: list[tuple[str, str]], name: str) -> None:
     test, reason = (METHODS | CHECKS)[name]
-    given = [message for case, message in failures if f"broken:{name}" in case and test in case]
+    given = [message for case, message in proven if message and f"broken:{name}" in case and test in case]
     assert given, f"no test called ...{test}... fails for {name}"
     assert any(reason in message for message in given), given
 
