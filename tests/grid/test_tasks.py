@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ import torch
 from torch import Tensor
 
 from methods.base import Batches, Method
-from reports.statistics import summarise
 from sanity.config import from_mapping
 from sanity.data.dataset import Dataset
 from sanity.grid import stored
@@ -23,31 +21,13 @@ from sanity.grid.scoring_batches import scoring_batches
 from sanity.grid.task import TO_THE_END, DenseTraining, MaskSearch, Training
 from sanity.grid.tasks import tasks
 from sanity.grid.ticket_source import TicketSource
-from sanity.grid.training_batch import PlannedTraining, epochs
-from sanity.grid.training_queue import TrainingQueue
+from sanity.grid.training_batch import epochs
 from sanity.masks.ticket import Ticket
 from sanity.recipes import Recipe
 from sanity.run import prepare, run
-from sanity.store.records import load_records
 from sanity.training.batches import train_indices
 from sanity.training.epochs import Epochs
-
-EPOCHS = 4
-Keys = dict[str, Any]
-
-
-@pytest.fixture
-def keys(tmp_path: Path) -> Keys:
-    return {
-        "model": "lenet_300_100",
-        "recipe.epochs": EPOCHS,
-        "dataset.limit": 200,
-        "dataset.test_limit": 100,
-        "ratio": 0.9,
-        "seeds": 0,
-        "device": "cpu",
-        "results_dir": str(tmp_path / "results"),
-    }
+from tests.grid.conftest import EPOCHS, Keys
 
 
 def trained(cell: Cell, experiment: Experiment) -> list[Training]:
@@ -85,21 +65,6 @@ def same(one: Any, other: Any) -> bool:
 
 def masked(weights: Any, ticket: Ticket) -> dict[str, Tensor]:
     return replace(ticket, weights=weights).start()
-
-
-def test_stacks_are_made_of_trainings_that_are_alike(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
-    batches: list[list[str]] = []
-    original = TrainingQueue.train
-
-    def noted(self: "TrainingQueue[Cell]", batch: Sequence[PlannedTraining]) -> None:
-        batches.append([plan.title for plan in batch])
-        original(self, batch)
-
-    monkeypatch.setattr(TrainingQueue, "train", noted)
-    many = {**keys, "methods": "dense,random,magnitude", "checks": "none", "seeds": "0,1,2,3", "runs_per_device": 1}
-    run({**many, "recipe.epochs": 1})
-    assert [len(batch) for batch in batches] == [4, 4, 4]
-    assert [sum("dense" in title for title in batch) for batch in batches] == [4, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -172,36 +137,6 @@ def test_iterative_pruning_trains_prunes_and_rewinds_each_round(keys: Keys) -> N
         if number:
             assert same(ticket.start(), masked(early, ticket))
             assert not any((mask[name] & ~masks[number - 1][name]).any() for name in mask)
-
-
-def test_the_dense_network_of_a_seed_is_trained_once(keys: Keys, tmp_path: Path) -> None:
-    frame = run({**keys, "methods": "dense,partially_trained,hybrid_tickets", "checks": "layerwise_rearrange"})
-    assert len(frame) == 5
-    assert len(list(tmp_path.glob("results/trainings/*/record.json"))) == 5
-    frame = run({**keys, "methods": "dense,partially_trained", "checks": "random_labels"})
-    assert len(list(tmp_path.glob("results/trainings/*/record.json"))) == 7  # dense on random labels, and its ticket
-
-
-def test_a_method_without_data_costs_nothing_under_a_data_check(keys: Keys, tmp_path: Path) -> None:
-    frame = run(
-        {**keys, "methods": "synflow", "checks": "random_labels,random_pixels,half_dataset", "synflow.rounds": 5}
-    )
-    assert frame["training"].nunique() == 1
-    assert frame.set_index("check")["identical_to_none"].to_dict() == {
-        "none": False,
-        "random_labels": True,
-        "random_pixels": True,
-        "half_dataset": True,
-    }
-    assert len(list(tmp_path.glob("results/tickets/*/ticket.json"))) == 1
-
-
-def test_runs_of_different_settings_in_one_folder_are_told_apart(keys: Keys) -> None:
-    for lr in (0.05, 0.1):
-        run({**keys, "methods": "random", "checks": "none", "recipe.lr": lr})
-    summary = summarise(load_records(keys["results_dir"]))
-    assert len({cell.recipe for cell in summary.cells}) == 2
-    assert any("recipe.lr=0.05" in cell.recipe for cell in summary.cells)
 
 
 def tickets(keys: Keys, methods: str, checks: Sequence[str]) -> dict[str, tuple[Experiment, list[Training]]]:
@@ -277,14 +212,6 @@ def test_the_plan_knows_how_long_each_training_is(keys: Keys) -> None:
     assert plan(cells, experiment).epochs == 0
 
 
-def test_replicates_differ_and_repeats_do_not(keys: Keys, tmp_path: Path) -> None:
-    again = {**keys, "results_dir": str(tmp_path / "again")}
-    first, second = (run({**where, "methods": "grasp", "seeds": "0,1", "checks": "none"}) for where in (keys, again))
-    assert first["ticket"].nunique() == 2
-    assert list(first["ticket"]) == list(second["ticket"])
-    assert list(first["digest"]) == list(second["digest"])
-
-
 @pytest.mark.parametrize(
     "change",
     [
@@ -302,20 +229,3 @@ def test_what_determines_a_training_is_in_its_name(keys: Keys, change: Keys) -> 
     experiment, (one,) = final(keys, methods="random")
     changed, (other,) = final({**keys, "methods": "random", **change})
     assert key(one, experiment) != key(other, changed)
-
-
-def test_what_breaks_in_training_fails_alone(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trainings go on together; which of them broke shows when each is tried alone."""
-    from sanity.training.trainer import Trainer
-
-    step = Trainer.take_step
-
-    def failing(self: Trainer) -> None:
-        if any(job.seed == 1 for job in self.jobs):
-            raise ZeroDivisionError("seed 1")
-        step(self)
-
-    monkeypatch.setattr(Trainer, "take_step", failing)
-    frame = run({**keys, "methods": "random", "seeds": "0,1,2"})
-    assert dict(zip(frame["seed"], frame["status"], strict=True)) == {0: "done", 1: "failed", 2: "done"}
-    assert set(frame["reason"].dropna()) == {"ZeroDivisionError: seed 1"}
