@@ -15,7 +15,7 @@ from sanity.grid.task import TO_THE_END, DenseTraining, MaskSearch, Task, Ticket
 from sanity.grid.tasks import requested_moments, tasks
 from sanity.grid.timing import measured
 from sanity.grid.training_batch import epochs
-from sanity.training.cpu_threads import forward_operations
+from sanity.masks.operations import operations
 from sanity.training.epochs import steps_per_epoch
 
 _LISTED = 40  # cells; of more, a line for each method
@@ -115,10 +115,10 @@ def without_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def operations(experiment: Experiment) -> float:
+def of_an_epoch(experiment: Experiment) -> float:
     """Counts the floating-point operations of one dense epoch: forward on every example, twice that backward."""
     net = experiment.initial(experiment.config.first_seeds[0])
-    return 3.0 * forward_operations(net, experiment.train.input_shape) * len(experiment.train)
+    return 3.0 * operations(net, experiment.train.input_shape).total * len(experiment.train)
 
 
 def text(cells: Sequence[Cell], plan: Plan, experiment: Experiment) -> str:
@@ -129,7 +129,7 @@ def text(cells: Sequence[Cell], plan: Plan, experiment: Experiment) -> str:
     dense = f", {plan.dense} of them dense networks that searches start from" if plan.dense else ""
     rounds = f", {plan.rounds} of them rounds of training and pruning" if plan.rounds else ""
     orders = f", {plan.orders} of them of the data in another order" if plan.orders else ""
-    work = operations(experiment) * plan.epochs
+    work = of_an_epoch(experiment) * plan.epochs
     lines.append(f"{plan.trainings} trainings ahead{dense}{rounds}{orders}.")
     lines.append(f"About {plan.epochs:g} epochs of {len(experiment.train)} examples, {work / 1e12:.3g} TFLOP.")
     return "\n".join([*lines, *_time(plan, experiment), "Nothing was run."])

@@ -5,7 +5,6 @@ digits takes 0.22 s on one thread and 0.22 s on two, but 7 s on two while anothe
 cores train other tickets meanwhile: a run of ten, with its start and its report, takes 35 s instead of 45 to 52 s.
 """
 
-import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -13,25 +12,15 @@ import torch
 from torch import nn
 
 from sanity.masks import prunable
+from sanity.masks.operations import operations
 
 _WORTH_SHARING = 3e7
 """Floating-point operations of one layer's pass; above, two threads were faster on an idle machine."""
 
 
-def forward_operations(model: nn.Module, input_shape: Sequence[int]) -> int:
-    """Counts the floating-point operations of one example's forward pass; `model` is left as it was."""
-    from torch.utils.flop_counter import FlopCounterMode  # imports Triton; a start without trainings needs neither
-
-    device = next(model.parameters()).device
-    net = copy.deepcopy(model).train(False)
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        net(torch.zeros(2, *input_shape, device=device))  # one example has no batch statistics
-    return int(counter.get_total_flops()) // 2
-
-
 def is_small(model: nn.Module, input_shape: Sequence[int], examples: int) -> bool:
     """Returns whether a layer's work on so many examples is too little to be shared among threads."""
-    return forward_operations(model, input_shape) * examples / len(prunable(model)) < _WORTH_SHARING
+    return operations(model, input_shape).total * examples / len(prunable(model)) < _WORTH_SHARING
 
 
 @contextmanager

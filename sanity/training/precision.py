@@ -50,24 +50,26 @@ def resolve_device(device: str | torch.device) -> torch.device:
 def numerics(device: torch.device, precision: str, deterministic: bool) -> Iterator[None]:
     """Context manager; sets torch's switches for a training, and restores them and the global generators on exit.
 
+    `set_deterministic_debug_mode` does what `use_deterministic_algorithms` does, but does not import torch's compiler.
+
     float32 products are computed in float32 whatever the calling process allowed; with bf16, convolutions may use TF32.
     """
     cudnn = torch.backends.cudnn
     before = (cudnn.allow_tf32, cudnn.benchmark, cudnn.deterministic)
     products = torch.get_float32_matmul_precision()
-    strict = torch.are_deterministic_algorithms_enabled()
+    strict = torch.get_deterministic_debug_mode()
     memory: Any = torch.utils.deterministic  # filling new memory with NaN is for debugging, and slow
     fill = memory.fill_uninitialized_memory
     try:
         torch.set_float32_matmul_precision("highest")
         cudnn.allow_tf32 = precision != "fp32"
         cudnn.benchmark, cudnn.deterministic = not deterministic, deterministic
-        torch.use_deterministic_algorithms(deterministic)
+        torch.set_deterministic_debug_mode("error" if deterministic else "default")
         memory.fill_uninitialized_memory = False
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             yield
     finally:
         torch.set_float32_matmul_precision(products)
         cudnn.allow_tf32, cudnn.benchmark, cudnn.deterministic = before
-        torch.use_deterministic_algorithms(strict)
+        torch.set_deterministic_debug_mode(strict)
         memory.fill_uninitialized_memory = fill
