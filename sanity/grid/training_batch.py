@@ -194,6 +194,7 @@ def _about(
         "cores": experiment.machine.cores,
         "threads": experiment.machine.threads,
         "side_by_side": side_by_side,
+        "stacked": result.stacked,
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
     }
 

@@ -101,6 +101,8 @@ class TrainingResult:
     device: str
     resumed_from: int | None
     """How many epochs a checkpoint of an earlier process had finished; None: there was none."""
+    stacked: int = 1
+    """How many trainings were in one stack at its end, on whose number the rounding depends; 1: it was alone."""
     mask: dict[str, Tensor] | None = None
     """The final mask, boolean, on the CPU, of a training that changes it; None: it stayed."""
     best: dict[int, BestEpoch] = field(default_factory=dict)

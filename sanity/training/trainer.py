@@ -275,6 +275,7 @@ class Trainer:
             precision=self.setting.precision,
             device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
             resumed_from=self.resumed[index],
+            stacked=len(self.jobs),
             mask={name: layer.cpu() for name, layer in self.stacked_model.mask().items()} if self.updater else None,
             best=self.best_of[index],
             mask_updates=self.updater.count if self.updater else None,

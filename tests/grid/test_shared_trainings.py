@@ -24,7 +24,8 @@ def test_stacks_are_made_of_trainings_that_are_alike(keys: Keys, monkeypatch: py
 
     monkeypatch.setattr(TrainingQueue, "train", noted)
     many = {**keys, "methods": "dense,random,magnitude", "checks": "none", "seeds": "0,1,2,3", "runs_per_device": 1}
-    run({**many, "recipe.epochs": 1})
+    frame = run({**many, "recipe.epochs": 1})
+    assert set(frame["stacked"]) == {4}
     assert [len(batch) for batch in batches] == [4, 4, 4]
     assert [sum("dense" in title for title in batch) for batch in batches] == [4, 0, 0]
 

@@ -70,6 +70,7 @@ def test_what_a_training_ran_on_is_in_its_record(tmp_path: Path, two_threads: No
     frame = run({**KEYS, "methods": "random", "results_dir": str(tmp_path), "deterministic": True, "seeds": "0,1"})
     assert set(frame["threads"]) == {2}
     assert set(frame["side_by_side"]) <= {1, 2}
+    assert set(frame["stacked"]) == {1}
     assert all(frame["cores"] >= 1)
     assert all("2 threads" in text for text in frame["device"])
 
