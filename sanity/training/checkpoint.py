@@ -93,8 +93,10 @@ def _find_best(checkpoint: Checkpoint, job: TrainingSpec, tested: int, identity:
         if saved is None or saved[1]["identity"] != identity:
             return False
         checkpoint.best_of[iteration] = BestEpoch(saved[1]["epoch"], saved[1]["test_accuracy"], saved[0])
-    goes_on = max(job.best_of) > tested
-    return not goes_on or checkpoint.epoch == 0 or checkpoint.best is not None
+    if max(job.best_of) <= tested or not checkpoint.curve:
+        return True
+    best = max(checkpoint.curve, key=lambda row: row["test_accuracy"])  # a checkpoint may hold that of fewer epochs
+    return checkpoint.best is not None and checkpoint.best.epoch == best["epoch"]
 
 
 def save(directory: Path, identity: str, checkpoint: Checkpoint) -> None:

@@ -18,6 +18,7 @@ from torch import nn
 from sanity.recipes import Recipe
 from sanity.store import tensor_files
 from sanity.training.loop import Interrupted, TrainingResult, TrainingSpec, train
+from sanity.training.trainer import Trainer
 from tests.training.nets import DEVICES, digits, equal, half_mask, tiny_conv, tiny_mlp
 
 STEPS = 7  # of an epoch: 101 examples in batches of 16
@@ -231,3 +232,21 @@ def test_a_checkpoint_without_the_best_epoch_is_not_continued(
     assert "lacks the weights of the best epoch" in caplog.text
     assert result.resumed_from is None
     assert_same(result, whole)
+
+
+def test_a_checkpoint_whose_best_epoch_was_sought_among_fewer_is_not_continued(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The best of all epochs may lie between the last of which the best was asked for and the checkpoint."""
+
+    def told(self: Trainer) -> torch.Tensor:
+        hits = (0.2, 0.6, 0.4, 0.5)[self.epoch] * len(self.setting.test)
+        return torch.tensor([[1.0], [hits]], dtype=torch.float64)
+
+    monkeypatch.setattr(Trainer, "test", told)
+    first, whole = frozenset({STEPS}), frozenset({STEPS, 4 * STEPS})
+    with pytest.raises(Interrupted):
+        fit(job_in(tmp_path, best_of=first), recipe(epochs=4), stop=After(2 * STEPS + 3), checkpoint_minutes=999)
+    result = fit(job_in(tmp_path, best_of=whole), recipe(epochs=4))
+    assert {iteration: best.epoch for iteration, best in result.best.items()} == {STEPS: 1, 4 * STEPS: 2}
+    assert "lacks the weights of the best epoch" in caplog.text
