@@ -3,7 +3,8 @@
 To name its results, a request must load data, draw networks and import torch. A request that has finished is known by
 what decides on those names and costs nothing to look at: its keys, the source of this suite, the versions of Python and
 of the packages, the hardware, and sizes and times of the data's files. Where any of these differs, or a record does,
-the request is prepared as usual. One with parts that are not ours, or with masks or weights from files, always is.
+the request is prepared as usual. One with parts that are not ours, with masks or weights from files, or with checks
+that read other data, always is.
 """
 
 import hashlib
@@ -43,6 +44,7 @@ class Request:
 
     def __init__(self, configs: Sequence[RunConfig]) -> None:
         self._configs, self._store, self._began = configs, Store(configs[0].results_dir), time.time_ns()
+        self._circumstances = _circumstances()  # those of now: the suite may be updated while a run lasts
         self._path = self._store.root / FOLDER / f"{identity({'runs': list(map(asdict, configs))})}.json"
 
     def recall(self) -> tuple[list[dict[str, Any]], str] | None:
@@ -51,7 +53,7 @@ class Request:
         Raises `CannotRead`.
         """
         stored = self._store.read(self._path)
-        if stored is None or stored["circumstances"] != _circumstances():
+        if stored is None or stored["circumstances"] != self._circumstances:
             return None
         if any(_state(path) != state for path, state in stored["files"].items()):
             return None
@@ -66,13 +68,13 @@ class Request:
 
         Raises `CannotWrite`.
         """
-        if not all(map(has_ended, placed)) or not all(map(_is_ours, self._configs)):
+        if not all(map(has_ended, placed)) or not all(_is_ours(run) and _reads_its_data(run) for run in self._configs):
             return
         files = _files(self._configs)
         if files is None or any(state and state[1] >= self._began for state in files.values()):  # changed meanwhile
             return
         content = {
-            "circumstances": _circumstances(),
+            "circumstances": self._circumstances,
             "files": files,
             "spent": spent,
             "records": _digest(placed),
@@ -92,6 +94,14 @@ def _is_ours(config: RunConfig) -> bool:
         return False
     named = {word.partition("@")[0] for word in config.methods} & {*methods.REGISTRY.names()}
     return not any(methods.REGISTRY.load(name).reads_files for name in named)
+
+
+def _reads_its_data(config: RunConfig) -> bool:
+    """Whether the checks of a run, which are ours, read no other data than the run's."""
+    from checks.base import Check  # which imports torch
+
+    parts = {part.strip() for entry in config.checks for part in entry.split("+")} & {*checks.REGISTRY.names()}
+    return all(checks.REGISTRY.load(part).inputs is Check.inputs for part in parts)
 
 
 def _files(configs: Sequence[RunConfig]) -> dict[str, list[int]] | None:

@@ -171,3 +171,23 @@ def test_what_is_remembered_is_small(again: Callable[..., bool], tmp_path: Path)
     (path,) = (tmp_path / "results" / "finished").iterdir()
     assert len(json.loads(path.read_text())["cells"]) == 2
     assert path.stat().st_size < 5000
+
+
+@pytest.mark.parametrize(("check", "is_known"), [("random_labels+reinit", True), ("transfer+reinit", False)])
+def test_a_check_that_reads_other_data_is_always_prepared(check: str, is_known: bool, tmp_path: Path) -> None:
+    """Their files are not among those of the run's data, so that another copy of them would not be noticed."""
+    asked = finished.Request([parse([*WORDS[:-1], f"checks={check}", f"results_dir={tmp_path}"])])
+    asked.remember([], "")
+    assert (asked.recall() is not None) == is_known
+
+
+def test_code_that_changed_while_a_run_lasted_is_not_taken_for_that_which_ran(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configs = [parse([*WORDS, f"results_dir={tmp_path}"])]
+    with monkeypatch.context() as before:
+        before.setattr(finished, "_circumstances", lambda: "as it was at the start")
+        asked = finished.Request(configs)
+    asked.remember([], "")
+    assert finished.Request(configs).recall() is None
+    assert asked.recall() is not None
