@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sanity.cli.request import Request, requested
 from sanity.config import AUTO, RunConfig, pairs
+from sanity.console.ending import leave
 from sanity.console.output import CannotPrint, printing, use_readable_output
 from sanity.console.shadows import refuse_shadows
 from sanity.errors import DiskError, Interrupted, UserError, complain
@@ -205,4 +206,4 @@ def _report(request: Request, rows: "list[dict[str, Any]]", command: str, spent:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())
