@@ -89,7 +89,14 @@ def test_an_option_without_a_default_is_said_to_be_required() -> None:
     assert ".several=0.5,2  (float,...)" in page
 
 
-@pytest.mark.parametrize(("name", "says"), [("grsap", "Did you mean 'grasp'"), ("os:PathLike", "derives from none of")])
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("grsap", "Did you mean 'grasp'"),
+        ("frankel2021", "Did you mean 'frankle2021'"),
+        ("os:PathLike", "derives from none of"),
+    ],
+)
 def test_an_unknown_page_is_a_mistake(name: str, says: str) -> None:
     with pytest.raises(UserError, match=says):
         pages.about(name)

@@ -43,9 +43,12 @@ def test_what_is_gone_stays_gone_however_high_it_scores() -> None:
     assert bits(allocate(scores, 0.01, alive=alive)["a"]) == ".xxx", "no more than are alive"
 
 
-@pytest.mark.parametrize(("ratio", "left"), [(0.1, 9), (0.55, 4), (0.9, 1), (0.94, 1), (0.001, 10)])
-def test_rounding_is_of_the_density(ratio: float, left: int) -> None:
-    assert kept(allocate({"a": torch.arange(10.0)}, ratio)) == left
+@pytest.mark.parametrize(
+    ("ratio", "total", "left"),
+    [(0.1, 10, 9), (0.55, 10, 4), (0.9, 10, 1), (0.94, 10, 1), (0.001, 10, 10), (0.5, 9, 4)],  # halves go to even
+)
+def test_rounding_is_of_the_density(ratio: float, total: int, left: int) -> None:
+    assert kept(allocate({"a": torch.arange(float(total))}, ratio)) == left
 
 
 def test_a_budget_of_ten_million_is_not_one_off() -> None:
