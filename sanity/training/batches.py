@@ -67,15 +67,19 @@ def train_indices(seed: int, examples: int, recipe: Recipe) -> Tensor:
     """Returns the sorted indices, int64, of the examples that a run with this seed trains on: all but the hold-out."""
     if recipe.holdout == 0:
         return torch.arange(examples)
-    order = torch.randperm(examples, generator=seeds.generator(seed, "holdout"))
-    return order[int(recipe.holdout * examples) :].sort().values
+    return _split(seed, examples)[int(recipe.holdout * examples) :].sort().values
 
 
 def held_out_indices(seed: int, examples: int, recipe: Recipe) -> Tensor:
     """Returns the sorted indices, int64, of the examples that a run with this seed sets aside; empty without."""
-    kept = torch.zeros(examples, dtype=torch.bool)
-    kept[train_indices(seed, examples, recipe)] = True
-    return (~kept).nonzero().squeeze(1)
+    if recipe.holdout == 0:
+        return torch.arange(0)
+    return _split(seed, examples)[: int(recipe.holdout * examples)].sort().values
+
+
+def _split(seed: int, examples: int) -> Tensor:
+    """Returns the examples in the order in which they are set aside."""
+    return torch.randperm(examples, generator=seeds.generator(seed, "holdout"))
 
 
 def draw_epoch(seed: int, epoch: int, indices: Tensor, recipe: Recipe) -> EpochOrder:

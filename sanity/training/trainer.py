@@ -50,7 +50,9 @@ class Trainer:
         self.diverged: list[int | None] = [None] * len(group)
         self.indices = [train_indices(job.seed, len(setting.train), setting.recipe) for job in group]
         count = len(setting.train)
-        self.held_out = torch.stack([held_out_indices(job.seed, count, setting.recipe) for job in group])
+        self.held_out = torch.stack([held_out_indices(job.seed, count, setting.recipe) for job in group]).to(
+            setting.device
+        )
         self.rates: list[float] = []
         rule = group[0].updates
         self.updater = MaskUpdater(rule, group[0].seed, self.epochs, setting.recipe) if rule is not None else None
