@@ -15,6 +15,8 @@ from reports.statistics import Cell, Summary
 from reports.text import counted, say
 from sanity.console.durations import duration
 
+OF_A_MACHINE = ("reproduction=", "device=", "precision=", "data_dir=", "results_dir=")  # words that choose no cells
+
 
 @dataclass(frozen=True)
 class NextStep:
@@ -25,14 +27,15 @@ class NextStep:
 
 
 def next_step(frame: pd.DataFrame, summary: Summary, command: str = "") -> NextStep | None:
-    """The command for the open comparisons that a number of seeds would settle; None where nothing is compared.
+    """The command for the open comparisons that a number of seeds would settle; where nothing is compared, that for
+    the cells of a published table that were never run; None where there is neither.
 
     command: what trained these records, if that is known; else the command is put together from the records.
     """
     compared = [cell for cell in summary.cells if cell.comparison]
     undecided = [cell for cell in compared if _of(cell).open]
     if not compared:
-        return None
+        return _rest_of_a_table(summary, command)
     settled = [cell for cell in undecided if math.isfinite(_of(cell).seeds_needed)]
     if not settled:
         return NextStep(say("next.nothing" if not undecided else "next.unknown", open=len(undecided)), ())
@@ -42,6 +45,16 @@ def next_step(frame: pd.DataFrame, summary: Summary, command: str = "") -> NextS
     text = say("next.settle", open=counted(len(undecided), "open comparison"), settled=reached,
                seeds=seeds, trainings=f"{trainings:,}", hours=_hours(frame, trainings))  # fmt: skip
     return NextStep(text, tuple(_commands(frame, settled, seeds, command)))
+
+
+def _rest_of_a_table(summary: Summary, command: str) -> NextStep | None:
+    """The whole table's command, if `command` trained a part of it: it runs only what is not there."""
+    unrun = [cell for cell in summary.cells if cell.paper and cell.never_run]
+    kept = [word for word in shlex.split(command) if word.startswith(OF_A_MACHINE)]
+    if not unrun or not any(word.startswith("reproduction=") for word in kept):
+        return None
+    text = say("next.rest", cells=counted(len(unrun), "printed number"))
+    return NextStep(text, (shlex.join(["python", "-m", "sanity.run", *kept]),))
 
 
 def _most(cells: Sequence[Cell]) -> int:

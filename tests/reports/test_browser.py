@@ -245,6 +245,30 @@ def test_the_largest_page_begins_everything_on_one_screen_and_is_small(browser: 
     assert largest_page.stat().st_size < 1.5e6
 
 
+def test_on_paper_nothing_is_cut_and_figures_stay_with_their_note(browser: Any, largest_page: Path) -> None:
+    browser.get(largest_page.as_uri())
+    resize(browser, 703)  # A4 without its margins
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    script = """
+        dispatchEvent(new Event("beforeprint"));
+        const style = one => getComputedStyle(document.querySelector(one));
+        const seen = [...document.querySelectorAll("#answer *")].filter(one => one.checkVisibility());
+        const result = [
+          Math.max(...seen.map(one => one.getBoundingClientRect().right)),
+          style(".command pre").whiteSpace, style(".start").display, style(".start").breakInside,
+          style(".strip .different").printColorAdjust,
+          document.querySelectorAll(".start").length,
+          document.querySelectorAll(".start:has(.note):has(figure)").length,
+        ];
+        dispatchEvent(new Event("afterprint"));
+        return result;
+    """
+    right, *others = browser.execute_script(script)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    assert right <= 703
+    assert others == ["pre-wrap", "block", "avoid", "exact", 3, 3]  # accuracy, layers, overlap
+
+
 def test_the_first_screen_of_a_desk_holds_answer_verdicts_and_picture(browser: Any, any_page: Path) -> None:
     browser.get(any_page.as_uri())
     resize(browser, 1280, 800)

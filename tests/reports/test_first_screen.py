@@ -106,3 +106,17 @@ def test_many_rows_are_a_strip_a_method_of_what_was_run(make_record: Record) -> 
     assert texts == [["90 %", "95 %"]] * 3
     (few,) = assemble(pd.DataFrame(rows[:24]), summarise(pd.DataFrame(rows[:24]))).answers
     assert not few.compact  # each verdict with its numbers
+
+
+def test_of_a_table_run_in_part_the_next_command_runs_the_rest(make_record: Record) -> None:
+    paper = {"paper_mean": 90.0, "paper_source": "table 1"}
+    rows = [make_record("snip", "none", 0.9, 0, 90.0, **paper)]
+    rows += [make_record("snip", "none", 0.95, 0, math.nan, status="missing", **paper)]
+    frame = pd.DataFrame(rows)
+    ran = "python -m sanity.run reproduction=lee2019_table1 model=lenet5 ratio=0.9 data_dir=DIR results_dir=a"
+    step = next_step(frame, summarise(frame), ran)
+    assert step is not None
+    assert step.text.startswith("Of the published table, 1 printed number")
+    assert step.commands == ("python -m sanity.run reproduction=lee2019_table1 data_dir=DIR results_dir=a",)
+    assert next_step(frame, summarise(frame), "python -m sanity.run methods=snip") is None
+    assert next_step(frame[:1], summarise(frame[:1]), ran) is None

@@ -195,7 +195,9 @@ def sentences(records: pd.DataFrame, metric: str) -> str:
     summary = summarise(records, metric)
     answers = [answer(setting, summary) for setting in summary.names("setting")]
     aside = [[verdict_on_controls(summary)], [question(summary), setting_line(summary), *lead(summary)]]
+    trained_by = "python -m sanity.run reproduction=lee2019_table1"
     aside += [[one.text for one in trust(records, summary)], [str(next_step(records, summary))]]
+    aside += [[str(next_step(records, summary, trained_by))]]
     aside += [[outlook(cell, summary), judgement(cell), *flaws(cell, summary)] for cell in summary.cells]
     of = share(summary.cells)
     return (
