@@ -93,12 +93,18 @@ def show(
     compare: str = "methods",
     reference: pd.DataFrame | None = None,
     summary: Summary | None = None,
+    notes: Sequence[str] = (),
+    files: Sequence[Path] = (),
+    trained_by: Sequence[str] = (),
 ) -> None:
-    """Print the comparison table of a frame of records to `file` (default: stdout). Raises `UserError` as `write`.
+    """Print the comparison table of a frame of records to `file` (default: stdout), and the answer below it. Raises
+    `UserError` as `write`.
 
-    `reference`: records of a reference set, among which the methods are placed. `summary`: as for `write`.
+    `reference`: records of a reference set, among which the methods are placed. `summary`: as for `write`. `notes`:
+    lines between the table and the answer. `files`: what was written. `trained_by`: the commands that trained the
+    records, from which those for more seeds are made.
     """
-    from reports import overview, placement, placement_shown, terminal
+    from reports import conclusion, overview, placement, placement_shown, terminal
 
     placed: list[str] = []
     if reference is not None:
@@ -106,7 +112,8 @@ def show(
         frame = placement.with_baselines(frame, reference)
     if summary is None or reference is not None:
         summary = summarised(frame, metric, margin, design, compare, alpha)
-    terminal.show(summary, file, overview.remarks(frame), placed)
+    terminal.show(summary, file, overview.remarks(frame), placed, notes)
+    conclusion.conclude(frame, summary, files, trained_by, file)
 
 
 def summarised(

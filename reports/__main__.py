@@ -112,9 +112,9 @@ def _report(options: argparse.Namespace, command: str) -> bool:
     how["compare"] = options.compare
     expected = read(options.expect) if options.expect else []
     figures = [name.strip() for name in options.figures.split(",") if name.strip()]
-    summary = reports.summarised(frame, **how)
+    summary, trained_by = reports.summarised(frame, **how), commands.commands(options.results)
     files = reports.write(
-        frame, output, command=command, trained_by=commands.commands(options.results), title=title, formats=formats,
+        frame, output, command=command, trained_by=trained_by, title=title, formats=formats,
         cells=options.cells, figures=figures, summary=summary,
     )  # fmt: skip
     if options.pack:
@@ -123,10 +123,10 @@ def _report(options: argparse.Namespace, command: str) -> bool:
         files["records"] = pack(options.results, output)
         commands.carry(options.results, output)
     with printing():
-        if not options.quiet:
-            reports.show(frame, summary=summary)
-        for path in files.values():
-            print(path)
+        if options.quiet:
+            print(*files.values(), sep="\n")
+        else:
+            reports.show(frame, summary=summary, files=[*files.values()], trained_by=trained_by)
     return all([_as_expected(summary, expected), _verified(frame, options)])
 
 

@@ -92,13 +92,14 @@ def answer(setting: tuple[str, str, str], summary: Summary) -> Answer | None:
     rows: list[Row] = []
     strips: list[tuple[tuple[Square, ...], ...]] = []
     findings: dict[str, tuple[Finding, ...]] = {}
+    long_notes: set[str] = set()
     for method in dict.fromkeys(cell.method for cell in compared):
         of_method: list[Finding] = []
         for label, part in _parts([cell for cell in compared if cell.method == method], summary):
             by_check = [list(_by_verdict([cell for cell in part if cell.check == check])) for check in checks]
             rows.append((label, tuple(tuple(_entry(group, part, summary) for group in groups) for groups in by_check)))
             strips.append(tuple(strip([cell for cell in part if cell.check == check]) for check in checks))
-            of_method += _findings(part, [group for groups in by_check for group in groups], summary)
+            of_method += _findings(part, [group for groups in by_check for group in groups], summary, long_notes)
         findings[method_name(method)] = tuple(of_method)
     ratios = sorted({cell.ratio for cell in compared if _verdict(cell) != "missing"})
     at = percents(ratios, ratios) if len(ratios) > 1 else ""
@@ -145,11 +146,13 @@ def _verdict(cell: Cell) -> str:
     return cell.comparison.verdict if cell.comparison else ""
 
 
-def _findings(part: Sequence[Cell], groups: Sequence[Sequence[Cell]], summary: Summary) -> list[Finding]:
+def _findings(
+    part: Sequence[Cell], groups: Sequence[Sequence[Cell]], summary: Summary, told: set[str]
+) -> list[Finding]:
     """A sentence for each group of cells of one check and verdict; a single one where nothing was run."""
     if _unrun(part):
         return [Finding("missing", not_compared(part, summary))]
-    return [Finding(_verdict(group[0]), sentence(group, summary)) for group in groups]
+    return [Finding(_verdict(group[0]), sentence(group, summary, told)) for group in groups]
 
 
 def _several(part: Sequence[Cell]) -> bool:

@@ -11,7 +11,8 @@ from reports import placement_shown, provenance
 from reports.answer import Answer, answer
 from reports.comparisons import VERDICTS
 from reports.escape import visible
-from reports.headline import lead, question, setting_line
+from reports.headline import question, setting_line
+from reports.lead import lead
 from reports.methods_told import method_sentences
 from reports.next_steps import NextStep, next_step
 from reports.overview import legend, meaning
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from reports.figures import Section
 
 TERMS = ("ticket", "sparsity", "check", "control", "seed", "margin", "interval", "overlap", "dense", "random")
+OF_PAPERS = ("reproduced",)  # terms that stand only beside printed numbers
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Content:
     legend: str
     verdicts: tuple[tuple[str, str, str], ...]  # symbol, name, meaning, of those that occur
     answers: tuple[Answer, ...]
-    next_step: NextStep | None
+    next_step: NextStep
     methods: tuple[str, ...]  # how each did against random and magnitude pruning, in words
     tables: tuple[Table, ...]
     glossary: tuple[tuple[str, str], ...]
@@ -74,6 +76,7 @@ def assemble(
 ) -> Content:
     """The content of the report of a frame of records and their `summary`; `placed`: among a reference set."""
     present = {cell.comparison.verdict for cell in summary.cells if cell.comparison}
+    terms = TERMS + OF_PAPERS * any(cell.paper for cell in summary.cells)
     return Content(
         visible(title),
         question(summary),
@@ -83,10 +86,10 @@ def assemble(
         legend(summary),
         tuple((SYMBOLS[name], name, meaning(name, summary)) for name in VERDICTS if name in present),
         tuple(filter(None, (answer(setting, summary) for setting in summary.names("setting")))),
-        next_step(frame, summary, trained_by[0] if len(trained_by) == 1 else command),
+        next_step(frame, summary, trained_by or [command]),
         tuple(method_sentences(summary)),
         (*(placement_shown.tables(placed) if placed else ()), *tables(summary)),
-        tuple((term, say(f"glossary.{term}")) for term in TERMS),
+        tuple((term, say(f"glossary.{term}")) for term in terms),
         tuple(provenance.entries(cleaned(frame), command, spent, trained_by)),
         summary,
         placed,

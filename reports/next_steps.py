@@ -15,8 +15,6 @@ from reports.statistics import Cell, Summary
 from reports.text import counted, say
 from sanity.console.durations import duration
 
-OF_A_MACHINE = ("reproduction=", "device=", "precision=", "data_dir=", "results_dir=")  # words that choose no cells
-
 
 @dataclass(frozen=True)
 class NextStep:
@@ -26,35 +24,73 @@ class NextStep:
     commands: tuple[str, ...]
 
 
-def next_step(frame: pd.DataFrame, summary: Summary, command: str = "") -> NextStep | None:
-    """The command for the open comparisons that a number of seeds would settle; where nothing is compared, that for
-    the cells of a published table that were never run; None where there is neither.
+TRAINS = "python -m sanity.run"
+SELECTS = ("model", "methods", "checks", "ratio", "seeds")  # keys that choose a part of a published table
+REPEATED = 3  # commands that are given again with more seeds
+FIRST_CHECKS = "layerwise_rearrange,random_labels,reinit"  # for records without any
 
-    command: what trained these records, if that is known; else the command is put together from the records.
+
+def next_step(frame: pd.DataFrame, summary: Summary, commands: Sequence[str] = ()) -> NextStep:
+    """The command for the open comparisons that a number of seeds would settle; where nothing is compared, for the runs
+    that a published table still asks for, or else for a first comparison.
+
+    commands: what trained these records, if that is known; else the command is put together from the records.
     """
+    trained = [command for command in commands if command.startswith(TRAINS)]
     compared = [cell for cell in summary.cells if cell.comparison]
-    undecided = [cell for cell in compared if _of(cell).open]
     if not compared:
-        return _rest_of_a_table(summary, command)
-    settled = [cell for cell in undecided if math.isfinite(_of(cell).seeds_needed)]
+        return _without_checks(frame, summary, trained)
+    settled = [cell for cell in compared if _of(cell).open and math.isfinite(_of(cell).seeds_needed)]
     if not settled:
-        return NextStep(say("next.nothing" if not undecided else "next.unknown", open=len(undecided)), ())
+        return NextStep(_nothing_to_settle(compared, summary), ())
+    undecided = [cell for cell in compared if _of(cell).open]
     seeds = _most(settled)
     reached = sum(_of(cell).seeds_needed <= seeds for cell in settled)
     trainings = sum(max(0, seeds - len(cell.seeds)) for cell in _with_controls(settled, summary))
     text = say("next.settle", open=counted(len(undecided), "open comparison"), settled=reached,
                seeds=seeds, trainings=f"{trainings:,}", hours=_hours(frame, trainings))  # fmt: skip
-    return NextStep(text, tuple(_commands(frame, settled, seeds, command)))
+    return NextStep(text, tuple(_commands(frame, settled, seeds, trained)))
 
 
-def _rest_of_a_table(summary: Summary, command: str) -> NextStep | None:
-    """The whole table's command, if `command` trained a part of it: it runs only what is not there."""
-    unrun = [cell for cell in summary.cells if cell.paper and cell.never_run]
-    kept = [word for word in shlex.split(command) if word.startswith(OF_A_MACHINE)]
-    if not unrun or not any(word.startswith("reproduction=") for word in kept):
-        return None
-    text = say("next.rest", cells=counted(len(unrun), "printed number"))
-    return NextStep(text, (shlex.join(["python", "-m", "sanity.run", *kept]),))
+def _nothing_to_settle(compared: Sequence[Cell], summary: Summary) -> str:
+    """What to do where no number of seeds would settle anything: runs failed or are not there, nothing can be tested,
+    or all is settled."""
+    verdicts = [_of(cell).verdict for cell in compared]
+    lacking, open_still = verdicts.count("missing"), sum(_of(cell).open for cell in compared)
+    if failed := sum(sum(cell.failed.values()) for cell in summary.cells):
+        return say("next.failed", count=counted(failed, "run"))
+    if lacking:
+        return say("next.lacking", count=counted(lacking, "comparison"))
+    if open_still:
+        return say("next.unknown", open=counted(open_still, "open comparison"))
+    return say("next.untestable" if set(verdicts) == {"not testable"} else "next.nothing")
+
+
+def _without_checks(frame: pd.DataFrame, summary: Summary, trained: Sequence[str]) -> NextStep:
+    """The runs that the table asks for and are not there, or a first check where all are."""
+    missing = sum(max(cell.missing, cell.asked - cell.accuracy.n) for cell in summary.cells)
+    if missing:
+        text = say(
+            "next.unfinished",
+            trainings=counted(missing, "run"),
+            are="is" if missing == 1 else "are",
+            hours=_hours(frame, missing),
+        )
+        return NextStep(text, _once([_without(command, SELECTS) for command in trained]))
+    keys = ("checks",)
+    asked = [shlex.join([*shlex.split(_without(command, keys)), f"checks={FIRST_CHECKS}"]) for command in trained]
+    return NextStep(say("next.first_check"), _once(asked))
+
+
+def _without(command: str, keys: Sequence[str]) -> str:
+    """A command without some of its keys."""
+    return shlex.join(word for word in shlex.split(command) if word.partition("=")[0] not in keys)
+
+
+def _once(commands: Sequence[str]) -> tuple[str, ...]:
+    """Each command once; none where they are more than a reader would copy."""
+    different = tuple(dict.fromkeys(commands))
+    return different if len(different) <= REPEATED else ()
 
 
 def _most(cells: Sequence[Cell]) -> int:
@@ -78,11 +114,10 @@ def _hours(frame: pd.DataFrame, trainings: int) -> str:
     return duration(seconds * trainings) if seconds > 0 else say("next.unknown_time")
 
 
-def _commands(frame: pd.DataFrame, cells: Sequence[Cell], seeds: int, command: str) -> list[str]:
-    """One command for each setting; that which trained the records, with more seeds, where a label has options."""
-    if command.startswith("python -m sanity.run"):
-        words = [word for word in shlex.split(command) if not word.startswith("seeds=")]
-        return [shlex.join([*words, f"seeds=0-{seeds - 1}"])]
+def _commands(frame: pd.DataFrame, cells: Sequence[Cell], seeds: int, trained: Sequence[str]) -> Sequence[str]:
+    """Those that trained the records, with more seeds; where these are not known, or many, one for each setting."""
+    if again := _once([f"{_without(command, ('seeds',))} seeds=0-{seeds - 1}" for command in trained]):
+        return again
     commands = []
     for setting in dict.fromkeys(cell.setting for cell in cells):
         part = [cell for cell in cells if cell.setting == setting]

@@ -33,18 +33,13 @@ LISTED = 3  # differences to printed numbers that are named one by one
 
 
 def overview(summary: Summary) -> str:
-    """The report's first sentences: how the comparisons with the controls ended, and those with the paper."""
+    """How the comparisons with the controls and of the methods ended, in numbers, and what is still to be run."""
     verdicts = [cell.comparison.verdict for cell in summary.cells if cell.comparison]
-    papers = [cell for cell in summary.cells if cell.paper]
-    first = "" if papers else say("overview.no_check")
-    if verdicts:
-        counts = ", ".join(
-            f"{verdicts.count(verdict)} {verdict_name(verdict)}" for verdict in VERDICTS if verdict in verdicts
-        )
-        first = say("overview.verdicts", count=counted(len(verdicts), "comparison"), verdicts=counts)
-        first = " ".join(filter(None, (first, _could_not_fail(summary))))
-    middle = (*told_in_short(summary), *against_papers(papers))
-    return " ".join(filter(None, (first, *middle, unfinished(summary))))
+    counts = ", ".join(
+        f"{verdicts.count(verdict)} {verdict_name(verdict)}" for verdict in VERDICTS if verdict in verdicts
+    )
+    first = say("overview.verdicts", count=counted(len(verdicts), "comparison"), verdicts=counts) if verdicts else ""
+    return " ".join(filter(None, (first, _could_not_fail(summary), *told_in_short(summary), unfinished(summary))))
 
 
 def _could_not_fail(summary: Summary) -> str:
@@ -75,7 +70,10 @@ def against_papers(cells: Sequence[Cell]) -> list[str]:
     if judged:
         inside = sum(bool(_paper(cell).inside) for cell in judged)
         sentences.append(say(_outcome(inside, len(judged)), inside=inside, differences=_differences(judged),
-                             printed=counted(len(judged), "printed number")))  # fmt: skip
+                             by_model=_by_model(judged), printed=counted(len(judged), "printed number")))  # fmt: skip
+        kinds = {_paper(cell).errors for cell in judged}
+        errors = "".join(say(f"overview.errors_{kind}") for kind in ("assumed", "ours") if kind in kinds)
+        sentences.append(say("overview.criterion", errors=errors))
     if len(judged) < len(measured):
         more = counted(len(measured) - len(judged), "measured cell")
         sentences.append(say("overview.not_judged", measured=more))
@@ -95,6 +93,19 @@ def _outcome(inside: int, judged: int) -> str:
     if not inside:
         return "overview.reproduced_none"
     return "overview.reproduced_all" if inside == judged else "overview.reproduced_some"
+
+
+def _by_model(cells: Sequence[Cell]) -> str:
+    """How many numbers of each network were reproduced, where there are several networks."""
+    models = list(dict.fromkeys(cell.model for cell in cells))
+    if len(models) < 2:
+        return ""
+    parts = [
+        say("overview.of_model", model=model, judged=sum(cell.model == model for cell in cells),
+            inside=sum(cell.model == model and bool(_paper(cell).inside) for cell in cells))
+        for model in models
+    ]  # fmt: skip
+    return say("overview.by_model", parts=", ".join(parts))
 
 
 def _differences(cells: Sequence[Cell]) -> str:

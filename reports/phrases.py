@@ -77,7 +77,7 @@ def _together(first: Phrase, second: Phrase) -> Phrase:
     only_data = bool(first.data and second.data)
     return Phrase(
         say("composed_check.action", first=first.action, second=second.action),
-        say("composed_check.subject"),
+        say("composed_check.subject", first=first.subject, second=second.subject),
         say("other_check.unchanged"),
         say("composed_check.data", first=first.data, second=second.data) if only_data else "",
         say("composed_check.unused", first=first.unused, second=second.unused) if only_data else "",

@@ -23,12 +23,16 @@ from reports.wording import (
     with_interval,
 )
 
+LONG = {"easy_dense": "easy", "easy_ticket": "easy", "groups": "groups"}
+"""Notes that are told in full once a page, and how they are called from then on."""
 
-def sentence(cells: Sequence[Cell], summary: Summary) -> str:
+
+def sentence(cells: Sequence[Cell], summary: Summary, told: set[str] | None = None) -> str:
     """Says what the comparisons of `cells` to their controls found, and what makes them weaker than they look.
 
     Args:
         cells: one cell, or several that differ in the ratio alone and have one verdict.
+        told: long notes that the page has already; those of this sentence join them. A second time they are short.
     Raises `ValueError` for a cell without a comparison.
     """
     if any(cell.comparison is None for cell in cells):
@@ -36,7 +40,8 @@ def sentence(cells: Sequence[Cell], summary: Summary) -> str:
     form = _form(cells)
     finding = _finding(form, cells, phrase(cells[0].check, cells[0].check_words), summary)
     name = method_name(cells[0].method)
-    return say(f"{form}.frame", method=name, where=where(cells, summary), finding=finding, note=_caveat(cells, summary))
+    note = _caveat(cells, summary, set() if told is None else told)
+    return say(f"{form}.frame", method=name, where=where(cells, summary), finding=finding, note=note)
 
 
 def not_compared(cells: Sequence[Cell], summary: Summary) -> str:
@@ -191,15 +196,24 @@ def _open(form: str, kind: str, comparisons: Sequence[Comparison]) -> tuple[str,
     return "undecided_as_many" if alike else "undecided", texts
 
 
-def _caveat(cells: Sequence[Cell], summary: Summary) -> str:
+def _caveat(cells: Sequence[Cell], summary: Summary, told: set[str]) -> str:
     """What makes the numbers weaker than they look: diverged runs, emptied layers, seeds without a pair."""
     by_cell = [_weaknesses(cell, summary) for cell in cells]
-    notes = list(by_cell[0].values())
-    if len(cells) > 1:
-        kinds = dict.fromkeys(kind for weaknesses in by_cell for kind in weaknesses)
-        counts = {kind: sum(kind in weaknesses for weaknesses in by_cell) for kind in kinds}
-        notes = [say("weakness.at_ratios", what=kind, count=count) for kind, count in counts.items()]
-    return say("weakness.frame", notes="; ".join(notes)) if notes else ""
+    kinds = dict.fromkeys(kind for weaknesses in by_cell for kind in weaknesses)
+    counts = {kind: sum(kind in weaknesses for weaknesses in by_cell) for kind in kinds}
+    short = {say(f"weakness.{kind}", margin=trimmed(summary.margin)): name for kind, name in LONG.items()}
+    again: dict[str, int] = {}
+    texts = []
+    for kind, count in counts.items():
+        if kind in told and kind in short:
+            again[short[kind]] = again.get(short[kind], 0) + count
+        elif len(cells) > 1:
+            texts.append(say("weakness.at_ratios", what=kind, count=count))
+        else:
+            texts.append(by_cell[0][kind])
+        told.add(kind)
+    texts += [say(f"weakness.again_{name}", count=count) for name, count in again.items()]
+    return say("weakness.frame", notes="; ".join(texts)) if texts else ""
 
 
 def _weaknesses(cell: Cell, summary: Summary) -> dict[str, str]:

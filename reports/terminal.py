@@ -71,17 +71,32 @@ class Page:
         return Text(escape.terminal(text, self.encoding), style=style)
 
 
-def show(summary: Summary, file: TextIO | None = None, remarks: Sequence[str] = (), placed: Sequence[str] = ()) -> None:
+def show(
+    summary: Summary,
+    file: TextIO | None = None,
+    remarks: Sequence[str] = (),
+    placed: Sequence[str] = (),
+    notes: Sequence[str] = (),
+) -> None:
     """Print the tables of every setting (dataset, model, recipe), and what must be known beside them.
 
     remarks: on the records as a whole. placed: where the methods stand among those of a reference set.
+    notes: lines that stand below all.
     Plain and 100 columns wide where `file` (default: stdout) is not a terminal.
     """
+    console, page = page_of(file)
+    console.print(_render(summary, remarks, placed, page))
+    for note in notes:
+        console.print(page.text(note))
+
+
+def page_of(file: TextIO | None) -> tuple[Console, Page]:
+    """What prints to `file` (default: stdout), and how wide it is; plain and `WIDTH` wide where it is no terminal."""
     console = Console(file=file, highlight=False)
     if not console.is_terminal:
         console = Console(file=file, highlight=False, width=WIDTH)
     encoding = getattr(file or sys.stdout, "encoding", None) or "utf-8"
-    console.print(_render(summary, remarks, placed, Page(console.width, encoding)))
+    return console, Page(console.width, encoding)
 
 
 def _render(summary: Summary, remarks: Sequence[str], placed: Sequence[str], page: Page) -> Group:
@@ -108,7 +123,7 @@ def _render(summary: Summary, remarks: Sequence[str], placed: Sequence[str], pag
     if known := controls(summary):
         style = "bold red" if any(control.state == "failed" for control in known) else "green"
         parts.append(page.text(verdict_on_controls(summary), style))
-    parts.append(page.text(f"{overview(summary)} {legend(summary)}", "dim"))
+    parts.append(page.text(f"{overview(summary)} {legend(summary)}".strip(), "dim"))
     return Group(*parts)
 
 

@@ -42,6 +42,7 @@ def trust(frame: pd.DataFrame, summary: Summary) -> Iterator[Trust]:
     if compared:
         yield _learnt(compared)
         yield _can_fail(compared)
+        yield from _likely(compared)
         yield from _visible(compared, summary)
         yield from _random(summary)
     yield _runs(frame, summary)
@@ -61,11 +62,17 @@ def _can_fail(compared: list[Cell]) -> Trust:
     for verdict, key in (("different", "can_fail"), ("likely different", "can_fail_likely")):
         if effects := [cell for cell in compared if _of(cell).verdict == verdict]:
             most = max(effects, key=lambda cell: abs(_of(cell).difference.mean))
-            action = phrase(most.check, most.check_words).action.rstrip(",")
+            action = phrase(most.check, most.check_words).action
             text = say(f"trust.{key}", action=action, change=change([most]),
                        method=method_name(most.method), ratio=percent(round(most.ratio, 3)))  # fmt: skip
             return Trust("good" if verdict == "different" else "mind", text)
     return Trust("mind", say("trust.cannot_fail"))
+
+
+def _likely(compared: list[Cell]) -> Iterator[Trust]:
+    """What "likely" means, where a verdict is."""
+    if count := sum(_of(cell).verdict == "likely different" for cell in compared):
+        yield Trust("mind", say("trust.likely_one" if count == 1 else "trust.likely", count=count))
 
 
 def _visible(compared: list[Cell], summary: Summary) -> Iterator[Trust]:

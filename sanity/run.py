@@ -192,17 +192,21 @@ def _report(request: Request, rows: "list[dict[str, Any]]", command: str, spent:
     how["reference"] = beside
     files = reports.write(whole, folder, command=command, title=request.title, spent=spent, summary=summary, **how)
     with printing():
-        reports.show(shown, summary=summary if shown is whole else None, **how)
-        for line in [*filter(None, [spent]), *request.notes(frame), *files.values()]:
-            print(line)
+        reports.show(
+            shown, summary=summary if shown is whole else None, notes=[*filter(None, [spent]), *request.notes(frame)],
+            files=[*files.values()], trained_by=[command], **how,
+        )  # fmt: skip
     failed = frame[frame["status"] == "failed"]
-    for row in failed.to_dict("records"):
-        where = traceback_of(Path(config.results_dir), row["cell"])
-        what = f"{row['method']} {row['check']} ratio {row['ratio']} seed {row['seed']}"
-        complain(f"failed: {what}: {row['reason']}" + (f" (traceback: {where})" if where.exists() else ""))
-    if len(failed):
-        complain(f"{len(failed)} of {len(frame)} cells failed; the same command tries them again")
-    return FAILED if len(failed) else 0
+    if not len(failed):
+        return 0
+    for (method, reason), alike in failed.groupby(["method", "reason"], sort=False):
+        first = alike.iloc[0]
+        where = traceback_of(Path(config.results_dir), first["cell"])
+        which = f"{method} {first['check']} ratio {first['ratio']} seed {first['seed']}"
+        more = f" and {len(alike) - 1} more" if len(alike) > 1 else ""
+        complain(f"failed: {which}{more}: {reason}" + (f" (traceback: {where})" if where.exists() else ""))
+    complain(f"{len(failed)} of {len(frame)} cells failed; the same command tries them again")
+    return FAILED
 
 
 if __name__ == "__main__":

@@ -13,7 +13,9 @@ from sanity.store.requests import Requested
 
 _NOT_OF_THE_GRID = (
     *("dry_run", "device", "engine", "runs_per_device", "checkpoint_minutes", "log", "track", "report_dir"),
-    "reference",  # all that it decides is among the other keys; with methods, it would place them among its records
+    # all that these decide is among the other keys; with them the command would ask for more than one panel, or be
+    # refused where a panel's keys do not choose among the table's, or place methods among a set's records
+    *("reproduction", "reference"),
 )
 
 

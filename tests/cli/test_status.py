@@ -1,10 +1,12 @@
 """The status of a results folder: counted from what is stored, with what runs and how long the rest takes."""
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import reproductions
 from sanity.cli import status
 from sanity.cli.request import requested
 from sanity.config import pairs, parse
@@ -72,6 +74,13 @@ def test_two_runs_that_share_cells_count_them_once(tmp_path: Path) -> None:
 def test_the_command_asks_for_the_same_run(words: list[str]) -> None:
     config = parse(words)
     assert requested(pairs(shlex.split(command(config))[3:])).configs == (config,)
+
+
+@pytest.mark.parametrize("table", reproductions.names())
+def test_the_command_of_a_panel_asks_for_that_panel_alone(table: str) -> None:
+    for config in requested({"reproduction": table}).configs:
+        alone = replace(config, reproduction="", table_version=0)
+        assert requested(pairs(shlex.split(command(config))[3:])).configs == (alone,)
 
 
 def test_no_folder_is_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

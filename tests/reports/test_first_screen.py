@@ -8,7 +8,8 @@ import pandas as pd
 import reports
 from reports.content import assemble
 from reports.forest import forests
-from reports.headline import lead, question, setting_line
+from reports.headline import question, setting_line
+from reports.lead import lead
 from reports.methods_told import method_sentences
 from reports.next_steps import next_step
 from reports.statistics import summarise
@@ -68,7 +69,7 @@ def test_the_next_command_has_the_seeds_that_settle_what_is_open(make_record: Re
     (command,) = step.commands
     assert "methods=snip checks=layerwise_rearrange ratio=0.9" in command
     assert command.endswith(f"seeds=0-{needed - 1}")
-    trained = next_step(frame, summary, "python -m sanity.run methods=snip seeds=0-3")
+    trained = next_step(frame, summary, ["python -m sanity.run methods=snip seeds=0-3"])
     assert trained is not None
     assert trained.commands == (f"python -m sanity.run methods=snip seeds=0-{needed - 1}",)
     settled = pair(make_record, -5.0)
@@ -114,9 +115,8 @@ def test_of_a_table_run_in_part_the_next_command_runs_the_rest(make_record: Reco
     rows += [make_record("snip", "none", 0.95, 0, math.nan, status="missing", **paper)]
     frame = pd.DataFrame(rows)
     ran = "python -m sanity.run reproduction=lee2019_table1 model=lenet5 ratio=0.9 data_dir=DIR results_dir=a"
-    step = next_step(frame, summarise(frame), ran)
-    assert step is not None
-    assert step.text.startswith("Of the published table, 1 printed number")
+    step = next_step(frame, summarise(frame), [ran])
+    assert step.text.startswith("1 run that the table asks for")
     assert step.commands == ("python -m sanity.run reproduction=lee2019_table1 data_dir=DIR results_dir=a",)
-    assert next_step(frame, summarise(frame), "python -m sanity.run methods=snip") is None
-    assert next_step(frame[:1], summarise(frame[:1]), ran) is None
+    whole = next_step(frame[:1], summarise(frame[:1]), [ran])
+    assert whole.commands[0].endswith(" checks=layerwise_rearrange,random_labels,reinit")

@@ -9,6 +9,7 @@ import pytest
 
 from reports import inference
 from reports.comparisons import Comparison, Mean
+from reports.lead import lead
 from reports.overview import notes, overview
 from reports.phrases import phrase
 from reports.sentences import outlook, sentence
@@ -187,21 +188,21 @@ def beside_paper(make_record: Callable[..., dict], **paper: object) -> pd.DataFr
     return pd.DataFrame([*rows, gone])
 
 
-def test_the_first_sentences_say_how_the_papers_numbers_fared(make_record: Callable[..., dict]) -> None:
-    assert overview(summarise(beside_paper(make_record))) == (
-        "The printed number that was measured again was not reproduced: SNIP at 95 % is 2.35 points lower. "
-        "The other one was not run."
-    )
-    inside = overview(summarise(beside_paper(make_record, paper_mean=96.1)))
-    assert inside.startswith(
-        "The printed number that was measured again was reproduced: SNIP at 95 % is 0.05 points lower."
-    )
+def test_the_answer_says_how_the_papers_numbers_fared_and_by_which_criterion(make_record: Callable[..., dict]) -> None:
+    fared, criterion, rest = lead(summarise(beside_paper(make_record)))
+    assert fared == "The printed number that was measured again was not reproduced: SNIP at 95 % is 2.35 points lower."
+    assert "zero lies in the 95 % interval of the difference of the two means" in criterion
+    assert "how many runs it made but not how they spread, ours stands for both" in criterion
+    assert rest == "The other one was not run."
+    inside, exact, _ = lead(summarise(beside_paper(make_record, paper_mean=96.1, paper_n=math.nan)))
+    assert inside == "The printed number that was measured again was reproduced: SNIP at 95 % is 0.05 points lower."
+    assert "its number is taken as exact" in exact
 
 
 def test_printed_numbers_of_another_network_are_said_not_to_have_been_run(make_record: Callable[..., dict]) -> None:
     frame = beside_paper(make_record)
     frame.loc[frame["status"] == "missing", "model"] = "lenet5"
-    assert overview(summarise(frame)).endswith("The other one (lenet5) was not run.")
+    assert [*lead(summarise(frame))][-1] == "The other one (lenet5) was not run."
 
 
 def test_a_table_shows_no_column_that_says_nothing(make_record: Callable[..., dict]) -> None:

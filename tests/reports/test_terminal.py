@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -22,7 +23,30 @@ def printed(frame: pd.DataFrame, width: int = terminal.WIDTH) -> str:
 def test_piped_it_is_plain_and_within_100_columns(frame: pd.DataFrame) -> None:
     text = printed(frame)
     assert "\x1b" not in text
-    assert max(map(len, text.splitlines())) <= 100
+    table, _, command = text.partition("  python -m sanity.run ")
+    assert max(map(len, table.splitlines())) <= 100
+    assert "\n" not in command.strip()  # a command to be copied stays on one line
+
+
+def test_the_last_lines_are_the_answer_the_files_and_what_to_do_next_once_each(
+    make_record: Callable[..., dict],
+) -> None:
+    rows = [make_record("grasp", check, 0.98, seed, 98.0 - (5 + by) * (check != "none"))
+            for check in ("none", "invert") for seed, by in enumerate((0.0, 0.1, -0.1))]  # fmt: skip
+    file = io.StringIO()
+    reports.show(pd.DataFrame(rows), file, notes=["3 seeds were spent"], files=[Path("reports/report.html")])
+    text = file.getvalue()
+    parts = [
+        "3 seeds were spent",
+        "Does GraSP's ticket depend on whether the highest or the lowest scores are kept?",
+        "Yes: keeping the lowest scores",
+        "  reports/report.html",
+        "What to do next",
+        "Every comparison is settled",
+    ]
+    assert [text.count(part) for part in parts] == [1] * len(parts)
+    assert sorted(parts, key=text.index) == parts
+    assert text.rstrip().endswith("would change no verdict.")
 
 
 def test_every_cell_and_every_flaw_is_in_it(frame: pd.DataFrame) -> None:
