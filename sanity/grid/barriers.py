@@ -7,7 +7,7 @@ from sanity.grid import stored
 from sanity.grid.cells import Cell
 from sanity.grid.experiment import Experiment, State
 from sanity.grid.task import DenseTraining, TicketTraining, Training
-from sanity.grid.tasks import control_ticket, tasks
+from sanity.grid.tasks import control_ticket, tasks, ticket_training
 from sanity.training.interpolation import barrier, errors
 
 _OTHER_ORDER = 2**32
@@ -22,7 +22,7 @@ def beside(cell: Cell, experiment: Experiment) -> list[TicketTraining]:
     if experiment.config.outcome != "barrier":
         return []
     again = TicketTraining(tasks(cell, experiment)[1].source, order=cell.seed + _OTHER_ORDER)
-    return [again] if cell.check.is_control else [again, TicketTraining(control_ticket(cell, experiment))]
+    return [again] if cell.check.is_control else [again, ticket_training(control_ticket(cell, experiment), experiment)]
 
 
 def barriers(cell: Cell, experiment: Experiment) -> dict[str, Any]:

@@ -31,7 +31,8 @@ from sanity.training.epochs import steps_per_epoch
 
 T = TypeVar("T")
 State = dict[str, Tensor]
-MOMENTS = "requested moments"  # the only value of `Experiment.once` that depends on which cells are asked for
+MOMENTS, BEST_ROUNDS = "requested moments", "rounds that are scored at their best epoch"
+"""The values of `Experiment.once` that depend on which cells are asked for."""
 _MISSING = object()
 _READY_FOR_EACH = 3
 """How many trainings wait in the queue for each place in a stack. Stacks hold trainings of the same kind; a grid of one
@@ -68,7 +69,7 @@ class Experiment:
 
     def asked_for(self, cells: Iterable[Cell]) -> "Experiment":
         """Returns the same experiment for other cells: these are the ones that share its dense networks."""
-        values = {key: value for key, value in self._values.items() if key != MOMENTS}
+        values = {key: value for key, value in self._values.items() if key not in (MOMENTS, BEST_ROUNDS)}
         other = replace(self, requested=tuple(cells), _values=values)
         cached = vars(self).keys() - {spec.name for spec in fields(self)}
         other.__dict__.update({name: vars(self)[name] for name in cached})

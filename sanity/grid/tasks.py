@@ -9,7 +9,7 @@ from sanity.config.moment import BEST, iterations
 from sanity.grid import keys, stored
 from sanity.grid.cells import DENSE, NO_CHECK, SEARCHING, Cell, CheckSpec
 from sanity.grid.early_bird import epoch_moments
-from sanity.grid.experiment import MOMENTS, Experiment
+from sanity.grid.experiment import BEST_ROUNDS, MOMENTS, Experiment
 from sanity.grid.moments import At, at, dense_moments, lengths, retrain_epochs, starts_at
 from sanity.grid.task import TO_THE_END, DenseTraining, MaskSearch, Moments, Task, TicketTraining, Training
 from sanity.grid.ticket_source import TicketSource, Weights
@@ -28,7 +28,20 @@ def tasks(cell: Cell, experiment: Experiment) -> tuple[list[Task], Training]:
     control = [] if cell.check.is_control else _control_search(cell, experiment).tasks
     end = [dense_training(cell.seed, NO_CHECK, TO_THE_END, experiment)] if perturbing.needs_end() else []
     needed = [*end, *reference.tasks, *search.of_reference, *search.tasks, *usual.tasks, *control]
-    return _distinct(needed), TicketTraining(perturbed)
+    return _distinct(needed), ticket_training(perturbed, experiment)
+
+
+def ticket_training(source: TicketSource, experiment: Experiment) -> TicketTraining:
+    """Returns the training of a ticket; where it is also a round whose best epoch a requested cell scores, that one."""
+    return TicketTraining(source, best=source in experiment.once(BEST_ROUNDS, lambda: _best_rounds(experiment)))
+
+
+def _best_rounds(experiment: Experiment) -> frozenset[TicketSource]:
+    """Returns the tickets of rounds, on clean data, whose best epoch the next round of a requested cell scores."""
+    cells = (cell for cell in experiment.requested if cell.method.name != DENSE)
+    scoring = (cell for cell in cells if experiment.altered(cell).scored_at == BEST)
+    rounds = (task for cell in scoring for task in own_tasks(cell, experiment) if isinstance(task, TicketTraining))
+    return frozenset(task.source for task in rounds if task.best and task.data.is_control)
 
 
 def _distinct(tasks: Iterable[Task]) -> list[Task]:

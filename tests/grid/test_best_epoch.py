@@ -1,5 +1,6 @@
 """The epoch of the best test accuracy as a moment: scored, retrained, in several rounds, stored and found again."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ from safetensors.torch import load_file
 from sanity.config import from_mapping
 from sanity.errors import UserError
 from sanity.grid import keys as names
+from sanity.grid import training_queue
 from sanity.grid.plan import plan
 from sanity.grid.scratch import collect
 from sanity.grid.tasks import tasks
 from sanity.grid.ticket_source import TicketSource
+from sanity.grid.training_batch import PlannedTraining, train_batch
 from sanity.run import prepare, run
 from sanity.training.trainer import Trainer
 
@@ -82,6 +85,22 @@ def test_every_round_scores_the_best_epoch_of_the_one_before(keys: Keys) -> None
     assert row["status"] == "done"
     assert row["best_epochs"] == [2, 2, 2]
     assert sum("best.safetensors" in names for names in files(keys).values()) == 3  # of the dense network and 2 rounds
+
+
+def test_a_cell_that_ends_with_the_round_of_another_trains_it_once(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained: list[str] = []
+
+    def counted(batch: Sequence[PlannedTraining], *rest: Any) -> None:
+        trained.extend(plan.key for plan in batch)
+        train_batch(batch, *rest)
+
+    monkeypatch.setattr(training_queue, "train_batch", counted)
+    options = {"scored_at": "best", "removed_per_round": 0.5}
+    asked = {**keys, "ratio": "0.5,0.75", **{f"{METHOD}.{name}": value for name, value in options.items()}}
+    experiment, cells = prepare(from_mapping(asked))
+    assert plan(cells, experiment).trainings == 3  # the dense network's, and one for each ratio
+    assert set(run(asked)["status"]) == {"done"}
+    assert len(trained) == len(set(trained)) == 3
 
 
 def test_a_training_that_ended_without_is_trained_again_and_keeps_its_record(keys: Keys) -> None:
