@@ -238,7 +238,10 @@ def test_command_line_writes_prints_and_names_the_files(tmp_path: Path, capsys: 
     assert main([str(tmp_path), "--format", "csv,md", "--margin", "1"]) == 0
     out = capsys.readouterr().out
     assert "A true difference of 1 point is called 'no effect' at most 5 times" in " ".join(out.split())
-    assert out.splitlines()[-2:] == [str(tmp_path / "report.csv"), str(tmp_path / "report.md")]
+    lines = out.splitlines()
+    place = lines.index("The report")
+    assert lines[place + 1 : place + 3] == [f"  {tmp_path / name}" for name in ("report.csv", "report.md")]
+    assert "What to do next" in lines[place:]
     assert "--margin 1" in text_of(tmp_path / "report.md")
 
 
