@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from methods.base import Batches, Method
 from sanity.errors import UserError
 from sanity.invariants import nets
+from sanity.invariants.test_devices import NO_SCALES
 from sanity.invariants.test_scores import few_rounds, rebuilt
 from sanity.masks import allocate, counted, layers
 from sanity.masks.allocation import SmartRatio, kept_after
@@ -30,10 +31,12 @@ def _skip_constructed(method: Method) -> None:
 
 
 def _has(method: Method, model: nn.Module, ratio: float) -> bool:
-    """Whether the network has channels enough for a method that keeps them whole."""
+    """Whether the network has channels enough, and scales where it needs some, for a method that keeps them whole."""
     try:
         method.check_feasible(model, ratio)
     except UserError as error:
+        if NO_SCALES in str(error) and not any(isinstance(module, nn.BatchNorm2d) for module in model.modules()):
+            return False
         if f"pattern={method.pattern}" in str(error) and "shared by" not in str(error):
             return False
         raise
