@@ -117,11 +117,12 @@ def test_every_measured_number_is_in_a_report(page: Path, rows: int) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_every_file_that_it_names_is_there(page: Path) -> None:
-    """Links from where the page lies; files and folders of the repository in code."""
+    """Links from where the page lies; files and folders of the repository in code, unless they are still to come."""
     for name in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text(page)):
         assert (page.parent / name).exists(), name
     folders = "sanity|methods|checks|reports|reproductions|tests|examples|docs"
-    for name in re.findall(rf"`((?:{folders})/[\w./]*)`", text(page)):
+    said = re.sub(r"Still to be measured: `.*?`\.", "", text(page))
+    for name in re.findall(rf"`((?:{folders})/[\w./]*)`", said):
         assert "NAME" in name or (ROOT / name).exists() or (ROOT / f"{name}.py").is_file(), name
 
 
