@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from sanity.run import main
+from tests.forked import BROKEN, forked, silent
 
 GRID = [
     "methods=snip,partially_trained",
@@ -34,6 +35,7 @@ GRID = [
 ]
 
 Outcome = dict[str, tuple[str, list[object]]]
+TRACE = "traceback.txt"  # of a child that raised
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
@@ -52,13 +54,7 @@ def fork(root: Path) -> int:
     whoever went backward once has threads for it, and autograd refuses to work in his children."""
     if torch.cuda.is_available():
         return spawn(root, "cpu")
-    child = os.fork()
-    if child == 0:
-        silence = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(silence, 1)
-        os.dup2(silence, 2)
-        os._exit(main([*GRID, f"results_dir={root}"]))
-    return child
+    return forked(silent(lambda: main([*GRID, f"results_dir={root}"])), root.parent / TRACE)
 
 
 def spawn(root: Path, device: str = "cuda") -> int:
@@ -82,6 +78,8 @@ def strike(begin: Callable[[Path], int], root: Path, expected: Outcome, seconds:
             os.kill(child, blow)
             _, status = os.waitpid(child, 0)
             stopped = os.WIFSIGNALED(status) or os.waitstatus_to_exitcode(status) == 130
+            trace = root.parent / TRACE
+            assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) != BROKEN, trace.read_text(encoding="utf-8")
             killed += stopped
         if killed >= kills:
             break

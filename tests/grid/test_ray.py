@@ -14,6 +14,7 @@ pytest.importorskip("ray", reason="needs Ray: pip install 'pruning-sanity[ray]'"
 from ray.autoscaler.sdk import request_resources
 
 from sanity.run import main
+from tests.forked import forked
 from tests.grid.ray_faults import GRID, cluster, on_ray, wait_for, workers
 from tests.test_interruption import outcome
 
@@ -39,13 +40,15 @@ class Driver:
 
     def __init__(self, root: Path, errors: Path) -> None:
         reading, self._address = os.pipe()
-        self.number = os.fork()
-        if self.number == 0:
+
+        def driven() -> int:
             os.setpgid(0, 0)
             address = os.read(reading, 100).decode()
             with Path(os.devnull).open("w") as nothing, errors.open("w", buffering=1) as lines:
                 sys.stdout, sys.stderr = nothing, lines
-                os._exit(main([*WORDS, *on_ray(root, address), "ray.workers=1"]) if address else 0)
+                return main([*WORDS, *on_ray(root, address), "ray.workers=1"]) if address else 0
+
+        self.number = forked(driven)
 
     def start(self, address: str) -> None:
         """Has it run on a cluster."""

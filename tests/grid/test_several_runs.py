@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from sanity.run import main
+from tests.forked import forked, silent
 from tests.test_interruption import outcome
 
 COMMON = [
@@ -26,13 +27,7 @@ pytestmark = pytest.mark.skipif(
 
 def fork(words: list[str], root: Path, log: Path) -> int:
     """A run in a child of this process; the child's number."""
-    child = os.fork()
-    if child == 0:
-        silence = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(silence, 1)
-        os.dup2(silence, 2)
-        os._exit(main([*words, f"results_dir={root}", f"log={log}"]))
-    return child
+    return forked(silent(lambda: main([*words, f"results_dir={root}", f"log={log}"])))
 
 
 def ended_well(*children: int) -> bool:

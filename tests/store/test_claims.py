@@ -22,6 +22,7 @@ from sanity.store import claims as claims_module
 from sanity.store.claims import DEAD_AFTER_S, Claims
 from sanity.store.files import sweep, write_atomically
 from sanity.store.processes import Process, current
+from tests.forked import forked
 
 KEYS = [f"{number:020x}" for number in range(12)]
 
@@ -120,14 +121,15 @@ def test_a_holder_notices_that_its_claim_was_taken_over_and_leaves_it_alone(tmp_
 
 def test_a_forked_child_does_not_release_what_its_parent_holds(tmp_path: Path) -> None:
     claim = Claims(tmp_path).take("cells", "a") or pytest.fail("is free")
-    child = os.fork()
-    if child == 0:
+
+    def child() -> int:
         claim.release()
         free = Claims(tmp_path).take("cells", "a") is not None
         own = Claims(tmp_path).take("cells", "b") or pytest.fail("is free")
         own.release()
-        os._exit(free)
-    assert os.waitpid(child, 0)[1] == 0
+        return free
+
+    assert os.waitpid(forked(child), 0)[1] == 0
     assert claim.is_held()
 
 
