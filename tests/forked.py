@@ -1,6 +1,7 @@
 """Runs in a child of the test's process, which has imported all that is needed; it never returns to the tests."""
 
 import os
+import signal
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ def forked(run: Callable[[], int], trace: Path | None = None) -> int:
         return child
     status = BROKEN
     try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # Ray, once used in a process, leaves a handler that raises
         status = run()
     except BaseException:  # a stop, too
         if trace is not None:
