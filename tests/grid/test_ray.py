@@ -71,8 +71,8 @@ def test_a_stopped_and_a_killed_driver_and_a_killed_worker_change_nothing(
         wait_for(lambda: workers(os.getpid(), at_work=True))
         os.killpg(stopped.number, signal.SIGINT)  # as a terminal does
         assert stopped.ended() == 130
-        *_, said, last = errors.read_text().splitlines()
-        assert said == "stopping after the step or search at hand; Ctrl-C again stops at once"
+        *said, last = errors.read_text().splitlines()  # a training may end meanwhile, and say so
+        assert "stopping after the step or search at hand; Ctrl-C again stops at once" in said
         assert last == "stopped; the same command goes on from the last checkpoint"
         assert len(outcome(root)) < len(expected)
         assert not list(root.glob("claims/*"))
