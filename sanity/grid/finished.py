@@ -71,8 +71,8 @@ class Request:
         if not all(map(has_ended, placed)) or not all(_is_ours(run) and _reads_its_data(run) for run in self._configs):
             return
         files = _files(self._configs)
-        if files is None or any(state and state[1] >= self._began for state in files.values()):  # changed meanwhile
-            return
+        if files is None or any(max(state[1:], default=0) >= self._began for state in files.values()):
+            return  # they may have changed meanwhile
         content = {
             "circumstances": self._circumstances,
             "files": files,
@@ -117,12 +117,15 @@ def _files(configs: Sequence[RunConfig]) -> dict[str, list[int]] | None:
 
 
 def _state(path: Path | str) -> list[int]:
-    """Returns size and time of change of a file, in nanoseconds; an empty list where there is none."""
+    """Returns a file's size, and when its content and its entry were changed, in ns; an empty list where none is there.
+
+    The time of the entry tells files apart that took the place of others of their size, with times that were kept.
+    """
     try:
         facts = os.stat(path)
     except OSError:
         return []
-    return [facts.st_size, facts.st_mtime_ns]
+    return [facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns]
 
 
 def _digest(placed: Sequence[Row]) -> str:

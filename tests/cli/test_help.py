@@ -93,6 +93,7 @@ def test_an_option_without_a_default_is_said_to_be_required() -> None:
     ("name", "says"),
     [
         ("grsap", "Did you mean 'grasp'"),
+        ("shrot", "Did you mean 'short'"),  # a recipe
         ("os:PathLike", "derives from none of"),
     ],
 )

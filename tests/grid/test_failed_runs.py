@@ -57,6 +57,7 @@ def test_a_run_that_failed_stays_in_every_report(
     assert f"{failed} of 6 runs failed: OSError: the licence server is away" in said
     assert printed.err.count("failed: fickle:Sometimes") == 1  # for one reason one line, with one of the traces
     assert any(f"(traceback: {trace})" in printed.err for trace in traces)
+    assert all(f"traceback in {trace}" in printed.err for trace in traces)  # each as it happens
     assert f"{failed} of 6 cells failed" in printed.err
     report = next((tmp_path / "results" / "reports").iterdir())
     assert "the licence server is away" in (report / "report.md").read_text()

@@ -130,7 +130,7 @@ def test_changed_data_are_read_anew(again: Callable[..., bool], tmp_path: Path) 
     assert again(*own)
     assert not again(*own)
     idx(folder / "t10k-images-idx3-ubyte", 255 - shades)
-    os.utime(folder / "t10k-images-idx3-ubyte", (2, 2))
+    os.utime(folder / "t10k-images-idx3-ubyte", (1, 1))  # as large and as old as what it replaces
     assert again(*own)
     assert not again(*own)
     (folder / "MNIST" / "raw").mkdir(parents=True)
