@@ -27,10 +27,9 @@ def _accuracy(cells: Sequence[Cell]) -> str:
     moved = [cell for cell in cells if cell.comparison and cell.comparison.difference.n]
     if not moved:
         return text
-    most = max(moved, key=lambda cell: abs(cell.comparison.difference.mean) if cell.comparison else 0)
-    assert most.comparison is not None  # by the selection above
+    most = max(moved, key=lambda cell: abs(cell.compared.difference.mean))
     return text + say("alt.moved", check=check_name(most.check), ratio=percent(round(most.ratio, 3)),
-                      change=points(most.comparison.difference.mean, signed=True))  # fmt: skip
+                      change=points(most.compared.difference.mean, signed=True))  # fmt: skip
 
 
 def _paper(cells: Sequence[Cell]) -> str:

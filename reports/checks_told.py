@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from reports.comparisons import WIDER, Comparison
+from reports.comparisons import WIDER
 from reports.labels import parse
 from reports.phrases import phrase
 from reports.sentences import change
@@ -39,7 +39,7 @@ Unit = tuple[tuple[str, str, str], str]
 
 def kind_of(cell: Cell) -> str:
     """The key of `KINDS` to which the verdict of a compared cell belongs."""
-    verdict = _of(cell).verdict
+    verdict = cell.compared.verdict
     return next(kind for kind, verdicts in KINDS.items() if verdict in verdicts)
 
 
@@ -110,7 +110,7 @@ def _parts(
     """The sentences about the comparisons of one kind."""
     if kind in ("effect", "likely"):
         for side, word in ((-1, "costs"), (1, "gains")):
-            if moved := [cell for cell in group if _mean(cell) * side > 0]:
+            if moved := [cell for cell in group if (_mean(cell) < 0) == (side < 0)]:
                 yield f"lead.{kind}_{word}", {"amounts": _amounts(moved, side, cells, names)}
     elif kind == "none":
         yield _none(group, cells, names, summary)
@@ -139,7 +139,7 @@ def where(group: Sequence[Cell], cells: Sequence[Cell]) -> str:
 
 def seeds_of(cells: Sequence[Cell]) -> str:
     """ "3 seeds", or "3 to 6 seeds": the pairs of each comparison."""
-    counts = [_of(cell).difference.n for cell in cells]
+    counts = [cell.compared.difference.n for cell in cells]
     lowest = f"{min(counts)} to " if min(counts) < max(counts) else ""
     return lowest + counted(max(counts), "seed")
 
@@ -193,7 +193,7 @@ def _points(cells: Sequence[Cell]) -> str:
 
 def _numbers(cells: Sequence[Cell], side: int) -> str:
     """The interval that decided, counted as the amount is, or the single seeds, and the number of seeds."""
-    comparisons = [_of(cell) for cell in cells]
+    comparisons = [cell.compared for cell in cells]
     if any(comparison.scattered or math.isnan(comparison.low) for comparison in comparisons):
         return say("lead.seeds", seeds=by_seed(comparisons), n=seeds_of(cells))
     ends = [side * end for comparison in comparisons for end in (comparison.low, comparison.high)]
@@ -207,14 +207,14 @@ def _none(group: Sequence[Cell], cells: Sequence[Cell], names: Mapping[Unit, str
     units, ratios = _units(group), sorted({cell.ratio for cell in group})
     whose = {"who": who(units, names), "where": where(group, cells)}
     rectangle = len(group) == len(units) * len(ratios)
-    if rectangle and all(_of(cell).verdict == "identical" for cell in group):
+    if rectangle and all(cell.compared.verdict == "identical" for cell in group):
         return "lead.same", {**whose, "n": runs}
-    small = sum(_of(cell).verdict == "small or none" for cell in group)
+    small = sum(cell.compared.verdict == "small or none" for cell in group)
     closer = say("lead.closer", count=len(group) - small, margin=trimmed(summary.margin))
     values = {
         "bound": counted_points(WIDER * summary.margin if small else summary.margin),
         "closer": closer if 0 < small < len(group) else "",
-        "change": change([cell for cell in group if _of(cell).verdict != "identical"]),
+        "change": change([cell for cell in group if cell.compared.verdict != "identical"]),
         "n": runs,
     }
     if rectangle:
@@ -240,9 +240,4 @@ def _units(cells: Sequence[Cell]) -> list[Unit]:
 
 
 def _mean(cell: Cell) -> float:
-    return _of(cell).difference.mean
-
-
-def _of(cell: Cell) -> Comparison:
-    assert cell.comparison is not None  # by the selection of the callers
-    return cell.comparison
+    return cell.compared.difference.mean

@@ -52,8 +52,7 @@ def state(cell: Cell) -> State:
 
 def _found(cell: Cell) -> tuple[str, float]:
     """The verdict of the numbers, and the mean difference."""
-    assert cell.comparison is not None  # by the selection of the callers
-    return cell.comparison.found or cell.comparison.verdict, cell.comparison.difference.mean
+    return cell.compared.found or cell.compared.verdict, cell.compared.difference.mean
 
 
 def verdict_on_controls(summary: Summary) -> str:

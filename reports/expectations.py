@@ -99,5 +99,4 @@ def _unmet(cell: Cell, expected: Expectation) -> str:
 
 
 def _verdict(cell: Cell) -> str:
-    assert cell.comparison is not None  # by the selection of the caller
-    return cell.comparison.verdict
+    return cell.compared.verdict

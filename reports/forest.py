@@ -56,13 +56,13 @@ def _ratio_that_matters(cells: Sequence[Cell]) -> float:
     ratios = sorted({cell.ratio for cell in cells}, reverse=True)
     for ratio in ratios:
         here = [cell for cell in cells if cell.ratio == ratio]
-        if sum(_of(cell).verdict != "not testable" for cell in here) * 2 >= len(here):
+        if sum(cell.compared.verdict != "not testable" for cell in here) * 2 >= len(here):
             return ratio
     return ratios[0]
 
 
 def _size(cell: Cell) -> float:
-    return abs(_of(cell).difference.mean)
+    return abs(cell.compared.difference.mean)
 
 
 def height(forest: Forest) -> float:
@@ -91,7 +91,7 @@ def note(forests: Sequence[Forest], summary: Summary) -> str:
 
 def alt(forest: Forest) -> str:
     """What the picture shows, as a sentence."""
-    clear = [cell for cell in forest.cells if _of(cell).verdict == "different"]
+    clear = [cell for cell in forest.cells if cell.compared.verdict == "different"]
     ratios = {cell.ratio for cell in forest.cells}
     at = say("forest.alt_at", ratio=percent(round(forest.cells[0].ratio, 3))) if len(ratios) == 1 else ""
     drawn = counted(len(forest.cells), "difference") + at
@@ -118,8 +118,8 @@ def paint(axes: Axes, forest: Forest, summary: Summary) -> None:
             labels[place] = method_name(cell.method) + ("" if one_ratio else f", {percent(round(cell.ratio, 3))}")
             _references(axes, place, cell, summary)
             place += 1
-        labels[place] = f"{SYMBOLS[_of(cell).verdict]} {check_name(cell.check)}"
-        _row(axes, place, _of(cell), possible(_control(cell, summary)))
+        labels[place] = f"{SYMBOLS[cell.compared.verdict]} {check_name(cell.check)}"
+        _row(axes, place, cell.compared, possible(_control(cell, summary)))
         place += 1
     axes.set_yticks(list(labels), list(labels.values()))
     for text, label in zip(axes.get_yticklabels(), labels.values(), strict=True):
@@ -181,7 +181,7 @@ def _control(cell: Cell, summary: Summary) -> float:
 
 def _ends(cell: Cell, summary: Summary) -> list[float]:
     """Everything that is drawn of a cell and of what stands beside its method's name."""
-    comparison = _of(cell)
+    comparison = cell.compared
     ends = [moved for _, moved in comparison.seeds] + [comparison.difference.mean]
     if _has_line(comparison):
         ends += drawn_ends(comparison.low, comparison.high, *possible(_control(cell, summary)))
@@ -192,13 +192,8 @@ def _ends(cell: Cell, summary: Summary) -> list[float]:
 def wider(forest: Forest, summary: Summary) -> bool:
     """Whether any interval is cut off in the picture, since it is wider than what accuracies allow."""
     for cell in forest.cells:
-        comparison = _of(cell)
+        comparison = cell.compared
         ends = comparison.low, comparison.high
         if _has_line(comparison) and drawn_ends(*ends, *possible(_control(cell, summary))) != ends:
             return True
     return False
-
-
-def _of(cell: Cell) -> Comparison:
-    assert cell.comparison is not None  # by the selection of the callers
-    return cell.comparison

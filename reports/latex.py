@@ -59,8 +59,7 @@ def _claims(setting: Setting, cells: Sequence[Cell], summary: Summary, suffix: s
     controls = {(cell.method, cell.ratio): cell for cell in summary.select(setting=setting, check=CONTROL)}
     rows = []
     for cell in cells:
-        comparison, control = cell.comparison, controls.get((cell.method, cell.ratio))
-        assert comparison is not None  # by the selection of the caller
+        comparison, control = cell.compared, controls.get((cell.method, cell.ratio))
         rows.append(
             [
                 latex(method_name(cell.method)),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from reports.checks_told import groups_of, kind_of, listed, names_of, told, unit_of, where, who
-from reports.comparisons import WIDER, Comparison
+from reports.comparisons import WIDER
 from reports.headline import asked_about
 from reports.overview import against_papers
 from reports.phrases import phrase
@@ -52,7 +52,7 @@ def _accuracies(summary: Summary) -> Iterator[str]:
 def _weight(cells: Sequence[Cell]) -> tuple[int, float]:
     """What sorts checks: the strongest verdict first, then the largest difference among those of it."""
     kind = _verdict(cells)
-    sizes = [abs(_of(cell).difference.mean) for cell in cells if kind_of(cell) == kind]
+    sizes = [abs(cell.compared.difference.mean) for cell in cells if kind_of(cell) == kind]
     return ORDER.index(kind), -max(sizes, default=0.0)
 
 
@@ -61,7 +61,7 @@ def _verdict(cells: Sequence[Cell]) -> str:
     where any effect is small at most."""
     kinds = {kind_of(cell) for cell in cells}
     kind = next(kind for kind in ("effect", "likely", "open", "none", "untestable", "missing") if kind in kinds)
-    return "small" if kind == "none" and any(_of(cell).verdict == "small or none" for cell in cells) else kind
+    return "small" if kind == "none" and any(cell.compared.verdict == "small or none" for cell in cells) else kind
 
 
 def _of_one_check(cells: Sequence[Cell], summary: Summary) -> str:
@@ -79,7 +79,7 @@ def _single(cell: Cell, summary: Summary) -> str:
     """The same of a single comparison."""
     low = phrase(cell.check, cell.check_words).action
     return say(f"lead.one_{_verdict([cell])}", action=low[0].upper() + low[1:], action_low=low, change=change([cell]),
-               n=_of(cell).difference.n, margin=counted_points(summary.margin), method=method_name(cell.method),
+               n=cell.compared.difference.n, margin=counted_points(summary.margin), method=method_name(cell.method),
                bound=counted_points(WIDER * summary.margin), ratio=percent(round(cell.ratio, 5)))  # fmt: skip
 
 
@@ -133,8 +133,3 @@ def _series(things: Sequence[str]) -> str:
     if any("," in thing or " or on " in thing for thing in shown):
         return "; ".join(shown)
     return listed(shown)
-
-
-def _of(cell: Cell) -> Comparison:
-    assert cell.comparison is not None  # by the selection of the callers
-    return cell.comparison

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from reports.comparisons import Comparison
 from reports.labels import parse
 from reports.records import CONTROL, ran
 from reports.statistics import Cell, Summary
@@ -40,12 +39,12 @@ def next_step(frame: pd.DataFrame, summary: Summary, commands: Sequence[str] = (
     compared = [cell for cell in summary.cells if cell.comparison]
     if not compared:
         return _without_checks(frame, summary, trained)
-    settled = [cell for cell in compared if _of(cell).open and math.isfinite(_of(cell).seeds_needed)]
+    settled = [cell for cell in compared if cell.compared.open and math.isfinite(cell.compared.seeds_needed)]
     if not settled:
         return NextStep(_nothing_to_settle(compared, summary), ())
-    undecided = [cell for cell in compared if _of(cell).open]
+    undecided = [cell for cell in compared if cell.compared.open]
     seeds = _most(settled)
-    reached = sum(_of(cell).seeds_needed <= seeds for cell in settled)
+    reached = sum(cell.compared.seeds_needed <= seeds for cell in settled)
     trainings = sum(max(0, seeds - len(cell.seeds)) for cell in _with_controls(settled, summary))
     text = say("next.settle", open=counted(len(undecided), "open comparison"), settled=reached,
                seeds=seeds, trainings=f"{trainings:,}", hours=_hours(frame, trainings))  # fmt: skip
@@ -55,8 +54,8 @@ def next_step(frame: pd.DataFrame, summary: Summary, commands: Sequence[str] = (
 def _nothing_to_settle(compared: Sequence[Cell], summary: Summary) -> str:
     """What to do where no number of seeds would settle anything: runs failed or are not there, nothing can be tested,
     or all is settled."""
-    verdicts = [_of(cell).verdict for cell in compared]
-    lacking, open_still = verdicts.count("missing"), sum(_of(cell).open for cell in compared)
+    verdicts = [cell.compared.verdict for cell in compared]
+    lacking, open_still = verdicts.count("missing"), sum(cell.compared.open for cell in compared)
     if failed := sum(sum(cell.failed.values()) for cell in summary.cells):
         return say("next.failed", count=counted(failed, "run"))
     if lacking:
@@ -95,7 +94,7 @@ def _once(commands: Sequence[str]) -> tuple[str, ...]:
 
 def _most(cells: Sequence[Cell]) -> int:
     """The seeds that settle nine in ten of the comparisons: the last ones may take hundreds."""
-    needed = sorted(_of(cell).seeds_needed for cell in cells)
+    needed = sorted(cell.compared.seeds_needed for cell in cells)
     return int(needed[math.ceil(0.9 * len(needed)) - 1])
 
 
@@ -138,8 +137,3 @@ def _commands(frame: pd.DataFrame, cells: Sequence[Cell], seeds: int, trained: S
 
 def _method(label: str) -> str:
     return parse(label)[0].label
-
-
-def _of(cell: Cell) -> Comparison:
-    assert cell.comparison is not None  # by the selection of the callers
-    return cell.comparison

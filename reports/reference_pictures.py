@@ -112,9 +112,8 @@ def _heat(axes: Axes, cells: dict[tuple[str, str], Cell], rows: Sequence[str], c
     values = pd.DataFrame(np.nan, [method_name(method) for method in rows], names)
     signs = values.astype(object)
     for (method, check), cell in cells.items():
-        assert cell.comparison is not None  # by the selection
         place = rows.index(method), checks.index(check)
-        values.iloc[place], signs.iloc[place] = cell.comparison.difference.mean, verdict(cell)
+        values.iloc[place], signs.iloc[place] = cell.compared.difference.mean, verdict(cell)
     seaborn.heatmap(values, vmin=-WORST, vmax=WORST, center=0, cmap="RdBu", annot=signs, fmt="",
                     annot_kws={"size": 6}, cbar=False, ax=axes)  # fmt: skip
     axes.grid(visible=False)

@@ -118,12 +118,9 @@ def by_accuracy(tickets: Sequence[Cell]) -> list[str]:
 
 def verdict(cell: Cell) -> str:
     """Returns the sign of a verdict and the difference in points: "≈ +0.2"."""
-    assert cell.comparison is not None  # by the selection of the callers
-    moved = cell.comparison.difference
-    shown = (
-        f" {points(moved.mean, signed=True, digits=1)}" if moved.n and cell.comparison.verdict != "identical" else ""
-    )
-    return f"{SYMBOLS[cell.comparison.verdict]}{shown}"
+    moved = cell.compared.difference
+    shown = f" {points(moved.mean, signed=True, digits=1)}" if moved.n and cell.compared.verdict != "identical" else ""
+    return f"{SYMBOLS[cell.compared.verdict]}{shown}"
 
 
 def _head(first: str, names: Iterator[str] | map) -> list[str]:

@@ -77,6 +77,12 @@ class Cell:
         return self.dataset, self.model, self.recipe
 
     @property
+    def compared(self) -> Comparison:
+        """The comparison of a cell that has one, which callers have selected by `comparison`."""
+        assert self.comparison is not None, f"{self.method} {self.check} is not compared"
+        return self.comparison
+
+    @property
     def never_run(self) -> bool:
         """Whether it was planned, or a paper prints it, but no run was tried."""
         return not (self.seeds or self.failed or self.unusable)

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Sequence
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from reports.bounded import interval
 from reports.decomposition import Decomposition, step_text
 from reports.plots import INK, PALETTE, below
 from reports.wording import percent
@@ -44,19 +44,19 @@ def _panel(axes: Axes, one: Decomposition) -> None:
     """Draws the steps of one ratio; each step's share stands at the right."""
     before, reached = one.base, [one.base]
     for place, (step, colour) in enumerate(zip(one.steps, PALETTE, strict=False)):
-        interval = [before + step.points.low, before + step.points.high]
+        ends = before + step.points.low, before + step.points.high
         axes.barh(place, step.points.value, 1, left=before, color=colour)
-        axes.plot(np.clip(interval, 0, MOST), [place, place], color=INK, linewidth=1)
-        axes.plot(MOST, place, ">" if interval[1] > MOST else "", color=INK, markersize=3)  # it goes on
+        interval(axes, *ends, place, 0, MOST, color=INK, linewidth=1)
         beside = axes.get_yaxis_transform()  # x as a share of the width, y in data
         text = axes.annotate(step_text(step), (1.04, place), xycoords=beside, va="center", fontsize=6.5)
         text.set_in_layout(False)  # else the bars give way to it until nothing is left of them
         before = step.accuracy
-        reached += [before, *(min(end, MOST) for end in interval if math.isfinite(end))]
+        reached += [before, *(min(end, MOST) for end in ends if math.isfinite(end))]
     axes.axvline(one.base, color=INK, linestyle=":", linewidth=1.2)
     axes.axvline(before, color=INK, linewidth=1.2)
     low, high = min(reached), max(reached)
-    axes.set_xlim(low - ROOM * (high - low), high + ROOM * (high - low))
+    room = ROOM * (high - low) or ROOM
+    axes.set_xlim(low - room, high + room)
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.set_yticks([(len(one.steps) - 1) / 2], [f"{percent(round(one.ratio, 4))}\nn = {len(one.seeds)}"])
     axes.set_ylim(len(one.steps) - 0.4, -0.6)

@@ -58,8 +58,7 @@ def strip_rows(cells: Sequence[Cell], checks: Sequence[str]) -> tuple[StripRow, 
 
 
 def _words(cell: Cell) -> str:
-    comparison = cell.comparison
-    assert comparison is not None  # by the selection of the caller
+    comparison = cell.compared
     name, ratio, n = verdict_name(comparison.verdict), percent(round(cell.ratio, 3)), comparison.difference.n
     if comparison.verdict in ("identical", "missing"):
         return say("square.bare", ratio=ratio, verdict=name)

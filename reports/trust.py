@@ -9,7 +9,6 @@ from typing import Literal
 import pandas as pd
 
 from reports import inference
-from reports.comparisons import Comparison
 from reports.controls import controls, verdict_on_controls
 from reports.designs import design_of
 from reports.overview import remarks, unfinished
@@ -51,7 +50,7 @@ def trust(frame: pd.DataFrame, summary: Summary) -> Iterator[Trust]:
 
 
 def _learnt(compared: list[Cell]) -> Trust:
-    nothing = sum(_of(cell).obstacle in NOTHING_LEARNT for cell in compared)
+    nothing = sum(cell.compared.obstacle in NOTHING_LEARNT for cell in compared)
     if not nothing:
         return Trust("good", say("trust.learnt"))
     return Trust("mind", say("trust.not_learnt", count=nothing, all=counted(len(compared), "comparison")))
@@ -60,8 +59,8 @@ def _learnt(compared: list[Cell]) -> Trust:
 def _can_fail(compared: list[Cell]) -> Trust:
     """Whether any check of these records moved accuracy, and by how much the one that moved it most did."""
     for verdict, key in (("different", "can_fail"), ("likely different", "can_fail_likely")):
-        if effects := [cell for cell in compared if _of(cell).verdict == verdict]:
-            most = max(effects, key=lambda cell: abs(_of(cell).difference.mean))
+        if effects := [cell for cell in compared if cell.compared.verdict == verdict]:
+            most = max(effects, key=lambda cell: abs(cell.compared.difference.mean))
             action = phrase(most.check, most.check_words).action
             text = say(f"trust.{key}", action=action, change=change([most]),
                        method=method_name(most.method), ratio=percent(round(most.ratio, 3)))  # fmt: skip
@@ -71,7 +70,7 @@ def _can_fail(compared: list[Cell]) -> Trust:
 
 def _likely(compared: list[Cell]) -> Iterator[Trust]:
     """What "likely" means, where a verdict is."""
-    if count := sum(_of(cell).verdict == "likely different" for cell in compared):
+    if count := sum(cell.compared.verdict == "likely different" for cell in compared):
         yield Trust("mind", say("trust.likely_one" if count == 1 else "trust.likely", count=count))
 
 
@@ -79,7 +78,7 @@ def _visible(compared: list[Cell], summary: Summary) -> Iterator[Trust]:
     """The difference from which on a comparison, taken alone, tells one from none: half its interval."""
     design = design_of(summary.design)
     halves = []
-    for comparison in map(_of, compared):
+    for comparison in (cell.compared for cell in compared):
         difference = comparison.difference
         if comparison.tested:
             _, half = inference.interval(0.0, difference.std, difference.n, summary.alpha, 2, design)
@@ -106,7 +105,7 @@ def _random(summary: Summary) -> Iterator[Trust]:
         else:
             yield Trust("good", where + say("trust.random_worse", margin=margin))
     if easy:
-        found = sum(_of(cell).verdict == "equivalent" for cell in summary.cells if cell.comparison)
+        found = sum(cell.compared.verdict == "equivalent" for cell in summary.cells if cell.comparison)
         yield Trust("mind", say("trust.easy", easy=easy, found=found, margin=margin))
 
 
@@ -124,8 +123,3 @@ def _runs(frame: pd.DataFrame, summary: Summary) -> Trust:
     )
     text = say("trust.runs", runs=counted(there, "run"), lost=lost or say("trust.none_lost"))
     return Trust("mind" if lost or asked else "good", " ".join(filter(None, (text, asked))))
-
-
-def _of(cell: Cell) -> Comparison:
-    assert cell.comparison is not None  # by the selection of the callers
-    return cell.comparison

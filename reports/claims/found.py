@@ -52,6 +52,10 @@ class Finding:
     points: tuple[Point, ...]
 
 
+Found = Sequence[Finding]
+"""What the records say about one claim: a finding for each comparison."""
+
+
 def findings(claim: Claim) -> list[Finding]:
     """Returns what the records say about a claim. Raises `UserError` where they hold several settings of it."""
     return [_finding(evidence) for evidence in claim.evidence]

@@ -6,7 +6,7 @@ from itertools import groupby
 
 from reports import escape
 from reports.claims.declared import Claim, Evidence, Paper
-from reports.claims.found import STANDINGS, Finding, findings, only_elsewhere, standing
+from reports.claims.found import STANDINGS, Finding, Found, findings, only_elsewhere, standing
 from reports.claims.phrases import (
     SIGNS,
     about,
@@ -24,8 +24,6 @@ from reports.claims.phrases import (
 from reports.labels import parse
 from reports.text import say
 from reports.wording import METHODS, check_name
-
-Found = Sequence[Finding]
 
 
 def markdown(papers: Sequence[Paper]) -> str:
@@ -68,7 +66,7 @@ def _overview(papers: Sequence[Paper], found: Mapping[int, Found]) -> Iterator[s
 def _row(number: int, claim: Claim, found: Found) -> str:
     lines = [f"{SIGNS[standing(found)]} **{stands(found)}**", *filter(None, [claim.untested]), *_in_short(found)]
     if not any(finding.points for finding in found) and (folders := unmeasured(found)):
-        lines.append(say("claims.unmeasured", records=_folders(folders)))
+        lines.append(say("claims.unmeasured", records=_code(folders)))
     return f"| {sentence(claim, number)} | {claim.test} | {'<br>'.join(lines)} |"
 
 
@@ -125,8 +123,8 @@ def _exceptions(finding: Finding, named: bool) -> str:
     return f" ({told})" if named else told
 
 
-def _folders(names: Sequence[str]) -> str:
-    return ", ".join(f"`reproductions/{name}`" for name in names)
+def _code(words: Sequence[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words)
 
 
 def _numbers(paper: Paper, found: Mapping[int, Found]) -> Iterator[str]:
@@ -142,7 +140,7 @@ def _numbers(paper: Paper, found: Mapping[int, Found]) -> Iterator[str]:
         yield "|---:|---|---|---|---|---|---:|---|"
         yield from (_differences(number, finding) for number, finding in measured)
     if folders := unmeasured(finding for _, finding in every):
-        yield from ("", say("claims.unmeasured", records=_folders(folders)))
+        yield from ("", say("claims.unmeasured", records=_code(folders)))
 
 
 def _differences(number: int, finding: Finding) -> str:

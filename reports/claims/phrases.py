@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
+import reproductions
 from reports.claims.declared import Claim, Evidence, Paper
 from reports.claims.found import OUTCOMES, Finding, Point, only_elsewhere, standing
 from reports.text import say
@@ -42,8 +43,16 @@ def remarks(evidence: Evidence) -> list[str]:
 
 
 def unmeasured(found: Iterable[Finding]) -> list[str]:
-    """Returns the folders of records that hold nothing of their comparisons yet, each once."""
-    return list(dict.fromkeys(finding.evidence.records for finding in found if not finding.points))
+    """Returns what measures the comparisons of which nothing is recorded yet, each once: a key of `sanity.run`."""
+    return list(dict.fromkeys(_measured_by(finding.evidence.records) for finding in found if not finding.points))
+
+
+def _measured_by(records: str) -> str:
+    """ "measured/lee2019_table1" -> "reproduction=lee2019_table1"; a folder that no key names stays one."""
+    kind, _, name = records.partition("/")
+    if kind == "reference":
+        return f"reference={name}"
+    return f"reproduction={name}" if name in reproductions.names() else f"reproductions/{records}"
 
 
 def by_outcome(finding: Finding) -> Iterator[tuple[str, list[Point]]]:

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from reports.claims.declared import Claim, Paper
-from reports.claims.found import Finding, Point, findings, only_elsewhere, standing
+from reports.claims.found import Finding, Found, Point, findings, only_elsewhere, standing
 from reports.claims.page import markdown
 from reports.claims.phrases import (
     SIGNS,
@@ -26,7 +26,6 @@ from reports.claims.phrases import (
 from reports.text import say
 
 WIDTH = 80
-Found = Sequence[Finding]
 
 
 def text(papers: Sequence[Paper]) -> str:
