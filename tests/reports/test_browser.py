@@ -140,9 +140,12 @@ def test_text_has_contrast_in_both_schemes(page: Any, scheme: str) -> None:
           const [r, g, b] = colour.match(/[\\d.]+/g).map(x => linear(x / 255));
           return .2126 * r + .7152 * g + .0722 * b;
         };
-        const ground = light(getComputedStyle(document.body).backgroundColor);
-        return [...document.querySelectorAll("p, td, th, .verdict, :not(.key *) > .sign, dd, figure text")].map(one => {
-          const ink = light(getComputedStyle(one)[one.tagName === "text" ? "fill" : "color"]);
+        const behind = one => {
+          const colour = getComputedStyle(one).backgroundColor;
+          return one === document.body || /^rgb\(/.test(colour) ? light(colour) : behind(one.parentElement);
+        };
+        return [...document.querySelectorAll("p, td, th, .verdict, .sign, dd, figure text")].map(one => {
+          const ink = light(getComputedStyle(one)[one.tagName === "text" ? "fill" : "color"]), ground = behind(one);
           return (Math.max(ink, ground) + .05) / (Math.min(ink, ground) + .05);
         });
     """
