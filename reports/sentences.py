@@ -10,7 +10,7 @@ from reports.phrases import Phrase, phrase
 from reports.records import CONTROL
 from reports.references import could_not_fail
 from reports.statistics import Cell, Summary
-from reports.text import say
+from reports.text import counted, say
 from reports.wording import (
     bracketed,
     by_seed,
@@ -222,17 +222,17 @@ def _weaknesses(cell: Cell, summary: Summary) -> dict[str, str]:
     for name, side in (("check", cell), ("control", control_of(cell, summary))):
         if side is None:
             continue
-        counted = say("weakness.counted_zero" if side.zeroed else f"weakness.counted_{summary.metric}")
+        accuracy = say("weakness.counted_zero" if side.zeroed else f"weakness.counted_{summary.metric}")
         counts = {
-            say("weakness.diverged", side=say(f"side.{name}"), counted=counted): len(side.diverged),
+            say("weakness.diverged", side=say(f"side.{name}"), counted=accuracy): len(side.diverged),
             say("weakness.emptied", side=say(f"side.{name}")): side.collapsed_runs,
         }
         for kind, count in counts.items():
             if count:
                 weaknesses[kind] = say("weakness.of_runs", count=count, runs=side.accuracy.n, what=kind)
     if cell.comparison and cell.comparison.unpaired and cell.comparison.difference.n:
-        kind = say("weakness.unpaired")
-        weaknesses[kind] = say("weakness.counted", count=cell.comparison.unpaired, what=kind)
+        runs = counted(cell.comparison.unpaired, "run")
+        weaknesses[say("weakness.unpaired")] = say("weakness.unpaired_runs", runs=runs)
     if cell.comparison and cell.comparison.in_groups:
         kind = say("weakness.groups")
         listed = ", ".join(f"{points(moved, signed=True)} (seed {seed})" for seed, moved in cell.comparison.seeds)
