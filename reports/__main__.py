@@ -1,4 +1,5 @@
-"""`python -m reports results/`: builds the report again from what is stored, without torch."""
+"""`python -m reports results/`: builds the report again from what is stored, without torch. `--reference NAME` alone
+builds that of a reference set; with a results folder it places the methods in there among those of the set."""
 
 import argparse
 import gc
@@ -31,7 +32,7 @@ class Parser(argparse.ArgumentParser):
 def parser() -> Parser:
     """The command line of `python -m reports`."""
     line = Parser(prog="python -m reports", description=__doc__)
-    line.add_argument("results", type=Path, help="the results folder that python -m sanity.run wrote")
+    line.add_argument("results", type=Path, nargs="?", help="the results folder that python -m sanity.run wrote")
     line.add_argument("--format", default="md,html", help=f"any of {','.join(reports.FORMATS)} (default: %(default)s)")
     line.add_argument("--cells", action="store_true", help="LaTeX with the tables of every cell, not the claims alone")
     line.add_argument(
@@ -41,6 +42,9 @@ def parser() -> Parser:
         "--expect", type=Path, metavar="FILE", help="TOML of expected verdicts; exit code 1 where one is another"
     )
     line.add_argument("--output", type=Path, help="where the report goes (default: the results folder)")
+    line.add_argument(
+        "--reference", default="", metavar="NAME", help="a reference set to place the methods in, or to report on"
+    )
     line.add_argument("--reproduction", default="", help="a published table to set the records beside")
     line.add_argument(
         "--dataset", help="where it was run on other data, which: as in sanity.run, e.g. cifar10:imagefolder"
@@ -95,38 +99,34 @@ def _report(options: argparse.Namespace, command: str) -> bool:
     """
     from reports.expectations import read
     from reports.margin import margin_of
+    from reports.source import read_source
     from sanity.store import commands
-    from sanity.store.records import load_records
 
     _check(options)
-    frame = load_records(options.results)
-    title, output = options.title, options.output or options.results
-    if options.reproduction:
-        from reproductions.catalog import measured
-
-        table = measured(options.reproduction, options.dataset, frame)
-        frame, title = table.attach(frame), title or table.title
+    source = read_source(options)
+    frame, output = source.frame, options.output or source.output
     formats = [name.strip() for name in options.format.split(",")]
     options.margin = margin_of(frame) if options.margin is None else options.margin
     how: dict[str, Any] = {"metric": options.metric, "margin": options.margin, "design": options.design}
     how["compare"] = options.compare
     expected = read(options.expect) if options.expect else []
     figures = [name.strip() for name in options.figures.split(",") if name.strip()]
-    summary, trained_by = reports.summarised(frame, **how), commands.commands(options.results)
+    summary, trained_by = reports.summarised(frame, **how), commands.commands(source.folder)
+    shown: dict[str, Any] = {"summary": summary} if source.beside is None else {"reference": source.beside, **how}
     files = reports.write(
-        frame, output, command=command, trained_by=trained_by, title=title, formats=formats,
-        cells=options.cells, figures=figures, summary=summary,
+        frame, output, command=command, trained_by=trained_by, title=options.title or source.title, formats=formats,
+        cells=options.cells, figures=figures, **shown,
     )  # fmt: skip
     if options.pack:
         from sanity.store.records import pack
 
-        files["records"] = pack(options.results, output)
-        commands.carry(options.results, output)
+        files["records"] = pack(source.folder, output)
+        commands.carry(source.folder, output)
     with printing():
         if options.quiet:
             print(*files.values(), sep="\n")
         else:
-            reports.show(frame, summary=summary, files=[*files.values()], trained_by=trained_by)
+            reports.show(frame, files=[*files.values()], trained_by=trained_by, **shown)
     return all([_as_expected(summary, expected), _verified(frame, options)])
 
 
@@ -164,8 +164,12 @@ def _check(options: argparse.Namespace) -> None:
         raise UserError(f"--verify={options.verify}: should be a number of runs")
     if options.dataset and not options.reproduction:
         raise UserError(f"--dataset={options.dataset}: stands for the data set of a table; add --reproduction")
+    if options.reference and options.reproduction:
+        raise UserError(f"--reference={options.reference}: goes with no --reproduction; leave one of them out")
+    if options.results is None and not options.reference:
+        raise UserError("results: name a results folder, or a set with --reference NAME; see python -m reports --help")
     try:
-        if not options.results.is_dir():
+        if options.results is not None and not options.results.is_dir():
             raise UserError(f"results={options.results}: no such folder")
     except OSError as error:
         raise UserError(f"results={options.results}: {error.strerror or error}") from None

@@ -101,18 +101,23 @@ def setting_of(cell: Cell) -> tuple[str, ...]:
     return cell.dataset, cell.model, cell.recipe
 
 
+def of_settings(records: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    """Returns the records whose data set, network and recipe are among those of some other records."""
+    settings = set(other[SETTING].itertuples(index=False, name=None))
+    rows = records[SETTING].itertuples(index=False, name=None)
+    return records[np.array([setting in settings for setting in rows], dtype=bool)]
+
+
 def _others(own: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
     """Returns the records of the set that are of the same setting and of other methods.
 
     Those that were trained by other settings of a recipe of that name, as far as both say theirs, are left out.
     """
-    settings = set(own[SETTING].itertuples(index=False, name=None))
-    rows = zip(reference[SETTING].itertuples(index=False, name=None), reference["method"], strict=True)
-    chosen = [setting in settings and method not in set(own["method"]) for setting, method in rows]
     trained_by = settings_of(pd.concat([own, reference], ignore_index=True))
     mine, theirs = set(trained_by[: len(own)].dropna()), trained_by[len(own) :]
     alike = theirs.isna() | theirs.isin(mine) | (not mine)
-    return reference[np.array(chosen, dtype=bool) & alike.to_numpy(dtype=bool)]
+    chosen = alike.to_numpy(dtype=bool) & ~reference["method"].isin(set(own["method"])).to_numpy(dtype=bool)
+    return of_settings(reference[chosen], own)
 
 
 def with_baselines(own: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Writes what a reference set holds: accuracy of every method at every ratio, and what each check costs each method."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +13,7 @@ from reports.text import counted, say
 from reports.wording import SYMBOLS, check_name, mean_std, method_name, percent, points, verdict_name
 from reproductions import reference
 from reproductions.panels import cells_of
+from reproductions.reference.records import load
 from sanity.console.ending import exit_code
 from sanity.console.output import printing
 from sanity.errors import UserError
@@ -21,15 +22,12 @@ from sanity.store.files import write_atomically
 FIGURES = "--figures"
 
 
-def main(words: Sequence[str], load: Callable[[str], pd.DataFrame]) -> int:
-    """Prints what a set holds as Markdown; `--figures FOLDER` writes its pictures. Returns 2 for a mistake.
-
-    load: gives the records of a set by its name.
-    """
-    return exit_code(lambda: _run(list(words), load))
+def main(words: Sequence[str]) -> int:
+    """Prints what a set holds as Markdown; `--figures FOLDER` writes its pictures. Returns 2 for a mistake."""
+    return exit_code(lambda: _run(list(words)))
 
 
-def _run(words: list[str], load: Callable[[str], pd.DataFrame]) -> int:
+def _run(words: list[str]) -> int:
     folder = ""
     if FIGURES in words:
         place = words.index(FIGURES)

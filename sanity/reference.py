@@ -10,11 +10,12 @@
 
 import sys
 
-from sanity.cli.reference import load, names
+from reproductions.reference import names
+from reproductions.reference.records import load
 
 __all__ = ["load", "names"]
 
 if __name__ == "__main__":
     from reports.reference_sets import main
 
-    sys.exit(main(sys.argv[1:], load))
+    sys.exit(main(sys.argv[1:]))

@@ -2,19 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reproductions import reference
 from reproductions.panels import Panel, choose, override, parts_of
-from reproductions.reference import names
+from reproductions.reference.records import load
 from sanity.config import AUTO, SECTIONS, RunConfig, from_mapping, nested
 from sanity.errors import UserError
-from sanity.store import PACKED, load_records
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-__all__ = ["load", "names", "runs"]
 FIXED = ("dataset", "model", "recipe", "init", "match", "precision")
 """Keys that the set decides on: with another value the records of the set would be no comparison."""
 NOT_OVERRIDDEN = {"reference", "ratio", "checks", *FIXED}
@@ -42,18 +37,6 @@ def runs(keys: Mapping[str, Any]) -> tuple[RunConfig, ...]:
     parts = set().union(*map(parts_of, panels))
     overridden = (override(_checked(panel, keys, wished), settings, parts) for panel in panels)
     return tuple(replace(from_mapping(panel), reference=name) for panel in overridden)
-
-
-def load(name: str) -> "pd.DataFrame":
-    """Returns the records of a set, one row per cell and seed; the columns are those of `sanity.run.run`.
-
-    Raises `UserError` for an unknown name, and where nothing of the set was measured yet.
-    """
-    reference.declaration(name)
-    folder = reference.HERE / name
-    if not (folder / PACKED).exists():
-        raise UserError(f"reference={name}: nothing of it was measured yet; python -m sanity.run reference={name}")
-    return load_records(folder)
 
 
 def _checked(panel: Panel, keys: Mapping[str, Any], wished: RunConfig) -> Panel:

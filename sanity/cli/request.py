@@ -42,7 +42,7 @@ class Request:
 
     def neighbours(self) -> "pd.DataFrame | None":
         """Returns the records of the reference set; None without one."""
-        from sanity.cli.reference import load
+        from reproductions.reference.records import load
 
         return load(self.reference) if self.reference else None
 

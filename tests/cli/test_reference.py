@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from reports.__main__ import main as report
 from reproductions import reference
 from sanity import reference as public
 from sanity.cli.reference import runs
@@ -96,6 +97,10 @@ def test_a_method_of_ones_own_runs_as_the_set_and_is_placed_in_it(
     assert "mine:Scaled (yours)" in page
     own = [path.name for path in (here / "own" / "cells").glob("*.json")]
     assert len(own) == 4  # two seeds, with and without the check: nothing of the set is trained again
+    assert report([str(here / "own"), "--reference", "tiny", "--format", "md", "--output", "again"]) == 0
+    again = " ".join(capsys.readouterr().out.split())
+    assert again.partition("The report")[0] == shown.partition("The report")[0], "the same as when it was trained"
+    assert "mine:Scaled (yours)" in (here / "again" / "report.md").read_text(encoding="utf-8")
 
 
 def test_the_own_rows_have_the_settings_and_seeds_of_the_set(here: Path) -> None:
@@ -114,6 +119,39 @@ def test_without_methods_it_is_the_grid_of_the_set() -> None:
     own = reference.panels("digits_lenet_300_100", ["snip"])
     ratios = [ratio for panel in own for ratio in panel["ratio"]]
     assert len(ratios) == len(set(ratios))
+
+
+def test_the_set_itself_is_reported_on_without_a_results_folder(
+    here: Path, measured: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (measured / "tiny").rglob("*")}
+    assert report(["--reference", "tiny", "--format", "csv", "--figures", "svg"]) == 0
+    folder = here / "results" / "reports" / "reference-tiny"
+    assert str(folder.relative_to(here) / "report.csv") in capsys.readouterr().out
+    rows = pd.read_csv(folder / "report.csv")
+    assert set(rows["method"]) == {"dense", "random", "magnitude", "snip"}
+    assert [*(folder / "figures").glob("*.svg")]
+    assert {path: path.stat().st_mtime_ns for path in (measured / "tiny").rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "results: name a results folder, or a set with --reference NAME"),
+        (["--reference", "tinny"], "unknown reference 'tinny'. Did you mean 'tiny'?"),
+        (["--reference", "tiny", "--reproduction", "lee2019_table1"], "goes with no --reproduction"),
+        (["other", "--reference", "tiny"], "no record of other is of its data set, network and recipe (digits, len"),
+    ],
+)
+def test_what_no_report_can_be_made_of_is_one_line(
+    here: Path, words: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "other").mkdir()
+    rows = public.load("tiny").assign(model="vgg19")
+    rows.to_json(here / "other" / "records.jsonl", orient="records", lines=True)
+    assert report(words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert says in line
 
 
 @pytest.mark.parametrize("name", reference.names())

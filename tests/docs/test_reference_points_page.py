@@ -7,7 +7,7 @@ import pytest
 from reports.reference_sets import summary_of, verdict
 from reports.statistics import Summary
 from reports.wording import mean_std, method_name
-from sanity.cli.reference import load
+from reproductions.reference.records import load
 from sanity.store import load_records
 
 ROOT = Path(__file__).parents[2]

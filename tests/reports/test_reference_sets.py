@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from reports import reference_pictures
+from reports import reference_pictures, reference_sets
 from reports.reference_pictures import pictures
 from reports.reference_sets import main, page, summary_of
 from reproductions import reference
-from sanity.cli.reference import load
+from reproductions.reference.records import load
 from tests.reports.test_placement import OWN, SET, records
 
 MEASURED = [name for name in reference.names() if (reference.HERE / name).is_dir()]
@@ -20,7 +20,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 @pytest.mark.parametrize("name", MEASURED)
 def test_the_page_in_the_docs_is_what_the_records_say(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([name], load) == 0
+    assert main([name]) == 0
     page_kept = (DOCS / f"reference_points_{name}.md").read_text(encoding="utf-8")
     assert capsys.readouterr().out == page_kept, f"python -m sanity.reference {name} > docs/reference_points_{name}.md"
 
@@ -46,10 +46,13 @@ def test_pictures_are_of_the_same_bytes_each_time() -> None:
     assert "mine:Scaled" in drawn["tiny_accuracy.svg"]
 
 
-def test_figures_go_to_the_folder_that_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["digits_lenet_300_100", "--figures", str(tmp_path)], lambda _: a_set()) == 0
+def test_figures_go_to_the_folder_that_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reference_sets, "load", lambda _: a_set())
+    assert main(["digits_lenet_300_100", "--figures", str(tmp_path)]) == 0
     assert len([*tmp_path.glob("*.svg")]) == 2
-    assert main(["--figures"], load) == 2
+    assert main(["--figures"]) == 2
     assert "--figures: needs a folder" in capsys.readouterr().err
 
 
