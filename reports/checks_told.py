@@ -8,7 +8,7 @@ from reports.labels import parse
 from reports.phrases import phrase
 from reports.sentences import change
 from reports.statistics import Cell, Summary
-from reports.text import counted, say
+from reports.text import counted, opened, say
 from reports.wording import (
     DATASETS,
     EN_DASH,
@@ -96,7 +96,7 @@ def told(cells: Sequence[Cell], summary: Summary, opening: str = "") -> str:
         group = [cell for cell in cells if kind_of(cell) == kind]
         for template, values in _parts(kind, group, cells, names, summary) if group else ():
             sentence = say(template, action=it if sentences else action, **values)
-            sentences.append(sentence if opening and not sentences else sentence[0].upper() + sentence[1:])
+            sentences.append(sentence if opening and not sentences else opened(sentence, names.values()))
     return opening + " ".join(sentences)
 
 

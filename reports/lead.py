@@ -10,7 +10,7 @@ from reports.phrases import phrase
 from reports.records import CONTROL
 from reports.sentences import change
 from reports.statistics import Cell, Summary
-from reports.text import counted, say
+from reports.text import counted, opened, say
 from reports.wording import counted_points, method_name, percent
 
 ANSWERED = 2  # checks whose numbers are told in the first sentences
@@ -78,7 +78,7 @@ def _of_one_check(cells: Sequence[Cell], summary: Summary) -> str:
 def _single(cell: Cell, summary: Summary) -> str:
     """The same of a single comparison."""
     low = phrase(cell.check, cell.check_words).action
-    return say(f"lead.one_{_verdict([cell])}", action=low[0].upper() + low[1:], action_low=low, change=change([cell]),
+    return say(f"lead.one_{_verdict([cell])}", action=opened(low), action_low=low, change=change([cell]),
                n=cell.compared.difference.n, margin=counted_points(summary.margin), method=method_name(cell.method),
                bound=counted_points(WIDER * summary.margin), ratio=percent(round(cell.ratio, 5)))  # fmt: skip
 
@@ -105,7 +105,7 @@ def _over_checks(checks: Sequence[Sequence[Cell]], summary: Summary) -> Iterator
         if things:
             key = f"lead.on_{kind}" if begun else f"lead.on_{kind}_{number}"
             sentence = say(key, who=subject, things=_series(things), bound=counted_points(margins.get(kind, 0.0)))
-            yield sentence[0].upper() + sentence[1:]
+            yield opened(sentence, names.values())
     if count := sum(kind_of(cell) == "open" for cell in compared):
         yield say("lead.undecided", count=count, all=counted(len(compared), "comparison"))
 

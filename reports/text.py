@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 Section = Mapping[str, str]
@@ -24,12 +24,12 @@ TEMPLATES: Mapping[str, str] = _flat(
 )
 
 
-_SINGLE = re.compile(r"(?<![\d.,])1 points\b")
+_SINGLE = re.compile(r"(?<![\d.,])1 (more )?(comparison|method|network|other|point|ratio|recipe|seed|training)s\b")
 
 
 def say(key: str, **values: object) -> str:
     """The template `key`, as in "one.equivalent", with the `values` that it names filled in; "1 points" is a point."""
-    return _SINGLE.sub("1 point", TEMPLATES[key].format_map(values))
+    return _SINGLE.sub(r"1 \1\2", TEMPLATES[key].format_map(values))
 
 
 def has(key: str) -> bool:
@@ -40,3 +40,10 @@ def has(key: str) -> bool:
 def counted(count: int, noun: str) -> str:
     """A number with its noun: "1 test", "2 tests"."""
     return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def opened(text: str, names: Collection[str] = ()) -> str:
+    """A text as the beginning of a sentence: in capitals, unless it begins with one of the names, which are as they are
+    whatever their first letter: "mine:Scaled's ticket" is found under that name, and adapter.py is a file.
+    """
+    return text if text.startswith(tuple(names)) else text[:1].upper() + text[1:]

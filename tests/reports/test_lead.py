@@ -1,11 +1,14 @@
 """The answer over many methods, sparsities and checks: what was found, by how much, and what stays open."""
 
+import re
 from collections.abc import Callable
 
 import pandas as pd
+import pytest
 
 from reports.lead import lead
 from reports.statistics import summarise
+from reports.text import say
 from tests.reports.every_case import panel, together
 
 Record = Callable[..., dict]
@@ -52,6 +55,24 @@ def test_some_methods_are_not_said_to_be_all(make_record: Record) -> None:
     effects = {"snip": ["effect", "none"], "grasp": ["none", "effect"]}
     whole, *_ = answer(together(panel(make_record, effects), panel(make_record, effects, "invert")))
     assert "(both methods at some sparsities)" in whole  # neither at every one
+
+
+@pytest.mark.parametrize("method", ["mine:Scaled", "adapter.py:find", "npb", "ours/scaled.py:Scaled[power=1]"])
+def test_a_name_that_begins_a_sentence_stays_as_it_is_found(make_record: Record, method: str) -> None:
+    cases = {method: ["effect", "none"]}
+    whole, *_ = answer(together(panel(make_record, cases), panel(make_record, cases, "invert")))
+    assert re.split(r"'s |\[", whole)[0] == method.partition("[")[0]
+    (said,) = answer(panel(make_record, {method: ["identical", "none"]}, "x.py:Mine"))
+    assert said.startswith("No: the check 'x.py:Mine'")
+
+
+def test_one_of_a_thing_is_no_plural(make_record: Record) -> None:
+    checks = ("reinit", "invert", "random_labels", "random_pixels", "rewire")
+    whole, *_ = answer(together(*(panel(make_record, {"snip": ["effect"] * 2}, check) for check in checks)))
+    assert "1 other (see the table)" in whole
+    one = pd.DataFrame([make_record("snip", check, 0.9, 0, 90.0) for check in ("none", "reinit")])
+    assert answer(one)[0].startswith("Not settled: 1 seed cannot tell")
+    assert say("lead.other_things", count=21) == "21 others (see the table)"
 
 
 def test_what_stays_open_is_counted_and_named(make_record: Record) -> None:
