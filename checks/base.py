@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, get_args
 import torch
 from torch import Tensor, nn
 
-from methods.aspects import Aspect
+from methods.aspects import EVERYTHING, Aspect
+from methods.counts_from import method_of_counts
 from methods.moments import needs_dense
 from sanity.config.options import fill
 from sanity.data.dataset import Dataset
@@ -218,7 +219,20 @@ def need_mask(check: str, method: "Method") -> None:
 
 
 def ignores(method: "Method", *aspects: Aspect) -> bool:
-    """Returns whether the method's mask depends on none of `aspects`, and its ticket on no dense training."""
+    """Returns whether the method's mask depends on none of `aspects`, and its ticket on no dense training.
+
+    Nor may the layer counts that it takes from another method (`allocation=from:METHOD`).
+    """
+    counted = method_of_counts(method)
+    return _ranks_without(method, *aspects) and (counted is None or ignores(counted, *aspects))
+
+
+def keeps_random_positions(method: "Method") -> bool:
+    """Returns whether chance alone decides which weights of a layer are kept, whatever decides how many."""
+    return _ranks_without(method, *EVERYTHING)
+
+
+def _ranks_without(method: "Method", *aspects: Aspect) -> bool:
     return method.looks_at.isdisjoint(aspects) and not needs_dense(method)
 
 

@@ -3,8 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from checks.base import Check, Prediction, ignores
-from methods.aspects import EVERYTHING
+from checks.base import Check, Prediction, keeps_random_positions
 
 if TYPE_CHECKING:
     from methods.base import Method
@@ -21,7 +20,7 @@ class Invert(Check):
     destroys: ClassVar[str] = "the direction of the ranking"
 
     def predicts(self, method: "Method") -> Prediction:
-        return "null" if ignores(method, *EVERYTHING) else "open"
+        return "null" if keeps_random_positions(method) else "open"
 
     def alter(self, method: Any) -> Any:
         return replace(method, invert=not method.invert)

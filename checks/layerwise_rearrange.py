@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import nn
 
-from checks.base import Check, Prediction, ignores, need_mask
-from methods.aspects import EVERYTHING
+from checks.base import Check, Prediction, keeps_random_positions, need_mask
 from sanity.masks import patterns
 from sanity.masks.ticket import Ticket
 
@@ -33,7 +32,7 @@ class LayerwiseRearrange(Check):
     def predicts(self, method: "Method") -> Prediction:
         if "layerwise_rearrange" in method.healed_by:
             return "better"
-        return "null" if ignores(method, *EVERYTHING) else "open"
+        return "null" if keeps_random_positions(method) else "open"
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
         pattern = patterns.get(ticket.pattern, ticket.network)

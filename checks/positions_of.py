@@ -48,4 +48,4 @@ class PositionsOf(Check):
             )
 
     def reallocate(self, method: Any, reference: Mapping[str, Tensor]) -> Any:
-        return method.allocated(CountsOf({name: int(layer.sum()) for name, layer in reference.items()}))
+        return method.allocated(CountsOf.of(reference))

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor, nn
 
-from checks.base import Check, Prediction, ignores, need_mask
-from methods.aspects import EVERYTHING
+from checks.base import Check, Prediction, keeps_random_positions, need_mask
 from sanity.errors import UserError
 from sanity.masks import patterns
 from sanity.masks.allocation import Shapes
@@ -39,7 +38,7 @@ class RearrangeKernels(Check):
         _check(method.kept_together(network), {name: weight.shape for name, weight in method.targets(network).items()})
 
     def predicts(self, method: "Method") -> Prediction:
-        return "null" if ignores(method, *EVERYTHING) else "open"
+        return "null" if keeps_random_positions(method) else "open"
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
         pattern = patterns.get(ticket.pattern)

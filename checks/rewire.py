@@ -7,8 +7,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from checks.base import Check, Prediction, free_one_by_one, ignores, need_mask
-from methods.aspects import EVERYTHING
+from checks.base import Check, Prediction, free_one_by_one, keeps_random_positions, need_mask
 from sanity.masks import patterns
 from sanity.masks.ticket import Ticket
 from sanity.seeds import derive
@@ -47,7 +46,7 @@ class Rewire(Check):
         free_one_by_one(method, network, "rewire")
 
     def predicts(self, method: "Method") -> Prediction:
-        return "null" if ignores(method, *EVERYTHING) else "open"
+        return "null" if keeps_random_positions(method) else "open"
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
         pattern = patterns.get(ticket.pattern)

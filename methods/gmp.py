@@ -48,5 +48,5 @@ class GMP(Magnitude):
         check_alone(self)
         if changed := [name for name in _NOT_ITS if name in differing(self)]:
             raise UserError(f"GMP prunes while it trains: {changed[0]}={getattr(self, changed[0])} has no effect on it")
-        if self.allocation == "smart_ratio":
-            raise UserError("GMP: allocation=smart_ratio has no counts for the ratios on the way; set another")
+        if self.allocation == "smart_ratio" or self.counts_from:
+            raise UserError(f"GMP: allocation={self.allocation} has no counts for the ratios on the way; set another")

@@ -11,7 +11,7 @@ from sanity.config.moment import END, INIT, Moment, WeightsMoment, is_share, pla
 from sanity.errors import UserError
 from sanity.masks import patterns
 from sanity.masks.allocation import Allocation, Counts, SmartRatio
-from sanity.masks.layerwise import AllocationName, LayerRates
+from sanity.masks.layerwise import FROM, AllocationName, LayerRates
 from sanity.masks.patterns import Pattern, PatternName
 
 Rewind = Literal["init", "weights", "learning_rate", "fine_tune", "redraw"]
@@ -24,7 +24,8 @@ class Settings:
 
     allocation: how many weights each layer keeps: `global`, by one ranking; or, whatever the scores (see
         `sanity.masks.layerwise`): uniform | uniform_first_dense | uniform_plus | erk | er | balanced | pyramidal
-        | igq | layer_rates | smart_ratio.
+        | igq | layer_rates | smart_ratio; or `from:METHOD`, as many as METHOD's mask (its default options, or those of
+        a paper: `from:snip@lee2019`) of the same network, data, ratio and seed.
     convolution_rate: of layer_rates: what a round removes of a convolution, as a multiple of what it removes of a
         linear layer (of the last layer it removes half). Several rounds need `removed_per_round`; without it there is
         one, whose share follows from the ratio.
@@ -98,6 +99,11 @@ class Settings:
             if moments[name] in (INIT, END):
                 changed[name] = 0 if moments[name] == INIT else epochs
         return replace(self, **changed) if changed else self
+
+    @property
+    def counts_from(self) -> str:
+        """The method whose layer counts it takes, as `snip` or `snip@lee2019`; empty where no method is named."""
+        return self.allocation.removeprefix(FROM) if self.allocation.startswith(FROM) else ""
 
     def rule(self) -> str | Allocation:
         """Returns the allocation with this method's options."""

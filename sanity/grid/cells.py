@@ -195,13 +195,6 @@ def cells(config: RunConfig) -> list[Cell]:
     return all_cells
 
 
-def references(cells: Sequence[Cell]) -> list[Cell]:
-    """Returns the cells, without a check, whose masks the checks of `cells` refer to."""
-    needed = {check: check.reference() for check in dict.fromkeys(cell.check for cell in cells)}
-    referring = ((cell, spec) for cell in cells if (spec := needed[cell.check]))
-    return list(dict.fromkeys(Cell(spec, NO_CHECK, cell.ratio, cell.seed) for cell, spec in referring))
-
-
 def _base(config: RunConfig, specs: list[MethodSpec]) -> list[MethodSpec]:
     """Returns random pruning, where a decomposition needs it and it is not among the methods, in their variant."""
     if FAMILY not in config.checks or any(spec.name == decomposition.BASE for spec in specs):

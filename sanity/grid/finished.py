@@ -89,7 +89,8 @@ def _is_ours(config: RunConfig) -> bool:
     if any(registry.is_extended for registry in registries):
         return False
     words = [*config.methods, *config.checks, config.model, config.dataset, config.init]
-    words += [str(value) for section in config.options.values() for value in section.values()]
+    options = [value for section in config.options.values() for value in section.values()]
+    words += [word.removeprefix("from:") for value in options for word in str(value).split(",")]  # layer counts
     if any(":" in word for word in words):  # `module:Class`, `file:PATH`
         return False
     named = {word.partition("@")[0] for word in config.methods} & {*methods.REGISTRY.names()}

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from methods.moments import scores_trained
 from sanity.grid.cells import DENSE, NO_CHECK, Cell, CheckSpec
+from sanity.grid.references import spec_of_counts
 from sanity.store.identity import FORMAT, KEY_LENGTH, differing, plain
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ def _of_both(cell: Cell, experiment: "Experiment") -> dict[str, Any]:
     seen = experiment.part(cell, "corrupt")
     if (reference := cell.check.reference()) is not None:
         fields["reference"] = experiment.method(replace(cell, method=reference)).key()
+    if (counting := spec_of_counts(cell.method)) is not None:
+        fields["counts_from"] = experiment.method(replace(cell, method=counting)).key()
     if any("+" in part for part in seen.labels) and not seen.is_control:
         fields["seen"] = seen.labels
     if read := experiment.inputs_of(seen):

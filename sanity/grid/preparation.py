@@ -19,11 +19,12 @@ from sanity.data.dataset import load as load_dataset
 from sanity.data.examples import View
 from sanity.data.source import MissingDataError
 from sanity.errors import UserError
-from sanity.grid.cells import DENSE, SEARCHING, Cell, cells, references
+from sanity.grid.cells import DENSE, SEARCHING, Cell, cells
 from sanity.grid.controls import feasible, with_controls
 from sanity.grid.experiment import Experiment
 from sanity.grid.moments import check_against
 from sanity.grid.predictions import predicted
+from sanity.grid.references import references
 from sanity.grid.scoring_batches import scoring_batches
 from sanity.grid.ticket_search import examples_for_scoring
 from sanity.models.check import check_draws, check_model

@@ -18,7 +18,7 @@ from sanity.grid.predictions import predicted
 from sanity.grid.same_function import function_gap
 from sanity.grid.search_cost import search_cost
 from sanity.grid.task import DenseTraining, MaskSearch
-from sanity.grid.tasks import control_ticket, own_searches, own_tasks, tasks
+from sanity.grid.tasks import control_ticket, counts_tasks, own_searches, own_tasks, tasks
 from sanity.grid.ticket_source import TicketSource
 from sanity.grid.versions import versions
 from sanity.masks import patterns
@@ -67,7 +67,9 @@ def record(cell: Cell, experiment: Experiment) -> dict[str, Any]:
             about["function_gap"] = function_gap(source, control_ticket(cell, experiment), experiment)
     ended = [stored.search_record(experiment, search.key) for search in own_searches(cell, experiment)]
     searches = [search for search in ended if search]
-    seconds = sum((float(search["seconds"]) for search in searches), 0.0)
+    counting = [task.key for task in counts_tasks(cell, experiment) if isinstance(task, MaskSearch)]
+    counted = filter(None, (stored.search_record(experiment, key) for key in counting))
+    seconds = sum((float(search["seconds"]) for search in (*counted, *searches)), 0.0)
     ties = max((search["ties"] for search in searches if search.get("ties") is not None), default=None)
     made_by = {"item_versions": versions(cell, experiment.config)}
     repeats = [search["repeat_differs"] for search in searches if search.get("repeat_differs") is not None]

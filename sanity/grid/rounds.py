@@ -10,7 +10,7 @@ import pandas as pd
 from sanity.config import RunConfig
 from sanity.errors import UserError
 from sanity.grid import keys, stored
-from sanity.grid.cells import NO_CHECK, Cell, references
+from sanity.grid.cells import NO_CHECK, Cell
 from sanity.grid.costs import Meter
 from sanity.grid.design import Comparison, Counts, Design
 from sanity.grid.engines import MakeRunner, engine
@@ -18,6 +18,7 @@ from sanity.grid.execution import distinct
 from sanity.grid.plan import plan
 from sanity.grid.preparation import prepare, share_networks
 from sanity.grid.progress import Reporter, reporter
+from sanity.grid.references import references
 from sanity.grid.requests import remember
 from sanity.grid.runner import Runner
 from sanity.store import looks

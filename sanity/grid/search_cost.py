@@ -8,7 +8,7 @@ from sanity.grid.experiment import Experiment
 from sanity.grid.moments import known_after, lengths
 from sanity.grid.passes import Passes
 from sanity.grid.task import TO_THE_END, DenseTraining, MaskSearch, Moments, Training
-from sanity.grid.tasks import own_tasks, tasks
+from sanity.grid.tasks import counts_tasks, own_tasks, tasks
 from sanity.grid.training_batch import epochs
 
 
@@ -21,7 +21,7 @@ def search_cost(cell: Cell, experiment: Experiment) -> dict[str, Any]:
         though cells share it. training: of the cell's own training. schedule: of a dense training to its end.
     """
     _, final = tasks(cell, experiment)
-    own = [] if cell.method.name == DENSE else own_tasks(cell, experiment)
+    own = [] if cell.method.name == DENSE else [*counts_tasks(cell, experiment), *own_tasks(cell, experiment)]
     searches = [task for task in own if isinstance(task, MaskSearch)]
     trainings = [task for task in own if not isinstance(task, MaskSearch)]
     passes = None if _reads_files(cell, experiment) else _passes(searches, experiment)

@@ -11,6 +11,7 @@ from sanity.grid.cells import DENSE, NO_CHECK, SEARCHING, Cell, CheckSpec
 from sanity.grid.early_bird import epoch_moments
 from sanity.grid.experiment import BEST_ROUNDS, MOMENTS, Experiment
 from sanity.grid.moments import At, at, dense_moments, lengths, retrain_epochs, starts_at
+from sanity.grid.references import cell_of_counts
 from sanity.grid.task import TO_THE_END, DenseTraining, MaskSearch, Moments, Task, TicketTraining, Training
 from sanity.grid.ticket_source import TicketSource, Weights
 
@@ -25,9 +26,9 @@ def tasks(cell: Cell, experiment: Experiment) -> tuple[list[Task], Training]:
     perturbed = search.ticket if usual is search else replace(search.ticket, weights=usual.ticket.weights)
     if not perturbing.is_control:
         perturbed = replace(perturbed, perturbed_by=perturbing, reference=reference.ticket.mask)
-    control = [] if cell.check.is_control else _control_search(cell, experiment).tasks
+    control = [] if cell.check.is_control else _control_search(cell, experiment).needed
     end = [dense_training(cell.seed, NO_CHECK, TO_THE_END, experiment)] if perturbing.needs_end() else []
-    needed = [*end, *reference.tasks, *search.of_reference, *search.tasks, *usual.tasks, *control]
+    needed = [*end, *reference.tasks, *search.needed, *usual.needed, *control]
     return _distinct(needed), ticket_training(perturbed, experiment)
 
 
@@ -63,6 +64,12 @@ def control_ticket(cell: Cell, experiment: Experiment) -> TicketSource:
 def own_tasks(cell: Cell, experiment: Experiment) -> list[Task]:
     """Returns the searches of a cell, and the trainings that they start from, without those of its control."""
     return [] if cell.method.name == DENSE else _search(cell, experiment).tasks
+
+
+def counts_tasks(cell: Cell, experiment: Experiment) -> list[Task]:
+    """Returns the tasks that find the layer counts of a method that takes them from another; mostly none."""
+    counted = None if cell.method.name == DENSE else cell_of_counts(cell)
+    return [] if counted is None else own_tasks(counted, experiment)
 
 
 def own_searches(cell: Cell, experiment: Experiment) -> list[MaskSearch]:
@@ -124,12 +131,16 @@ def _dense_trainings(cell: Cell, experiment: Experiment) -> Iterator[DenseTraini
 class _Search:
     """Holds the tasks that compute a ticket, and the ticket before its check perturbs it.
 
-    of_reference: the tasks that compute the mask of the method that the check refers to, which come first.
+    of_reference: the tasks that compute the mask whose layer counts it takes, which come first.
     """
 
     tasks: list[Task]
     ticket: TicketSource
     of_reference: list[Task] = field(default_factory=list)
+
+    @property
+    def needed(self) -> list[Task]:
+        return [*self.of_reference, *self.tasks]
 
 
 def _search(cell: Cell, experiment: Experiment) -> _Search:
@@ -162,6 +173,13 @@ def _reference(parts: CheckSpec, cell: Cell, experiment: Experiment) -> _Search:
     return _control_search(replace(cell, method=spec), experiment)
 
 
+def _allocating(cell: Cell, experiment: Experiment) -> _Search:
+    """Returns the search of the mask whose layer counts the search of `cell` takes; one without tasks if none is."""
+    if (counted := cell_of_counts(cell)) is not None:
+        return _search_under(counted.check, counted, experiment)
+    return _reference(experiment.part(cell, "reallocate"), cell, experiment)
+
+
 def _search_under(
     searching: CheckSpec, cell: Cell, experiment: Experiment, perturbing: CheckSpec = NO_CHECK
 ) -> _Search:
@@ -184,7 +202,7 @@ def _new_search(cell: Cell, perturbing: CheckSpec, experiment: Experiment) -> _S
     scored = Weights(cell.seed, drawn_by=experiment.part(cell, "initialise"))
     if trained and dense is not None:
         scored = _at(dense, method.scored_at, experiment)
-    mask, reference = "", _reference(experiment.part(cell, "reallocate"), cell, experiment)
+    mask, reference = "", _allocating(cell, experiment)
     of_ticket = _reference(perturbing, cell, experiment)
     ratios = method.ratios(cell.ratio) if trained else [cell.ratio]
     for number, ratio in enumerate(ratios):

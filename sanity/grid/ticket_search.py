@@ -19,11 +19,13 @@ from sanity.grid.early_bird import Find, drawn, training_ahead
 from sanity.grid.experiment import Experiment
 from sanity.grid.live_match import matched
 from sanity.grid.passes import Passes, counted
+from sanity.grid.references import cell_of_counts
 from sanity.grid.scoring_batches import scoring_batches
 from sanity.grid.search_progress import StoredProgress
 from sanity.grid.task import DenseTraining, MaskSearch
 from sanity.grid.ticket_source import Weights
 from sanity.masks import Mask
+from sanity.masks.allocation import CountsOf
 from sanity.masks.repeated import repeat_differs
 from sanity.seeds import derive, generator
 from sanity.training.batches import train_indices
@@ -97,7 +99,7 @@ def _mask(search: MaskSearch, method: Method, experiment: Experiment, passes: Pa
     """Returns the mask of a search; adds what it sends through the network to `passes`."""
     cell = search.cell
     if search.reference:
-        method = cell.check.build().reallocate(method, stored.mask(experiment, search.reference))
+        method = _reallocated(method, cell, stored.mask(experiment, search.reference))
     net = experiment.loaded(search.scored.load(experiment)).to(experiment.device)
     if method.needs_start:
         remember_start(net, Weights(cell.seed, drawn_by=experiment.part(cell, "initialise")).load(experiment))
@@ -115,6 +117,13 @@ def _mask(search: MaskSearch, method: Method, experiment: Experiment, passes: Pa
         if search.matched is None:
             return find(search.ratio)
         return matched(find, method, search.ratio, search.matched, experiment, alive)
+
+
+def _reallocated(method: Method, cell: Cell, reference: Mask) -> Method:
+    """Returns the method with the layer counts of `reference`, as it asks for them itself or its check does."""
+    if cell_of_counts(cell) is not None:
+        return method.allocated(CountsOf.of(reference))
+    return cell.check.build().reallocate(method, reference)
 
 
 def _alive(search: MaskSearch, method: Method, experiment: Experiment) -> Mask:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from math import ceil, floor, log, prod
-from typing import Literal
+from typing import ClassVar, Literal, Self
 
 import torch
 
@@ -27,6 +27,9 @@ Counts = Literal[
 
 class Allocation(ABC):
     """Computes kept weights per layer from the layers' shapes (in module order) and the ratio removed alone."""
+
+    is_known: ClassVar[bool] = True
+    """Whether `counts` can be asked before the search."""
 
     @abstractmethod
     def counts(self, shapes: Shapes, ratio: float) -> dict[str, int]:
@@ -276,6 +279,10 @@ class CountsOf(Allocation):
     """
 
     kept: Mapping[str, int]
+
+    @classmethod
+    def of(cls, mask: Mapping[str, torch.Tensor]) -> Self:
+        return cls({name: int(layer.sum()) for name, layer in mask.items()})
 
     def counts(self, shapes: Shapes, ratio: float) -> dict[str, int]:
         sizes = {name: prod(shape) for name, shape in shapes.items()}

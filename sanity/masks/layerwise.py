@@ -4,13 +4,16 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import exp, log, log1p, prod
-from typing import Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
+
+from pydantic import Field, PlainValidator
+from pydantic_core import PydanticCustomError
 
 from sanity.errors import UserError, unknown
 from sanity.masks.allocation import ERK, Allocation, Shapes, SmartRatio, Uniform, budget, fitted
 
 Sizes = dict[str, int]
-AllocationName = Literal[
+RuleName = Literal[
     "global",
     "uniform",
     "uniform_first_dense",
@@ -23,7 +26,19 @@ AllocationName = Literal[
     "layer_rates",
     "smart_ratio",
 ]
-NAMES: tuple[AllocationName, ...] = get_args(AllocationName)
+NAMES: tuple[RuleName, ...] = get_args(RuleName)
+FROM = "from:"
+"""`from:METHOD` names the layer counts of another method's mask."""
+
+
+def _from_method(value: object) -> str:
+    if isinstance(value, str) and value.startswith(FROM) and value != FROM:
+        return value
+    raise PydanticCustomError("allocation", "should be from:METHOD, as in from:snip")
+
+
+AllocationName = RuleName | Annotated[str, PlainValidator(_from_method), Field(title="from:METHOD")]
+"""The type of an option that names an allocation."""
 
 
 class ByDensity(Allocation):
@@ -165,6 +180,26 @@ class LayerRates(Allocation):
         return fitted(after(_root(lambda rounds: kept - _total(after(rounds), sizes), 0.0, most)), sizes, kept)
 
 
+@dataclass(frozen=True)
+class CountsOfMethod(Allocation):
+    """The layer counts of the mask of another method, `allocation=from:METHOD`; known once that mask has been found.
+
+    A run finds it in the same network, for the same ratio and seed, and searches with `CountsOf` the mask.
+
+    method: its name, or name@variant.
+    """
+
+    is_known: ClassVar[bool] = False
+
+    method: str
+
+    def counts(self, shapes: Shapes, ratio: float) -> dict[str, int]:
+        raise UserError(
+            f"allocation={FROM}{self.method}: a run finds the mask of {self.method} first; by yourself use "
+            f"method.allocated(CountsOf.of(mask)) with the mask of {self.method}"
+        )
+
+
 def _total(densities: dict[str, float], sizes: Sizes) -> float:
     return sum(densities[name] * size for name, size in sizes.items())
 
@@ -192,6 +227,8 @@ def get(allocation: "str | Allocation") -> Allocation | None:
         "layer_rates": LayerRates(),
         "smart_ratio": SmartRatio(),
     }
+    if allocation.startswith(FROM):
+        return CountsOfMethod(allocation.removeprefix(FROM))
     if allocation not in rules:
-        raise unknown("allocation", allocation, NAMES)
+        raise unknown("allocation", allocation, [*NAMES, f"{FROM}METHOD"])
     return rules[allocation]

@@ -134,12 +134,12 @@ def counted(mask: Mapping[str, Tensor], pattern: Pattern = UNSTRUCTURED) -> tupl
 def check_feasible(
     weights: Scores, ratio: float, allocation: str | Allocation, pattern: Pattern = UNSTRUCTURED
 ) -> None:
-    """Raises `UserError` where `allocate` would for these weights whatever their scores."""
+    """Raises `UserError` where `allocate` would for these weights whatever their scores, as far as that is known."""
     rule = get_allocation(allocation)
     shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
     budget(sum(weight.numel() for weight in weights.values()), ratio)
     pattern.check(shapes, ratio, rule)
-    if rule is not None:
+    if rule is not None and rule.is_known:
         rule.counts(shapes, ratio)
 
 

@@ -93,7 +93,7 @@ def test_smart_ratio_that_the_classifier_alone_exceeds_is_a_mistake() -> None:
 def test_names() -> None:
     assert get("global") is None
     assert isinstance(get("erk"), ERK)
-    with pytest.raises(UserError, match=r"unknown allocation 'smart'\. .*Allowed: balanced, er, erk, global, igq"):
+    with pytest.raises(UserError, match=r"unknown allocation 'smart'\. .*Allowed: balanced, er, erk, from:METH"):
         get("smart")
 
 
