@@ -37,6 +37,7 @@ EXTRAS = {
         "scipy-stubs",
         "selenium",  # the report in a real browser, where Debian's chromium is installed
         "statsmodels",  # a second opinion on the statistics
+        "torch-pruning",  # a second opinion on which channels go together
     ],
     "docs": [
         "mkdocs",

@@ -20,15 +20,15 @@ from sanity.errors import UserError, reason
 _PASSING_MODULES = (
     nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.CELU, nn.SELU,
     nn.GELU, nn.SiLU, nn.Mish, nn.Tanh, nn.Sigmoid, nn.Softplus, nn.Hardtanh, nn.Hardswish, nn.Hardsigmoid,
-    nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d,
-    nn.AdaptiveMaxPool2d, nn.ZeroPad2d,
+    nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.ZeroPad2d,
 )  # fmt: skip
 _PASSING = {
     "relu", "relu_", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid", "hardtanh", "hardswish", "dropout",
-    "max_pool1d", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "contiguous", "clone",
+    "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "contiguous", "clone",
 }  # fmt: skip
 _PAIRS = {operator.add, operator.iadd, operator.sub, operator.mul, torch.add, torch.sub, torch.mul}
 _PAIR_NAMES = {"add", "add_", "sub", "mul"}
+_ARITHMETIC = ("_operator", "math")
 _SPATIAL = ({2, 3}, {-2, -1}, {2, -1}, {3, -2})
 
 
@@ -114,9 +114,9 @@ class _Wiring:
             return _Activation(self._new(None, is_fixed=True))
         inputs = self._arguments(node)
         if not inputs:
-            if node.op == "get_attr" or node.op == "call_module":
+            if node.op in ("get_attr", "call_module") or getattr(node.target, "__module__", "") not in _ARITHMETIC:
                 raise self._refusal(node)
-            return None  # sizes and other numbers
+            return None  # a size, or a number made of sizes
         if node.op == "call_module":
             return self._of_module(node, self.modules[str(node.target)], inputs[0])
         return self._of_function(node, inputs)
@@ -130,7 +130,7 @@ class _Wiring:
     def _of_module(self, node: fx.Node, module: nn.Module, value: _Activation) -> _Activation:
         if isinstance(module, _ConvNd) and not isinstance(module, _ConvTransposeNd) and not value.is_flat:
             return self._of_convolution(node, module, value)
-        if isinstance(module, nn.Linear) and (value.is_flat or value.space.root().size is None):
+        if isinstance(module, nn.Linear) and value.is_flat:
             self._add(node, value, module.weight, 1, module.in_features)
             return _Activation(self._layer(node, module.out_features, module.weight, module.bias), is_flat=True)
         if isinstance(module, _BatchNorm):
@@ -212,16 +212,19 @@ class _Wiring:
 
     def _add(self, node: fx.Node, value: _Activation, tensor: Tensor, dim: int, entries: int) -> None:
         """Adds a dimension of a tensor, of `entries`, to the space of an activation."""
-        space = value.space.root()
+        space, name = value.space.root(), self.names.get(id(tensor))
+        if name is None:  # computed from others, as with weight norm
+            raise self._refusal(node)
+        owner = self.owners.setdefault((name, dim), space)
+        if not self._unite(owner, space):
+            raise self._refusal(node)
         if space.size is None:
             return
         block, rest = divmod(entries, space.size)
-        if rest or (block > 1 and not value.is_flat):
-            raise self._refusal(node)
-        name = self.names[id(tensor)]
-        owner = self.owners.setdefault((name, dim), space)
-        if not self._unite(owner, space) or any(
-            (axis.name, axis.dim) == (name, dim) and axis.block != block for axis in owner.root().axes
+        if (
+            rest
+            or (block > 1 and not value.is_flat)
+            or any((axis.name, axis.dim) == (name, dim) and axis.block != block for axis in owner.root().axes)
         ):
             raise self._refusal(node)
         space.root().axes[Axis(name, dim, block)] = None

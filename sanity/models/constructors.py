@@ -134,7 +134,12 @@ def class_of(constructor: _Constructor, name: str) -> type[Constructed]:
         raise UserError(f"model '{name}' is no class that derives from sanity.models.base.Model or torch.nn.Module")
     own, preset, built = _parameters(constructor, name)
     usable = [parameter for parameter in (own | preset).values() if parameter.name not in _NO_OPTIONS]
-    passed = {parameter.name: _FROM_DATA[parameter.name] for parameter in usable if parameter.name in _FROM_DATA}
+    passed = {
+        parameter.name: _FROM_DATA[parameter.name]
+        for parameter in usable
+        if parameter.name in _FROM_DATA
+        and not (_FROM_DATA[parameter.name] == "channels" and isinstance(parameter.default, list | tuple))
+    }  # timm's ResNets call their layers' widths `channels`
     passed |= {
         parameter.name: "sides"
         for parameter in usable

@@ -53,6 +53,9 @@ class Custom(nn.Module):
         (nn.GroupNorm(2, 4), 4, r"'between' \(GroupNorm\)"),
         (nn.Conv2d(4, 4, 1, groups=2), 4, r"'between' \(Conv2d\)"),
         (lambda values: values if values.sum() > 0 else -values, 4, "cannot be traced"),
+        (lambda values: values * torch.arange(values.size(1)).view(-1, 1, 1), 4, "arange"),
+        (lambda values: torch.layer_norm(values, (4, 2, 2)), 4, "layer_norm"),
+        (nn.utils.parametrizations.weight_norm(nn.Conv2d(4, 4, 1)), 4, r"'between' \(Parametrized"),
     ],
 )  # fmt: skip
 def test_wiring_that_is_not_understood_is_refused_with_its_place(
@@ -60,6 +63,32 @@ def test_wiring_that_is_not_understood_is_refused_with_its_place(
 ) -> None:
     with pytest.raises(UserError, match=culprit):
         hidden_units(Custom(between, width))
+
+
+def tied() -> nn.Module:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(4, 6), nn.Linear(6, 4), nn.Linear(4, 6), nn.Linear(6, 2))
+    network[3].weight = network[1].weight
+    return network
+
+
+def reused() -> nn.Module:
+    layer = nn.Conv2d(1, 1, 1)
+    return nn.Sequential(layer, layer, nn.Conv2d(1, 2, 1))
+
+
+@pytest.mark.parametrize(
+    ("network", "culprit"),
+    [
+        (tied(), r"'3' \(Linear\)"),
+        (reused(), r"'0' \(Conv2d\)"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(4, 6), nn.MaxPool1d(3, 1, 1), nn.Linear(6, 2)), r"'2' \(MaxPool1d\)"),
+        (nn.Sequential(nn.Linear(2, 4), nn.Flatten(), nn.Linear(8, 2)), r"'0' \(Linear\)"),
+    ],
+    ids=["a weight that reads the input and hidden units", "a layer used twice", "a pool over units", "not flattened"],
+)
+def test_units_that_cannot_move_alone_are_refused(network: nn.Module, culprit: str) -> None:
+    with pytest.raises(UserError, match=rf"wiring of this network is not understood at {culprit}"):
+        hidden_units(network)
 
 
 def test_a_network_without_hidden_units_is_refused() -> None:

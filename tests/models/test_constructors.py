@@ -88,6 +88,8 @@ def test_timms_networks_are_built_for_the_data() -> None:
     assert network.get_parameter("pos_embed").shape == (1, 5, 16)
     lists = made("timm:convnext_atto", (3, 32, 32), depths="1,1,1,1", dims="8,8,8,8")
     assert len([name for name in prunable(lists) if "conv_dw" in name]) == 4
+    widths = made("timm:resnet18", (3, 32, 32), channels="8,8,8,8")
+    assert widths.get_parameter("fc.weight").shape == (7, 8), "what ResNets call channels are the widths of its stages"
     with pytest.raises(UserError, match=r"unknown model of timm 'vit_tiny_patch16_225'. Did you mean"):
         made("timm:vit_tiny_patch16_225")
 
