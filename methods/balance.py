@@ -1,7 +1,8 @@
 """Balances units and paths: finds the mask of one layer that node-path balancing asks for."""
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil, prod
 
 import numpy as np
@@ -57,12 +58,16 @@ class Kernels:
 
 @dataclass(frozen=True)
 class Balance:
-    """What is maximised, see `methods.npb.NPB`: options of the method."""
+    """What is maximised, see `methods.npb.NPB`: options of the method.
+
+    seconds: what each problem took, to which every solution adds its own.
+    """
 
     alpha: float
     beta: float
     per_kernel: int
     time_limit: float
+    seconds: list[float] = field(default_factory=list)
 
     def mask(self, name: str, kernels: Kernels, keep: int, chunk: int, generator: torch.Generator) -> Tensor:
         """Returns the flat mask of a layer called `name` that keeps `keep` weights, at random places of each kernel.
@@ -110,6 +115,7 @@ class Balance:
         of_units = hstack([-met, eye_array(units), csr_array((units, many))])
         of_kernels = hstack([-eye_array(many, edges), csr_array((many, units)), eye_array(many)])
         in_all = np.concatenate([np.ones(edges), np.zeros(units + many)])
+        began = time.perf_counter()
         result = milp(
             -1e3 * keep * gains,  # so that the gains of single weights, chance included, exceed the solver's tolerance
             bounds=Bounds(0, np.concatenate([np.full(edges, most), np.ones(units + many)])),
@@ -125,6 +131,7 @@ class Balance:
             )
         if not result.success:
             raise UserError(f"npb: '{name}' was not solved: {result.message}")
+        self.seconds.append(time.perf_counter() - began)
         return np.asarray(result.x[:edges])
 
 

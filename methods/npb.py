@@ -20,6 +20,7 @@ from sanity.masks import Mask
 from sanity.masks.allocation import ERK, kept_after
 from sanity.masks.effective_density.algebra import mark_as_weight
 from sanity.masks.layerwise import get as get_allocation
+from sanity.masks.solved import SolvedMask
 from sanity.seeds import derive
 from sanity.seeds import generator as seeded
 
@@ -56,7 +57,8 @@ class NPB(Method):
     beta: the weight of kernels in use; without effect in linear layers.
     per_kernel: most weights of a kernel; raised where a layer has no room for its weights.
     chunk: outputs that are solved at a time in large layers.
-    time_limit: seconds that a chunk may take. Beyond it the search ends with an error: no mask is half solved.
+    time_limit: seconds that a chunk may take. Beyond it the search ends with an error: no mask is half solved. The
+        record holds the limit, and how long the slowest chunk took, as `solver`.
     """
 
     version: ClassVar[int] = 2
@@ -87,7 +89,10 @@ class NPB(Method):
             for number, (name, module) in enumerate(self._layers(net).items()):
                 module.register_forward_pre_hook(search.hook(name, is_first=not number))
             _paths(net, prepared).backward()
-            return {name: search.settled(name, weight).to(weight.device) for name, weight in self.targets(net).items()}
+            targets = self.targets(net)
+            mask = SolvedMask({name: search.settled(name, each).to(each.device) for name, each in targets.items()})
+            mask.seconds, mask.time_limit = tuple(search.seconds), self.time_limit
+            return mask
 
     @torch.no_grad()
     def prepare(self, net: nn.Module, generator: torch.Generator) -> None:
@@ -139,6 +144,7 @@ class _Search:
     counts: Mapping[str, int]
     source: torch.Generator
     masks: dict[str, Tensor] = field(default_factory=dict)
+    seconds: list[float] = field(default_factory=list)
     seen: dict[str, Tensor] = field(default_factory=dict)
     """Of each convolution, the places of a kernel that meet the map and not its padding alone."""
 
@@ -161,7 +167,8 @@ class _Search:
         if not kernels.paths.isfinite().all():
             raise UserError(f"npb: the paths to '{name}' are too many to be counted in float64")
         method, draws = self.method, derive(self.source, name)
-        balance = Balance(method.alpha, method.beta, kernels.area if is_first else method.per_kernel, method.time_limit)
+        most = kernels.area if is_first else method.per_kernel
+        balance = Balance(method.alpha, method.beta, most, method.time_limit, self.seconds)
         return balance.mask(name, kernels, self.counts[name], method.chunk, draws).view(weight.shape)
 
     def settled(self, name: str, weight: nn.Parameter) -> Tensor:

@@ -55,7 +55,7 @@ def entries(frame: pd.DataFrame, command: str = "", spent: str = "", trained_by:
     for column, label in (("wall_s", "training time"), ("search_s", "search time")):
         if column in done.columns and done[column].notna().any():
             rows.append((label, _times(done, column)))
-    return rows
+    return rows + _solver(done)
 
 
 def _runs(frame: pd.DataFrame) -> str:
@@ -98,6 +98,19 @@ def _left_dense(done: pd.DataFrame) -> list[Entry]:
         for name, size in left.items()
     }
     return [("never pruned", ", ".join(f"{name} ({share})" for name, share in shares.items()))] if shares else []
+
+
+def _solver(done: pd.DataFrame) -> list[Entry]:
+    """The time limits of searches that solve problems, and how near to them the slowest came."""
+    slowest: dict[float, float] = {}
+    for solver in done["solver"] if "solver" in done.columns else ():
+        if isinstance(solver, dict):
+            limit = solver["time_limit_s"]
+            slowest[limit] = max(solver["slowest_s"], slowest.get(limit, 0.0))
+    said = [
+        say("solver.limit", limit=f"{limit:,g}", slowest=f"{seconds:.2g}") for limit, seconds in sorted(slowest.items())
+    ]
+    return [(say("solver.label"), "; ".join(said))] if said else []
 
 
 def _share(size: float, total: float) -> str:

@@ -22,7 +22,7 @@ NUMBERS = ("actual_ratio", "kept", "prunable", "effective_density", "mask_overla
 KINDS = ("conv", "fc", "bias")
 STRUCTURES = ("layers", "collapsed", "versions", "item_versions", "curve", "left_dense",
               "round_test_accuracies", "dose", "small", "early_bird", "check_words",
-              "best_epochs", "search_cost", "operations")  # fmt: skip
+              "best_epochs", "search_cost", "operations", "solver")  # fmt: skip
 DOSE_SCALES = ("linear", "log10")
 FEW_CLASSES = 50  # chance is 2 %: no setting has all of its accuracies below 1 %
 
@@ -60,6 +60,7 @@ def cleaned(frame: pd.DataFrame) -> pd.DataFrame:
         ("small", _small),
         ("early_bird", _early_bird),
         ("best_epochs", _epochs),
+        ("solver", _solver),
         ("check_words", _check_words),
     ):
         if column in frame.columns:
@@ -193,6 +194,14 @@ def _early_bird(value: Any) -> Any:
     if not square or not whole or not epoch >= 1:
         return None
     return {"epoch": epoch, "emerged": value.get("emerged") is True, "distances": square}
+
+
+def _solver(value: Any) -> Any:
+    """The time limit of a search's problems and what the slowest took, where both are seconds, else None."""
+    seconds = (
+        {name: number(value.get(name)) for name in ("time_limit_s", "slowest_s")} if isinstance(value, dict) else {}
+    )
+    return seconds if seconds and all(entry >= 0 for entry in seconds.values()) else None
 
 
 def _names(value: Any) -> Any:

@@ -37,6 +37,7 @@ def record(cell: Cell, experiment: Experiment) -> dict[str, Any]:
     `off_budget` counts by how many weights somebody else's mask misses the ratio, `repeat_differs` in how many entries
     it differs from that of a second call; both are None for our methods.
     `early_bird`, of one that was drawn early: `epoch`, `emerged`, and the `distances` of the masks up to then.
+    `solver`, of one that solved optimisation problems under a time limit, see `sanity.masks.solved.solver`.
     `best_epochs`: the epochs whose weights were scored or retrained because their test accuracy is the best.
     `search_cost`: what the search takes in gradients, see `sanity.grid.search_cost`. `operations` of one example's
     forward pass: of the `whole` network, which a masked one takes, and of the `kept` weights alone.
@@ -75,8 +76,8 @@ def record(cell: Cell, experiment: Experiment) -> dict[str, Any]:
     repeats = [search["repeat_differs"] for search in searches if search.get("repeat_differs") is not None]
     if best := _best_epochs(cell, source, experiment):
         about["best_epochs"] = best
-    if searches and "early_bird" in searches[-1]:
-        about["early_bird"] = searches[-1]["early_bird"]
+    if searches:
+        about |= {name: searches[-1][name] for name in ("early_bird", "solver") if name in searches[-1]}
     about |= {"off_budget": _off_budget(mask, cell, experiment), "repeat_differs": max(repeats, default=None)}
     about["search_cost"] = search_cost(cell, experiment)
     return {**about, **made_by, "search_s": seconds, "ties": ties, "training": key}

@@ -27,6 +27,7 @@ from sanity.grid.ticket_source import Weights
 from sanity.masks import Mask
 from sanity.masks.allocation import CountsOf
 from sanity.masks.repeated import repeat_differs
+from sanity.masks.solved import solver
 from sanity.seeds import derive, generator
 from sanity.training.batches import train_indices
 from sanity.training.cpu_threads import fitting
@@ -57,6 +58,8 @@ def find_mask(search: MaskSearch, experiment: Experiment, stop: Callable[[], boo
     if (differs := repeat_differs(mask)) is not None:
         facts["repeat_differs"] = differs
         passes = passes.shared_by(2)  # it was called again to see whether it repeats
+    if (solved := solver(mask)) is not None:
+        facts["solver"] = solved
     facts["passes"] = passes.as_dict()
     if drawn_early:
         facts["early_bird"] = drawn_early

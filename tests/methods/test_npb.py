@@ -1,6 +1,8 @@
 """NPB's masks are the best by its own measure, checked against every other choice, and keep units and paths."""
 
+import math
 from itertools import product
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,6 +17,7 @@ from sanity.errors import UserError
 from sanity.invariants import nets
 from sanity.masks import kept, layers, prunable
 from sanity.masks.allocation import ERK
+from sanity.run import run
 from sanity.seeds import generator
 
 
@@ -181,3 +184,17 @@ def test_depthwise_layers_and_chunks_keep_their_budget() -> None:
 def test_what_it_cannot_solve_is_one_line(model: nn.Module, message: str) -> None:
     with pytest.raises(UserError, match=message):
         methods.get("npb", time_limit=1e-9).mask(model, nets.batches(), 0.5)
+
+
+def test_the_record_holds_the_time_limit_and_what_the_slowest_problem_took(tmp_path: Path) -> None:
+    keys = {
+        "model": "lenet_300_100", "recipe.epochs": 1, "dataset.limit": 200, "dataset.test_limit": 100, "ratio": 0.99,
+        "seeds": 0, "device": "cpu", "checks": "none", "methods": "npb,random", "npb.time_limit": 300,
+        "results_dir": str(tmp_path),
+    }  # fmt: skip
+    rows = {row["method"]: row for row in run(keys).to_dict("records")}
+    solved = rows["npb[time_limit=300]"]["solver"]
+    chunks = [math.ceil(size / 32) for size in (300, 100)]  # the last layer is small enough to be one problem
+    assert (solved["problems"], solved["time_limit_s"], solved["reached"]) == (sum(chunks) + 1, 300, False)
+    assert 0 < solved["slowest_s"] < 300
+    assert not isinstance(rows["random"]["solver"], dict)

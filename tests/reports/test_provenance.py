@@ -7,6 +7,7 @@ import pandas as pd
 
 import reports
 from reports.provenance import entries
+from reports.validation import cleaned
 
 SNIP, GRASP = "python -m sanity.run methods=snip", "python -m sanity.run methods=grasp"
 
@@ -26,3 +27,11 @@ def test_what_was_not_overridden_is_no_line(frame: pd.DataFrame) -> None:
     assert "overrides" not in dict(entries(frame.assign(overrides="")))
     some = ["recipe.lr=0.1"] + [""] * (len(frame) - 1)
     assert dict(entries(frame.assign(overrides=some)))["overrides"].startswith("recipe.lr=0.1 (1 runs), none (")
+
+
+def test_a_solvers_time_limit_is_said_with_the_slowest_problem(frame: pd.DataFrame) -> None:
+    label = "time limit of the solver"
+    assert label not in dict(entries(frame))
+    solved = [{"time_limit_s": 600.0, "slowest_s": seconds} for seconds in (0.5, 2.0)]
+    some = cleaned(frame.assign(solver=pd.Series([*solved, *[None] * (len(frame) - 3), "?"], dtype=object)))
+    assert dict(entries(some))[label] == "600 s for each problem of a search, not reached (the slowest took 2 s)"

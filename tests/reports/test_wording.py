@@ -148,7 +148,8 @@ def test_every_template_is_said_and_filled(
     reports.write(pd.concat([frame, other]), tmp_path, formats=["html"])
     levels = [*family(noisy(2)), *family(0 * noisy(2) + 90, ratio=0.9)]  # a clear gap, and none
     bird = {"epoch": 2, "emerged": True, "distances": [[0.0, 0.2], [0.2, 0.0]]}
-    reports.write(pd.DataFrame([row | {"early_bird": bird} for row in levels]), tmp_path, formats=["html"])
+    special = {"early_bird": bird, "solver": {"time_limit_s": 600.0, "slowest_s": 0.2}}
+    reports.write(pd.DataFrame([row | special for row in levels]), tmp_path, formats=["html"])
     reports.show(frame, io.StringIO(), files=[tmp_path])
     monkeypatch.setattr(terminal, "WIDTH", 60)  # some columns have no room
     reports.show(frame, io.StringIO())
