@@ -6,8 +6,10 @@ would be mostly empty.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 
 ARROW = 4.0  # points
@@ -30,9 +32,28 @@ def interval(axes: Axes, low: float, high: float, place: float, least: float, mo
     arrowheads(axes, low, high, place, least, most, style["color"])
 
 
-def arrowheads(axes: Axes, low: float, high: float, place: float, least: float, most: float, colour: str) -> None:
+def bars(
+    axes: Axes,
+    places: Sequence[float],
+    intervals: Sequence[tuple[float, float]],
+    least: float,
+    most: float,
+    color: str,
+    **style: Any,
+) -> None:
+    """Draws upright intervals, each at its place, between `least` and `most`; `style` as for `Axes.vlines`."""
+    ends = np.array([drawn_ends(*ends, least, most) for ends in intervals])
+    axes.vlines(places, ends[:, 0], ends[:, 1], color=color, **style)
+    for place, (low, high) in zip(places, intervals, strict=True):
+        arrowheads(axes, low, high, place, least, most, color, upright=True)
+
+
+def arrowheads(
+    axes: Axes, low: float, high: float, place: float, least: float, most: float, colour: str, upright: bool = False
+) -> None:
     """Marks the ends of [low, high] that are not drawn, since they lie below `least` or above `most`."""
     left, right = drawn_ends(low, high, least, most)
-    for end, marker, cut in ((left, "<", left > low), (right, ">", right < high)):
-        if cut:
-            axes.plot(end, place, marker, color=colour, markersize=ARROW, markeredgewidth=0, clip_on=False)
+    for end, marker, is_cut in ((left, "<v"[upright], left > low), (right, ">^"[upright], right < high)):
+        if is_cut:
+            x, y = (place, end) if upright else (end, place)
+            axes.plot(x, y, marker, color=colour, markersize=ARROW, markeredgewidth=0, clip_on=False)

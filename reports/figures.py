@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from reports import alts, arrangement, forest, over_sparsity, plots, settling_drawn, steps
 from reports.decomposition import Decomposition, decompositions, sentence
 from reports.records import CONTROL
+from reports.references import DENSE
 from reports.statistics import Cell, Summary
 from reports.text import say
 from reports.wording import FOLDED, method_name, percent
@@ -161,8 +162,22 @@ def _section(kind: str, groups: list[list[Cell]], look: plots.Look, summary: Sum
     names = _file_names([_label(kind, cells, summary) for cells in drawn])
     pictures = tuple(_picture(kind, name, cells, look, summary) for name, cells in zip(names, drawn, strict=True))
     omitted = len(groups) - len(pictures)
-    note = say(f"picture.{kind}_note") + (" " + say("picture.omitted", count=omitted) if omitted else "")
-    return Section(kind, say(f"picture.{kind}"), note, pictures)
+    notes = [say(f"picture.{kind}_note")]
+    notes += [say("picture.cut")] if any(_is_cut(kind, cells, summary) for cells in drawn) else []
+    notes += [say("picture.omitted", count=omitted)] if omitted else []
+    return Section(kind, say(f"picture.{kind}"), " ".join(notes), pictures)
+
+
+def _is_cut(kind: str, cells: Sequence[Cell], summary: Summary) -> bool:
+    """Whether a bar is not drawn to its end."""
+    if kind == "paper":
+        return plots.cut_beside_paper(cells)
+    return kind == "accuracy" and plots.cut(cells, _dense(cells[0], summary))
+
+
+def _dense(cell: Cell, summary: Summary) -> float:
+    """The mean accuracy of the dense network in the setting of a cell, in percent; NaN where it was not trained."""
+    return next((one.accuracy.mean for one in summary.select(setting=cell.setting, method=DENSE)), math.nan)
 
 
 def _forests(summary: Summary) -> Section:
@@ -240,7 +255,7 @@ def _picture(kind: str, name: str, cells: list[Cell], look: plots.Look, summary:
     at = f" at {percent(first.ratio)}" if kind == "layers" and not many else ""
     title = f"{first.dataset}, {first.model}" if mixed else method_name(first.method) + at
     where = f" · {first.dataset}, {first.model}" if several and not mixed else ""
-    dense = next((cell.accuracy.mean for cell in summary.select(setting=first.setting, method="dense")), math.nan)
+    dense = _dense(first, summary)
     paint: dict[str, Callable[[Axes], None]] = {
         "accuracy": lambda axes: plots.accuracy(axes, cells, look, dense),
         "paper": lambda axes: plots.paper(axes, cells, look),

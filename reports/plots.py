@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator
 
-from reports.bounded import arrowheads, drawn_ends
+from reports.bounded import arrowheads, bars, drawn_ends, interval
 from reports.labels import parse
 from reports.layers import layer_names
 from reports.noise_floor import noise_floors
@@ -18,6 +18,7 @@ from reports.wording import method_name, percent
 
 INK = "#7f7f7e"  # stands for the page's own text colour: figures.py replaces it
 GRID_ALPHA = 0.25
+EVERY = (0.0, 100.0)  # percent: the lowest and the highest accuracy
 WIDE = 25  # points between the means of one panel from which on differences of a point can no longer be seen
 TICKS = [10, 30, 50, 70, 80, 90, 95, 97, 98, 99, 99.5, 99.8, 99.9]
 # Mid-tones: each has a contrast of at least 3 to a white and to a near-black page. Marker and dash differ as well.
@@ -57,6 +58,7 @@ def accuracy(axes: Axes, cells: Sequence[Cell], look: Look, dense: float) -> Non
         _strips(axes, present, look)
         axes.set(xlabel=f"test accuracy, % at {percent(ratios[0])} removed", ylabel="")
         return
+    means = [cell.accuracy.mean for cell in cells] + ([] if math.isnan(dense) else [dense])
     has_hollow = False
     for check, run in present.items():
         points = sorted((100 * (1 - cell.ratio) * look.offset(check), *_mean_and_spread(cell.runs)) for cell in run)
@@ -66,13 +68,12 @@ def accuracy(axes: Axes, cells: Sequence[Cell], look: Look, dense: float) -> Non
         axes.plot(left, heights, label=check, markevery=np.flatnonzero(~alone).tolist(), **line)
         _hollow(axes, left[alone], heights[alone], line, named=not has_hollow)
         has_hollow |= bool(alone.any())
-        axes.vlines(left, heights - spreads, heights + spreads, color=look.colours[check])
+        ends = [*zip(heights - spreads, heights + spreads, strict=True)]
+        bars(axes, left.tolist(), ends, *drawable(means), color=look.colours[check])
     axes.set_ylabel("test accuracy, %")
     axis_of_sparsity(axes, ratios)
-    means = [cell.accuracy.mean for cell in cells]
     if not math.isnan(dense):
         axes.axhline(dense, color=INK, linewidth=0.8, linestyle=":", label="dense")
-        means.append(dense)
     limits(axes, means)
     below(axes)
 
@@ -84,7 +85,7 @@ def _strips(axes: Axes, present: Mapping[str, Sequence[Cell]], look: Look) -> No
         mean, spread = _mean_and_spread(runs)
         colour = look.colours[check]
         axes.plot(runs, [place] * len(runs), "o", color=colour, alpha=0.5, markersize=3, markeredgewidth=0)
-        axes.plot([mean - spread, mean + spread], [place, place], color=colour, linewidth=1.2)
+        interval(axes, mean - spread, mean + spread, place, *EVERY, color=colour, linewidth=1.2)
         axes.plot(mean, place, "D", color=colour, markersize=5)
     axes.set_yticks(range(len(present)), list(present))
     axes.set_ylim(len(present) - 0.5, -0.5)
@@ -114,15 +115,44 @@ def axis_of_sparsity(axes: Axes, ratios: Sequence[float]) -> None:
 
 def limits(axes: Axes, means: Sequence[float]) -> None:
     """Where a collapsed curve would press the others together, an axis in the logarithm of the error."""
-    if max(means) - min(means) <= WIDE or max(means) >= 100:
+    if _is_even(means):
         axes.set_ylim(top=min(axes.get_ylim()[1], 100))
         return
     axes.set_yscale("function", functions=(lambda y: -np.log(np.maximum(100 - y, 1e-3)), lambda z: 100 - np.exp(-z)))
+    bottom, top = drawable(means)
+    axes.set_ylim(bottom, top)
+    axes.yaxis.set_major_locator(FixedLocator([tick for tick in TICKS if bottom <= tick <= top]))
+    axes.set_ylabel("test accuracy, % (log of the error)")
+
+
+def cut(cells: Sequence[Cell], dense: float) -> bool:
+    """Whether `accuracy` draws an arrowhead for any of the cells."""
+    means = [cell.accuracy.mean for cell in cells if cell.runs] + ([] if math.isnan(dense) else [dense])
+    least, most = drawable(means) if len({cell.ratio for cell in cells}) > 1 else EVERY
+    spreads = [_mean_and_spread(cell.runs) for cell in cells if cell.runs]
+    return any(mean - spread < least or mean + spread > most for mean, spread in spreads)
+
+
+def cut_beside_paper(cells: Sequence[Cell]) -> bool:
+    """Whether `paper` draws an arrowhead for any of the cells."""
+    shown = [cell.paper for cell in cells if cell.paper]
+    bars = [(mean, half) for one in shown for mean, half in ((one.ours.mean, one.ours.half), (one.mean, one.std))]
+    return any(mean - half < 0 or mean + half > 100 for mean, half in bars)
+
+
+def _is_even(means: Sequence[float]) -> bool:
+    """Whether the axis for these means is one of accuracy, not of the logarithm of the error."""
+    return max(means) - min(means) <= WIDE or max(means) >= 100
+
+
+def drawable(means: Sequence[float]) -> tuple[float, float]:
+    """The accuracies between which a bar beside these means is drawn: all that there are, or those of the axis in the
+    logarithm of the error, which has no place for 100 %."""
+    if _is_even(means):
+        return EVERY
     low, high = 100 - min(means), 100 - max(means)
     reach = (low / high) ** 0.06
-    axes.set_ylim(100 - low * reach, 100 - high / reach)
-    axes.yaxis.set_major_locator(FixedLocator([tick for tick in TICKS if high / reach <= 100 - tick <= low * reach]))
-    axes.set_ylabel("test accuracy, % (log of the error)")
+    return max(0.0, 100 - low * reach), 100 - high / reach
 
 
 def layers(axes: Axes, cells: Sequence[Cell], look: Look) -> None:
@@ -172,18 +202,22 @@ def paper(axes: Axes, cells: Sequence[Cell], look: Look) -> None:
         if cell.paper is None:
             continue
         colour, theirs, ours = look.colours[cell.check], cell.paper, cell.paper.ours
-        style: dict[str, Any] = {"color": colour, "capsize": 2, "linewidth": 1.2, "markersize": 5}
-        low, high = (ours.mean + side * float(np.nan_to_num(ours.half)) for side in (-1, 1))
-        left, right = drawn_ends(low, high, 0.0, 100.0)
-        axes.errorbar(ours.mean, place - 0.16, xerr=[[ours.mean - left], [right - ours.mean]], fmt="o", **style,
-                      label="ours, 95 %" if not place else None)  # fmt: skip
-        arrowheads(axes, low, high, place - 0.16, 0.0, 100.0, colour)
-        axes.errorbar(theirs.mean, place + 0.16, xerr=np.nan_to_num(theirs.std), fmt="s", fillstyle="none", **style,
-                      label="printed, std" if not place else None)  # fmt: skip
+        _bar(axes, ours.mean, ours.half, place - 0.16, color=colour, fmt="o", label="" if place else "ours, 95 %")
+        _bar(axes, theirs.mean, theirs.std, place + 0.16, color=colour, fmt="s", label="" if place else "printed, std",
+             fillstyle="none")  # fmt: skip
     _rows(axes, cells)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.set(xlabel="test accuracy, %")
     below(axes)
+
+
+def _bar(axes: Axes, mean: float, half: float, place: float, color: str, **style: Any) -> None:
+    """Draws mean ± half, in percent, as a lying bar that ends where accuracies do."""
+    low, high = (mean + side * float(np.nan_to_num(half)) for side in (-1, 1))
+    left, right = drawn_ends(low, high, *EVERY)
+    axes.errorbar(mean, place, xerr=[[mean - left], [right - mean]], capsize=2, linewidth=1.2, markersize=5,
+                  color=color, **style)  # fmt: skip
+    arrowheads(axes, low, high, place, *EVERY, color)
 
 
 def _rows(axes: Axes, cells: Sequence[Cell]) -> None:

@@ -13,8 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from reports.bounded import bars
 from reports.figures import style
-from reports.plots import DASHES, INK, MARKERS, PALETTE, axis_of_sparsity, limits
+from reports.plots import DASHES, INK, MARKERS, PALETTE, axis_of_sparsity, drawable, limits
 from reports.records import CONTROL
 from reports.reference_sets import by_accuracy, verdict
 from reports.references import DENSE
@@ -47,29 +48,32 @@ def _accuracy(summary: Summary) -> Figure:
         figure = Figure(figsize=(WIDTH, 5), layout="constrained")
         axes = figure.subplots()
         tickets = [cell for cell in summary.cells if cell.check == CONTROL and cell.ratio > 0]
-        ranked = by_accuracy(tickets)
+        ranked, dense = by_accuracy(tickets), summary.select(method=DENSE)
+        means = [cell.accuracy.mean for cell in (*tickets, *dense)]
         for place, method in enumerate(ranked):
             cells = sorted((cell for cell in tickets if cell.method == method), key=lambda cell: cell.ratio)
-            _line(axes, cells, place, len(ranked))
-        dense = summary.select(method=DENSE)
+            _line(axes, cells, place, len(ranked), drawable(means))
         for cell in dense:
             axes.axhline(cell.accuracy.mean, color=INK, linewidth=0.8, label=method_name(DENSE))
         axes.set_ylabel("test accuracy, %")
-        limits(axes, [cell.accuracy.mean for cell in (*tickets, *dense)])
+        limits(axes, means)
         axis_of_sparsity(axes, sorted({cell.ratio for cell in tickets}))
         figure.legend(loc="outside right upper", frameon=False)
         return figure
 
 
-def _line(axes: Axes, cells: Sequence[Cell], place: int, methods: int) -> None:
-    """Draws the tickets of one method, whose place in the order gives colour, mark, dashes and a step aside."""
+def _line(axes: Axes, cells: Sequence[Cell], place: int, methods: int, ends: tuple[float, float]) -> None:
+    """Draws the tickets of one method, whose place in the order gives colour, mark, dashes and a step aside; intervals
+    between the ends."""
     look = Look(PALETTE[place % len(PALETTE)], MARKERS[place % len(MARKERS)], DASHES[place % len(DASHES)])
     aside = (1 + ASIDE) ** (2 * place / max(1, methods - 1) - 1)
     at = np.array([100 * (1 - cell.ratio) * aside for cell in cells])
     means = np.array([cell.accuracy.mean for cell in cells])
     halves = np.nan_to_num(np.array([cell.accuracy.half for cell in cells]))
-    axes.errorbar(at, means, halves, color=look.colour, marker=look.marker, linestyle=(0, look.dashes or (1, 0)),
-                  elinewidth=0.6, label=method_name(cells[0].method))  # fmt: skip
+    axes.plot(at, means, color=look.colour, marker=look.marker, linestyle=(0, look.dashes or (1, 0)),
+              label=method_name(cells[0].method))  # fmt: skip
+    intervals = [*zip(means - halves, means + halves, strict=True)]
+    bars(axes, at.tolist(), intervals, *ends, color=look.colour, linewidth=0.6)
     alone = np.array([cell.accuracy.n == 1 for cell in cells])
     axes.plot(at[alone], means[alone], linestyle="", color=look.colour, marker=look.marker, markerfacecolor="white",
               zorder=3)  # fmt: skip

@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from reports import forest, plots
+from reports import figures, forest, plots, reference_pictures
 from reports.bounded import drawn_ends, interval, possible
 from reports.statistics import Summary, summarise
 from reports.wording import with_interval
@@ -62,6 +63,51 @@ def test_the_forest_stays_within_what_can_be_says_so_and_shows_its_references(ma
         for check in ("none", "reinit") for seed in range(3)
     ]))  # fmt: skip
     assert "arrowhead" not in forest.note(list(forest.forests(narrow)), narrow)
+
+
+@pytest.mark.parametrize(("accuracies", "ratios", "tips"), [
+    ((96.0, 96.1), (0.5, 0.9), ""), ((94.0, 99.6), (0.5, 0.9), "^^"), ((0.0, 9.0), (0.5, 0.9), "vv"),
+    ((99.0, 99.6, 96.0), (0.5,), ">"), ((98.0, 99.0), (0.5,), ""),
+])  # fmt: skip
+def test_a_spread_ends_where_accuracies_do(
+    make_record: Callable[..., dict], accuracies: tuple[float, ...], ratios: tuple[float, ...], tips: str
+) -> None:
+    rows = [make_record("snip", "none", ratio, *run) for ratio in ratios for run in enumerate(accuracies)]
+    summary = summarise(pd.DataFrame(rows))
+    axes = Figure().add_subplot()
+    plots.accuracy(axes, summary.cells, plots.Look(["none"]), math.nan)
+    assert "".join(str(line.get_marker()) for line in axes.lines if str(line.get_marker()) in "^v<>") == tips
+    ends = [end for bars in axes.collections for path in bars.get_paths() for end in np.asarray(path.vertices)[:, 1]]
+    assert all(0 <= end <= 100 for end in ends)
+    (section,) = [one for one in figures.draw(summary) if one.kind == "accuracy"]
+    assert ("arrowhead" in section.note) == bool(tips)
+
+
+def test_what_goes_on_beyond_an_axis_of_the_error_is_marked(make_record: Callable[..., dict]) -> None:
+    runs = {0.5: (96.0, 99.5), 0.9: (94.0, 94.5), 0.98: (10.0, 10.0)}
+    rows = [make_record("snip", "none", ratio, *run) for ratio, means in runs.items() for run in enumerate(means)]
+    summary = summarise(pd.DataFrame(rows))
+    axes = Figure().add_subplot()
+    plots.accuracy(axes, summary.cells, plots.Look(["none"]), math.nan)
+    (tip,) = [line for line in axes.lines if line.get_marker() == "^"]
+    assert [*np.asarray(tip.get_ydata())] == [pytest.approx(axes.get_ylim()[1])]
+
+
+def test_an_interval_of_a_reference_set_ends_at_its_picture(make_record: Callable[..., dict]) -> None:
+    rows = [make_record("snip", "none", ratio, *run) for ratio in (0.5, 0.9) for run in enumerate((97.0, 99.5))]
+    drawn = reference_pictures.pictures("tiny", summarise(pd.DataFrame(rows)))["tiny_accuracy.svg"]
+    flat = reference_pictures.pictures("tiny", summarise(pd.DataFrame(rows).assign(last_test_accuracy=98.0)))
+    assert drawn.count("<use") > flat["tiny_accuracy.svg"].count("<use"), "arrowheads"
+
+
+def test_a_printed_spread_ends_where_accuracies_do(make_record: Callable[..., dict]) -> None:
+    paper = {"paper_mean": 99.0, "paper_std": 1.5, "paper_metric": "last", "paper_source": "table 1"}
+    summary = summarise(pd.DataFrame([make_record("snip", "none", 0.9, seed, 98.0, **paper) for seed in range(2)]))
+    axes = Figure().add_subplot()
+    plots.paper(axes, summary.cells, plots.Look(["none"]))
+    assert [line.get_marker() for line in axes.lines].count(">") == 1
+    (section,) = [one for one in figures.draw(summary) if one.kind == "paper"]
+    assert "arrowhead" in section.note
 
 
 def test_a_mean_beside_the_papers_ends_at_100_percent(make_record: Callable[..., dict]) -> None:
