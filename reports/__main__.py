@@ -13,7 +13,7 @@ import reports
 from sanity.console.ending import leave
 from sanity.console.output import CannotPrint, printing, use_readable_output
 from sanity.console.shadows import refuse_shadows
-from sanity.errors import DiskError, UserError, complain
+from sanity.errors import CannotWrite, DiskError, UserError, complain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,7 +100,7 @@ def _report(options: argparse.Namespace, command: str) -> bool:
     from reports.expectations import read
     from reports.margin import margin_of
     from reports.source import read_source
-    from sanity.store import commands
+    from sanity.store import commands, repeats
 
     _check(options)
     source = read_source(options)
@@ -112,6 +112,8 @@ def _report(options: argparse.Namespace, command: str) -> bool:
     expected = read(options.expect) if options.expect else []
     figures = [name.strip() for name in options.figures.split(",") if name.strip()]
     summary, trained_by = reports.summarised(frame, **how), commands.commands(source.folder)
+    agree = _verified(frame, source.folder, options)
+    frame = repeats.with_repeats(frame, source.folder)
     shown: dict[str, Any] = {"summary": summary} if source.beside is None else {"reference": source.beside, **how}
     files = reports.write(
         frame, output, command=command, trained_by=trained_by, title=options.title or source.title, formats=formats,
@@ -122,12 +124,13 @@ def _report(options: argparse.Namespace, command: str) -> bool:
 
         files["records"] = pack(source.folder, output)
         commands.carry(source.folder, output)
+        repeats.carry(source.folder, output)
     with printing():
         if options.quiet:
             print(*files.values(), sep="\n")
         else:
             reports.show(frame, files=[*files.values()], trained_by=trained_by, **shown)
-    return all([_as_expected(summary, expected), _verified(frame, options)])
+    return all([_as_expected(summary, expected), agree])
 
 
 def _as_expected(summary: "Summary", expected: "Sequence[Expectation]") -> bool:
@@ -142,17 +145,26 @@ def _as_expected(summary: "Summary", expected: "Sequence[Expectation]") -> bool:
     return not missed
 
 
-def _verified(frame: "pd.DataFrame", options: argparse.Namespace) -> bool:
-    """Trains as many runs again as `--verify` says, prints how each compares, and returns whether all agree."""
+def _verified(frame: "pd.DataFrame", folder: Path, options: argparse.Namespace) -> bool:
+    """Trains as many runs again as `--verify` says, prints how each compares, and returns whether all agree.
+
+    What came out is kept beside the records; where these cannot be written, that is said.
+    """
     if not options.verify:
         return True
-    from reports.verify import choose, train_again
+    from reports.verify import choose, compared, train_again
+    from sanity.store import repeats
 
     verifications = []
     for record in choose(frame, options.verify):
-        verifications.append(train_again(record, options.metric, options.data_dir))
+        repeat = train_again(record, options.data_dir)
+        verifications.append(compared(record, repeat, options.metric))
         with printing():
             print(verifications[-1].text(options.margin))
+        try:
+            repeats.remember(repeat, folder)
+        except CannotWrite as error:
+            complain(f"note: not kept with the records: {error}")
     return all(verification.agrees(options.margin) for verification in verifications)
 
 

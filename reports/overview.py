@@ -18,6 +18,7 @@ from reports.references import could_not_fail
 from reports.sentences import control_of, times_in_100
 from reports.statistics import Cell, Summary
 from reports.text import counted, say
+from reports.verify import repeats_told
 from reports.wording import (
     method_name,
     percent,
@@ -197,8 +198,13 @@ def remarks(frame: pd.DataFrame) -> list[str]:
     """What a reader must know of the records as a whole: which were not trained here, and which cannot be read."""
     texts = []
     packed = int((frame["origin"] == "packed").sum()) if "origin" in frame.columns else 0
-    if packed:
+    again = repeats_told(frame)
+    if packed and again:
+        texts.append(say("remark.packed_verified", runs=counted(packed, "run"), outcome=again))
+    elif packed:
         texts.append(say("remark.packed", runs=counted(packed, "run")))
+    elif again:
+        texts.append(say("remark.verified", outcome=again))
     if "match" in frame.columns and frame["match"].eq("live").any():
         texts.append(say("remark.live"))
     damaged = frame[(frame["status"] == "unreadable") & frame["method"].isna()] if "method" in frame.columns else frame

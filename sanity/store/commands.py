@@ -4,14 +4,11 @@ A report that is built again later is made by another command; what trained the 
 """
 
 import json
-import logging
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sanity.errors import CannotRead
+from sanity.store import json_lines
 from sanity.store.files import append_line, write_atomically
-
-log = logging.getLogger(__name__)
 
 COMMANDS = "commands.jsonl"
 
@@ -42,17 +39,8 @@ def carry(root: Path | str, directory: Path | str) -> Path | None:
 
 
 def _lines(path: Path) -> list[tuple[str, str]]:
-    """The command of each line, and the line. A line that is damaged is left out, and said."""
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    except OSError as error:
-        raise CannotRead(f"{path}: {error.strerror or error}") from error
+    """Each command with the first line that has it."""
     pairs: dict[str, str] = {}
-    for number, line in enumerate(lines, 1):
-        try:
-            pairs.setdefault(str(json.loads(line)["command"]), line)
-        except (ValueError, KeyError, TypeError, RecursionError):
-            log.warning("%s: line %d is no command and is not used", path, number)
+    for line, command in json_lines.read(path, lambda content: str(content["command"]), "command"):
+        pairs.setdefault(command, line)
     return list(pairs.items())

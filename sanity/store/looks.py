@@ -5,20 +5,17 @@ were reported before with fewer seeds is one of several looks.
 """
 
 import json
-import logging
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sanity.errors import CannotRead
+from sanity.store import json_lines
 from sanity.store.files import append_line
 from sanity.store.identity import identity
 
 if TYPE_CHECKING:
     import pandas as pd
-
-log = logging.getLogger(__name__)
 
 LOOKS = "looks.jsonl"
 CELL = ("dataset", "model", "recipe", "method", "check", "ratio")
@@ -50,22 +47,16 @@ def with_earlier(frame: "pd.DataFrame", root: Path | str) -> "pd.DataFrame":
 
 
 def _earlier(root: Path | str) -> dict[str, set[int]]:
-    """The numbers of seeds with which each cell was reported. A line that is damaged is left out, and said."""
-    path = Path(root) / LOOKS
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except OSError as error:
-        raise CannotRead(f"{path}: {error.strerror or error}") from error
+    """The numbers of seeds with which each cell was reported."""
     earlier: dict[str, set[int]] = {}
-    for number, line in enumerate(lines, 1):
-        try:
-            for name, n in json.loads(line)["seeds"].items():
-                earlier.setdefault(name, set()).add(int(n))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            log.warning("%s: line %d is no look and is not used", path, number)
+    for _, seeds in json_lines.read(Path(root) / LOOKS, _look, "look"):
+        for name, n in seeds.items():
+            earlier.setdefault(name, set()).add(n)
     return earlier
+
+
+def _look(content: Any) -> dict[str, int]:
+    return {name: int(n) for name, n in content["seeds"].items()}
 
 
 def _seeds(frame: "pd.DataFrame") -> dict[str, int]:

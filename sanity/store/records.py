@@ -8,6 +8,7 @@
     RESULTS/finished/KEY.json  a request that has finished, see `sanity.grid.finished`
     RESULTS/commands.jsonl  the commands that trained the records
     RESULTS/looks.jsonl     how many seeds of each cell a report has shown, and when
+    RESULTS/repeats.jsonl   which of the recorded runs were trained again, and what came out
     RESULTS/records.jsonl   written by `pack`: records without weights, which count as finished
 
 The .json file of a folder is written last, so its existence means that the other files are complete.
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sanity.errors import CannotRead, UserError
-from sanity.store import json_files, looks
+from sanity.store import json_files, looks, repeats
 from sanity.store.claims import Claims
 from sanity.store.files import set_aside, sweep, write_atomically
 from sanity.store.identity import is_key, plain
@@ -247,6 +248,7 @@ def load_records(root: Path | str) -> "pd.DataFrame":
     In the order in which the runs asked for their cells; those of which no run is known sorted by their settings.
 
     `earlier_look`: the fewest seeds with which a run's report has shown the cell, see `sanity.store.looks`.
+    `trained_again`: what came out where the run was trained again, see `sanity.store.repeats`.
 
     Raises `UserError` if the directory holds no record, and for an incomplete records.jsonl.
     """
@@ -259,4 +261,5 @@ def load_records(root: Path | str) -> "pd.DataFrame":
         if any((Path(root) / kind).is_dir() for kind in ("tickets", "trainings")):
             raise UserError(f"results_dir={root}: no cell has finished yet; start the same command again to go on")
         raise UserError(f"results_dir={root}: holds no records; run `python -m sanity.run` first")
-    return looks.with_earlier(requests.in_order(pd.DataFrame(records), Store(root)), root)
+    frame = requests.in_order(pd.DataFrame(records), Store(root))
+    return repeats.with_repeats(looks.with_earlier(frame, root), root)

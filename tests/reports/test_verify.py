@@ -9,6 +9,7 @@ import pytest
 
 from reports.__main__ import main
 from reports.verify import settings
+from sanity.errors import CannotWrite
 from sanity.run import run
 from tests.small_runs import TINY
 
@@ -29,17 +30,51 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_runs_of_others_are_said_to_be_so_until_they_are_trained_again(
     packed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([str(packed), "--output", str(tmp_path), "--verify", "9"]) == 0
+    words = [str(packed), "--output", str(tmp_path), "--format", "md"]
+    assert main([*words, "--quiet"]) == 0
+    assert UNVERIFIED in (tmp_path / "report.md").read_text(encoding="utf-8")
+    capsys.readouterr()
+
+    assert main([*words, "--verify", "2"]) == 0
     shown = capsys.readouterr().out
-    assert "! 3 runs were read from records.jsonl, so they were trained elsewhere and not checked here" in " ".join(
-        shown.split()
+    assert "! 3 runs were read from records.jsonl, so they were trained elsewhere; 2 of 3 were trained again (" in (
+        " ".join(shown.split())
     )
     verified = [line for line in shown.splitlines() if line.startswith("verified: ")]
-    assert len(verified) == 3
-    assert all(line.endswith("% again, as recorded") for line in verified)
-    assert "3 runs were read from records.jsonl, so they were trained elsewhere and not checked here" in (
-        tmp_path / "report.md"
-    ).read_text(encoding="utf-8")
+    assert len(verified) == 2
+    assert all("% again, as recorded" in line for line in verified)
+    assert main([*words, "--verify", "1", "--pack"]) == 0
+    assert len(repeats_of(packed)) == 3, "the third is one that was not trained again before"
+    assert repeats_of(tmp_path) == repeats_of(packed), "they go where the records go"
+    assert main([*words, "--quiet"]) == 0
+    assert "3 of 3 were trained again" in (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "3 with the recorded test accuracy (" in (tmp_path / "report.md").read_text(encoding="utf-8")
+
+
+def repeats_of(folder: Path) -> list[str]:
+    return (folder / "repeats.jsonl").read_text(encoding="utf-8").splitlines()
+
+
+def test_a_repeat_of_another_record_of_the_same_cell_does_not_count(
+    packed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "records.jsonl").write_bytes((packed / "records.jsonl").read_bytes())
+    assert main([str(tmp_path), "--format", "md", "--quiet", "--verify", "3"]) == 0
+    other = (tmp_path / "records.jsonl").read_text(encoding="utf-8").replace('"digest": "', '"digest": "0')
+    (tmp_path / "records.jsonl").write_text(other, encoding="utf-8")
+    assert main([str(tmp_path), "--format", "md", "--quiet"]) == 0
+    assert UNVERIFIED in (tmp_path / "report.md").read_text(encoding="utf-8")
+
+
+def test_records_beside_which_nothing_can_be_written_are_verified_all_the_same(
+    packed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, line: str) -> None:
+        raise CannotWrite(f"{path}: No space left on device")
+
+    monkeypatch.setattr("sanity.store.repeats.append_line", full)
+    assert main([str(packed), "--output", str(tmp_path), "--format", "md", "--quiet", "--verify", "1"]) == 0
+    assert "note: not kept with the records: " in capsys.readouterr().err
 
 
 def test_an_accuracy_that_does_not_come_again_is_told(

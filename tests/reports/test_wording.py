@@ -37,6 +37,7 @@ from reports.verify import Verification
 from sanity.config import RunConfig
 from sanity.grid.design import ALL_DECIDED, MAX_HOURS, MAX_SEEDS
 from sanity.grid.rounds import Outlook
+from sanity.store.repeats import Repeat
 from tests.reports.every_case import Record, first_screens, frames, pair, panels
 from tests.reports.levels import family, noisy
 from tests.reports.test_doses import every_kind
@@ -137,7 +138,13 @@ def test_every_template_is_said_and_filled(
     assert remarks(frame.assign(match="live"))
     say("verify.run", method="snip", ratio="90 %", check="none", seed=0)
     for again in (90.0, 90.2, 93.0):
-        assert not re.findall(r"\{\w*\}", Verification("a run", 90.0, again).text(margin=0.5))
+        assert not re.findall(r"\{\w*\}", Verification("a run", 90.0, again, False).text(margin=0.5))
+    assert not re.findall(r"\{\w*\}", Verification("a run", 90.0, 90.0, True).text(margin=0.5))
+    twice = frame[frame["status"] == "done"]["last_test_accuracy"].head(2).add([0.0, 0.1])
+    repeats = twice.map(lambda accuracy: Repeat("a", "b", "b", accuracy, accuracy, "AMD EPYC, 1 thread", "2026-01-01"))
+    repeated = frame.assign(trained_again=repeats)
+    for origin in ("packed", "trained here"):
+        assert not re.findall(r"\{\w*\}", " ".join(remarks(repeated.assign(origin=origin))))
     monkeypatch.setattr(figures, "PANELS", 1)
     other = (
         frame[frame["check"] == "none"]
