@@ -7,6 +7,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+import checks
 from reports import inference
 from reports.comparisons import Comparison, Mean
 from reports.lead import lead
@@ -123,6 +124,11 @@ def test_an_unknown_check_is_named(check: str) -> None:
     assert told("different", check=check).endswith(
         "so accuracy depends on what it destroys; a change of 0.22 points or more is excluded."
     )
+
+
+@pytest.mark.parametrize("check", [name for name in checks.REGISTRY.names() if name != "none"])
+def test_every_check_of_the_suite_has_words_of_its_own(check: str) -> None:
+    assert "the check '" not in phrase(check).action
 
 
 def test_a_composition_of_known_checks_is_put_together() -> None:
