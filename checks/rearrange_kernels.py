@@ -11,7 +11,7 @@ from checks.base import Check, Prediction, keeps_random_positions, need_mask
 from sanity.errors import UserError
 from sanity.masks import patterns
 from sanity.masks.allocation import Shapes
-from sanity.masks.patterns import Pattern
+from sanity.masks.pattern_base import Pattern, Shape
 from sanity.masks.ticket import Ticket
 from sanity.seeds import derive
 
@@ -50,7 +50,7 @@ class RearrangeKernels(Check):
         return replace(ticket, mask=rearranged)
 
 
-def _size(shape: patterns.Shape) -> int:
+def _size(shape: Shape) -> int:
     """Returns how many weights a kernel has in a layer of `shape`."""
     return prod(shape[2:])
 

@@ -14,7 +14,7 @@ from methods.learnt_mask import Beside, LearntMask
 from methods.rounds import ladder
 from methods.scoring_copy import scoring_copy, statistics_needed
 from sanity.masks import Mask, Scores, Survivors
-from sanity.masks.patterns import Pattern
+from sanity.masks.pattern_base import Pattern
 from sanity.seeds import derive
 from sanity.seeds import generator as seeded
 

@@ -1,10 +1,8 @@
 """Says whether a method scores or retrains weights of dense training, or those of the initialisation."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from methods.base import Method
+from methods.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -18,18 +16,18 @@ class Watch:
     window: int
 
 
-def scores_trained(method: "Method") -> bool:
+def scores_trained(method: Settings) -> bool:
     """Whether the method scores a trained network rather than the initialisation."""
     return method.scored_at not in ("init", 0, "0it")
 
 
-def rewinds_to(method: "Method") -> int | str:
+def rewinds_to(method: Settings) -> int | str:
     """Returns the moment of dense training whose weights are retrained; 0 if the method does not rewind weights."""
     rewound = method.rewind_epoch if method.weights_at is None else method.weights_at
     moment = rewound if method.rewind == "weights" else 0
     return 0 if moment in ("0it", "init") else moment
 
 
-def needs_dense(method: "Method") -> bool:
+def needs_dense(method: Settings) -> bool:
     """Whether the method starts from a training of the unpruned network."""
     return scores_trained(method) or rewinds_to(method) != 0

@@ -12,7 +12,8 @@ from sanity.errors import UserError
 from sanity.masks import patterns
 from sanity.masks.allocation import Allocation, Counts, SmartRatio
 from sanity.masks.layerwise import FROM, AllocationName, LayerRates
-from sanity.masks.patterns import Pattern, PatternName
+from sanity.masks.pattern_base import Pattern
+from sanity.masks.patterns import PatternName
 
 Rewind = Literal["init", "weights", "learning_rate", "fine_tune", "redraw"]
 _MOMENTS = ("scored_at", "rewind_epoch", "weights_at")

@@ -10,7 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from sanity.errors import UserError
 from sanity.masks.allocation import Allocation, Shapes, Uniform, budget
-from sanity.masks.patterns import Pattern, Selection, Shape, among
+from sanity.masks.pattern_base import Pattern, Selection, Shape, among
 from sanity.masks.ranking import joined, ranked
 from sanity.masks.wiring import Units, hidden_units
 from sanity.seeds import derive

@@ -9,7 +9,8 @@ from torch import Tensor
 from sanity.errors import UserError
 from sanity.masks.allocation import Allocation, budget
 from sanity.masks.layerwise import get as get_allocation
-from sanity.masks.patterns import UNSTRUCTURED, Pattern
+from sanity.masks.pattern_base import Pattern
+from sanity.masks.patterns import UNSTRUCTURED
 from sanity.masks.ranking import check_finite as check_finite
 from sanity.masks.ranking import chosen, places, taken
 from sanity.masks.ranking import keep_best as keep_best

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from sanity.masks.channels import Channels
-from sanity.masks.patterns import Pattern
+from sanity.masks.pattern_base import Pattern
 
 
 def flat(mask: Mapping[str, Tensor], pattern: Pattern) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sanity.errors import UserError
 from sanity.masks import allocate, check_feasible, kept, patterns, permute, ties
-from sanity.masks.patterns import Pattern, Shape
+from sanity.masks.pattern_base import Pattern, Shape
 from sanity.seeds import generator
 
 
