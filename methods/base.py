@@ -10,11 +10,11 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from methods import REGISTRY
 from methods.aspects import EVERYTHING, Aspect
 from methods.budget import held_to_the_budget
 from methods.data import ScoringData
 from methods.moments import Watch
+from methods.registry import REGISTRY
 from methods.scoring_copy import remember, restore, scoring_copy, statistics_needed, zero
 from methods.settings import Settings
 from sanity.config.source_hash import code_key

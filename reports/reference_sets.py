@@ -1,7 +1,6 @@
 """Writes what a reference set holds: accuracy of every method at every ratio, and what each check costs each method."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import pandas as pd
 
@@ -13,42 +12,6 @@ from reports.text import counted, say
 from reports.wording import SYMBOLS, check_name, mean_std, method_name, percent, points, verdict_name
 from reproductions import reference
 from reproductions.panels import cells_of
-from reproductions.reference.records import load
-from sanity.console.ending import exit_code
-from sanity.console.output import printing
-from sanity.errors import UserError
-from sanity.store.files import write_atomically
-
-FIGURES = "--figures"
-
-
-def main(words: Sequence[str]) -> int:
-    """Prints what a set holds as Markdown; `--figures FOLDER` writes its pictures. Returns 2 for a mistake."""
-    return exit_code(lambda: _run(list(words)))
-
-
-def _run(words: list[str]) -> int:
-    folder = ""
-    if FIGURES in words:
-        place = words.index(FIGURES)
-        if place + 1 == len(words):
-            raise UserError(f"{FIGURES}: needs a folder")
-        folder = words[place + 1]
-        del words[place : place + 2]
-    if len(words) != 1 or words[0] in ("-h", "--help", "help"):
-        with printing():
-            print(f"python -m sanity.reference NAME [{FIGURES} FOLDER]\n\n{reference.listing()}")
-        return 0
-    name = words[0]
-    frame = load(name)
-    with printing():
-        print(page(name, frame))
-    if folder:
-        from reports.reference_pictures import pictures  # which imports matplotlib
-
-        for file, text in pictures(name, summary_of(frame)).items():
-            write_atomically(Path(folder) / file, text)
-    return 0
 
 
 def summary_of(frame: pd.DataFrame) -> Summary:

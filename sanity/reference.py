@@ -16,6 +16,6 @@ from reproductions.reference.records import load
 __all__ = ["load", "names"]
 
 if __name__ == "__main__":
-    from reports.reference_sets import main
+    from reports.reference_command import main
 
     sys.exit(main(sys.argv[1:]))

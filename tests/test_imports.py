@@ -1,9 +1,11 @@
-"""The tree is the architecture: a folder imports only from lower floors, wherever in a file the import stands."""
+"""The tree is the architecture: a folder imports only from lower floors, and no files import each other in a circle,
+wherever in a file the import stands."""
 
 import ast
 import re
 from collections.abc import Iterator
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from pathlib import Path
 
@@ -11,6 +13,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 TOP = ("sanity", "methods", "checks", "reproductions", "reports")
+CHECKED = "TYPE_CHECKING"
+FOR_ANNOTATIONS = {
+    "methods.budget": "methods.base",  # wraps a method's `mask`, and is applied where methods are defined
+    "sanity.training.step": "sanity.training.trainer",  # takes a trainer's steps; a trainer begins with such a step
+}
+"""Files that import for annotations alone, under TYPE_CHECKING, what imports them."""
 
 
 def modules() -> dict[str, Path]:
@@ -25,15 +33,25 @@ def room(module: str) -> str:
     return f"{top}.{rest[0]}" if top == "sanity" and rest else top
 
 
-def imported(path: Path, known: dict[str, Path]) -> Iterator[str]:
-    """The modules of ours that a file imports, in functions too."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+def imported(path: Path, known: dict[str, Path], annotations: bool = True) -> Iterator[str]:
+    """The modules of ours that a file imports, in functions too. annotations: whether `if TYPE_CHECKING` counts."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    if not annotations:
+        tree.body = [node for node in tree.body if not (isinstance(node, ast.If) and ast.unparse(node.test) == CHECKED)]
+    for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module in known:
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
                 yield inner if inner in known else str(node.module)
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in known)
+
+
+@cache
+def imports_of_files(annotations: bool) -> dict[str, set[str]]:
+    """Which files each file imports; the `__init__.py` of a folder counts where it is imported by name."""
+    known = modules()
+    return {module: set(imported(path, known, annotations)) for module, path in known.items()}
 
 
 @cache
@@ -75,6 +93,20 @@ def test_a_room_imports_only_what_stands_on_a_lower_floor() -> None:
 def test_the_rooms_import_each_other_seldom() -> None:
     """Each import between rooms is one thing more to know of another; a room for every helper would need many."""
     assert sum(map(len, imports_of_rooms(tests=False).values())) <= 110
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    """Neither could then be read, tested or moved without the other; a late import would only hide it."""
+    TopologicalSorter(imports_of_files(annotations=False)).prepare()  # raises CycleError, which names the files
+
+
+def test_annotations_close_no_circles_but_these() -> None:
+    imports = imports_of_files(annotations=True)
+    without = {name: needs - {FOR_ANNOTATIONS.get(name, "")} for name, needs in imports.items()}
+    TopologicalSorter(without).prepare()
+    for name in FOR_ANNOTATIONS:
+        with pytest.raises(CycleError):
+            TopologicalSorter({**without, name: imports[name]}).prepare()
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ from sanity.console.ending import exit_code
 from sanity.console.output import printing
 from sanity.errors import UserError
 from sanity.store.claims import Claims
-from sanity.store.records import Store, has_ended, rows, traceback_of
+from sanity.store.records import has_ended, rows, traceback_of
 from sanity.store.requests import Requested, requests
+from sanity.store.store import Store
 
 _SHOWN = 20  # cells of one kind that are named
 

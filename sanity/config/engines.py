@@ -1,15 +1,13 @@
 """Defines the options of the engines that run a grid (`engine=NAME`, `NAME.option=value`)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from sanity.config.options import fill
 from sanity.errors import UserError
-
-if TYPE_CHECKING:
-    from sanity.config.run_config import RunConfig
 
 RAY = "ray"
 
@@ -39,9 +37,8 @@ class RayOptions:
     retries: Annotated[int, Field(ge=0)] = 5
 
 
-def ray_options(config: "RunConfig") -> RayOptions:
+def ray_options(engine: str, values: Mapping[str, Any]) -> RayOptions:
     """Returns the options of engine=ray. Raises `UserError` for an unknown option, a bad value, and another engine."""
-    values = config.section(RAY)
-    if values and config.engine != RAY:
-        raise UserError(f"{RAY}.{next(iter(values))}: is an option of engine={RAY}, but engine={config.engine}")
+    if values and engine != RAY:
+        raise UserError(f"{RAY}.{next(iter(values))}: is an option of engine={RAY}, but engine={engine}")
     return fill(RayOptions, values, RAY)

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from sanity.config import options
 from sanity.config.decomposition import FAMILY
-from sanity.config.engines import ray_options
+from sanity.config.engines import RAY, ray_options
 from sanity.config.options import expanded
 from sanity.config.ranges import LONGEST_RANGE, elements
 from sanity.errors import UserError, unknown
@@ -259,7 +259,7 @@ def from_mapping(settings: Mapping[str, Any]) -> RunConfig:
         if repeated:
             raise UserError(f"{key}: names {', '.join(map(str, repeated))} twice")
     config = dataclasses.replace(filled, options=sections, design=_design(filled))
-    ray_options(config)
+    ray_options(config.engine, config.section(RAY))
     return config
 
 

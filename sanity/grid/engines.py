@@ -36,5 +36,5 @@ def engine(config: RunConfig) -> Iterator[MakeRunner]:
         return
     from sanity.grid.ray_pool import pool_of  # imported only where it is asked for: it is an extra
 
-    with pool_of(ray_options(config), resolve_device(config.device).type) as pool:
+    with pool_of(ray_options(config.engine, config.section(RAY)), resolve_device(config.device).type) as pool:
         yield partial(PoolRunner, pool=pool)

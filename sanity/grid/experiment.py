@@ -14,18 +14,17 @@ from methods.base import Method
 from sanity import masks, models
 from sanity.config import RunConfig
 from sanity.data.dataset import Dataset
-from sanity.grid import keys
-from sanity.grid.cells import DENSE, Cell, CheckSpec
+from sanity.grid.cells import DENSE, NO_CHECK, Cell, CheckSpec
 from sanity.masks.effective_density import why_unknown
 from sanity.masks.files import formats
 from sanity.masks.files.imports import load_weights, show_match, split_init
 from sanity.masks.files.paths import fill_in, find
-from sanity.masks.ticket import Ticket
+from sanity.masks.ticket import Ticket, tied_names
 from sanity.recipes import Recipe
 from sanity.seeds import generator
 from sanity.store.environment import Machine
-from sanity.store.identity import differing
-from sanity.store.records import Store
+from sanity.store.identity import differing, encoded
+from sanity.store.store import Store
 from sanity.training.concurrency import Concurrency, choose
 from sanity.training.epochs import steps_per_epoch
 
@@ -178,9 +177,12 @@ class Experiment:
         """Why the effective density of the network's masks cannot be measured; empty where it can."""
         return why_unknown(self.initial(self.config.first_seeds[0]), self.train.input_shape)
 
-    def state(self, seed: int) -> State:
-        """Returns the weights and buffers of a seed at initialisation."""
-        return {name: value.detach() for name, value in self.initial(seed).state_dict().items()}
+    def state(self, seed: int, drawn_by: CheckSpec = NO_CHECK) -> State:
+        """Returns the weights and buffers of a seed at the initialisation that these checks draw."""
+        usual = {name: value.detach() for name, value in self.initial(seed).state_dict().items()}
+        if drawn_by.is_control:
+            return usual
+        return dict(drawn_by.build().initialise(usual, self.fresh, generator(seed, "search init")))
 
     def fresh(self, source: torch.Generator) -> State:
         """Draws new weights and buffers from the initialisation's distribution."""
@@ -192,9 +194,14 @@ class Experiment:
         net.load_state_dict(dict(state))
         return net
 
-    def dense_digest(self, seed: int) -> str:
-        """Returns the digest of the unpruned network of a seed at initialisation."""
-        return self.once(("digest", seed), lambda: Ticket(self.state(seed), masks.dense(self.initial(seed))).digest())
+    def dense_digest(self, seed: int, drawn_by: CheckSpec = NO_CHECK) -> str:
+        """Returns the digest of the unpruned network of a seed at the initialisation that these checks draw."""
+
+        def digest() -> str:
+            net = self.initial(seed)
+            return Ticket(self.state(seed, drawn_by), masks.dense(net), tied=tied_names(net)).digest()
+
+        return self.once(("digest", seed, drawn_by), digest)
 
     # -- trainings at a time ------------------------------------------------------------------------------------------
 
@@ -237,7 +244,7 @@ class Experiment:
     @cached_property
     def encoded_network(self) -> dict[str, str]:
         """`setting` as JSON."""
-        return {name: keys.encode(value) for name, value in self.setting.items()}
+        return encoded(self.setting)
 
     @cached_property
     def encoded_setting(self) -> dict[str, str]:
@@ -249,4 +256,4 @@ class Experiment:
             "device": self.device.type,
             "deterministic": self.config.deterministic,
         }
-        return {**self.encoded_network, **{name: keys.encode(value) for name, value in fields.items()}}
+        return {**self.encoded_network, **encoded(fields)}

@@ -25,7 +25,8 @@ from sanity.config.options import expanded, fill
 from sanity.config.source_hash import OURS
 from sanity.store.environment import hardware, versions
 from sanity.store.identity import identity, plain
-from sanity.store.records import Store, has_ended, rows
+from sanity.store.records import has_ended, rows
+from sanity.store.store import Store
 
 FOLDER = "finished"
 PLACE = (

@@ -8,27 +8,18 @@
 Methods, checks and models enter a key with their options; classes from outside this suite also with their source.
 """
 
-import hashlib
-import json
-from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from methods.base import Method
 from methods.moments import scores_trained
 from sanity.grid.cells import DENSE, NO_CHECK, Cell, CheckSpec
+from sanity.grid.experiment import Experiment
 from sanity.grid.references import spec_of_counts
-from sanity.store.identity import FORMAT, KEY_LENGTH, differing, plain
-
-if TYPE_CHECKING:
-    from methods.base import Method
-    from sanity.grid.experiment import Experiment
-    from sanity.grid.ticket_source import TicketSource
-
-_GAP = "\0"  # JSON escapes it, so that no encoded value contains it
+from sanity.store.identity import Form, differing, encoded
 
 
-def cell(cell: Cell, experiment: "Experiment") -> str:
+def cell(cell: Cell, experiment: Experiment) -> str:
     """Returns the name of a cell's record. It is known before anything is computed."""
     own = {"ratio": cell.ratio, "seed": cell.seed, **experiment.inputs(cell)}
     if experiment.config.match == "live" and cell.method.name != DENSE:
@@ -36,17 +27,17 @@ def cell(cell: Cell, experiment: "Experiment") -> str:
 
     def make() -> Form:
         shared = {**_of_method(cell, experiment), "check": asdict(cell.check), **_of_both(cell, experiment)}
-        return Form({**experiment.encoded_setting, **_encoded(shared)}, own)
+        return Form({**experiment.encoded_setting, **encoded(shared)}, own)
 
     return experiment.once((cell.method, cell.check, *own), make).hash(own)
 
 
-def _of_method(cell: Cell, experiment: "Experiment") -> dict[str, Any]:
+def _of_method(cell: Cell, experiment: Experiment) -> dict[str, Any]:
     options = {} if cell.method.name == DENSE else differing(experiment.method(cell))
     return {"method": asdict(cell.method), "options": options}
 
 
-def _of_both(cell: Cell, experiment: "Experiment") -> dict[str, Any]:
+def _of_both(cell: Cell, experiment: Experiment) -> dict[str, Any]:
     """Returns the fields of method and check together. `altered` and `seen` are left out where they add nothing:
     records of earlier versions lack them, and must keep their keys."""
     fields: dict[str, Any] = {
@@ -68,16 +59,16 @@ def _of_both(cell: Cell, experiment: "Experiment") -> dict[str, Any]:
 
 def mask(
     cell: Cell,
-    experiment: "Experiment",
+    experiment: Experiment,
     ratio: float,
     number: int,
     reference: str = "",
-    matched: "TicketSource | None" = None,
+    match: str = "",
 ) -> str:
     """Returns the name of the mask that the search of `cell` computes in round `number`, pruned to `ratio`.
 
     The data are part of the name only if the method uses them. reference: the mask that the check refers to, if any.
-    matched: the ticket whose live weights are to meet the budget.
+    match: the `live_match` of a search whose ticket's live weights are to meet the budget.
     """
     method = experiment.altered(cell)
     own = {"ratio": ratio, "seed": cell.seed, **experiment.inputs(cell)}
@@ -85,18 +76,25 @@ def mask(
         own["round"] = number
     if reference:
         own["reference"] = reference
-    if matched is not None:
-        perturbing = matched.perturbed_by
-        own["match"] = " ".join(["live", *perturbing.labels, perturbing.fingerprint(), matched.reference])
+    if match:
+        own["match"] = match
 
     def make() -> Form:
-        shared = _encoded(_of_search(cell, method, experiment))
+        shared = encoded(_of_search(cell, method, experiment))
         return Form({**experiment.encoded_network, **shared}, own)
 
     return experiment.once(("mask", cell.method, cell.check, *own), make).hash(own)
 
 
-def _of_search(cell: Cell, method: "Method", experiment: "Experiment") -> dict[str, Any]:
+def live_match(perturbing: CheckSpec, reference: str) -> str:
+    """Returns what `mask` needs to know of the ticket whose live weights are counted.
+
+    perturbing: the checks that perturb it first. reference: the mask that these refer to, if any.
+    """
+    return " ".join(["live", *perturbing.labels, perturbing.fingerprint(), reference])
+
+
+def _of_search(cell: Cell, method: Method, experiment: Experiment) -> dict[str, Any]:
     recipe = experiment.recipe
     looks = method.needs_data or scores_trained(method)
     seen = experiment.part(cell, "corrupt")
@@ -126,7 +124,7 @@ def _of_search(cell: Cell, method: "Method", experiment: "Experiment") -> dict[s
     return {**fields, "seen_as": seen_as}
 
 
-def dense(seed: int, data: CheckSpec, experiment: "Experiment", drawn_by: CheckSpec = NO_CHECK) -> str:
+def dense(seed: int, data: CheckSpec, experiment: Experiment, drawn_by: CheckSpec = NO_CHECK) -> str:
     """Returns the name of the training of the unpruned network on the data after the checks `data`.
 
     drawn_by: the checks that draw its initialisation. Length and saved moments are not part of the name, since a longer
@@ -134,22 +132,18 @@ def dense(seed: int, data: CheckSpec, experiment: "Experiment", drawn_by: CheckS
     """
 
     def make() -> str:
-        from sanity.grid.ticket_source import dense_source
-
-        usual = drawn_by.is_control
-        digest = experiment.dense_digest(seed) if usual else dense_source(seed, drawn_by).digest(experiment)
-        return ticket(digest, seed, data, experiment)
+        return ticket(experiment.dense_digest(seed, drawn_by), seed, data, experiment)
 
     return experiment.once(("dense", seed, data, drawn_by), make)
 
 
-def ticket(digest: str, seed: int, data: CheckSpec, experiment: "Experiment") -> str:
+def ticket(digest: str, seed: int, data: CheckSpec, experiment: Experiment) -> str:
     """Returns the name of the training of the ticket with this digest on the data after the checks `data`."""
-    shared = {**_encoded(training_fields(digest, seed, data, experiment)), "snapshots": "[]"}
+    shared = {**encoded(training_fields(digest, seed, data, experiment)), "snapshots": "[]"}
     return Form(shared).hash({})
 
 
-def training_fields(digest: str, seed: int, data: CheckSpec, experiment: "Experiment") -> dict[str, Any]:
+def training_fields(digest: str, seed: int, data: CheckSpec, experiment: Experiment) -> dict[str, Any]:
     """Returns the fields of a training's record that determine the training."""
     return {
         **experiment.setting,
@@ -169,40 +163,6 @@ def training_fields(digest: str, seed: int, data: CheckSpec, experiment: "Experi
     }
 
 
-def _read(data: CheckSpec, experiment: "Experiment") -> list[str]:
+def _read(data: CheckSpec, experiment: Experiment) -> list[str]:
     """Returns the digest of what the checks `data` read beside the training set, as a list; empty for nothing."""
     return [*filter(None, [experiment.inputs_of(data)])]
-
-
-def encode(value: Any) -> str:
-    """Encodes a value as the JSON that is hashed."""
-    return json.dumps(plain(value), sort_keys=True, allow_nan=False, default=str)
-
-
-@lru_cache(maxsize=1024, typed=True)
-def _encoded_value(value: float | str) -> str:
-    return encode(value)
-
-
-def _encoded(fields: Mapping[str, Any]) -> dict[str, str]:
-    return {name: encode(value) for name, value in fields.items()}
-
-
-class Form:
-    """Computes `sanity.store.identity` of fields of which few differ from cell to cell; the rest is written once.
-
-    shared: fields, encoded. own: the names of the others.
-    """
-
-    def __init__(self, shared: Mapping[str, str], own: Iterable[str] = ()) -> None:
-        fields = {"format": str(FORMAT), **shared, **dict.fromkeys(own, _GAP)}
-        self._names = sorted(own)
-        text = ", ".join(f'"{name}": {fields[name]}' for name in sorted(fields))
-        self._pieces = f"{{{text}}}".split(_GAP)
-
-    def hash(self, own: Mapping[str, Any]) -> str:
-        """Returns the key of the fields with these values of their own."""
-        text = self._pieces[0]
-        for name, piece in zip(self._names, self._pieces[1:], strict=True):
-            text += _encoded_value(own[name]) + piece
-        return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]

@@ -31,7 +31,7 @@ from sanity.models.check import check_draws, check_model
 from sanity.recipes import Recipe
 from sanity.seeds import generator
 from sanity.store.environment import machine
-from sanity.store.records import Store
+from sanity.store.store import Store
 from sanity.training.batches import normalisation
 from sanity.training.loop import check_batches
 from sanity.training.lr_schedule import rate

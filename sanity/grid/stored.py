@@ -10,19 +10,17 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sanity.config.moment import BEST
 from sanity.errors import UserError
+from sanity.grid.cells import NO_CHECK, CheckSpec
+from sanity.grid.experiment import Experiment, State
 from sanity.grid.moments import At, known_after
 from sanity.masks import Mask
 from sanity.store import records
 from sanity.store.packed import PACKED
 from sanity.store.records import rows
-
-if TYPE_CHECKING:
-    from sanity.grid.cells import CheckSpec
-    from sanity.grid.experiment import Experiment, State
 
 _FOLDERS = ("", "cells", "tickets", "trainings")
 
@@ -38,17 +36,17 @@ def moments_among(names: Iterable[str]) -> list[str]:
     return [name for name in names if name.startswith(starts)]
 
 
-def training_folder(experiment: "Experiment", key: str) -> Path:
+def training_folder(experiment: Experiment, key: str) -> Path:
     """Returns the folder of a training."""
     return experiment.store.folder("trainings", key)
 
 
-def mask_folder(experiment: "Experiment", key: str) -> Path:
+def mask_folder(experiment: Experiment, key: str) -> Path:
     """Returns the folder of a mask."""
     return experiment.store.folder("tickets", key)
 
 
-def search_record(experiment: "Experiment", key: str) -> Mapping[str, Any] | None:
+def search_record(experiment: Experiment, key: str) -> Mapping[str, Any] | None:
     """Returns the record of an ended search (`seconds`, counts of `layers`); None if it has not ended."""
     if not _exists(experiment, "tickets", key):
         return None
@@ -58,7 +56,7 @@ def search_record(experiment: "Experiment", key: str) -> Mapping[str, Any] | Non
     return record if experiment.store.is_whole(mask_folder(experiment, key) / "mask.safetensors") else None
 
 
-def drawn_at(experiment: "Experiment", key: str) -> int | None:
+def drawn_at(experiment: Experiment, key: str) -> int | None:
     """Returns the moment of dense training at which an early-bird mask was drawn, in iterations; None: its end."""
     record = search_record(experiment, key)
     if record is None:
@@ -67,7 +65,7 @@ def drawn_at(experiment: "Experiment", key: str) -> int | None:
     return moment
 
 
-def mask(experiment: "Experiment", key: str) -> Mask:
+def mask(experiment: Experiment, key: str) -> Mask:
     """Reads a mask, layers in the network's order. Raises `UserError` if it is missing or damaged."""
     path = mask_folder(experiment, key) / "mask.safetensors"
     layers, record = experiment.store.load(path), search_record(experiment, key)
@@ -77,7 +75,7 @@ def mask(experiment: "Experiment", key: str) -> Mask:
     return {name: layers[name] for name in record["layers"]}
 
 
-def training_record(experiment: "Experiment", key: str, digest: str, seed: int) -> Mapping[str, Any] | None:
+def training_record(experiment: Experiment, key: str, digest: str, seed: int) -> Mapping[str, Any] | None:
     """Returns the record of a training that has ended or diverged and whose files are complete; else None.
 
     digest, seed: those of the ticket that must have been trained.
@@ -92,18 +90,18 @@ def training_record(experiment: "Experiment", key: str, digest: str, seed: int) 
 
 
 def has_weights(
-    experiment: "Experiment", key: str, at: At, data: "CheckSpec", seed: int, digest: str | None = None
+    experiment: Experiment, key: str, at: At, data: CheckSpec, seed: int, drawn_by: CheckSpec = NO_CHECK
 ) -> bool:
     """Whether the weights at a moment of a dense training are stored, or the training diverged before that moment.
 
-    at: see `sanity.grid.moments.At`. data, seed: the checks on its data, and its seed. digest: of the network that was
-    trained; None: of the seed's usual one.
+    at: see `sanity.grid.moments.At`. data, seed: the checks on its data, and its seed. drawn_by: the checks that draw
+    its initialisation.
     """
     if not _exists(experiment, "trainings", key):
         return False
     if at is not None and has_file(experiment, key, at):
         return True
-    record = training_record(experiment, key, digest or experiment.dense_digest(seed), seed)
+    record = training_record(experiment, key, experiment.dense_digest(seed, drawn_by), seed)
     if record is None or at is None:
         return record is not None
     if record["status"] != "diverged":
@@ -112,19 +110,19 @@ def has_weights(
     return end is None or end > (record["diverged_epoch"] - 1) * experiment.steps(data, seed)
 
 
-def has_file(experiment: "Experiment", key: str, at: int | str) -> bool:
+def has_file(experiment: Experiment, key: str, at: int | str) -> bool:
     """Whether the file of a training's weights at a moment that is not its end is there and has its full length."""
     return experiment.store.is_whole(_moment(experiment, key, at))
 
 
-def best_epoch(experiment: "Experiment", key: str, at: str) -> int | None:
+def best_epoch(experiment: Experiment, key: str, at: str) -> int | None:
     """Returns the number of the epoch, from 1, whose weights are stored as a training's best; None if they are not."""
     facts = experiment.store.facts(_moment(experiment, key, at))
     epoch = (facts or {}).get("epoch")
     return epoch if isinstance(epoch, int) else None
 
 
-def weights(experiment: "Experiment", key: str, at: At) -> "State":
+def weights(experiment: Experiment, key: str, at: At) -> State:
     """Reads the weights at a moment of a training. Raises `UserError` if it diverged before or the file is damaged."""
     path = training_folder(experiment, key) / "weights.safetensors" if at is None else _moment(experiment, key, at)
     record = experiment.store.record(key) or {}
@@ -137,13 +135,13 @@ def weights(experiment: "Experiment", key: str, at: At) -> "State":
     return state
 
 
-def row(experiment: "Experiment", key: str) -> Mapping[str, Any] | None:
+def row(experiment: Experiment, key: str) -> Mapping[str, Any] | None:
     """Returns the record of a cell joined with that of its training; None if there is none."""
     joined = rows(experiment.store.root, [key])
     return joined[0] if joined else None
 
 
-def has_ended(experiment: "Experiment", key: str) -> bool:
+def has_ended(experiment: Experiment, key: str) -> bool:
     """Whether the store, packed records included, has the cell's record, and its training ended or diverged."""
     is_there = _exists(experiment, "cells", f"{key}.json") or _exists(experiment, "", PACKED)
     record = row(experiment, key) if is_there else None
@@ -153,7 +151,7 @@ def has_ended(experiment: "Experiment", key: str) -> bool:
 
 
 @contextmanager
-def listed(experiment: "Experiment") -> Iterator[None]:
+def listed(experiment: Experiment) -> Iterator[None]:
     """Context manager; what exists is looked up in one listing of each folder, made at the start, for a plan of many
     cells. What is written meanwhile is not seen."""
     for folder in _FOLDERS:
@@ -165,11 +163,11 @@ def listed(experiment: "Experiment") -> Iterator[None]:
         experiment.listings.clear()
 
 
-def _exists(experiment: "Experiment", folder: str, name: str) -> bool:
+def _exists(experiment: Experiment, folder: str, name: str) -> bool:
     """Whether the store has this file. Faster than trying to read it."""
     listing = experiment.listings.get(folder)
     return name in listing if listing is not None else os.path.lexists(f"{experiment.root}/{folder}/{name}")
 
 
-def _moment(experiment: "Experiment", key: str, at: int | str) -> Path:
+def _moment(experiment: Experiment, key: str, at: int | str) -> Path:
     return training_folder(experiment, key) / moment_file(at)

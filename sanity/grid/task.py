@@ -183,9 +183,8 @@ def _is_there(result: str | Weights, experiment: Experiment) -> bool:
 
 def _is_stored(weights: Weights, experiment: Experiment) -> bool:
     """Whether these weights of a dense training are stored, or it diverged before them."""
-    usual, key = weights.drawn_by.is_control, str(weights.training)
-    digest = None if usual else dense_source(weights.seed, weights.drawn_by).digest(experiment)
-    return stored.has_weights(experiment, key, weights.moment(experiment), weights.data, weights.seed, digest)
+    key, at = str(weights.training), weights.moment(experiment)
+    return stored.has_weights(experiment, key, at, weights.data, weights.seed, weights.drawn_by)
 
 
 Name = str | TicketTraining

@@ -213,13 +213,14 @@ def _new_search(cell: Cell, perturbing: CheckSpec, experiment: Experiment) -> _S
             )
             needed.append(training)
             scored = Weights(cell.seed, training.source, data, BEST if best else None)
-        matched = None
+        matched, match = None, ""
         if experiment.config.match == "live" and number + 1 == len(ratios):
             counted = _ticket(cell, method, "", dense, scored, NO_CHECK, experiment, len(ratios))
             matched = replace(counted, perturbed_by=perturbing, reference=of_ticket.ticket.mask)
+            match = keys.live_match(perturbing, of_ticket.ticket.mask)
         if method.starts_dense:
             break
-        key = keys.mask(cell, experiment, ratio, number, reference.ticket.mask, matched)
+        key = keys.mask(cell, experiment, ratio, number, reference.ticket.mask, match)
         if (watched := _watched(cell, experiment)) is not None:
             scored = Weights(cell.seed, watched.key, data, drawn_by=watched.drawn_by, drawn=key)
         needed.append(MaskSearch(key, cell, number, ratio, scored, mask, reference.ticket.mask, matched))

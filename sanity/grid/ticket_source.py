@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from sanity import masks
-from sanity.grid import stored
+from sanity.grid import keys, stored
 from sanity.grid.cells import NO_CHECK, CheckSpec
 from sanity.grid.experiment import Experiment, State
 from sanity.grid.moments import At
@@ -55,10 +55,7 @@ class Weights:
         if self.redrawn:
             return experiment.fresh(generator(self.seed, "redraw", self.redrawn))
         if self.training is None:
-            state = experiment.state(self.seed)
-            if self.drawn_by.is_control:
-                return state
-            return dict(self.drawn_by.build().initialise(state, experiment.fresh, generator(self.seed, "search init")))
+            return experiment.state(self.seed, self.drawn_by)
         return stored.weights(experiment, self.training_key(experiment), self.moment(experiment))
 
     def training_key(self, experiment: Experiment) -> str:
@@ -156,8 +153,6 @@ class TicketSource:
 
     def end(self, experiment: Experiment) -> Weights:
         """Returns the weights at the end of the usual dense training of the ticket's seed."""
-        from sanity.grid import keys
-
         return Weights(self.seed, keys.dense(self.seed, NO_CHECK, experiment))
 
     def digest(self, experiment: Experiment) -> str:
@@ -166,8 +161,6 @@ class TicketSource:
 
     def training_key(self, data: CheckSpec, experiment: Experiment) -> str:
         """Returns the key of the ticket's training on the data after the checks `data`."""
-        from sanity.grid import keys
-
         return keys.ticket(self.digest(experiment), self.seed, data, experiment)
 
     def as_dict(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from sanity.errors import UserError, reason
-from sanity.models.base import names_the_model
+from sanity.models.building import names_the_model
 from sanity.prunable import prunable
 
 

@@ -20,7 +20,6 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from sanity.errors import UserError, unknown
-from sanity.models import LIBRARIES
 from sanity.models.base import InputShape, Model
 
 _Constructor = Callable[..., nn.Module]
@@ -90,9 +89,9 @@ def from_library(name: str) -> type[Constructed]:
 
 
 def library_version(name: str) -> str:
-    """Returns library and version of `torchvision:NAME` or `timm:NAME`; empty for another name."""
+    """Returns library and version of `torchvision:NAME` or `timm:NAME`."""
     library = name.partition(":")[0]
-    return f"{library} {version(library)}" if library in LIBRARIES else ""
+    return f"{library} {version(library)}"
 
 
 def _of_torchvision(entry: str) -> _Constructor:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from sanity.errors import UserError
-from sanity.models import INITS
+from sanity.models.registry import INITS
 
 Kind = Literal["conv", "linear", "norm"]
 # The standard deviation of a standard normal truncated to [-2, 2].

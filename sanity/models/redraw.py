@@ -8,8 +8,8 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
 from sanity.errors import UserError, reason
-from sanity.models import INITS
 from sanity.models.init import Init, Kind, draw, fans, truncated
+from sanity.models.registry import INITS
 from sanity.prunable import prunable
 
 

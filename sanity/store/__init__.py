@@ -2,6 +2,7 @@
 
 from sanity.store.identity import FORMAT, differing, identity
 from sanity.store.packed import PACKED
-from sanity.store.records import Store, has_ended, load_records, pack, rows
+from sanity.store.records import has_ended, load_records, pack, rows
+from sanity.store.store import Store
 
 __all__ = ["FORMAT", "PACKED", "Store", "differing", "has_ended", "identity", "load_records", "pack", "rows"]

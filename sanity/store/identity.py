@@ -4,10 +4,12 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 KEY_LENGTH = 20
+_GAP = "\0"  # JSON escapes it, so that no encoded value contains it
 FORMAT = 2
 """Increase it by hand when a change alters the results of all settings; methods and checks have their own versions.
 2: SNIP draws the biases that it prunes."""
@@ -43,3 +45,38 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(item) for item in (sorted(value) if isinstance(value, set | frozenset) else value)]
     return value
+
+
+def encode(value: Any) -> str:
+    """Encodes a value as the JSON that is hashed."""
+    return json.dumps(plain(value), sort_keys=True, allow_nan=False, default=str)
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _encoded_value(value: float | str) -> str:
+    return encode(value)
+
+
+def encoded(fields: Mapping[str, Any]) -> dict[str, str]:
+    """Encodes every value of a mapping."""
+    return {name: encode(value) for name, value in fields.items()}
+
+
+class Form:
+    """Computes `identity` of fields of which few differ from cell to cell; the rest is written once.
+
+    shared: fields, encoded. own: the names of the others.
+    """
+
+    def __init__(self, shared: Mapping[str, str], own: Iterable[str] = ()) -> None:
+        fields = {"format": str(FORMAT), **shared, **dict.fromkeys(own, _GAP)}
+        self._names = sorted(own)
+        text = ", ".join(f'"{name}": {fields[name]}' for name in sorted(fields))
+        self._pieces = f"{{{text}}}".split(_GAP)
+
+    def hash(self, own: Mapping[str, Any]) -> str:
+        """Returns the key of the fields with these values of their own."""
+        text = self._pieces[0]
+        for name, piece in zip(self._names, self._pieces[1:], strict=True):
+            text += _encoded_value(own[name]) + piece
+        return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]

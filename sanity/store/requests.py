@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sanity.store.identity import identity
-from sanity.store.records import Store
+from sanity.store.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd

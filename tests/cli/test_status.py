@@ -13,8 +13,8 @@ from sanity.config import pairs, parse
 from sanity.grid.requests import command
 from sanity.run import run
 from sanity.store.claims import Claims
-from sanity.store.records import Store
 from sanity.store.requests import Requested, remember, requests
+from sanity.store.store import Store
 from tests.small_runs import TINY
 
 SETTING = ("digits", "lenet_300_100", "quick")

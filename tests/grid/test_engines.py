@@ -41,7 +41,7 @@ def test_without_ray_it_says_what_to_install(
 
 def test_the_engine_is_no_part_of_the_question() -> None:
     config = from_mapping({"engine": "ray", "ray.address": "auto", "ray.gpus_per_run": 0.25, "seeds": "0-3"})
-    assert ray_options(config).gpus_per_run == 0.25
+    assert ray_options(config.engine, config.section("ray")).gpus_per_run == 0.25
     assert command(config) == command(from_mapping({"seeds": "0-3"})) == "python -m sanity.run seeds=0-3"
     assert cells(config) == cells(from_mapping({"seeds": "0-3"}))
 

@@ -19,7 +19,7 @@ from sanity.grid import keys
 from sanity.grid.cells import Cell, CheckSpec
 from sanity.grid.experiment import Experiment
 from sanity.run import prepare, run
-from sanity.store.identity import identity
+from sanity.store.identity import Form, encode, identity
 
 TINY = {
     "model": "lenet_300_100", "recipe.epochs": 1, "dataset.limit": 200, "dataset.test_limit": 100, "ratio": 0.9,
@@ -140,8 +140,8 @@ OWN = st.dictionaries(NAMES, st.floats(0.001, 1) | st.integers() | st.text(), ma
 def test_fields_written_once_and_fields_of_their_own_give_the_identity_of_both(
     shared: dict[str, Any], own: dict[str, Any]
 ) -> None:
-    encoded = {name: keys.encode(value) for name, value in shared.items() if name not in own}
-    assert keys.Form(encoded, own).hash(own) == identity({**shared, **own})
+    encoded = {name: encode(value) for name, value in shared.items() if name not in own}
+    assert Form(encoded, own).hash(own) == identity({**shared, **own})
 
 
 def test_what_a_check_reads_beside_the_data_is_in_the_names_of_all_that_it_touches(

@@ -9,7 +9,7 @@ from reports.__main__ import main
 from reports.expectations import read, unmet
 from reports.statistics import summarise
 from sanity.errors import UserError
-from sanity.store.records import Store
+from sanity.store.store import Store
 
 MET = """
 [[expect]]

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from reports import reference_pictures, reference_sets
+from reports import reference_command, reference_pictures
+from reports.reference_command import main
 from reports.reference_pictures import pictures
-from reports.reference_sets import main, page, summary_of
+from reports.reference_sets import page, summary_of
 from reproductions import reference
 from reproductions.reference.records import load
 from tests.reports.test_placement import OWN, SET, records
@@ -49,7 +50,7 @@ def test_pictures_are_of_the_same_bytes_each_time() -> None:
 def test_figures_go_to_the_folder_that_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reference_sets, "load", lambda _: a_set())
+    monkeypatch.setattr(reference_command, "load", lambda _: a_set())
     assert main(["digits_lenet_300_100", "--figures", str(tmp_path)]) == 0
     assert len([*tmp_path.glob("*.svg")]) == 2
     assert main(["--figures"]) == 2

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from sanity.store import commands, requests
-from sanity.store.records import Store
+from sanity.store.store import Store
 
 SNIP, GRASP = "python -m sanity.run methods=snip", "python -m sanity.run methods=grasp"
 

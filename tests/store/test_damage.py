@@ -15,7 +15,8 @@ from sanity.errors import CannotRead, UserError
 from sanity.store import json_files
 from sanity.store.identity import identity
 from sanity.store.packed import PACKED
-from sanity.store.records import Store, load_records, pack, rows
+from sanity.store.records import load_records, pack, rows
+from sanity.store.store import Store
 from sanity.store.validity import problem
 from tests.small_runs import Start
 

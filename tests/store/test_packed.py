@@ -13,7 +13,8 @@ from sanity.grid.plan import plan
 from sanity.run import prepare, run
 from sanity.store.identity import identity
 from sanity.store.packed import PACKED
-from sanity.store.records import Store, load_records, pack, rows
+from sanity.store.records import load_records, pack, rows
+from sanity.store.store import Store
 
 GONE = identity({"training of": "nothing"})
 TINY: dict[str, Any] = {

@@ -18,7 +18,8 @@ from sanity.recipes import Recipe
 from sanity.store.files import write_atomically
 from sanity.store.identity import differing, identity
 from sanity.store.processes import current
-from sanity.store.records import Store, load_records
+from sanity.store.records import load_records
+from sanity.store.store import Store
 from sanity.store.tensor_files import is_whole
 
 
