@@ -57,6 +57,8 @@ class Check:
     """Whether every seed has a perturbation of its own; otherwise all have the same."""
     dose: ClassVar[str] = ""
     """The option that says how much is destroyed, where there is one."""
+    dose_is_moment: ClassVar[bool] = False
+    """Whether the dose is a moment of dense training (`sanity.config.moment`); it then counts in epochs."""
     dose_scale: ClassVar[Literal["linear", "log10"]] = "linear"
     """How accuracy is regressed on the dose: on the option, with the control at 0, or on its logarithm, without it."""
 
@@ -255,7 +257,7 @@ def from_class(cls: type[Check], name: str, options: Mapping[str, Any]) -> Check
     if not (isinstance(cls, type) and issubclass(cls, Check)):
         raise UserError(f"check {name} is no class that derives from checks.base.Check")
     check = fill(cls, options, name)
-    if check.dose and not _is_dose(getattr(check, check.dose, None)):
+    if check.dose and not check.dose_is_moment and not _is_dose(getattr(check, check.dose, None)):
         raise UserError(f"check {name}: its dose '{check.dose}' should be an option that is a number above 0")
     return check
 

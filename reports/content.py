@@ -26,7 +26,7 @@ from reports.validation import cleaned
 from reports.wording import SYMBOLS
 
 if TYPE_CHECKING:
-    from reports.figures import Section
+    from reports.canvas import Section
 
 TERMS = ("ticket", "sparsity", "check", "control", "seed", "margin", "interval", "overlap", "dense", "random")
 OF_PAPERS = ("reproduced",)  # terms that stand only beside printed numbers

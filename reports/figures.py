@@ -1,23 +1,14 @@
-"""The pictures of a report: one narrow SVG a panel, which a phone stacks and a wide screen sets side by side.
+"""Chooses the pictures of a report: one narrow panel each, which a phone stacks and a wide screen sets side by side."""
 
-Text stays text and takes the page's colour, so that every picture is legible on a light and on a dark ground.
-"""
-
-import hashlib
-import io
 import math
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
 
-from reports import alts, arrangement, forest, over_sparsity, plots, settling_drawn, steps
+from reports import alts, forest, over_moments, over_sparsity, plots, settling_drawn, steps
+from reports.canvas import Drawing, Picture, Section, file_names, svg
 from reports.decomposition import Decomposition, decompositions, sentence
 from reports.records import CONTROL
 from reports.references import DENSE
@@ -25,75 +16,8 @@ from reports.statistics import Cell, Summary
 from reports.text import say
 from reports.wording import FOLDED, method_name, percent
 
-WIDTH = 3.7  # inches: the width of a phone at which 8 pt are still read
 FEW = 2  # printed numbers of a method
-LONGEST_NAME = 80  # characters of a picture's file name
 PANELS = 24  # of one kind; more would make the page heavier than anyone looks at
-
-STYLE = {
-    "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 8, "axes.titlesize": 9, "axes.labelsize": 8,
-    "xtick.labelsize": 7.5, "ytick.labelsize": 7.5, "legend.fontsize": 7.5, "lines.linewidth": 1.3,
-    "lines.markersize": 4.5, "text.color": plots.INK, "axes.labelcolor": plots.INK, "axes.edgecolor": plots.INK,
-    "xtick.color": plots.INK, "ytick.color": plots.INK, "grid.color": plots.INK, "grid.alpha": plots.GRID_ALPHA,
-    "axes.facecolor": "none", "figure.facecolor": "none", "savefig.facecolor": "none", "legend.labelcolor": plots.INK,
-    "axes.formatter.useoffset": False, "axes.grid": True, "axes.axisbelow": True, "axes.spines.top": False,
-    "axes.spines.right": False, "xtick.bottom": False, "ytick.left": False, "lines.solid_capstyle": "round",
-    "font.sans-serif": ["Arial", "DejaVu Sans", "Liberation Sans", "Bitstream Vera Sans", "sans-serif"],
-    "patch.edgecolor": "white", "patch.force_edgecolor": True,
-    "text.parse_math": False,  # a "$" in a name is a dollar
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One panel. `kind` is the section that it stands in, `name` is unique and fit for a file."""
-
-    kind: str
-    name: str
-    title: str
-    alt: str
-    svg: str
-    drawing: "Drawing" = field(compare=False, repr=False)
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """What a picture is drawn from, for formats other than the page's."""
-
-    paint: Callable[[Axes], None]
-    height: float
-    title: str
-
-    def draw(self) -> Figure:
-        """The figure, without a canvas."""
-        figure = Figure(figsize=(WIDTH, self.height), dpi=arrangement.DPI)
-        axes = figure.add_axes(arrangement.ROUGHLY)
-        self.paint(axes)
-        figure.text(
-            0.01,
-            1 - arrangement.PAD / arrangement.DPI / self.height,
-            self.title,
-            va="top",
-            fontsize=9,
-            fontweight="bold",
-        )
-        arrangement.arrange(figure, axes)
-        return figure
-
-
-def style(name: str) -> dict[Any, Any]:
-    """The settings of matplotlib under which a picture is drawn, so that its file has the same bytes every time."""
-    return STYLE | {"svg.hashsalt": name}
-
-
-@dataclass(frozen=True)
-class Section:
-    """All panels of one kind; `note` says how to read them, and how many more there would have been."""
-
-    kind: str
-    title: str
-    note: str
-    pictures: tuple[Picture, ...]
 
 
 def draw(summary: Summary) -> list[Section]:
@@ -110,7 +34,7 @@ def draw(summary: Summary) -> list[Section]:
     }
     sections = [_section(kind, panels, look, summary) for kind, panels in groups.items()]
     sections[:0] = [_forests(summary), _decomposed(summary)]
-    sections.append(_settled(summary))
+    sections += [_moments(summary, look), _settled(summary)]
     return [section for section in sections if section.pictures]
 
 
@@ -159,7 +83,7 @@ def _many(cells: Sequence[Cell]) -> bool:
 
 def _section(kind: str, groups: list[list[Cell]], look: plots.Look, summary: Summary) -> Section:
     drawn = groups[:PANELS]
-    names = _file_names([_label(kind, cells, summary) for cells in drawn])
+    names = file_names([_label(kind, cells, summary) for cells in drawn])
     pictures = tuple(_picture(kind, name, cells, look, summary) for name, cells in zip(names, drawn, strict=True))
     omitted = len(groups) - len(pictures)
     notes = [say(f"picture.{kind}_note")]
@@ -180,17 +104,43 @@ def _dense(cell: Cell, summary: Summary) -> float:
     return next((one.accuracy.mean for one in summary.select(setting=cell.setting, method=DENSE)), math.nan)
 
 
+@dataclass(frozen=True)
+class _Panel:
+    """A picture that is not one of cells alone: what it is called and how it is drawn, before it is."""
+
+    label: str
+    title: str
+    alt: str
+    height: float
+    paint: Callable[[Axes], None]
+
+
+def _of_panels(kind: str, panels: Sequence[_Panel], note: str) -> Section:
+    drawn = panels[:PANELS]
+    pictures = []
+    for panel, name in zip(drawn, file_names([panel.label for panel in drawn]), strict=True):
+        drawing = Drawing(panel.paint, panel.height, panel.title)
+        pictures.append(Picture(kind, name, panel.title, panel.alt, svg(drawing, name), drawing))
+    omitted = len(panels) - len(drawn)
+    note += " " + say("picture.omitted", count=omitted) if omitted else ""
+    return Section(kind, say(f"picture.{kind}"), note, tuple(pictures))
+
+
 def _forests(summary: Summary) -> Section:
     """A panel for each setting: the differences that are judged, at the sparsity that matters."""
     drawn = list(forest.forests(summary))[:PANELS]
     several = len(summary.names("setting")) > 1
-    heads = [forest.title(one, several) for one in drawn]
-    names = _file_names([f"forest-{'-'.join(one.cells[0].setting) if several else 'checks'}" for one in drawn])
-    pictures = []
-    for one, head, name in zip(drawn, heads, names, strict=True):
-        drawing = Drawing(partial(forest.paint, forest=one, summary=summary), forest.height(one), head)
-        pictures.append(Picture("forest", name, head, forest.alt(one), _svg(drawing, name), drawing))
-    return Section("forest", say("picture.forest"), forest.note(drawn, summary) if drawn else "", tuple(pictures))
+    panels = [
+        _Panel(
+            f"forest-{'-'.join(one.cells[0].setting) if several else 'checks'}",
+            forest.title(one, several),
+            forest.alt(one),
+            forest.height(one),
+            partial(forest.paint, forest=one, summary=summary),
+        )
+        for one in drawn
+    ]
+    return _of_panels("forest", panels, forest.note(drawn, summary) if drawn else "")
 
 
 def _decomposed(summary: Summary) -> Section:
@@ -198,32 +148,38 @@ def _decomposed(summary: Summary) -> Section:
     groups: dict[tuple[object, ...], list[Decomposition]] = {}
     for one in decompositions(summary):
         groups.setdefault((one.setting, one.method), []).append(one)
-    several = len(summary.names("setting")) > 1
-    drawn = list(groups.values())[:PANELS]
-    heads = [method_name(group[0].method) + (f" · {', '.join(group[0].setting)}" if several else "") for group in drawn]
-    drawings = [Drawing(partial(steps.paint, group=group), steps.height(group), head) for head, group in
-                zip(heads, drawn, strict=True)]  # fmt: skip
-    names = _file_names([f"decomposition-{head}" for head in heads])
-    pictures = tuple(
-        Picture("decomposition", name, drawing.title, " ".join(map(sentence, group)), _svg(drawing, name), drawing)
-        for name, drawing, group in zip(names, drawings, drawn, strict=True)
-    )
-    omitted = len(groups) - len(pictures)
-    note = say("picture.decomposition_note") + (" " + say("picture.omitted", count=omitted) if omitted else "")
-    return Section("decomposition", say("picture.decomposition"), note, pictures)
+    panels = []
+    for group in groups.values():
+        head = method_name(group[0].method) + _where(group[0].setting, summary)
+        told, paint = " ".join(map(sentence, group)), partial(steps.paint, group=group)
+        panels.append(_Panel(f"decomposition-{head}", head, told, steps.height(group), paint))
+    return _of_panels("decomposition", panels, say("picture.decomposition_note"))
 
 
 def _settled(summary: Summary) -> Section:
     """A panel for each cell of early-bird tickets without a check."""
-    drawn = [(cell, cell.settling) for cell in summary.cells if cell.settling is not None and cell.check == CONTROL]
-    heads = [f"{method_name(cell.method)} at {percent(cell.ratio)}" for cell, _ in drawn]
-    names = _file_names([_label("settling", [cell], summary) + f"-{cell.ratio}" for cell, _ in drawn])
-    pictures = []
-    for head, name, (_, one) in list(zip(heads, names, drawn, strict=True))[:PANELS]:
-        drawing = Drawing(partial(settling_drawn.paint, one=one), settling_drawn.HEIGHT, head)
-        alt = settling_drawn.alt(head, one)
-        pictures.append(Picture("settling", name, head, alt, _svg(drawing, name), drawing))
-    return Section("settling", say("picture.settling"), say("picture.settling_note"), tuple(pictures))
+    panels = []
+    for cell in summary.cells:
+        if (one := cell.settling) is not None and cell.check == CONTROL:
+            head, label = f"{method_name(cell.method)} at {percent(cell.ratio)}", _label("settling", [cell], summary)
+            paint = partial(settling_drawn.paint, one=one)
+            alt = settling_drawn.alt(head, one)
+            panels.append(_Panel(f"{label}-{cell.ratio}", head, alt, settling_drawn.HEIGHT, paint))
+    return _of_panels("settling", panels, say("picture.settling_note"))
+
+
+def _moments(summary: Summary, look: plots.Look) -> Section:
+    """A panel for each method, ratio and option that names several moments of dense training."""
+    panels = []
+    for one in over_moments.over_moments(summary):
+        head = one.title + _where(one.setting, summary)
+        label = "-".join(["moments", one.option, head, str(one.ratio)])
+        panels.append(_Panel(label, head, one.alt(head), one.height, partial(one.paint, look=look)))
+    return _of_panels("moments", panels, say("picture.moments_note"))
+
+
+def _where(setting: Sequence[str], summary: Summary) -> str:
+    return f" · {', '.join(setting)}" if len(summary.names("setting")) > 1 else ""
 
 
 def _label(kind: str, cells: list[Cell], summary: Summary) -> str:
@@ -233,18 +189,6 @@ def _label(kind: str, cells: list[Cell], summary: Summary) -> str:
     setting = first.setting if len(summary.names("setting")) > 1 else ()
     ratio = [str(first.ratio)] if kind == "layers" and not _many(cells) else []
     return "-".join([kind, first.model if mixed else first.method, *setting, *ratio])
-
-
-def _file_names(labels: Sequence[str]) -> list[str]:
-    """A name for each label that is fit for a file, short and different from the others: where signs or the end of a
-    label are lost and that matters, with a hash of the label."""
-    slugs = [_slug(label) for label in labels]
-    names = []
-    for label, slug in zip(labels, slugs, strict=True):
-        if len(slug) > LONGEST_NAME or slugs.count(slug) > 1:
-            slug = f"{slug[:LONGEST_NAME].rstrip('-')}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
-        names.append(slug)
-    return names
 
 
 def _picture(kind: str, name: str, cells: list[Cell], look: plots.Look, summary: Summary) -> Picture:
@@ -263,7 +207,7 @@ def _picture(kind: str, name: str, cells: list[Cell], look: plots.Look, summary:
         "overlap": lambda axes: (over_sparsity.overlap if many else plots.overlap)(axes, cells, look),
     }
     drawing = Drawing(paint[kind], _height(kind, cells), title + where)
-    return Picture(kind, name, title + where, alts.alt(kind, title + where, cells), _svg(drawing, name), drawing)
+    return Picture(kind, name, title + where, alts.alt(kind, title + where, cells), svg(drawing, name), drawing)
 
 
 def _height(kind: str, cells: Sequence[Cell]) -> float:
@@ -277,37 +221,3 @@ def _height(kind: str, cells: Sequence[Cell]) -> float:
     if kind == "accuracy" and len({cell.ratio for cell in cells}) > 1:
         return 2.6 + 0.17 * math.ceil((len({cell.check for cell in cells}) + 1) / 2)
     return 1.3 + 0.3 * len(cells)
-
-
-def _svg(drawing: Drawing, name: str) -> str:
-    with mpl.rc_context(style(name)):
-        canvas = FigureCanvasSVG(drawing.draw())
-        file = io.StringIO()
-        canvas.print_svg(file, metadata={"Date": None})  # `savefig` draws twice
-    return _clean(file.getvalue())
-
-
-def _clean(svg: str) -> str:
-    """The bare <svg> element: no prologue, no metadata, no ids that nothing refers to, the page's colour for ink."""
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
-    svg = re.sub(r' id="[a-zA-Z0-9.]+_\d+"', "", svg)
-    svg = re.sub(r"(<svg[^>]*?) width=\"[^\"]*\"", r"\1", svg, count=1)
-    svg = re.sub(r"(<svg[^>]*?) height=\"[^\"]*\"", r"\1", svg, count=1)
-    return re.sub(r"\n\s*", "\n", svg.replace(plots.INK, "currentColor")).strip()
-
-
-def standalone(picture: Picture) -> str:
-    """The picture as a file of its own, which follows the reader's colour scheme."""
-    style = "<style>svg{color:#33383f}@media(prefers-color-scheme:dark){svg{color:#d5d9de}}</style>"
-    opened = picture.svg.index(">") + 1
-    size = f' width="{WIDTH * 120:.0f}" role="img" aria-label="{_attribute(picture.alt)}">'
-    return f"{picture.svg[: opened - 1]}{size}{style}{picture.svg[opened:]}\n"
-
-
-def _attribute(text: str) -> str:
-    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-")

@@ -24,7 +24,7 @@ FIGURES = "figures"  # the folder beside report.md that holds its pictures
 
 def markdown(content: Content, directory: Path) -> Path:
     """report.md, and its pictures as SVG files in `figures/` beside it."""
-    from reports.figures import standalone  # matplotlib takes half a second to import
+    from reports.canvas import standalone  # matplotlib takes half a second to import
 
     for section in content.sections:
         for picture in section.pictures:

@@ -11,9 +11,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.colors import same_color
 
-from reports import figures, plots
+from reports import canvas, plots
+from reports.canvas import Picture
 from reports.content import Content
-from reports.figures import Picture
 from sanity.store.files import write_atomically
 
 INK = "#222222"
@@ -32,7 +32,7 @@ def export(content: Content, directory: Path, formats: Sequence[str]) -> Path:
 
 
 def _svg(picture: Picture) -> str:
-    return figures.standalone(picture)
+    return canvas.standalone(picture)
 
 
 def _pdf(picture: Picture) -> bytes:
@@ -44,7 +44,7 @@ def _png(picture: Picture) -> bytes:
 
 
 def _drawn(picture: Picture, kind: str, metadata: dict[str, str | None]) -> bytes:
-    with mpl.rc_context(figures.style(picture.name) | _PLAIN):
+    with mpl.rc_context(canvas.style(picture.name) | _PLAIN):
         figure = picture.drawing.draw()
         (FigureCanvasPdf if kind == "pdf" else FigureCanvasAgg)(figure)
         for artist in figure.findobj():

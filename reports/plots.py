@@ -16,7 +16,7 @@ from reports.records import CONTROL
 from reports.statistics import Cell
 from reports.wording import method_name, percent
 
-INK = "#7f7f7e"  # stands for the page's own text colour: figures.py replaces it
+INK = "#7f7f7e"  # stands for the page's own text colour: canvas.py replaces it
 GRID_ALPHA = 0.25
 EVERY = (0.0, 100.0)  # percent: the lowest and the highest accuracy
 WIDE = 25  # points between the means of one panel from which on differences of a point can no longer be seen
@@ -58,10 +58,20 @@ def accuracy(axes: Axes, cells: Sequence[Cell], look: Look, dense: float) -> Non
         _strips(axes, present, look)
         axes.set(xlabel=f"test accuracy, % at {percent(ratios[0])} removed", ylabel="")
         return
+    left = {check: [(100 * (1 - cell.ratio), cell) for cell in run] for check, run in present.items()}
     means = [cell.accuracy.mean for cell in cells] + ([] if math.isnan(dense) else [dense])
+    lines(axes, left, look, means)
+    axis_of_sparsity(axes, ratios)
+    level(axes, dense, "dense", ":")
+    limits(axes, means)
+    below(axes)
+
+
+def lines(axes: Axes, present: Mapping[str, Sequence[tuple[float, Cell]]], look: Look, means: Sequence[float]) -> None:
+    """A line for each check through the means of its cells, each at its place, with bars of one standard deviation."""
     has_hollow = False
-    for check, run in present.items():
-        points = sorted((100 * (1 - cell.ratio) * look.offset(check), *_mean_and_spread(cell.runs)) for cell in run)
+    for check, placed in present.items():
+        points = sorted((place * look.offset(check), *_mean_and_spread(cell.runs)) for place, cell in placed)
         left, heights, spreads = (np.array(values) for values in zip(*points, strict=True))
         alone = np.isnan(spreads)
         line = look.line(check)
@@ -71,11 +81,12 @@ def accuracy(axes: Axes, cells: Sequence[Cell], look: Look, dense: float) -> Non
         ends = [*zip(heights - spreads, heights + spreads, strict=True)]
         bars(axes, left.tolist(), ends, *drawable(means), color=look.colours[check])
     axes.set_ylabel("test accuracy, %")
-    axis_of_sparsity(axes, ratios)
-    if not math.isnan(dense):
-        axes.axhline(dense, color=INK, linewidth=0.8, linestyle=":", label="dense")
-    limits(axes, means)
-    below(axes)
+
+
+def level(axes: Axes, accuracy: float, label: str, style: str) -> None:
+    """An accuracy that is the same along the axis, if there is one."""
+    if not math.isnan(accuracy):
+        axes.axhline(accuracy, color=INK, linewidth=0.8, linestyle=style, label=label)
 
 
 def _strips(axes: Axes, present: Mapping[str, Sequence[Cell]], look: Look) -> None:

@@ -43,6 +43,7 @@ OPTIONAL: dict[str, object] = {
     "collapsed": None,
     "layers": None,
     "dose": None,
+    "moments": None,  # at which of dense training the mask is drawn, or is rewound to, where options say so, in epochs
     "check_words": None,  # what a check that is not ours says of itself: name -> keeps, destroys
     "diverged_epoch": None,
     "reason": None,

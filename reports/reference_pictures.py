@@ -14,7 +14,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from reports.bounded import bars
-from reports.figures import style
+from reports.canvas import style
 from reports.plots import DASHES, INK, MARKERS, PALETTE, axis_of_sparsity, drawable, limits
 from reports.records import CONTROL
 from reports.reference_sets import by_accuracy, verdict

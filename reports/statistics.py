@@ -68,6 +68,7 @@ class Cell:
     predicted: str = ""  # what the check must do, see `checks.base.Prediction`; empty where that is not recorded
     function_gap: float = NAN  # largest relative difference of the logits before training, where these must be equal
     check_words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # of checks that are not ours, by name
+    moments: Mapping[str, float] = field(default_factory=dict)  # option that names one -> epochs of dense training
     dose: Mapping[str, Any] | None = None  # of a check that has one; see `reports.doses.Dose`
     comparison: Comparison | None = None  # None for the control and for the dense network
     paper: PaperDelta | None = None
@@ -205,6 +206,7 @@ def _cell(key: tuple[Any, ...], rows: Runs, done: Runs, comparison: Comparison |
         predicted=_predicted(rows),
         function_gap=highest(done["function_gap"]),
         check_words=next((words for words in rows["check_words"] if isinstance(words, Mapping)), {}),
+        moments=next((moments for moments in rows["moments"] if isinstance(moments, Mapping)), {}),
         dose=next((dose for dose in rows["dose"] if isinstance(dose, Mapping)), None),
         comparison=comparison,
         paper=paper_delta(rows, done, metric),

@@ -21,7 +21,7 @@ NUMBERS = ("actual_ratio", "kept", "prunable", "effective_density", "mask_overla
            "early_stop_test_accuracy", "early_stop_epoch")  # fmt: skip
 KINDS = ("conv", "fc", "bias")
 STRUCTURES = ("layers", "collapsed", "versions", "item_versions", "curve", "left_dense",
-              "round_test_accuracies", "dose", "small", "early_bird", "check_words",
+              "round_test_accuracies", "dose", "moments", "small", "early_bird", "check_words",
               "best_epochs", "search_cost", "operations", "solver")  # fmt: skip
 DOSE_SCALES = ("linear", "log10")
 FEW_CLASSES = 50  # chance is 2 %: no setting has all of its accuracies below 1 %
@@ -57,6 +57,7 @@ def cleaned(frame: pd.DataFrame) -> pd.DataFrame:
         ("item_versions", _versions),
         ("left_dense", _sizes),
         ("dose", _dose),
+        ("moments", _moments),
         ("small", _small),
         ("early_bird", _early_bird),
         ("best_epochs", _epochs),
@@ -198,10 +199,10 @@ def _early_bird(value: Any) -> Any:
 
 def _solver(value: Any) -> Any:
     """The time limit of a search's problems and what the slowest took, where both are seconds, else None."""
-    seconds = (
-        {name: number(value.get(name)) for name in ("time_limit_s", "slowest_s")} if isinstance(value, dict) else {}
-    )
-    return seconds if seconds and all(entry >= 0 for entry in seconds.values()) else None
+    if not isinstance(value, dict):
+        return None
+    seconds = {name: number(value.get(name)) for name in ("time_limit_s", "slowest_s")}
+    return seconds if all(entry >= 0 for entry in seconds.values()) else None
 
 
 def _names(value: Any) -> Any:
@@ -226,6 +227,12 @@ def _dose(value: Any) -> Any:
         return None
     texts = {name: visible(str(value.get(name, ""))) for name in ("of", "option")}
     return {**texts, "value": number(value["value"]), "scale": value["scale"]}
+
+
+def _moments(value: Any) -> Any:
+    """{option: epochs}, of those that are numbers."""
+    epochs = {visible(str(name)): number(at) for name, at in value.items()} if isinstance(value, dict) else {}
+    return {name: at for name, at in epochs.items() if at >= 0}
 
 
 def _without_unusable(frame: pd.DataFrame) -> pd.DataFrame:

@@ -30,7 +30,8 @@ from sanity.store.store import Store
 
 FOLDER = "finished"
 PLACE = (
-    *("dataset", "model", "recipe", "overrides", "method", "check", "ratio", "match", "seed", "predicted", "dose"),
+    *("dataset", "model", "recipe", "overrides", "method", "check", "ratio", "match", "seed", "predicted"),
+    *("dose", "moments"),
     *("classes", "train_examples", "test_examples", "check_words", "paper_mean", "paper_metric", "paper_source"),
 )
 """The columns that a run writes over those of a stored record, see `sanity.grid.record.place`."""

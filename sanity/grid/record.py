@@ -11,7 +11,7 @@ from sanity import masks
 from sanity.config.source_hash import source_hash
 from sanity.grid import outcomes, stored
 from sanity.grid.cells import DENSE, Cell
-from sanity.grid.doses import dose
+from sanity.grid.doses import dose, moments
 from sanity.grid.experiment import Experiment
 from sanity.grid.mask_facts import measured
 from sanity.grid.predictions import predicted
@@ -105,7 +105,8 @@ def place(cell: Cell, experiment: Experiment) -> dict[str, Any]:
         "match": config.match,
         "seed": cell.seed,
         "predicted": predicted(cell, experiment),
-        "dose": dose(cell),
+        "dose": dose(cell, experiment),
+        "moments": moments(cell, experiment),
         "classes": experiment.train.classes,
         "train_examples": len(experiment.train),
         "test_examples": len(experiment.test),

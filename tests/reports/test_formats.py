@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import reports
-from reports import figures, plots
+from reports import canvas, figures, plots
 from reports.__main__ import main
 from reports.formats import save
 from reports.statistics import summarise
@@ -148,13 +148,13 @@ def test_a_large_grid_stays_below_three_megabytes(
 ) -> None:
     """The first picture of a kind stands for all of that kind."""
     drawn: dict[str, str] = {}
-    draw = figures._svg
+    draw = canvas.svg
 
-    def once(drawing: figures.Drawing, name: str) -> str:
+    def once(drawing: canvas.Drawing, name: str) -> str:
         kind = name.partition("-")[0]
         return drawn[kind] if kind in drawn else drawn.setdefault(kind, draw(drawing, name))
 
-    monkeypatch.setattr(figures, "_svg", once)
+    monkeypatch.setattr(figures, "svg", once)
     methods = [f"method{i}" for i in range(8)]
     grids = [make_grid(methods=methods, seeds=2, dataset=dataset, model=model) for dataset in ("cifar10", "cifar100")
              for model in ("vgg19", "resnet32")]  # fmt: skip

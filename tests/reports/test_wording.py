@@ -155,6 +155,9 @@ def test_every_template_is_said_and_filled(
     reports.write(pd.concat([frame, other]), tmp_path, formats=["html"])
     levels = [*family(noisy(2)), *family(0 * noisy(2) + 90, ratio=0.9)]  # a clear gap, and none
     bird = {"epoch": 2, "emerged": True, "distances": [[0.0, 0.2], [0.2, 0.0]]}
+    moments = [make_record("early_bird", f"at_epoch[epoch={at}]", 0.5, 0, 90.0, moments={"at_epoch.epoch": at})
+               for at in (1.0, 2.0)]  # fmt: skip
+    reports.write(pd.DataFrame([make_record("early_bird", "none", 0.5, 0, 90.0), *moments]), tmp_path, formats=["html"])
     special = {"early_bird": bird, "solver": {"time_limit_s": 600.0, "slowest_s": 0.2}}
     reports.write(pd.DataFrame([row | special for row in levels]), tmp_path, formats=["html"])
     reports.show(frame, io.StringIO(), files=[tmp_path])
