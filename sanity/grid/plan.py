@@ -82,11 +82,12 @@ def _plan(cells: Sequence[Cell], experiment: Experiment, before: frozenset[objec
         first.setdefault(last.name, cell)
     orders = {name for name, task in ahead.items() if isinstance(task, TicketTraining) and task.order is not None}
     trainings = [task for name, task in ahead.items() if not isinstance(task, MaskSearch) and name not in before]
+    tickets = [task.name for task in trainings if isinstance(task, TicketTraining)]
     return Plan(
         states=states,
         ended=records,
         dense=sum(isinstance(task, DenseTraining) and task.name not in own for task in trainings),
-        rounds=sum(isinstance(task, TicketTraining) and task.name not in {*first, *orders} for task in trainings),
+        rounds=sum(name not in first and name not in orders for name in tickets),
         orders=len(orders - before),
         epochs=sum(_epochs(task, experiment) for task in trainings),
         names=before | ahead.keys(),
