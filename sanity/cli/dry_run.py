@@ -4,13 +4,14 @@ from collections.abc import Callable
 
 from sanity.cli.request import Request
 from sanity.config import AUTO, RunConfig
-from sanity.grid.plan import Plan, plan, text
+from sanity.grid.plan import Plan, plan, text, without_garbage_collection
 from sanity.grid.preparation import prepare
 from sanity.grid.rounds import Judge, Outlook, Rounds
 
 Forecast = Callable[[Outlook, RunConfig, int], str]
 
 
+@without_garbage_collection()
 def planned(request: Request, judge: Callable[[RunConfig], Judge], forecast: Forecast) -> str:
     """Returns the text. Raises `UserError` for a mistake in any run of the request.
 

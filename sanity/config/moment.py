@@ -6,6 +6,7 @@ An option holds a moment as a plain value: a whole number is an epoch, text is a
 a schedule.
 """
 
+from functools import lru_cache
 from math import floor
 from typing import Annotated
 
@@ -75,6 +76,7 @@ def placed(value: int | str, epochs: int) -> int | str:
     return max(floor(float(str(value)[:-1]) / 100 * epochs + 0.5), 1)
 
 
+@lru_cache(maxsize=1024)
 def iterations(value: int | str, epochs: int, steps: int) -> int:
     """Returns how many iterations of a schedule of `epochs` epochs of `steps` iterations lie before the moment.
 

@@ -12,6 +12,7 @@ from sanity.config import SECTIONS, RunConfig, decomposition
 from sanity.config.decomposition import FAMILY
 from sanity.config.engines import RAY
 from sanity.errors import UserError, unknown
+from sanity.grid.hashed_once import hashed_once
 
 if TYPE_CHECKING:
     from checks.base import Check
@@ -29,11 +30,7 @@ def _label(name: str, options: Options) -> str:
     return f"{name}[{','.join(f'{key}={value}' for key, value in options)}]" if options else name
 
 
-def _without_hash(spec: object) -> dict[str, Any]:
-    """Returns the fields of a specification for another process, where the hash of a text is another."""
-    return {name: value for name, value in vars(spec).items() if name != "_hash"}
-
-
+@hashed_once
 @dataclass(frozen=True)
 class MethodSpec:
     """Specifies a method by name, the paper whose settings it takes (`variant`) and its options."""
@@ -41,17 +38,6 @@ class MethodSpec:
     name: str
     variant: str = ""
     options: Options = ()
-
-    def __hash__(self) -> int:
-        return self._hash
-
-    def __getstate__(self) -> dict[str, Any]:
-        return _without_hash(self)
-
-    @cached_property
-    def _hash(self) -> int:
-        """Cached: the plan of a large grid looks methods up in dictionaries a hundred thousand times."""
-        return hash((self.name, self.variant, self.options))
 
     @property
     def label(self) -> str:
@@ -67,21 +53,12 @@ class MethodSpec:
         return methods.get(self.name, self.variant, **dict(self.options))
 
 
+@hashed_once
 @dataclass(frozen=True)
 class CheckSpec:
     """Specifies a check: the names of its parts, composed with +, and the options of each."""
 
     parts: tuple[tuple[str, Options], ...]
-
-    def __hash__(self) -> int:
-        return self._hash
-
-    def __getstate__(self) -> dict[str, Any]:
-        return _without_hash(self)
-
-    @cached_property
-    def _hash(self) -> int:
-        return hash(self.parts)
 
     @property
     def labels(self) -> list[str]:
@@ -93,7 +70,7 @@ class CheckSpec:
         """E.g. `random_labels+random_pixels[channels=together]`."""
         return "+".join(self.labels)
 
-    @property
+    @cached_property
     def is_control(self) -> bool:
         """Whether the check is the control, which perturbs nothing."""
         return all(name == CONTROL for name, _ in self.parts)

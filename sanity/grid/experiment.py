@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -61,10 +61,10 @@ class Experiment:
 
     def once(self, key: object, make: Callable[[], T]) -> T:
         """Returns the value of `make()`, called once for each `key` and then cached."""
-        value = self._values.get(key, _MISSING)
+        value: T = self._values.get(key, _MISSING)
         if value is _MISSING:
             value = self._values[key] = make()
-        return cast(T, value)
+        return value
 
     def asked_for(self, cells: Iterable[Cell]) -> "Experiment":
         """Returns the same experiment for other cells: these are the ones that share its dense networks."""
@@ -98,6 +98,10 @@ class Experiment:
     def part(self, cell: Cell, *hooks: str) -> CheckSpec:
         """Returns the check of only the parts of a cell's check that override any of these hooks."""
         return self.once(("part", cell.check, hooks), lambda: cell.check.part_with(*hooks))
+
+    def needs_end(self, check: CheckSpec) -> bool:
+        """Whether any part of a check needs the weights at the end of dense training."""
+        return self.once(("needs end", check), check.needs_end)
 
     # -- data ----------------------------------------------------------------------------------------------------
 

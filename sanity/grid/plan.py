@@ -78,10 +78,12 @@ def _plan(cells: Sequence[Cell], experiment: Experiment, before: frozenset[objec
             states[cell] = STORED
         else:
             states[cell] = TRAINS
-            ahead |= {task.name: task for task in [*needed, last] if not task.is_done(experiment)}
+            ahead |= {task.name: task for task in needed if not task.is_done(experiment)}
+            ahead[last.name] = last
         first.setdefault(last.name, cell)
     orders = {name for name, task in ahead.items() if isinstance(task, TicketTraining) and task.order is not None}
-    trainings = [task for name, task in ahead.items() if not isinstance(task, MaskSearch) and name not in before]
+    own_ahead = {name: task for name, task in ahead.items() if name not in before} if before else ahead
+    trainings = [task for task in own_ahead.values() if not isinstance(task, MaskSearch)]
     tickets = [task.name for task in trainings if isinstance(task, TicketTraining)]
     return Plan(
         states=states,
@@ -90,7 +92,7 @@ def _plan(cells: Sequence[Cell], experiment: Experiment, before: frozenset[objec
         rounds=sum(name not in first and name not in orders for name in tickets),
         orders=len(orders - before),
         epochs=sum(_epochs(task, experiment) for task in trainings),
-        names=before | ahead.keys(),
+        names=before.union(ahead),
     )
 
 

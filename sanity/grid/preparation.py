@@ -111,8 +111,11 @@ def _check(experiment: Experiment, cells: Sequence[Cell]) -> None:
     _check_crop(train, recipe)
     _check_learning_rates(recipe)
     steps = experiment.steps(cells[0].check, cells[0].seed)
-    files = {cell: str(experiment.inputs(cell)) for cell in cells}
-    searches = {(cell.method, cell.check, cell.ratio, files[cell]): cell for cell in cells if cell.method.name != DENSE}
+    searches = {
+        (cell.method, cell.check, cell.ratio, *experiment.inputs(cell).values()): cell
+        for cell in cells
+        if cell.method.name != DENSE
+    }
     for cell in searches.values():
         method = experiment.altered(cell)
         if not cell.check.data_part().is_control and (reason := method.why_no_data_checks()):

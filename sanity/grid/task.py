@@ -13,6 +13,7 @@ from sanity.config.moment import BEST
 from sanity.grid import keys, stored
 from sanity.grid.cells import NO_CHECK, Cell, CheckSpec
 from sanity.grid.experiment import Experiment
+from sanity.grid.hashed_once import hashed_once
 from sanity.grid.moments import At
 from sanity.grid.ticket_source import TicketSource, Weights, dense_source
 
@@ -105,6 +106,7 @@ class MaskSearch:
         return stored.search_record(experiment, self.key) is not None
 
 
+@hashed_once
 @dataclass(frozen=True)
 class TicketTraining:
     """Trains a ticket on the data after the checks `data`.

@@ -22,12 +22,12 @@ def tasks(cell: Cell, experiment: Experiment) -> tuple[list[Task], Training]:
         return [], dense_training(cell.seed, NO_CHECK, TO_THE_END, experiment)
     search, perturbing = _search(cell, experiment), experiment.part(cell, "perturb")
     reference = _reference(perturbing, cell, experiment)
-    usual = _search_of_usual_weights(cell, experiment)
+    usual = _search_of_usual_weights(search, cell, experiment)
     perturbed = search.ticket if usual is search else replace(search.ticket, weights=usual.ticket.weights)
     if not perturbing.is_control:
         perturbed = replace(perturbed, perturbed_by=perturbing, reference=reference.ticket.mask)
     control = [] if cell.check.is_control else _control_search(cell, experiment).needed
-    end = [dense_training(cell.seed, NO_CHECK, TO_THE_END, experiment)] if perturbing.needs_end() else []
+    end = [dense_training(cell.seed, NO_CHECK, TO_THE_END, experiment)] if experiment.needs_end(perturbing) else []
     needed = [*end, *reference.tasks, *search.needed, *usual.needed, *control]
     return _distinct(needed), ticket_training(perturbed, experiment)
 
@@ -121,7 +121,7 @@ def _on_the_way(moments: Moments, watched: DenseTraining, experiment: Experiment
 
 def _dense_trainings(cell: Cell, experiment: Experiment) -> Iterator[DenseTraining]:
     """Yields the dense trainings that a cell's result, its own search, or its check starts from."""
-    if cell.method.name == DENSE or experiment.once(("needs end", cell.check), cell.check.needs_end):
+    if cell.method.name == DENSE or experiment.needs_end(cell.check):
         yield dense_training(cell.seed, NO_CHECK, TO_THE_END, experiment)
     if cell.method.name != DENSE and dense_moments(experiment.altered(cell)):
         yield _start(cell, experiment.altered(cell), experiment)
@@ -143,6 +143,9 @@ class _Search:
         return [*self.of_reference, *self.tasks]
 
 
+_NONE = _Search([], TicketSource(0, Weights(0)))
+
+
 def _search(cell: Cell, experiment: Experiment) -> _Search:
     """Returns the search of a cell. Cells whose checks perturb only the ticket share one search, if counts match."""
     searching = experiment.part(cell, *SEARCHING)
@@ -151,12 +154,12 @@ def _search(cell: Cell, experiment: Experiment) -> _Search:
     return _search_under(searching, cell, experiment, experiment.part(cell, "perturb"))
 
 
-def _search_of_usual_weights(cell: Cell, experiment: Experiment) -> _Search:
+def _search_of_usual_weights(search: _Search, cell: Cell, experiment: Experiment) -> _Search:
     """Returns the search whose ticket has the weights that are retrained: that of the cell, but for the checks that
     search on another initialisation."""
     drawing = experiment.part(cell, "initialise")
     if drawing.is_control:
-        return _search(cell, experiment)
+        return search
     others = tuple(part for part in experiment.part(cell, *SEARCHING).parts if part not in drawing.parts)
     return _search_under(CheckSpec(others) if others else NO_CHECK, cell, experiment)
 
@@ -167,10 +170,8 @@ def _control_search(cell: Cell, experiment: Experiment) -> _Search:
 
 def _reference(parts: CheckSpec, cell: Cell, experiment: Experiment) -> _Search:
     """Returns the search of the method that these parts of a check refer to; one without tasks if they do not."""
-    spec = experiment.once(("reference", parts), parts.reference)
-    if spec is None:
-        return _Search([], TicketSource(cell.seed, Weights(cell.seed)))
-    return _control_search(replace(cell, method=spec), experiment)
+    spec = None if parts.is_control else experiment.once(("reference", parts), parts.reference)
+    return _NONE if spec is None else _control_search(replace(cell, method=spec), experiment)
 
 
 def _allocating(cell: Cell, experiment: Experiment) -> _Search:
@@ -185,7 +186,7 @@ def _search_under(
 ) -> _Search:
     return experiment.once(
         ("search", cell.method, searching, perturbing, cell.ratio, cell.seed),
-        lambda: _new_search(replace(cell, check=searching), perturbing, experiment),
+        lambda: _new_search(Cell(cell.method, searching, cell.ratio, cell.seed), perturbing, experiment),
     )
 
 

@@ -5,7 +5,7 @@ Tickets that wait for their training are held as their source, which takes littl
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -14,6 +14,7 @@ from sanity import masks
 from sanity.grid import keys, stored
 from sanity.grid.cells import NO_CHECK, CheckSpec
 from sanity.grid.experiment import Experiment, State
+from sanity.grid.hashed_once import hashed_once
 from sanity.grid.moments import At
 from sanity.masks import patterns
 from sanity.masks.channels import gone_with
@@ -75,6 +76,7 @@ class Weights:
         return stored.drawn_at(experiment, self.drawn) if self.drawn else self.at
 
 
+@hashed_once
 @dataclass(frozen=True)
 class TicketSource:
     """Describes a ticket as data. Equal sources make the same ticket.
@@ -97,18 +99,6 @@ class TicketSource:
     reference: str = ""
     updates: MaskUpdates | None = None
     learning_rate: float | None = None
-
-    def __hash__(self) -> int:
-        return self._hash
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_hash"}  # differs in another process
-
-    @cached_property
-    def _hash(self) -> int:
-        """Cached: a source of many rounds contains the sources of all earlier rounds."""
-        fields = (self.mask, self.perturbed_by, self.start, self.epochs, self.pattern, self.reference, self.updates)
-        return hash((self.seed, self.weights, self.learning_rate, *fields))
 
     def __str__(self) -> str:
         parts = [str(self.weights), f"mask {self.mask}" if self.mask else "dense"]
@@ -138,7 +128,7 @@ class TicketSource:
             net,
             follows=partial(gone_with, network=net) if patterns.get(self.pattern).keeps_units_whole else None,
             reference=stored.mask(experiment, self.reference) if self.reference else None,
-            end=self.end(experiment).load(experiment) if self.perturbed_by.needs_end() else None,
+            end=self.end(experiment).load(experiment) if experiment.needs_end(self.perturbed_by) else None,
             updates=self.updates,
             learning_rate=self.learning_rate,
         )
@@ -148,7 +138,7 @@ class TicketSource:
 
     def results(self, experiment: Experiment) -> list[str | Weights]:
         """Returns what must be in the store before the ticket can be made: keys of masks, and weights of trainings."""
-        end = self.end(experiment).results if self.perturbed_by.needs_end() else []
+        end = self.end(experiment).results if experiment.needs_end(self.perturbed_by) else []
         return [*filter(None, (self.mask, self.reference)), *self.weights.results, *end]
 
     def end(self, experiment: Experiment) -> Weights:
