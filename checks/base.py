@@ -220,6 +220,12 @@ def need_mask(check: str, method: "Method") -> None:
         )
 
 
+def need_single_weights(check: str, pattern: str) -> None:
+    """Raises `UserError` for a pattern, under which no kept weight can go to another layer by itself."""
+    if pattern != "unstructured":
+        raise UserError(f"{check} moves kept weights from layer to layer one by one, which pattern={pattern} forbids")
+
+
 def ignores(method: "Method", *aspects: Aspect) -> bool:
     """Returns whether the method's mask depends on none of `aspects`, and its ticket on no dense training.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import nn
 
-from checks.base import Check, need_mask
+from checks.base import Check, need_mask, need_single_weights
 from sanity.errors import UserError
 from sanity.masks import scattered
 from sanity.masks.allocation import fitted
@@ -42,12 +42,12 @@ class DensityOf(Check):
 
     def check_feasible(self, method: "Method", network: nn.Module) -> None:
         need_mask("density_of", method)
-        _check(method.pattern)
+        need_single_weights("density_of", method.pattern)
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
         if ticket.reference is None:
             raise UserError(f"density_of needs the mask of {self.method} (Ticket.reference)")
-        _check(ticket.pattern)
+        need_single_weights("density_of", ticket.pattern)
         sizes = {name: layer.numel() for name, layer in ticket.mask.items()}
         densities = {
             name: float(ticket.reference[name].double().mean()) if name in ticket.reference else 1.0 for name in sizes
@@ -55,8 +55,3 @@ class DensityOf(Check):
         counts = fitted(densities, sizes, sum(int(layer.sum()) for layer in ticket.mask.values()))
         moved = {name: scattered(layer, counts[name], derive(generator, name)) for name, layer in ticket.mask.items()}
         return replace(ticket, mask=moved)
-
-
-def _check(pattern: str) -> None:
-    if pattern != "unstructured":
-        raise UserError(f"density_of: pattern={pattern} leaves no choice of how many weights each layer keeps")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import torch
 from torch import nn
 
-from checks.base import Check, need_mask
+from checks.base import Check, need_mask, need_single_weights
 from sanity.errors import UserError
 from sanity.masks import scattered
 from sanity.masks.allocation import fitted
@@ -63,7 +63,6 @@ class LayerOrder(Check):
 
 
 def _check(pattern: str, layers: int) -> None:
-    if pattern != "unstructured":
-        raise UserError(f"layer_order: pattern={pattern} gives every layer the same density")
+    need_single_weights("layer_order", pattern)
     if layers < 2:
         raise UserError("layer_order: there is a single layer, whose density has nowhere to go")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor, nn
 
-from checks.base import Check, need_mask
+from checks.base import Check, need_mask, need_single_weights
 from sanity.errors import UserError
 from sanity.masks.allocation import CountsOf
 
@@ -42,10 +42,7 @@ class PositionsOf(Check):
         need_mask("positions_of", method)
         if method.constructs:
             raise UserError(f"positions_of: {method.called} constructs its mask, so that it ranks no weights")
-        if method.pattern != "unstructured":
-            raise UserError(
-                f"positions_of: pattern={method.pattern} leaves no choice of how many weights each layer keeps"
-            )
+        need_single_weights("positions_of", method.pattern)
 
     def reallocate(self, method: Any, reference: Mapping[str, Tensor]) -> Any:
         return method.allocated(CountsOf.of(reference))

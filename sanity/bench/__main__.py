@@ -58,8 +58,7 @@ def _help() -> str:
 
 
 def _table(bench: Bench, figures: Sequence[Figures]) -> Table:
-    shape = "x".join(map(str, bench.shape))
-    title = f"{bench.model}, {shape}, batch {bench.batch}, {machine_name(resolve_device(bench.device))}"
+    title = f"{bench.model}, {bench.shape}, batch {bench.batch}, {machine_name(resolve_device(bench.device))}"
     table = Table(title=title, box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
     for heading in ("loop", "dtype"):
         table.add_column(heading, no_wrap=True)

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 from torch import Tensor
 
 from sanity import models, recipes, seeds
+from sanity.bench.image_shape import CIFAR, Shape
 from sanity.bench.plain_loop import ReferenceLoop
 from sanity.data.dataset import Dataset
 from sanity.masks import prunable
@@ -23,10 +24,6 @@ from sanity.training.stacked_linear import why_not_stacked
 from sanity.training.trainer import Trainer
 
 REFERENCE, OURS, BARE = "reference loop", "ours", "bare step"
-
-
-def _shape(text: Any) -> Any:
-    return text.split("x") if isinstance(text, str) else text
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ class Bench:
     """
 
     model: str = "resnet20"
-    shape: Annotated[tuple[int, int, int], BeforeValidator(_shape)] = (3, 32, 32)
+    shape: Shape = CIFAR
     classes: Annotated[int, Field(ge=2)] = 10
     batch: Annotated[int, Field(ge=1)] = 128
     device: str = "auto"

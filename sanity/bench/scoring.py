@@ -24,6 +24,7 @@ from methods.base import Batches, Method
 from methods.scoring_copy import full_precision
 from sanity import models
 from sanity.bench.busyness import Watch, spread_of
+from sanity.bench.image_shape import CIFAR, Shape
 from sanity.bench.output import circumstances, show, with_file, write
 from sanity.config import pairs
 from sanity.config.options import fill, texts
@@ -54,7 +55,7 @@ class Setting:
     """
 
     model: str = "vgg19"
-    shape: str = "3x32x32"
+    shape: Shape = CIFAR
     classes: Count = 10
     examples: Count = 100
     ratio: Annotated[float, Field(gt=0, lt=1)] = 0.98
@@ -113,7 +114,7 @@ def measure(setting: Setting) -> list[Cost]:
     device = resolve_device(setting.device)
     if setting.clock == "cpu" and device.type != "cpu":
         raise UserError(f"clock=cpu: the work is done on {device.type}; use clock=wall")
-    shape = tuple(map(int, setting.shape.split("x")))
+    shape = setting.shape
     source = generator(0, "cost")
     net = models.build(setting.model, shape, setting.classes, generator=source).to(device)
     examples = torch.randn(setting.examples, *shape, generator=source).to(device)

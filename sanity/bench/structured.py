@@ -17,6 +17,7 @@ from rich.table import Table
 import methods
 from sanity import models
 from sanity.bench.busyness import Watch, spread_of
+from sanity.bench.image_shape import CIFAR, Shape
 from sanity.bench.output import circumstances, show, with_file, write
 from sanity.config import pairs
 from sanity.config.options import fill, texts
@@ -50,7 +51,7 @@ class Setting:
     """
 
     model: str = "resnet20"
-    shape: str = "3x32x32"
+    shape: Shape = CIFAR
     classes: Count = 10
     batch: Count = 128
     ratio: Annotated[float, Field(gt=0, lt=1)] = 0.5
@@ -82,7 +83,7 @@ def measure(setting: Setting) -> list[Figures]:
     device = resolve_device(setting.device)
     if setting.clock == "cpu" and device.type != "cpu":
         raise UserError(f"clock=cpu: the work is done on {device.type}; use clock=wall")
-    shape = tuple(map(int, setting.shape.split("x")))
+    shape = setting.shape
     source = generator(0, "structured")
     whole = models.build(setting.model, shape, setting.classes, generator=source)
     method = methods.get(setting.method, pattern=setting.pattern, allocation=setting.allocation)
@@ -104,7 +105,7 @@ def measure(setting: Setting) -> list[Figures]:
     return [
         Figures(
             name,
-            size_of(net, (shape[0], shape[1], shape[2])),
+            size_of(net, shape),
             forward_s=times[name, "forward"],
             step_s=times[name, "step"],
             spread=max(spreads[name, "forward"], spreads[name, "step"]),

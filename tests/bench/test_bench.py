@@ -12,6 +12,7 @@ from torch import nn
 
 from sanity.bench import __main__ as bench
 from sanity.bench import loops
+from sanity.bench.image_shape import ImageShape
 from sanity.bench.loops import Bench
 from sanity.bench.measurement import measure
 from sanity.bench.plain_loop import ReferenceLoop
@@ -59,7 +60,7 @@ def test_a_file_without_a_name_is_one_line(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_the_plain_loop_may_be_left_out() -> None:
-    figures = measure(Bench(model="lenet_300_100", shape=(1, 8, 8), batch=4, reference=False, seconds=0.01))
+    figures = measure(Bench(model="lenet_300_100", shape=ImageShape((1, 8, 8)), batch=4, reference=False, seconds=0.01))
     assert {one.name for one in figures} == {"ours", "bare step"}
 
 
@@ -151,7 +152,7 @@ class AttentionNet(nn.Module):
 
 
 def test_the_loops_mask_all_that_can_be_pruned() -> None:
-    asked = Bench(model=f"{__name__}:Attention", shape=(1, 8, 8), batch=8, density=0.5, augment=False)
+    asked = Bench(model=f"{__name__}:Attention", shape=ImageShape((1, 8, 8)), batch=8, density=0.5, augment=False)
     job = loops._job(asked, 0)
     assert job.mask is not None
     assert list(job.mask) == list(prunable(job.model))

@@ -3,10 +3,11 @@
 import pytest
 
 from sanity.bench import structured
+from sanity.bench.image_shape import ImageShape
 
 
 def test_the_small_network_has_fewer_operations_and_all_three_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
-    setting = structured.Setting(model="resnet8", shape="3x16x16", batch=4, turns=1, device="cpu")
+    setting = structured.Setting(model="resnet8", shape=ImageShape((3, 16, 16)), batch=4, turns=1, device="cpu")
     whole, masked, small = structured.measure(setting)
     assert (whole.name, masked.name, small.name) == ("whole", "masked", "small")
     assert masked.size == whole.size
@@ -22,6 +23,8 @@ def test_the_small_network_has_fewer_operations_and_all_three_are_measured(capsy
         (["method=slimming"], "slimming"),
         (["model=lenet_300_100", "shape=1x8x8"], "pattern=channel: no convolution"),
         (["ratio=2"], "ratio"),
+        (["shape=axb"], "shape=axb: should be channels x height x width, as in 3x32x32"),
+        (["shape=3x0x32"], "shape=3x0x32: should be"),
     ],
 )
 def test_mistakes_are_one_line(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

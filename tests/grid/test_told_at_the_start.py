@@ -31,7 +31,7 @@ KEYS: dict[str, Any] = {
         ({"checks": "rearrange_kernels"}, "rearrange_kernels: no layer has kernels of more than one weight"),
         (
             {"checks": "layer_order", "snip.pattern": "2:4"},
-            "layer_order: pattern=2:4 gives every layer the same density",
+            "layer_order moves kept weights from layer to layer one by one, which pattern=2:4 forbids",
         ),
         ({"checks": "half_dataset"}, "of what half_dataset leaves"),
         (

@@ -175,7 +175,9 @@ def test_permuted_neurons_stay_a_ticket_of_channels_with_the_same_function() -> 
     torch.testing.assert_close(*outputs)
 
 
-@pytest.mark.parametrize("name", ["rewire", "rearrange_units", "rearrange_kernels", "density_of", "layer_order"])
+@pytest.mark.parametrize(
+    "name", ["rewire", "rearrange_units", "rearrange_kernels", "density_of", "positions_of", "layer_order"]
+)
 def test_checks_that_move_single_weights_refuse_channels_before_anything_is_trained(name: str) -> None:
     with pytest.raises(UserError, match="pattern=channel"):
         checks.get(name).check_feasible(methods.get("magnitude", pattern="channel"), nets.net("shortcut"))
