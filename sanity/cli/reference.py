@@ -1,6 +1,6 @@
 """Turns `reference=NAME` into runs: those of the set itself, or those of one's own methods by its settings."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +8,8 @@ from reproductions import reference
 from reproductions.panels import Panel, choose, override, parts_of
 from reproductions.reference.records import load
 from sanity.config import AUTO, SECTIONS, RunConfig, from_mapping, nested
-from sanity.errors import UserError
+from sanity.errors import UserError, complain
+from sanity.grid.cells import CONTROL, DENSE, Cell, cells
 
 FIXED = ("dataset", "model", "recipe", "init", "match", "precision")
 """Keys that the set decides on: with another value the records of the set would be no comparison."""
@@ -35,13 +36,49 @@ def runs(keys: Mapping[str, Any]) -> tuple[RunConfig, ...]:
         panels = choose(panels, "ratio", wished.ratio)
     settings = {key: value for key, value in nested(keys).items() if key not in NOT_OVERRIDDEN}
     parts = set().union(*map(parts_of, panels))
-    overridden = (override(_checked(panel, keys, wished), settings, parts) for panel in panels)
+    overridden = [override(_checked(panel, keys, wished), settings, parts) for panel in panels]
+    if "methods" in keys and "checks" not in keys:
+        overridden = [asked for panel in overridden for asked in _answerable(panel)]
     return tuple(replace(from_mapping(panel), reference=name) for panel in overridden)
 
 
 def _checked(panel: Panel, keys: Mapping[str, Any], wished: RunConfig) -> Panel:
     """Returns the panel with the checks that are asked for, where it has any."""
     return {**panel, "checks": list(wished.checks)} if "checks" in keys and panel["checks"] != ["none"] else panel
+
+
+def _answerable(panel: Panel) -> Iterator[Panel]:
+    """Yields the panel's methods with those of its checks that can be asked of them; the others are said."""
+    panel = {**panel, "methods": [*from_mapping(panel).methods]}
+    for entry in panel["methods"]:
+        own, left_out = _narrowed(panel, methods=[entry]), dict[str, str]()
+        for cell in cells(from_mapping(own)):
+            if cell.method.name != DENSE and (reason := _refusal(cell)):
+                left_out |= {name: reason for name in panel["checks"] if name in cell.check.labels}
+        for name, reason in left_out.items():
+            complain(f"note: checks={name} is left out: {reason}")
+        asked = [name for name in panel["checks"] if name not in left_out]
+        yield _narrowed(own, checks=asked or [CONTROL])
+
+
+def _narrowed(panel: Panel, **values: list[str]) -> Panel:
+    """Returns the panel with fewer methods or checks, without the options of those that go; a misspelt one stays."""
+    narrowed = {**panel, **values}
+    gone = parts_of(panel) - parts_of(narrowed)
+    return {**narrowed, "options": {part: held for part, held in panel["options"].items() if part not in gone}}
+
+
+def _refusal(cell: Cell) -> str:
+    """Returns why the check of a cell cannot be asked of its method in any network; empty where it can."""
+    method, check = cell.method.build(), cell.check.build()
+    if not cell.check.data_part().is_control and (reason := method.why_no_data_checks()):
+        return reason
+    altered = check.alter(method)
+    if altered.constructs and altered.invert:
+        return f"{method.called} constructs its mask, so that there is no ranking to invert"
+    if method.starts_dense and not cell.check.is_control:
+        return f"{method.called} starts from the dense network, so that there is no mask to move"
+    return ""
 
 
 def _check_fixed(name: str, keys: Mapping[str, Any], own: RunConfig) -> None:

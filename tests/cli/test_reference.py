@@ -112,6 +112,39 @@ def test_the_own_rows_have_the_settings_and_seeds_of_the_set(here: Path) -> None
     assert set(frame["check"]) == {"none", "layerwise_rearrange"}
 
 
+@pytest.mark.parametrize(
+    ("method", "left_out", "says"),
+    [
+        ("npb", {"invert"}, "note: checks=invert is left out: npb constructs its mask, so that there is no ranking"),
+        ("gmp", {"invert", "reinit"}, "note: checks=reinit is left out: gmp starts from the dense network"),
+        ("snip", set(), ""),
+    ],
+)
+def test_checks_that_cannot_be_asked_of_a_method_are_left_out_and_said(
+    method: str, left_out: set[str], says: str, measured: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    (tmp_path / "tiny.toml").write_text(TINY.replace('["layerwise_rearrange"]', '["reinit", "invert"]'))
+    (tmp_path / "tiny").symlink_to(measured / "tiny")
+    monkeypatch.setattr(reference, "HERE", tmp_path)
+    at_90, _ = runs({"reference": "tiny", "methods": method})
+    assert set(at_90.checks) - {"none"} == {"reinit", "invert"} - left_out
+    error = capsys.readouterr().err
+    assert says in error
+    assert bool(error) == bool(says)
+    assert set(runs({"reference": "tiny", "methods": method, "checks": "invert"})[0].checks) == {"invert"}, "asked for"
+
+
+def test_each_of_several_methods_keeps_its_options_and_a_misspelt_one_is_said(here: Path) -> None:
+    keys = {"reference": "tiny", "methods": "mine:Scaled,synflow", "mine:Scaled.power": "1", "synflow.rounds": "3"}
+    assert {config.methods: set(config.options) - {"dataset", "recipe"} for config in runs(keys)} == {
+        ("mine:Scaled",): {"mine:Scaled"},
+        ("synflow",): {"synflow"},
+    }
+    with pytest.raises(UserError, match="synflw"):
+        cells(runs({**keys, "synflw.rounds": "3"})[0])
+
+
 def test_without_methods_it_is_the_grid_of_the_set() -> None:
     whole = runs({"reference": "digits_lenet_300_100"})
     assert {name for config in whole for name in config.methods} >= {"dense", "random", "snip", "phew", "gem_miner"}
