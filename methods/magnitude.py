@@ -9,7 +9,10 @@ from torch import Tensor, nn
 
 from methods.aspects import Aspect
 from methods.base import Batches, Method
+from sanity.errors import UserError
 from sanity.masks.allocation import is_chain
+
+LISTED = 6  # layers that a message names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +26,8 @@ class Magnitude(Method):
         ratio of all weights, as in the code of Su et al. 2020 for partially-trained tickets. `openlth` keeps the last
         layer whole in networks without shortcuts (LeNet, VGG) and ranks all layers of others, as OpenLTH. `all` ranks
         all.
+    spare: the layers whose names hold this word are kept whole too: `downsample`, the shortcuts of our ResNets, which
+        Frankle and Carbin 2019 do not prune. The removed count stays the ratio of all weights.
     """
 
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -31,10 +36,18 @@ class Magnitude(Method):
     }
 
     layers: Literal["all", "convolutions", "openlth"] = "all"
+    spare: str = ""
 
     @property
     def looks_at(self) -> frozenset[Aspect]:
         return frozenset({"sizes"})
+
+    def check_feasible(self, net: nn.Module, ratio: float) -> None:
+        super().check_feasible(net, ratio)
+        names = list(self.targets(net))
+        if not any(self.spare in name for name in names):
+            shown = f"{', '.join(names[:LISTED])}{' ...' if len(names) > LISTED else ''}"
+            raise UserError(f"{self.called}.spare={self.spare}: no layer's name holds this word; they are {shown}")
 
     def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
         scores = self.importance(net)
@@ -51,7 +64,9 @@ class Magnitude(Method):
 
     def _ranked(self, scores: dict[str, Tensor]) -> list[str]:
         """Returns the layers that are ranked; the others are kept whole."""
+        names = list(scores)
         if self.layers == "convolutions":
-            return [name for name, score in scores.items() if score.dim() > 2]
-        spares_last = self.layers == "openlth" and is_chain({name: score.shape for name, score in scores.items()})
-        return list(scores)[:-1] if spares_last else list(scores)
+            names = [name for name in names if scores[name].dim() > 2]
+        elif self.layers == "openlth" and is_chain({name: score.shape for name, score in scores.items()}):
+            names = names[:-1]
+        return [name for name in names if not self.spare or self.spare not in name]

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 import methods
 from methods.base import Method
 from methods.moments import rewinds_to
+from sanity import models
 from sanity.errors import UserError
 from sanity.grid.moments import starts_at
 from sanity.invariants import nets
@@ -135,6 +136,28 @@ def test_magnitude_of_convolutions_alone_keeps_the_classifier_whole(name: str, i
     gone = torch.cat([score[~mask[key]] for key, score in convolutions.items()])
     assert kept.max() <= gone.min() if invert else kept.min() >= gone.max()
     assert not methods.get(name, invert=invert).mask(model, nets.batches(), 0.5)["7.weight"].all()
+
+
+def test_spared_shortcuts_stay_whole_and_the_rest_loses_a_fifth_as_published() -> None:
+    """The first sparsity of Frankle and Carbin's ResNet-20 is a fifth of all but its shortcuts and last layer."""
+    model = models.build("resnet20", (3, 32, 32), 10, generator=generator(0))
+    options = {"layers": "convolutions", "spare": "downsample"}
+    mask = methods.get("magnitude", **options).mask(model, [(torch.zeros(1, 3, 32, 32), torch.zeros(1))], 0.197637)
+    spared = [name for name in mask if "downsample" in name or mask[name].dim() == 2]
+    assert len(spared) == 3
+    assert all(mask[name].all() for name in spared)
+    pruned = [layer for name, layer in mask.items() if name not in spared]
+    total = sum(layer.numel() for layer in pruned)
+    assert total == 267_696
+    assert total - sum(int(layer.sum()) for layer in pruned) == round(0.2 * total)
+    ranked = {name: weight.detach().abs() for name, weight in prunable(model).items() if name not in spared}
+    kept, gone = (torch.cat([score[mask[name] == side] for name, score in ranked.items()]) for side in (True, False))
+    assert kept.min() >= gone.max()
+
+
+def test_a_word_that_is_in_no_layers_name_is_one_line() -> None:
+    with pytest.raises(UserError, match=r"magnitude\.spare=shortcut: no layer's name holds this word; they are 0\."):
+        methods.get("magnitude", spare="shortcut").mask(nets.net("convolutional"), nets.batches(), 0.5)
 
 
 @pytest.mark.parametrize(
