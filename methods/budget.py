@@ -22,10 +22,14 @@ def held_to_the_budget(construct: Callable[..., Mask]) -> Callable[..., Mask]:
         self: "Method", model: nn.Module, batches: "Batches", ratio: float, generator: torch.Generator | None = None
     ) -> Mask:
         self.check_feasible(model, ratio)
-        mask = construct(self, model, batches, ratio, generator)
-        weights = self.targets(model)
-        total = sum(weight.numel() for weight in weights.values())
-        keep = kept_after(self.counts, total, ratio, total) if self.exact_counts else kept(mask)
-        return check_mask(mask, weights, keep, ratio, self.rule(), self.kept_together(model), self.called)
+        return within_budget(self, model, ratio, construct(self, model, batches, ratio, generator))
 
     return checked
+
+
+def within_budget(method: "Method", model: nn.Module, ratio: float, mask: Mask) -> Mask:
+    """Returns a mask that `method` constructed. Raises `UserError` where its names, shapes or counts are wrong."""
+    weights = method.targets(model)
+    total = sum(weight.numel() for weight in weights.values())
+    keep = kept_after(method.counts, total, ratio, total) if method.exact_counts else kept(mask)
+    return check_mask(mask, weights, keep, ratio, method.rule(), method.kept_together(model), method.called)

@@ -6,16 +6,13 @@ from math import sqrt
 from typing import Any, ClassVar, Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.base import Batches
 from methods.learnt_mask import LearntMask
-from methods.scoring_copy import scoring_copy, statistics_needed
-from sanity.masks import Mask, Survivors, patterns
+from sanity.masks import Mask, RankedMask, Scores, Survivors, check_finite, patterns
 from sanity.masks.layerwise import AllocationName
-from sanity.seeds import derive
-from sanity.seeds import generator as seeded
+from sanity.masks.learning import MaskLearning
+from sanity.masks.pruning import chosen_at_once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,38 +42,40 @@ class EdgePopup(LearntMask):
     allocation: AllocationName = "uniform"
     rank: Literal["magnitude", "value"] = "magnitude"
 
-    def mask(self, model: nn.Module, batches: Batches, ratio: float, generator: torch.Generator | None = None) -> Mask:
-        source = generator if generator is not None else seeded(0, "score")
-        with scoring_copy(model, [batches[0]], self.double) as (net, _), statistics_needed(self.called):
-            weights = self.targets(net)
-            scores = {name: first_scores(weight, derive(source, "scores", name)) for name, weight in weights.items()}
-            self.minimise(lambda x, y: self.loss(net, scores, ratio, x, y), scores, net, batches, ratio)
-            return self.chosen(scores, ratio)
+    def learning(self, net: nn.Module, ratio: float) -> MaskLearning:
+        return _BestOfEachStep(self, ratio)
 
-    def chosen(self, scores: Mapping[str, Tensor], ratio: float) -> Mask:
+    def first_score(self, weight: Tensor, generator: torch.Generator) -> Tensor:
+        """Draws from U(-1/sqrt(fan_in), 1/sqrt(fan_in)), as torch draws the weights of a layer."""
+        bound = 1 / sqrt(max(weight[0].numel(), 1))
+        return (2 * torch.rand(weight.shape, generator=generator, dtype=torch.float64) - 1) * bound
+
+    def chosen(self, scores: Scores, ratio: float) -> RankedMask:
         """Returns the mask that these scores make: in each layer, the highest of what `rank` says."""
-        ranks = {name: score.detach() for name, score in scores.items()}
-        if self.rank == "magnitude":
-            ranks = {name: score.abs() for name, score in ranks.items()}
-        survivors = Survivors(ranks, pattern=patterns.get(self.pattern))
-        survivors.prune_round(ranks, ratio, self.rule(), self._keep(survivors, ratio, None))
-        return survivors.mask()
-
-    def loss(
-        self, net: nn.Module, scores: Mapping[str, Tensor], ratio: float, examples: Tensor, targets: Tensor
-    ) -> Tensor:
-        """Returns the mean cross-entropy of the masked network; its gradient by the scores goes straight through."""
-        weights, kept = self.targets(net), self.chosen(scores, ratio)
-        masked = {}
-        for name, score in scores.items():
-            soft = score.abs() if self.rank == "magnitude" else score
-            masked[name] = weights[name].detach() * (kept[name] + (soft - soft.detach()))  # the difference is zero
-        logits = torch.func.functional_call(net, masked, (examples,))
-        return F.cross_entropy(logits, targets)
+        ranks = {name: score.abs() if self.rank == "magnitude" else score for name, score in scores.items()}
+        keep = self._keep(Survivors(ranks), ratio, None)
+        return chosen_at_once(ranks, ratio, self.rule(), patterns.get(self.pattern), keep)
 
 
-def first_scores(weight: Tensor, generator: torch.Generator) -> Tensor:
-    """Draws scores from U(-1/sqrt(fan_in), 1/sqrt(fan_in)), as torch draws the weights of a layer."""
-    bound = 1 / sqrt(max(weight[0].numel(), 1))
-    drawn = (2 * torch.rand(weight.shape, generator=generator, dtype=torch.float64) - 1) * bound
-    return drawn.to(weight.device, weight.dtype).requires_grad_()
+@dataclass(frozen=True)
+class _BestOfEachStep(MaskLearning):
+    """Keeps the highest scores anew at every step."""
+
+    method: EdgePopup
+    ratio: float
+
+    def factors(self, scores: Scores, alive: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        return self.method.chosen(scores, self.ratio)
+
+    def by_scores(self, gradients: Scores, weights: Scores, scores: Scores, alive: Mapping[str, Tensor]) -> None:
+        for name, by_score in gradients.items():
+            by_score.mul_(weights[name])
+            if self.method.rank == "magnitude":
+                by_score.mul_(scores[name].sign())
+
+    def mask(self, scores: Scores, alive: RankedMask) -> Mask:
+        check_finite(scores)
+        return self.method.chosen(scores, self.ratio)
+
+    def text(self) -> str:
+        return f"{self.method} {self.ratio!r}"

@@ -5,20 +5,14 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from methods.base import Batches
-from methods.learnt_mask import Beside, LearntMask
+from methods.learnt_mask import LearntMask
 from methods.rounds import ladder
-from methods.scoring_copy import scoring_copy, statistics_needed
-from sanity.masks import Mask, Scores, Survivors
+from sanity.masks import Mask, RankedMask, Scores, Survivors
+from sanity.masks.learning import MaskLearning
 from sanity.masks.pattern_base import Pattern
-from sanity.seeds import derive
-from sanity.seeds import generator as seeded
-
-_TIES = "ties"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,20 +48,12 @@ class GemMiner(LearntMask):
     penalty: Annotated[float, Field(ge=0)] = 1e-4
     quantised: bool = True
 
-    def mask(self, model: nn.Module, batches: Batches, ratio: float, generator: torch.Generator | None = None) -> Mask:
-        source = generator if generator is not None else seeded(0, "score")
-        with scoring_copy(model, [batches[0]], self.double) as (net, _), statistics_needed(self.called):
-            weights = self.targets(net)
-            scores = {name: _uniform(weight, derive(source, "scores", name)) for name, weight in weights.items()}
-            freezes = _Freezes(self, weights, scores, self.kept_together(model), ratio)
+    def learning(self, net: nn.Module, ratio: float) -> MaskLearning:
+        return _Freezes(self, self.kept_together(net), ratio)
 
-            def loss(examples: Tensor, targets: Tensor) -> Tensor:
-                for score in scores.values():
-                    score.data.clamp_(0, 1)
-                return self.loss(net, scores, freezes.flags, examples, targets)
-
-            self.minimise(loss, scores, net, batches, ratio, freezes)
-            return freezes.flags
+    def first_score(self, weight: Tensor, generator: torch.Generator) -> Tensor:
+        """Draws from U(0, 1)."""
+        return torch.rand(weight.shape, generator=generator, dtype=torch.float64)
 
     def keep(self, survivors: Survivors, ratio: float) -> int | None:
         """Returns how many weights the last freeze leaves; None for the usual number."""
@@ -77,60 +63,50 @@ class GemMiner(LearntMask):
         """Returns the removed fraction after each freeze."""
         return ladder(ratio, max((self.epochs - 1) // self.period, 1), "exponential", None)
 
-    def loss(
-        self,
-        net: nn.Module,
-        scores: Mapping[str, Tensor],
-        flags: Mapping[str, Tensor],
-        examples: Tensor,
-        targets: Tensor,
-    ) -> Tensor:
-        """Returns the loss of the masked network; its gradient by the scores goes straight through."""
-        weights, masked = self.targets(net), {}
-        for name, score in scores.items():
-            factor = (score > 0.5) + (score - score.detach()) if self.quantised else score  # the difference is zero
-            masked[name] = weights[name].detach() * factor * flags[name]
-        loss = F.cross_entropy(torch.func.functional_call(net, masked, (examples,)), targets)
-        if not self.penalty:
-            return loss
-        squares = [(score * flags[name]).square().sum() for name, score in scores.items()]
-        return loss + self.penalty * torch.stack(squares).sum()
+    def freezes(self, ratio: float) -> dict[int, float]:
+        """Returns the removed fraction after each epoch that ends with a freeze."""
+        due = [epoch for epoch in range(1, self.epochs + 1) if epoch % self.period == 0 or epoch == self.epochs]
+        return dict(zip(due, self.ladder(ratio), strict=False))
 
 
-class _Freezes(Beside):
-    """Freezes the lowest scores to zero at the ends of some epochs. flags: true where a score is not frozen."""
+@dataclass(frozen=True)
+class _Freezes(MaskLearning):
+    """Freezes the lowest scores to zero at the ends of some epochs; `alive` is true where a score is not frozen."""
 
-    def __init__(
-        self, method: GemMiner, weights: Scores, scores: Mapping[str, Tensor], pattern: Pattern, ratio: float
-    ) -> None:
-        self._method, self._weights, self._scores, self._pattern = method, weights, scores, pattern
-        self._ratio, self._left = ratio, method.ladder(ratio)
-        self._survivors = Survivors(weights, pattern=pattern)
-        self.flags = self._survivors.mask()
+    method: GemMiner
+    pattern: Pattern
+    ratio: float
 
-    def _due(self, epoch: int) -> bool:
-        return bool(self._left) and (epoch % self._method.period == 0 or epoch == self._method.epochs)
+    def factors(self, scores: Scores, alive: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        if not self.method.quantised:
+            return {name: score * alive[name] for name, score in scores.items()}
+        return {name: (score > 0.5) & alive[name] for name, score in scores.items()}
 
-    def ended(self, epoch: int) -> None:
-        if self._due(epoch):
-            to = self._left.pop(0)
-            keep = None if self._left else self._method.keep(self._survivors, self._ratio)
-            scores = {name: score.detach().clamp(0, 1) for name, score in self._scores.items()}
-            self._survivors.prune_round(scores, to, self._method.rule(), keep)
-            self.flags = self._survivors.mask()
+    def by_scores(self, gradients: Scores, weights: Scores, scores: Scores, alive: Mapping[str, Tensor]) -> None:
+        for name, by_score in gradients.items():
+            by_score.mul_(weights[name])
+            if self.method.penalty:
+                by_score.add_(scores[name], alpha=2 * self.method.penalty)
+            by_score.mul_(alive[name])
 
-    def state(self) -> Mapping[str, Tensor]:
-        return {**self.flags, _TIES: torch.tensor(self.flags.ties)}
+    def bound(self, scores: Scores) -> None:
+        for score in scores.values():
+            score.clamp_(0, 1)
 
-    def restore(self, tensors: Mapping[str, Tensor], epoch: int) -> None:
-        alive = {name: tensors[name].to(weight.device) for name, weight in self._weights.items()}
-        self._survivors = Survivors(self._weights, alive, self._pattern, int(tensors[_TIES]))
-        self.flags = self._survivors.mask()
-        for earlier in range(1, epoch + 1):
-            if self._due(earlier):
-                self._left.pop(0)
+    def first_alive(self, scores: Scores) -> RankedMask:
+        return Survivors(scores, pattern=self.pattern).mask()
 
+    def ended(self, epoch: int, scores: Scores, alive: RankedMask) -> RankedMask:
+        freezes = self.method.freezes(self.ratio)
+        if epoch not in freezes:
+            return alive
+        survivors = Survivors(scores, alive, self.pattern, alive.ties)
+        keep = self.method.keep(survivors, self.ratio) if epoch == max(freezes) else None
+        survivors.prune_round(scores, freezes[epoch], self.method.rule(), keep)
+        return survivors.mask()
 
-def _uniform(weight: Tensor, generator: torch.Generator) -> Tensor:
-    drawn = torch.rand(weight.shape, generator=generator, dtype=torch.float64)
-    return drawn.to(weight.device, weight.dtype).requires_grad_()
+    def mask(self, scores: Scores, alive: RankedMask) -> Mask:
+        return alive
+
+    def text(self) -> str:
+        return f"{self.method} {self.ratio!r}"

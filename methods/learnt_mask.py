@@ -1,40 +1,47 @@
-"""Provides what methods share that learn their mask by gradient descent: options, data, the loop over epochs."""
+"""Provides what methods share that learn their mask by gradient descent: options, data, the search on plain batches."""
 
-from collections.abc import Callable, Mapping
+from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import Annotated, Any, ClassVar, Literal
+from math import cos, pi
+from typing import Annotated, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from methods.base import Batches, Method
 from methods.data import ScoringData
-from methods.foreign.loader import Loader, loader_of
+from methods.foreign.loader import loader_of
 from methods.gradients import BatchNorm, gradient
-from methods.progress import Progress, load, offer
+from methods.scoring_copy import scoring_copy, statistics_needed
 from sanity.errors import UserError
+from sanity.masks import Mask, Scores
+from sanity.masks.learning import MaskLearning
+from sanity.seeds import derive
+from sanity.seeds import generator as seeded
 
 
 @dataclass(frozen=True, kw_only=True)
 class LearntMask(Method):
     """A method whose scores are trained on the whole training set, while the weights stay as they were drawn.
 
-    A search in a run keeps its progress after an epoch, as often as trainings write checkpoints, and goes on there.
+    In a run the search is a training in the suite's loop: in the run's precision, several searches side by side, with
+    the order of the data, checkpoints and progress of any training. It is tested after each epoch; nothing is chosen by
+    that. With `match=live` each attempt is a training of its own, and a search that was stopped begins anew.
 
     epochs: passes over the training set.
     optimizer: of the scores.
     learning_rate: at the start.
-    learning_rate_decay: to zero by half a cosine, a step an epoch; or none.
+    learning_rate_decay: to zero by half a cosine, at every step; or none.
     momentum: of sgd.
     weight_decay: of the scores.
     batch_size: by default as many examples as the recipe trains on at once.
     augment: with the recipe's crops and flips.
     """
 
+    version: ClassVar[int] = 2
     needs_data: ClassVar[bool] = True
 
     epochs: Annotated[int, Field(ge=1, le=100_000)] = 14
@@ -50,6 +57,22 @@ class LearntMask(Method):
     def data(self) -> ScoringData:
         return ScoringData(whole=True, batch_size=self.batch_size, augment=self.augment)
 
+    @abstractmethod
+    def learning(self, net: nn.Module, ratio: float) -> MaskLearning:
+        """Returns the rule by which the scores of `net` make its mask of that ratio."""
+
+    @abstractmethod
+    def first_score(self, weight: Tensor, generator: torch.Generator) -> Tensor:
+        """Draws the scores of a layer before the first step: float64, shaped like its weight, on the CPU."""
+
+    def first_scores(self, net: nn.Module, generator: torch.Generator) -> dict[str, Tensor]:
+        """Draws the scores of `net` before the first step, each layer's from a generator of its own."""
+        drawn = {
+            name: (weight, self.first_score(weight, derive(generator, "scores", name)))
+            for name, weight in self.targets(net).items()
+        }
+        return {name: score.to(weight.device, weight.dtype) for name, (weight, score) in drawn.items()}
+
     def bare_passes(self, net: nn.Module, batches: Batches) -> None:
         learn_on_batches(net)
         loader, like = loader_of(batches), next(net.parameters())
@@ -58,112 +81,64 @@ class LearntMask(Method):
                 logits = net(examples.to(like.device, like.dtype))
                 gradient(F.cross_entropy(logits, targets.to(like.device)), self.targets(net))
 
-    def minimise(
-        self,
-        loss: Callable[[Tensor, Tensor], Tensor],
-        scores: Mapping[str, Tensor],
-        net: nn.Module,
-        batches: Batches,
-        ratio: float,
-        beside: "Beside | None" = None,
-    ) -> None:
-        """Trains `scores` in place; batch norm takes its statistics from the batch, dropout is off.
+    def mask(self, model: nn.Module, batches: Batches, ratio: float, generator: torch.Generator | None = None) -> Mask:
+        """Learns the mask on batches at hand, in their order and in full precision; a run uses the training loop.
 
-        loss: of the examples and targets of a batch. ratio: that of the mask, which progress that was kept must be of.
-        beside: what changes at the ends of epochs.
-        Raises `UserError` where the loss stops being finite.
+        Batch norm takes its statistics from the batch, dropout is off.
         """
-        learn_on_batches(net)
-        for parameter in net.parameters():
-            parameter.requires_grad_(False)
-        beside, like = beside or Beside(), next(net.parameters())
-        course = Course(self, scores, loader_of(batches), beside)
-        kept = load(str(ratio))
-        first = course.resume(*kept) if kept is not None else 1
-        for epoch in range(first, self.epochs + 1):
-            for examples, targets in course.loader:
-                of_batch = loss(examples.to(like.device, like.dtype), targets.to(like.device))
-                if not of_batch.isfinite():
-                    raise UserError(f"{self.called}: the loss is not finite in epoch {epoch}; lower its learning_rate")
-                course.optimizer.zero_grad()
-                of_batch.backward()
-                course.optimizer.step()
-            course.decay()
-            beside.ended(epoch)
-            offer(str(ratio), partial(course.progress, epoch))
+        with scoring_copy(model, [batches[0]], self.double) as (net, _), statistics_needed(self.called):
+            learn_on_batches(net)
+            rule = self.learning(net, ratio)
+            scores = self.first_scores(net, generator if generator is not None else seeded(0, "score"))
+            weights = {name: weight.detach().clone() for name, weight in self.targets(net).items()}
+            optimizer, alive = self._optimizer(list(scores.values())), rule.first_alive(scores)
+            loader, like, step = loader_of(batches), next(net.parameters()), 0
+            for epoch in range(1, self.epochs + 1):
+                for examples, targets in loader:
+                    optimizer.param_groups[0]["lr"] = self.rate(step / len(loader))
+                    batch = examples.to(like.device, like.dtype), targets.to(like.device)
+                    loss, by_score = loss_and_gradients(net, rule, weights, scores, alive, batch)
+                    if not loss.isfinite():
+                        raise self.diverged(epoch)
+                    for name, score in scores.items():
+                        score.grad = by_score[name]
+                    optimizer.step()
+                    rule.bound(scores)
+                    step += 1
+                alive = rule.ended(epoch, scores, alive)
+            return rule.mask(scores, alive)
 
-    def optimizer_of(self, scores: list[Tensor]) -> torch.optim.Optimizer:
-        """Returns the optimizer of the scores."""
+    def rate(self, position: float) -> float:
+        """Returns the learning rate `position` epochs into the search."""
+        falls = self.learning_rate_decay == "cosine"
+        return self.learning_rate * (1 + cos(pi * position / self.epochs)) / 2 if falls else self.learning_rate
+
+    def diverged(self, epoch: int) -> UserError:
+        """Returns the error of a search whose loss stopped being finite in that epoch, counted from 1."""
+        return UserError(f"{self.called}: the loss is not finite in epoch {epoch}; lower its learning_rate")
+
+    def _optimizer(self, scores: list[Tensor]) -> torch.optim.Optimizer:
         if self.optimizer == "adam":
             return torch.optim.Adam(scores, self.learning_rate, weight_decay=self.weight_decay)
         return torch.optim.SGD(scores, self.learning_rate, self.momentum, weight_decay=self.weight_decay)
 
 
-class Beside:
-    """Does what a method does between the epochs; by itself nothing."""
-
-    def ended(self, epoch: int) -> None:
-        """Called at the end of each epoch, with its number from 1."""
-
-    def state(self) -> Mapping[str, Tensor]:
-        """Returns all that `restore` needs."""
-        return {}
-
-    def restore(self, tensors: Mapping[str, Tensor], epoch: int) -> None:
-        """Takes over the state after that epoch."""
-
-
-class Course:
-    """Holds the optimizer and the loader of a search, and what the epochs to come depend on."""
-
-    def __init__(self, method: LearntMask, scores: Mapping[str, Tensor], loader: Loader, beside: Beside) -> None:
-        self.loader, self.optimizer = loader, method.optimizer_of(list(scores.values()))
-        self._scores, self._beside = scores, beside
-        falls = method.learning_rate_decay == "cosine"
-        self._schedule = CosineAnnealingLR(self.optimizer, method.epochs) if falls else None
-
-    def decay(self) -> None:
-        """Sets the learning rate of the next epoch."""
-        if self._schedule is not None:
-            self._schedule.step()
-
-    def progress(self, epoch: int) -> Progress:
-        """Returns all that the epochs after this one depend on."""
-        state = self.optimizer.state_dict()
-        tensors = {f"scores/{name}": score for name, score in self._scores.items()}
-        tensors |= {f"beside/{name}": value for name, value in self._beside.state().items()}
-        tensors |= {f"draws/{number}": source.get_state() for number, source in enumerate(self._generators())}
-        for number, moments in state["state"].items():
-            tensors |= {f"moments/{number}/{name}": torch.as_tensor(value) for name, value in moments.items()}
-        rates = [group["lr"] for group in state["param_groups"]]
-        return tensors, {"epoch": epoch, "rates": rates}
-
-    @torch.no_grad()
-    def resume(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> int:
-        """Takes over progress that was kept; returns the number of the next epoch."""
-        epoch = int(facts["epoch"])
-        for name, score in self._scores.items():
-            score.copy_(tensors[f"scores/{name}"])
-        for number, source in enumerate(self._generators()):
-            source.set_state(tensors[f"draws/{number}"])
-        state = self.optimizer.state_dict()
-        for name, value in tensors.items():
-            if name.startswith("moments/"):
-                _, place, moment = name.split("/")
-                state["state"].setdefault(int(place), {})[moment] = value
-        for group, rate in zip(state["param_groups"], facts["rates"], strict=True):
-            group["lr"] = rate
-        self.optimizer.load_state_dict(state)
-        if self._schedule is not None:  # it computes a rate from the one before, which the optimizer has
-            self._schedule.last_epoch = epoch
-        of_beside = {name.removeprefix("beside/"): v for name, v in tensors.items() if name.startswith("beside/")}
-        self._beside.restore(of_beside, epoch)
-        return epoch + 1
-
-    def _generators(self) -> list[torch.Generator]:
-        """Returns what the order of the examples and their crops are drawn from."""
-        sources = (self.loader.generator, getattr(self.loader.dataset, "generator", None))
-        return [source for source in sources if isinstance(source, torch.Generator)]
+def loss_and_gradients(
+    net: nn.Module,
+    rule: MaskLearning,
+    weights: Scores,
+    scores: Scores,
+    alive: Mapping[str, Tensor],
+    batch: tuple[Tensor, Tensor],
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Returns the mean cross-entropy of `net` with the masked `weights`, and the gradient that the scores learn by."""
+    examples, targets = batch
+    factors = rule.factors(scores, alive)
+    masked = {name: (weight * factors[name]).requires_grad_() for name, weight in weights.items()}
+    loss = F.cross_entropy(torch.func.functional_call(net, masked, (examples,)), targets)
+    gradients = dict(zip(masked, torch.autograd.grad(loss, list(masked.values())), strict=True))
+    rule.by_scores(gradients, weights, scores, alive)
+    return loss.detach(), gradients
 
 
 def learn_on_batches(net: nn.Module) -> None:

@@ -9,6 +9,8 @@ from typing import Literal
 from sanity.grid.barriers import beside
 from sanity.grid.cells import Cell
 from sanity.grid.experiment import Experiment
+from sanity.grid.mask_learning import is_training
+from sanity.grid.search_batch import planned_search
 from sanity.grid.task import DenseTraining, MaskSearch, Name, Task
 from sanity.grid.tasks import requested_moments, tasks
 from sanity.grid.work import CellRecord, Job
@@ -160,7 +162,8 @@ class Graph:
     def _make_ready(self, node: Node) -> None:
         entry = self._entries[node]
         self._set(node, "ready")
-        self._ready.setdefault(("alone", node) if entry.alone else _kind(entry.task), deque()).append(node)
+        kind = ("alone", node) if entry.alone else _kind(entry.task, self.experiment)
+        self._ready.setdefault(kind, deque()).append(node)
 
     def _drop(self, node: Node) -> None:
         for kind, queue in list(self._ready.items()):
@@ -170,8 +173,10 @@ class Graph:
                     del self._ready[kind]
 
 
-def _kind(task: Task | CellRecord) -> object:
+def _kind(task: Task | CellRecord, experiment: Experiment) -> object:
     """Returns what tasks of one batch have in common; a tuple for trainings, which see the same data."""
+    if isinstance(task, MaskSearch) and is_training(task, experiment):
+        return planned_search(task, "", experiment).sees
     if isinstance(task, MaskSearch | CellRecord):
         return type(task)
     return task.data, 0 if task.data.is_control else task.seed, bool(task.source.mask)

@@ -12,10 +12,12 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from methods.base import Method
+from methods.learnt_mask import LearntMask
 from methods.moments import scores_trained
 from sanity.grid.cells import DENSE, NO_CHECK, Cell, CheckSpec
 from sanity.grid.experiment import Experiment
 from sanity.grid.references import spec_of_counts
+from sanity.grid.search_recipe import search_recipe
 from sanity.store.identity import Form, differing, encoded
 
 
@@ -115,6 +117,9 @@ def _of_search(cell: Cell, method: Method, experiment: Experiment) -> dict[str, 
     if scores_trained(method):
         circumstances = [experiment.precision, experiment.device.type, experiment.config.deterministic]
         return {**fields, "trained_by": [differing(recipe), *circumstances], "snapshots": []}
+    if isinstance(method, LearntMask):
+        circumstances = [experiment.precision, experiment.device.type, experiment.config.deterministic]
+        return {**fields, "learnt_by": [differing(search_recipe(method, recipe)), *circumstances]}
     held_out = [recipe.holdout] if recipe.holdout else []
     seen_as: list[Any] = [recipe.normalise, recipe.crop_padding, recipe.flip, *held_out] if method.needs_data else []
     if method.needs_data and recipe.crop_scale is not None:

@@ -35,6 +35,11 @@ class Passes:
         """Returns what two searches make together."""
         return Passes(self.forward + other.forward, self.backward + other.backward, self.second + other.second)
 
+    def add(self, other: "Passes") -> None:
+        """Counts those of another search, too."""
+        self.forward, self.backward = self.forward + other.forward, self.backward + other.backward
+        self.second += other.second
+
     def shared_by(self, calls: int) -> "Passes":
         """Returns what one of so many equal calls made."""
         return Passes(self.forward / calls, self.backward / calls, self.second / calls)

@@ -105,15 +105,19 @@ class Reporter:
     def epoch(self, title: str, row: dict[str, Any], of: int) -> None:
         """Counts an ended epoch of the training `title`, which has `of` epochs."""
         self.done, self.trained = self.done + 1, self.trained + 1
-        text = f"{title}: epoch {row['epoch']} of {of}, test {row['test_accuracy']:.2f} %"
-        self._show(text)
-        if time.monotonic() - self._spoke > _EVERY_S:
-            self._spoke = time.monotonic()
-            log.info("%s; %s", text, self._left())
+        self._stands(f"{title}: epoch {row['epoch']} of {of}, test {row['test_accuracy']:.2f} %")
+
+    def searched(self, title: str, row: dict[str, Any], of: int) -> None:
+        """Says how far a search that trains has come; its epochs are none of the grid's trainings."""
+        self._stands(f"{title}: searching, epoch {row['epoch']} of {of}, test {row['test_accuracy']:.2f} %")
 
     def of_workers(self, text: str, done: int, trained: int) -> None:
         """Shows where all workers stand: `text`, the epochs that are done, and how many of these they trained."""
         self.done, self.trained = done, trained
+        self._stands(text)
+
+    def _stands(self, text: str) -> None:
+        """Shows a text, and logs it if nothing was logged for a while."""
         self._show(text)
         if time.monotonic() - self._spoke > _EVERY_S:
             self._spoke = time.monotonic()

@@ -14,6 +14,7 @@ from sanity.grid.barriers import barriers, beside
 from sanity.grid.cell_records import has_ended, reason_of, trace_of
 from sanity.grid.cells import Cell
 from sanity.grid.experiment import Experiment
+from sanity.grid.mask_learning import is_training
 from sanity.grid.progress import Reporter
 from sanity.grid.record import record
 from sanity.grid.task import MaskSearch
@@ -69,6 +70,9 @@ class Runner:
                     continue
                 if name in self.queue.errors:
                     raise self.queue.errors[name]
+                if isinstance(task, MaskSearch) and is_training(task, self.experiment):
+                    self.queue.add(task, cell.title, cell)
+                    return
                 if isinstance(task, MaskSearch):
                     if (training := needs_training(task, self.experiment)) is not None:
                         self.reporter.expect(len(training.moments))

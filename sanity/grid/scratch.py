@@ -73,7 +73,7 @@ def write(contents: Mapping[Folder, Files], experiment: Experiment) -> None:
         path = experiment.store.folder(kind, key)
         for name in sorted(files, key=lambda name: name.endswith(".json")):
             write_atomically(path / name, files[name])
-        if "record.json" in files:  # of a training that has ended, which goes on from no checkpoint
+        if {"record.json", "ticket.json"} & files.keys():  # of a training that has ended, which has no checkpoint
             for left in path.glob("checkpoint*"):
                 left.unlink()
 

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from methods.base import Method
+from methods.learnt_mask import LearntMask
 from methods.moments import scores_trained
-from methods.progress import kept_by
 from methods.scoring_copy import remember_start
 from sanity import masks
 from sanity.data.dataset import Dataset
@@ -18,14 +18,12 @@ from sanity.grid.cells import Cell
 from sanity.grid.early_bird import Find, drawn, training_ahead
 from sanity.grid.experiment import Experiment
 from sanity.grid.live_match import matched
+from sanity.grid.mask_learning import learnt, method_of
 from sanity.grid.passes import Passes, counted
-from sanity.grid.references import cell_of_counts
 from sanity.grid.scoring_batches import scoring_batches
-from sanity.grid.search_progress import StoredProgress
 from sanity.grid.task import DenseTraining, MaskSearch
 from sanity.grid.ticket_source import Weights
 from sanity.masks import Mask
-from sanity.masks.allocation import CountsOf
 from sanity.masks.repeated import repeat_differs
 from sanity.masks.solved import solver
 from sanity.seeds import derive, generator
@@ -36,22 +34,25 @@ from sanity.training.cpu_threads import fitting
 def find_mask(search: MaskSearch, experiment: Experiment, stop: Callable[[], bool] = lambda: False) -> None:
     """Computes the mask of a search and stores it.
 
-    stop: asked by methods that keep their progress; once it says so, `Interrupted` is raised, and the search goes on
-    from there when it is started again.
+    stop: asked by a search that trains; once it says so, `Interrupted` is raised.
 
     Raises `UserError` if the method cannot score, e.g. because examples are too few or a score is not finite.
     """
     began = time.perf_counter()
     method, passes = experiment.altered(search.cell), Passes()
-    progress = StoredProgress.of(search.key, experiment, stop, passes)
-    drawn_early: dict[str, Any] = {}
+    further: dict[str, Any] = {}
     if method.watch is None:
-        with kept_by(progress):
-            mask = _mask(search, method, experiment, passes)
+        mask = _mask(search, experiment, passes, stop)
     else:
         passes = _while_watching(search, experiment)
-        mask, drawn_early = drawn(search, experiment, finder(search, experiment))
-    seconds = progress.seconds + time.perf_counter() - began
+        mask, further["early_bird"] = drawn(search, experiment, finder(search, experiment))
+    save_mask(search, mask, time.perf_counter() - began, passes, experiment, **further)
+
+
+def save_mask(
+    search: MaskSearch, mask: Mask, seconds: float, passes: Passes, experiment: Experiment, **further: Any
+) -> None:
+    """Stores the mask of a search and its record, which also says what `further` does."""
     folder = stored.mask_folder(experiment, search.key)
     experiment.store.save(folder / "mask.safetensors", {name: layer.cpu() for name, layer in mask.items()})
     facts = {"cell": search.cell.title, "seconds": seconds, "layers": masks.layers(mask), "ties": masks.ties(mask)}
@@ -61,10 +62,7 @@ def find_mask(search: MaskSearch, experiment: Experiment, stop: Callable[[], boo
     if (solved := solver(mask)) is not None:
         facts["solver"] = solved
     facts["passes"] = passes.as_dict()
-    if drawn_early:
-        facts["early_bird"] = drawn_early
-    experiment.store.write(folder / "ticket.json", facts)
-    progress.remove()
+    experiment.store.write(folder / "ticket.json", {**facts, **further})
 
 
 def needs_training(search: MaskSearch, experiment: Experiment) -> DenseTraining | None:
@@ -79,7 +77,7 @@ def finder(search: MaskSearch, experiment: Experiment) -> Find:
 
     def find(at: int | None) -> Mask:
         at_moment = replace(search, scored=replace(search.scored, at=at, drawn=""))
-        return _mask(at_moment, experiment.altered(search.cell), experiment, _while_watching(search, experiment))
+        return _mask(at_moment, experiment, _while_watching(search, experiment))
 
     return find
 
@@ -98,17 +96,17 @@ def examples_for_scoring(cell: Cell, method: Method, experiment: Experiment) -> 
     return seen.subset(train_indices(cell.seed, len(seen), experiment.recipe))
 
 
-def _mask(search: MaskSearch, method: Method, experiment: Experiment, passes: Passes) -> Mask:
+def _mask(search: MaskSearch, experiment: Experiment, passes: Passes, stop: Callable[[], bool] = lambda: False) -> Mask:
     """Returns the mask of a search; adds what it sends through the network to `passes`."""
-    cell = search.cell
-    if search.reference:
-        method = _reallocated(method, cell, stored.mask(experiment, search.reference))
+    method, cell = method_of(search, experiment), search.cell
+    alive = _alive(search, method, experiment)
+    if isinstance(method, LearntMask):
+        return _met(lambda ratio: learnt(search, ratio, experiment, passes, stop), search, method, experiment, alive)
     net = experiment.loaded(search.scored.load(experiment)).to(experiment.device)
     if method.needs_start:
         remember_start(net, Weights(cell.seed, drawn_by=experiment.part(cell, "initialise")).load(experiment))
     examples = examples_for_scoring(cell, method, experiment)
     batches = scoring_batches(method, examples, experiment.recipe_for_loop, generator(cell.seed, "batches"))
-    alive = _alive(search, method, experiment)
 
     def find(ratio: float) -> Mask:
         source = generator(cell.seed, "score")
@@ -117,16 +115,16 @@ def _mask(search: MaskSearch, method: Method, experiment: Experiment, passes: Pa
         return method.mask(net, batches, ratio, source)
 
     with fitting(net, experiment.train.input_shape, len(batches[0][0])), counted(net, passes):
-        if search.matched is None:
-            return find(search.ratio)
-        return matched(find, method, search.ratio, search.matched, experiment, alive)
+        return _met(find, search, method, experiment, alive)
 
 
-def _reallocated(method: Method, cell: Cell, reference: Mask) -> Method:
-    """Returns the method with the layer counts of `reference`, as it asks for them itself or its check does."""
-    if cell_of_counts(cell) is not None:
-        return method.allocated(CountsOf.of(reference))
-    return cell.check.build().reallocate(method, reference)
+def _met(
+    find: Callable[[float], Mask], search: MaskSearch, method: Method, experiment: Experiment, alive: Mask
+) -> Mask:
+    """Returns the mask that `find` returns for a ratio: the search's own, or one that makes live weights match."""
+    if search.matched is None:
+        return find(search.ratio)
+    return matched(find, method, search.ratio, search.matched, experiment, alive)
 
 
 def _alive(search: MaskSearch, method: Method, experiment: Experiment) -> Mask:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from sanity.config.moment import iterations
 from sanity.console.trackers import TrackedRun
@@ -17,7 +17,7 @@ from sanity.grid.task import TO_THE_END, DenseTraining, Moments, Training
 from sanity.grid.tasks import requested_moments
 from sanity.grid.ticket_source import TicketSource
 from sanity.grid.tracked import densities, tracked
-from sanity.recipes import describe
+from sanity.recipes import Recipe, describe
 from sanity.store import environment, tensor_files
 from sanity.training.epochs import Epochs
 from sanity.training.job import HELD_OUT, TrainingResult, TrainingSpec, curve_table
@@ -34,6 +34,8 @@ class PlannedTraining:
         trains only up to the others.
     """
 
+    kind: ClassVar[str] = "trainings"
+
     key: str
     title: str
     seed: int
@@ -43,7 +45,7 @@ class PlannedTraining:
     sparse: bool
 
     @property
-    def sees(self) -> tuple[CheckSpec, int]:
+    def sees(self) -> tuple[object, ...]:
         """Identifies its training data; trainings that run at once must share them."""
         return self.data, 0 if self.data.is_control else self.seed
 
@@ -84,7 +86,7 @@ def train_batch(
     """Trains a batch at once and records each training when it ends. Raises `Interrupted` if `stop` returns true."""
     began = time.time()
     parts = [epochs(plan.source, plan.data, plan.moments, experiment) for plan in batch]
-    config, jobs, tracking = experiment.config, [_job(plan, experiment) for plan in batch], reporter.tracking
+    jobs, tracking = [_job(plan, experiment) for plan in batch], reporter.tracking
     runs = [_tracked(plan, job, experiment) for plan, job in zip(batch, jobs, strict=True)] if tracking.on else []
 
     def progress(number: int, row: dict[str, Any]) -> None:
@@ -100,11 +102,27 @@ def train_batch(
         accuracy = "none" if last is None else f"{last:.2f} %"
         reporter.finished(f"{batch[number].title}: last {accuracy}, {result.wall_s:.1f} s")
 
-    train(
+    recipe = experiment.recipe_for_loop
+    run_loop(jobs, batch[0].data, batch[0].seed, recipe, experiment, stop, progress, finished)
+
+
+def run_loop(
+    jobs: Sequence[TrainingSpec],
+    data: CheckSpec,
+    seed: int,
+    recipe: Recipe,
+    experiment: Experiment,
+    stop: Callable[[], bool],
+    progress: Callable[[int, dict[str, Any]], None] | None = None,
+    finished: Callable[[int, TrainingResult], None] | None = None,
+) -> list[TrainingResult]:
+    """Runs the training loop as the run says, on its data after the checks `data` of this seed; see `train`."""
+    config = experiment.config
+    return train(
         jobs,
-        experiment.seen(batch[0].data, batch[0].seed),
+        experiment.seen(data, seed),
         experiment.test,
-        experiment.recipe_for_loop,
+        recipe,
         device=experiment.device,
         precision=experiment.precision,
         deterministic=config.deterministic,

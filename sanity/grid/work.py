@@ -9,6 +9,7 @@ from sanity.grid.barriers import barriers
 from sanity.grid.cell_records import reason_of, trace_of
 from sanity.grid.cells import Cell
 from sanity.grid.experiment import Experiment
+from sanity.grid.mask_learning import is_training
 from sanity.grid.progress import Reporter
 from sanity.grid.record import record
 from sanity.grid.task import DenseTraining, MaskSearch, Task
@@ -98,7 +99,7 @@ def _run(place: int, job: Job, queue: TrainingQueue[int]) -> Outcome | None:
         return None
     if not task.can_start(experiment):
         return Outcome("absent", f"the store has not what {job.title} needs")
-    if isinstance(task, MaskSearch):
+    if isinstance(task, MaskSearch) and not is_training(task, experiment):
         if (training := needs_training(task, experiment)) is not None:
             return Outcome("more", more=training)
         return Outcome("done" if queue.search(task) else "elsewhere")

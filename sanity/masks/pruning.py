@@ -47,6 +47,22 @@ class RankedMask(Mask):
     ties: int = 0
 
 
+def chosen_at_once(
+    scores: Scores, ratio: float, allocation: str | Allocation, pattern: Pattern, keep: int | None = None
+) -> RankedMask:
+    """Returns what `allocate` returns where all may be kept, at a lower cost: no positions of weights are stored.
+
+    pattern: one that does not keep whole units. keep: the number of weights that stay, where it is not
+    round((1 - ratio) * N). Scores are not checked.
+    """
+    shapes = {name: tuple(score.shape) for name, score in scores.items()}
+    flat = {name: score.flatten() for name, score in scores.items()}
+    selection = pattern.select(flat, None, shapes, ratio, get_allocation(allocation), keep)
+    mask = RankedMask({name: kept.view(shapes[name]) for name, kept in selection.kept.items()})
+    mask.ties = selection.ties
+    return mask
+
+
 class Survivors:
     """Stores indices of the surviving weights' groups after each round: later rounds then cost little."""
 

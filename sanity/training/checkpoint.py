@@ -53,7 +53,9 @@ def identity(job: TrainingSpec, epochs: Epochs, data: Dataset, recipe: Recipe, *
     facts += ("frozen",) if job.frozen else ()
     facts += () if job.learning_rate is None else ("at", job.learning_rate)
     facts += () if job.updates is None else (job.updates.text(), epochs.length)
-    return tensor_files.digest({**job.model.state_dict(), **mask}, *map(str, facts))
+    facts += () if job.learns is None else (job.learns.rule.text(),)
+    scores = {} if job.learns is None else {f"scores/{name}": tensor for name, tensor in job.learns.first.items()}
+    return tensor_files.digest({**job.model.state_dict(), **mask, **scores}, *map(str, facts))
 
 
 def find(job: TrainingSpec, epochs: Epochs, identity: str) -> Checkpoint:

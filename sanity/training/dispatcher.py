@@ -24,8 +24,8 @@ def groups(jobs: Sequence[TrainingSpec], at: Sequence[Checkpoint], setting: Sett
     """Returns the jobs by number, in groups of at most `stack` that can share a trainer.
 
     A group has one architecture, one position on the schedule, one learning rate, and sparse masks only or none: on a
-    CPU, four LeNet-300-100 of which one is dense take 1.7 times as long as four at 5 %. A ticket with frozen weights is
-    alone, or with a mask that changes.
+    CPU, four LeNet-300-100 of which one is dense take 1.7 times as long as four at 5 %. Its tickets all train their
+    weights, or all train scores. A ticket with frozen weights is alone, or with a mask that changes.
     """
     if stack == 1:
         return [[number] for number in range(len(jobs))]
@@ -34,7 +34,8 @@ def groups(jobs: Sequence[TrainingSpec], at: Sequence[Checkpoint], setting: Sett
         shapes = tuple((name, tensor.shape) for name, tensor in job.model.state_dict().items())
         place = (setting.epochs(job), checkpoint.epoch, checkpoint.step, job.learning_rate)
         alone = number if job.frozen or job.updates is not None else None
-        alike.setdefault((str(job.model), shapes, place, is_sparse(job.mask), alone), []).append(number)
+        scored = None if job.learns is None else tuple(job.learns.first)
+        alike.setdefault((str(job.model), shapes, place, is_sparse(job.mask), scored, alone), []).append(number)
     return [part for group in alike.values() for part in _parts(group, stack)]
 
 
@@ -90,7 +91,8 @@ class Dispatcher:
         trainer = Trainer(jobs, self.setting, identities, at)
         full = len(trainer.indices[0]) >= self.setting.recipe.batch_size  # only full steps are recorded
         recordable = self.setting.device.type == "cuda" and self.setting.train.in_memory
-        if recordable and full and not trainer.done and trainer.updater is None:  # an update waits for the device
+        waits = trainer.updater is not None or trainer.stacked_model.learnt is not None  # for the device
+        if recordable and full and not trainer.done and not waits:
             capture(trainer)
         return trainer
 

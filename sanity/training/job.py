@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from sanity.masks.learning import MaskLearning
 from sanity.masks.updates import MaskUpdates
 from sanity.recipes import Recipe
 from sanity.training.epochs import Epochs
@@ -15,6 +16,15 @@ FIELDS = ("epoch", "learning_rate", "train_loss", "train_accuracy", "test_loss",
 """The columns of a training curve, in the order of the file `curve.csv`."""
 HELD_OUT = ("holdout_loss", "holdout_accuracy")
 """Two more where the recipe holds training examples out; empty in an epoch whose loss on them is not finite."""
+
+
+@dataclass(frozen=True)
+class LearntScores:
+    """Describes scores that are trained in place of weights, by the names of these, and what they make of the mask."""
+
+    rule: MaskLearning
+    first: Mapping[str, Tensor]
+    """Before the first step."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,8 @@ class TrainingSpec:
     """How `mask` changes while training; None: it stays."""
     learning_rate: float | None = None
     """The constant learning rate; None: the schedule's."""
+    learns: LearntScores | None = None
+    """The scores that are trained while all parameters of `model` stay; None: the parameters are trained."""
 
     @classmethod
     def from_epochs(
@@ -104,7 +116,7 @@ class TrainingResult:
     stacked: int = 1
     """How many trainings were in one stack at its end, on whose number the rounding depends; 1: it was alone."""
     mask: dict[str, Tensor] | None = None
-    """The final mask, boolean, on the CPU, of a training that changes it; None: it stayed."""
+    """The final mask, boolean, on the CPU, of a training that changes or learns it; None: it stayed."""
     best: dict[int, BestEpoch] = field(default_factory=dict)
     """The best epoch up to each of the moments that were asked for, in iterations."""
     mask_updates: int | None = None

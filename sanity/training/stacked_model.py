@@ -9,13 +9,17 @@ from torch import Tensor, nn
 
 from sanity.recipes import Recipe
 from sanity.training.job import TrainingSpec
+from sanity.training.learnt_masks import LearntMasks
 from sanity.training.optimizer import make_optimizer, not_decayed, optimizer_state, scales
 from sanity.training.stacked_linear import StackedLinear, stack
 from sanity.training.ticket_share import Shares, Single, Stacked
 
 
 class StackedModel:
-    """Holds one network on the device; for several tickets, each of its tensors holds those of all."""
+    """Holds one network on the device; for several tickets, each of its tensors holds those of all.
+
+    learnt: the scores that are trained in place of weights. trained: the module whose parameters are trained.
+    """
 
     def __init__(
         self,
@@ -36,7 +40,10 @@ class StackedModel:
         names = scales(models[0])
         self.scales = [parameter for name, parameter in self.network.named_parameters() if name in names]
         self.changes_mask = self._changes_mask(jobs)
-        self.optimizer = make_optimizer(recipe, self.network, device, not_decayed(recipe, models[0]))
+        learnt = [job.learns for job in jobs if job.learns is not None]
+        self.learnt = LearntMasks(self.network, learnt) if learnt else None
+        self.trained = self.network if self.learnt is None else self.learnt.scores
+        self.optimizer = make_optimizer(recipe, self.trained, device, not_decayed(recipe, models[0]))
         self.apply_masks()
 
     def _masks(self, masks: Sequence[Mapping[str, Tensor]]) -> list[tuple[nn.Parameter, Tensor]]:
@@ -92,6 +99,14 @@ class StackedModel:
         masked = [(parameter.grad, mask) for parameter, mask in self.masks if parameter.grad is not None]
         if masked:
             torch._foreach_mul_([gradient for gradient, _ in masked], [mask for _, mask in masked])
+
+    def step(self) -> None:
+        """Takes the optimizer's step on the gradients that are there."""
+        if self.learnt is not None:
+            self.learnt.take_gradients()
+        self.optimizer.step()
+        if self.learnt is not None:
+            self.learnt.apply()
 
     def penalise_scales(self, strength: float) -> None:
         """Adds the gradient of `strength` times the sum of the absolute scales of batch norm; 0: nothing."""
@@ -149,11 +164,12 @@ class StackedModel:
     def state(self, index: int) -> dict[str, Tensor]:
         """Returns all that the next step of one ticket depends on, beside the data, on the CPU."""
         state = {f"weights/{name}": tensor for name, tensor in self.weights(index).items()}
-        for label, moment in optimizer_state(self.optimizer, self.network).items():
+        for label, moment in optimizer_state(self.optimizer, self.trained).items():
             _, name = label.split("/")
             state[f"optimizer/{label}"] = self._shares(name, moment).read(index)
         if self.changes_mask:
             state |= {f"mask/{name}": layer.cpu() for name, layer in self.mask().items()}
+        state |= {} if self.learnt is None else self.learnt.state(index)
         return {**state, "noise": self._noise()}
 
     @torch.no_grad()
@@ -162,7 +178,7 @@ class StackedModel:
         for name, tensor in self.network.state_dict().items():
             for index, state in enumerate(states):
                 self._shares(name, tensor).write(index, state[f"weights/{name}"])
-        parameters = dict(self.network.named_parameters())
+        parameters = dict(self.trained.named_parameters())
         for label in (label for label in states[0] if label.startswith("optimizer/")):
             _, key, name = label.split("/")
             like = torch.empty_like(parameters[name], requires_grad=False)
@@ -172,6 +188,8 @@ class StackedModel:
             self.optimizer.state[parameters[name]][key] = moment
         for name, (_, factor) in self._by_name().items() if self.changes_mask else ():
             factor.copy_(states[0][f"mask/{name}"])
+        if self.learnt is not None:
+            self.learnt.load(states)
         self._set_noise(states[0]["noise"])
 
     def _noise(self) -> Tensor:
@@ -187,9 +205,10 @@ class StackedModel:
     @contextmanager
     def rehearsal(self, *further: Tensor) -> Iterator[None]:
         """Context manager; on exit, also by an error, the steps taken inside and changes of `further` are undone."""
-        tensors = [*self.network.state_dict().values(), *(factor for _, factor in self.masks), *further]
+        scores = [] if self.learnt is None else self.learnt.tensors()
+        tensors = [*self.network.state_dict().values(), *scores, *(factor for _, factor in self.masks), *further]
         before = [tensor.clone() for tensor in tensors]
-        moments = {name: tensor.clone() for name, tensor in optimizer_state(self.optimizer, self.network).items()}
+        moments = {name: tensor.clone() for name, tensor in optimizer_state(self.optimizer, self.trained).items()}
         noise = self._noise()
         try:
             yield
@@ -197,7 +216,7 @@ class StackedModel:
             with torch.no_grad():
                 for tensor, old in zip(tensors, before, strict=True):
                     tensor.copy_(old)
-                for name, tensor in optimizer_state(self.optimizer, self.network).items():
+                for name, tensor in optimizer_state(self.optimizer, self.trained).items():
                     tensor.copy_(moments[name]) if name in moments else tensor.zero_()
             self.optimizer.zero_grad(set_to_none=True)  # of a step that broke off
             self._set_noise(noise)

@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sanity import seeds
+from sanity import masks, seeds
+from sanity.masks import RankedMask
 from sanity.training import checkpoint
 from sanity.training.batches import EpochOrder, draw_epoch, held_out_indices, stack_orders, train_indices
 from sanity.training.checkpoint import Checkpoint
@@ -123,7 +124,7 @@ class Trainer:
         self.stacked_model.penalise_scales(self.setting.recipe.l1_norm)
         self.stacked_model.mask_gradients()
         self.stacked_model.clip_gradients(self.setting.recipe.clip_norm)
-        self.stacked_model.optimizer.step()
+        self.stacked_model.step()
         self.stacked_model.restore_frozen()
 
     def _forward(self, images: Tensor) -> Tensor:
@@ -173,7 +174,9 @@ class Trainer:
         """Tests the tickets and extends their curves: the rows of this epoch, None for a ticket that has diverged."""
         size, span = self.setting.recipe.batch_size, self.span
         count = min(span.stop * size, len(self.indices[0])) - span.start * size
-        trained = (self.sums / count).tolist()
+        trained, learnt = (self.sums / count).tolist(), self.stacked_model.learnt
+        if learnt is not None:
+            learnt.end_epoch(self.epoch + 1)
         tested = (self.test() / len(self.setting.test)).tolist()
         held_out = (self.test_held_out() / self.held_out.shape[1]).tolist() if self.held_out.numel() else None
         began, rate_of_last = self.epochs.iteration(self.epoch, 0), self.rates[span.stop - 1]
@@ -182,7 +185,8 @@ class Trainer:
         for index in range(len(self.jobs)):
             train_loss, train_hits, test_loss, test_hits = (part[index] for part in (*trained, *tested))
             measured = (train_loss, 100 * train_hits, test_loss, 100 * test_hits)
-            if self.diverged[index] is None and not all(map(math.isfinite, measured)):
+            finite = all(map(math.isfinite, measured)) and (learnt is None or learnt.is_finite(index))
+            if self.diverged[index] is None and not finite:
                 self.diverged[index] = self.epoch
                 self.snapshots[index] = {k: weights for k, weights in self.snapshots[index].items() if k <= began}
             if self.diverged[index] is None:
@@ -266,6 +270,16 @@ class Trainer:
         self.stacked_model.apply_masks()  # a diverged ticket's pruned weights may be NaN
         return [self._result(index) for index in range(len(self.jobs))]
 
+    def _final_mask(self, index: int) -> RankedMask | None:
+        """Returns the mask that a ticket's training changed or learnt, on the CPU; None where it did neither."""
+        model = self.stacked_model
+        if self.updater is None and (model.learnt is None or self.diverged[index] is not None):
+            return None
+        mask = model.mask() if model.learnt is None else model.learnt.mask(index)
+        on_cpu = RankedMask({name: layer.cpu() for name, layer in mask.items()})
+        on_cpu.ties = masks.ties(mask) or 0
+        return on_cpu
+
     def _result(self, index: int) -> TrainingResult:
         device = self.setting.device
         return TrainingResult(
@@ -278,7 +292,7 @@ class Trainer:
             device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
             resumed_from=self.resumed[index],
             stacked=len(self.jobs),
-            mask={name: layer.cpu() for name, layer in self.stacked_model.mask().items()} if self.updater else None,
+            mask=self._final_mask(index),
             best=self.best_of[index],
             mask_updates=self.updater.count if self.updater else None,
         )

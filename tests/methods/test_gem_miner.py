@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 import methods
 from methods.gem_miner import GemMiner
-from methods.learnt_mask import learn_on_batches
+from methods.learnt_mask import learn_on_batches, loss_and_gradients
 from sanity.invariants import nets
 from sanity.masks import Survivors, kept, prunable, size
 from sanity.models import initialise
@@ -23,14 +23,25 @@ def test_loss_and_gradient_are_those_of_the_official_code(forward: str) -> None:
     with torch.no_grad():
         net.get_parameter("conv1.bias").zero_()
     learn_on_batches(net)
-    scores = {name: score.clone().requires_grad_() for name, score in golden_values.part(STORED, "scores.").items()}
-    method = GemMiner(penalty=0, quantised=forward == "quantised")
-    loss = method.loss(net, scores, FLAGS, STORED["examples"], STORED["targets"])
+    scores = golden_values.part(STORED, "scores.")
+    rule = GemMiner(penalty=0, quantised=forward == "quantised").learning(net, 0.5)
+    weights = {name: weight.detach() for name, weight in prunable(net).items()}
+    batch = STORED["examples"], STORED["targets"]
+    loss, gradients = loss_and_gradients(net, rule, weights, scores, FLAGS, batch)
     torch.testing.assert_close(loss, STORED[f"loss.{forward}"], rtol=1e-12, atol=0)
-    gradients = torch.autograd.grad(loss, list(scores.values()))
-    published = golden_values.part(STORED, f"grad_scores.{forward}.").values()
-    for gradient, theirs in zip(gradients, published, strict=True):
-        assert float((gradient - theirs).norm() / theirs.norm()) < 1e-12
+    published = golden_values.part(STORED, f"grad_scores.{forward}.")
+    for name, gradient in gradients.items():
+        assert float((gradient - published[name]).norm() / published[name].norm()) < 1e-12
+
+
+def test_the_penalty_adds_the_gradient_of_the_squares_of_the_scores_that_are_left() -> None:
+    rule = GemMiner(penalty=0.3).learning(nn.Linear(2, 2), 0.5)
+    scores = {"weight": torch.tensor([[0.1, 0.9], [0.7, 0.4]], requires_grad=True)}
+    alive = {"weight": torch.tensor([[True, False], [True, True]])}
+    gradients = {"weight": torch.zeros(2, 2)}
+    rule.by_scores(gradients, {"weight": torch.ones(2, 2)}, {"weight": scores["weight"].detach()}, alive)
+    (expected,) = torch.autograd.grad(0.3 * (scores["weight"] * alive["weight"]).square().sum(), [scores["weight"]])
+    torch.testing.assert_close(gradients["weight"], expected)
 
 
 def test_a_freeze_takes_the_lowest_active_scores_of_all_layers() -> None:
