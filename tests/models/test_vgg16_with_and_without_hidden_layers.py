@@ -1,37 +1,28 @@
-"""VGG-16 without hidden linear layers and with: both are pruned by a run and train a step under their masks."""
-
-from pathlib import Path
+"""VGG-16 without hidden linear layers and with: both are pruned and train a step under their masks."""
 
 import pytest
+import torch
 from torch import nn
 
-from sanity.config import from_mapping
-from sanity.grid import stored
-from sanity.grid.task import TicketTraining
-from sanity.grid.tasks import tasks
-from sanity.run import prepare, run
+import methods
+from sanity import models
+from sanity.recipes import Recipe
+from sanity.seeds import generator
+from sanity.training.loop import TrainingSpec, train
+from tests.training.nets import digits
 
 
-@pytest.mark.parametrize(("hidden", "linear"), [("", [512]), ("64,32", [512, 64, 32])])
-def test_both_train_a_step_under_their_mask(hidden: str, linear: list[int], tmp_path: Path) -> None:
-    keys = {
-        "model": "vgg16", "model.hidden": hidden, "methods": "magnitude", "checks": "none", "ratio": 0.9, "seeds": 0,
-        "recipe.epochs": 1, "recipe.batch_size": 20, "dataset.limit": 20, "dataset.test_limit": 20, "device": "cpu",
-        "results_dir": str(tmp_path),
-    }  # fmt: skip
-    (row,) = run(keys).to_dict("records")
-    assert (row["status"], len(row["curve"])) == ("done", 1)
-    assert row["kept"] == round(0.1 * row["prunable"])
-
-    experiment, (cell,) = prepare(from_mapping(keys))
-    net = experiment.initial(0)
+@pytest.mark.parametrize(("hidden", "linear"), [((), [512]), ((64, 32), [512, 64, 32])])
+def test_both_train_a_step_under_their_mask(hidden: tuple[int, ...], linear: list[int]) -> None:
+    examples, test = (data.subset(torch.arange(16)) for data in digits())
+    net = models.build("vgg16", examples.input_shape, examples.classes, generator=generator(0), hidden=hidden)
     assert [layer.in_features for layer in net.modules() if isinstance(layer, nn.Linear)] == linear
     assert sum(isinstance(layer, nn.Conv2d) for layer in net.modules()) == 13
-    assert experiment.steps(cell.check, 0) == 1
-    training = tasks(cell, experiment)[1]
-    assert isinstance(training, TicketTraining)
-    ticket = training.source.load(experiment)
-    trained = stored.weights(experiment, training.key_in(experiment), None)
-    for name, layer in ticket.mask.items():
-        assert not trained[name][~layer].any()
-        assert (trained[name] != ticket.weights[name])[layer].any()
+    mask = methods.get("random", allocation="uniform").mask(net, [], 0.5, generator(0))
+    recipe = Recipe(epochs=1, batch_size=16, lr=0.1, weight_decay=5e-4)
+    (result,) = train([TrainingSpec(net, mask, seed=0)], examples, test, recipe, device="cpu", precision="fp32")
+    assert (len(result.curve), result.diverged_epoch) == (1, None)
+    start = dict(net.named_parameters())
+    for name, layer in mask.items():
+        assert not result.weights[name][~layer].any()
+        assert (result.weights[name] != start[name])[layer].any()
