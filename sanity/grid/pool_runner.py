@@ -76,11 +76,16 @@ class PoolRunner:
             self.pool.hand(member, self.setup, jobs, self._files(member, jobs))
 
     def _files(self, member: "Member", jobs: Sequence[Job]) -> Mapping[scratch.Folder, scratch.Files] | None:
-        """Returns the results that a worker lacks for these tasks; None where it reads them from the shared folder."""
+        """Returns the results that a worker lacks for these tasks; None where it reads them from the shared folder.
+
+        A result that it made is sent as well once others have added files to it, such as weights at a moment.
+        """
         if self.pool.options.shared_folder:
             return None
-        needed = [folder for folder in scratch.needed_by(jobs, self.experiment) if folder not in member.holds]
-        return scratch.read(needed, self.experiment)
+        needed = scratch.needed_by(jobs, self.experiment)
+        held = {folder: member.holds.get(folder, frozenset()) for folder in needed}
+        lacking = [folder for folder, names in held.items() if not scratch.names(folder, self.experiment) <= names]
+        return scratch.read(lacking, self.experiment)
 
     def _receive(self) -> None:
         """Waits for workers, and notes what came of their tasks."""
@@ -105,8 +110,11 @@ class PoolRunner:
                 self.graph.put_back(node)
             return
         complete = scratch.collect(report.files, self.experiment)
-        finished = {folder for folder, files in report.files.items() if {"record.json", "ticket.json"} & files.keys()}
-        member.holds |= finished
+        member.holds |= {
+            folder: frozenset(files)
+            for folder, files in report.files.items()
+            if {"record.json", "ticket.json"} & files.keys()  # it is finished
+        }
         for node, outcome in zip(nodes, report.outcomes, strict=True):
             self._conclude(member, node, outcome if complete or outcome.state != "done" else Outcome("elsewhere"))
 

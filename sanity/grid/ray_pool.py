@@ -35,12 +35,16 @@ _MOST_ASKED = 1000
 
 @dataclass(eq=False)
 class Member:
-    """A worker of the pool. task: what it is asked at the moment; None: it has nothing to do."""
+    """A worker of the pool.
+
+    task: what it is asked at the moment; None: it has nothing to do. holds: the files of the finished results that it
+    made, by name.
+    """
 
     actor: Any
     node: str
     task: Any
-    holds: set[Folder] = field(default_factory=set)
+    holds: dict[Folder, frozenset[str]] = field(default_factory=dict)
     counted: tuple[int, int] = (0, 0)
     asked: Any = None
     started: bool = False

@@ -59,12 +59,13 @@ def made_by(jobs: Iterable[Job], experiment: Experiment) -> dict[Folder, Files]:
 
 def read(folders: Iterable[Folder], experiment: Experiment) -> dict[Folder, Files]:
     """Reads the files of results; those that are not there are left out."""
-    contents = {}
-    for kind, key in folders:
-        paths = experiment.store.folder(kind, key).glob("[!.]*")
-        if files := {path.name: path.read_bytes() for path in sorted(paths) if path.is_file()}:
-            contents[kind, key] = files
-    return contents
+    paths = {folder: _paths(folder, experiment) for folder in folders}
+    return {folder: {path.name: path.read_bytes() for path in of_it} for folder, of_it in paths.items() if of_it}
+
+
+def names(folder: Folder, experiment: Experiment) -> frozenset[str]:
+    """Returns the names of a result's files; none where it is not there."""
+    return frozenset(path.name for path in _paths(folder, experiment))
 
 
 def write(contents: Mapping[Folder, Files], experiment: Experiment) -> None:
@@ -97,6 +98,10 @@ def collect(contents: Mapping[Folder, Files], experiment: Experiment) -> bool:
                 files = {name: files[name] for name in stored.moments_among(files) if not (folder / name).exists()}
             write({(kind, key): files}, experiment)
     return complete
+
+
+def _paths(folder: Folder, experiment: Experiment) -> list[Path]:
+    return sorted(path for path in experiment.store.folder(*folder).glob("[!.]*") if path.is_file())
 
 
 def _tasks(job: Job, experiment: Experiment) -> Sequence[Task]:

@@ -17,7 +17,7 @@ class Member:
     node: str
     worker: Worker
     task: Any = None
-    holds: set[Folder] = field(default_factory=set)
+    holds: dict[Folder, frozenset[str]] = field(default_factory=dict)
 
 
 Before = Callable[[Member, Sequence[Job]], Report | Died | None]

@@ -21,6 +21,7 @@ from sanity.grid.graph import Graph
 from sanity.grid.pool_runner import PoolRunner
 from sanity.grid.pool_worker import Curves, Died, Report
 from sanity.grid.progress import Reporter
+from sanity.grid.tasks import tasks
 from sanity.grid.work import Job
 from sanity.run import main, prepare, run
 from sanity.training.loop import Interrupted
@@ -245,3 +246,29 @@ def test_the_graph_runs_a_task_once_for_all_cells(tmp_path: Path) -> None:
     names = [graph.job(node).task.name for batch in iter(lambda: graph.take(1), []) for node in batch]
     assert len(names) == len(set(names)) > 0
     assert graph.counts["running"] == len(names)
+
+
+def test_a_worker_gets_what_was_added_to_a_result_that_it_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a shared folder; here another run adds the weights after the first epoch to the dense training."""
+    monkeypatch.setattr(scratch, "folder", lambda: tmp_path / "worker")
+    root = tmp_path / "results"
+    alone = {**SNIP, "methods": "dense", "checks": "none", "seeds": 0}
+    _, pool = on_pool(alone, root, workers=1, shared_folder=False)
+    member: Any = pool.members[0]
+    (training,) = root.glob("trainings/*")
+    folder = ("trainings", training.name)
+    rewinding = {
+        **alone,
+        "methods": "partially_trained",
+        "partially_trained.rewind": "weights",
+        "results_dir": str(root),
+    }
+    rewinding["partially_trained.rewind_epoch"] = 1
+    experiment, asked = prepare(from_mapping(rewinding))
+    runner = PoolRunner(experiment, Reporter(0, None, None), lambda: False, pool)  # type: ignore[arg-type]
+    jobs = [Job(task, "a task") for task in tasks(asked[0], experiment)[0]]
+    assert folder not in (runner._files(member, jobs) or {})
+    run(rewinding)
+    added = {path.name for path in training.glob("at_*")}
+    assert added
+    assert added <= (runner._files(member, jobs) or {}).get(folder, {}).keys()
