@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sanity.config.registry import Registry
+from sanity.errors import UserError
 
 if TYPE_CHECKING:
     from checks.base import Check
@@ -52,8 +53,7 @@ def get(name: str, options: Mapping[str, Mapping[str, Any]] | None = None, **sin
     options: per part of a composed check, its options; `single` are those of a check that stands alone.
     Raises `UserError` for an unknown name or option and for a part named twice.
     """
-    from checks.base import Composed, from_class
-    from sanity.errors import UserError
+    from checks.base import Composed, from_class  # which imports torch
 
     parts = [part.strip() for part in name.split("+")]
     if len(set(parts)) < len(parts):

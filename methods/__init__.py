@@ -24,6 +24,6 @@ def get(name: str, variant: str = "", **options: Any) -> "Method":
 
     Raises `UserError` for an unknown name, variant or option, and for a value out of bounds.
     """
-    from methods.presets import from_class
+    from methods.presets import from_class  # which imports torch
 
     return from_class(REGISTRY.load(name), name, variant, options)

@@ -104,7 +104,7 @@ def show(
     lines between the table and the answer. `files`: what was written. `trained_by`: the commands that trained the
     records, from which those for more seeds are made.
     """
-    from reports import conclusion, overview, placement, placement_shown, terminal
+    from reports import conclusion, overview, placement, placement_shown, terminal  # which imports pandas
 
     placed: list[str] = []
     if reference is not None:
@@ -125,7 +125,7 @@ def summarised(
     alpha: float = 0.05,
 ) -> Summary:
     """Every cell of a frame of records with its comparison, as reports show it. Raises `UserError` as `write`."""
-    from reports import statistics
+    from reports import statistics  # which imports pandas
 
     return statistics.summarise(frame, metric, margin, alpha, design, _methods(compare))
 
@@ -148,6 +148,6 @@ def open_comparisons(
 
     Raises `UserError` as `write`.
     """
-    from reports.unsettled import open_comparisons as listed
+    from reports.unsettled import open_comparisons as listed  # which imports pandas
 
     return listed(frame, metric, margin, design, alpha)

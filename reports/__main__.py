@@ -14,6 +14,8 @@ from sanity.console.ending import leave
 from sanity.console.output import CannotPrint, printing, use_readable_output
 from sanity.console.shadows import refuse_shadows
 from sanity.errors import CannotWrite, DiskError, UserError, complain
+from sanity.store import commands, repeats
+from sanity.store.records import pack
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,10 +99,9 @@ def _report(options: argparse.Namespace, command: str) -> bool:
 
     Returns whether the runs that were trained again agree with their records.
     """
-    from reports.expectations import read
+    from reports.expectations import read  # after `refuse_shadows`; they import pandas
     from reports.margin import margin_of
     from reports.source import read_source
-    from sanity.store import commands, repeats
 
     _check(options)
     source = read_source(options)
@@ -120,8 +121,6 @@ def _report(options: argparse.Namespace, command: str) -> bool:
         cells=options.cells, figures=figures, **shown,
     )  # fmt: skip
     if options.pack:
-        from sanity.store.records import pack
-
         files["records"] = pack(source.folder, output)
         commands.carry(source.folder, output)
         repeats.carry(source.folder, output)
@@ -137,7 +136,7 @@ def _as_expected(summary: "Summary", expected: "Sequence[Expectation]") -> bool:
     """Prints which verdicts are not as expected and returns whether all are."""
     if not expected:
         return True
-    from reports.expectations import told, unmet
+    from reports.expectations import told, unmet  # which imports pandas
 
     missed = unmet(expected, summary)
     with printing():
@@ -152,8 +151,7 @@ def _verified(frame: "pd.DataFrame", folder: Path, options: argparse.Namespace) 
     """
     if not options.verify:
         return True
-    from reports.verify import choose, compared, train_again
-    from sanity.store import repeats
+    from reports.verify import choose, compared, train_again  # which imports pandas
 
     verifications = []
     for record in choose(frame, options.verify):

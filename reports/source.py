@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reproductions import reference
+from reproductions.reference.records import load
 from sanity.errors import UserError
+from sanity.store.records import load_records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,13 +36,11 @@ def read_source(options: argparse.Namespace) -> Source:
     """Returns the records of a results folder, with the numbers of a table or beside those of a reference set; without
     a folder those of the reference set itself. Raises `UserError` where these cannot be had.
     """
-    from sanity.store.records import load_records
-
     if options.reference:
         return _with_reference(options.results, options.reference)
     frame, title = load_records(options.results), ""
     if options.reproduction:
-        from reproductions.catalog import measured
+        from reproductions.catalog import measured  # which imports pandas
 
         table = measured(options.reproduction, options.dataset, frame)
         frame, title = table.attach(frame), table.title
@@ -48,10 +49,7 @@ def read_source(options: argparse.Namespace) -> Source:
 
 def _with_reference(results: Path | None, name: str) -> Source:
     """Returns the records of a reference set, or those of a results folder that are of its settings beside them."""
-    from reports.placement import of_settings
-    from reproductions import reference
-    from reproductions.reference.records import load
-    from sanity.store.records import load_records
+    from reports.placement import of_settings  # which imports pandas
 
     theirs, title = load(name), str(reference.declaration(name)["title"])
     if results is None:

@@ -68,7 +68,7 @@ def train_again(record: Mapping[Any, Any], data_dir: str) -> Repeat:
 
     Raises `UserError` where the record does not name settings that can be run.
     """
-    from sanity.grid.execution import run_keys
+    from sanity.grid.execution import run_keys  # which imports torch
 
     with tempfile.TemporaryDirectory() as folder:
         frame = run_keys({**settings(record), "data_dir": data_dir, "results_dir": folder})

@@ -47,7 +47,7 @@ def version(name: str) -> int:
 
 def load(name: str) -> "Reproduction":
     """Returns the table `name`. Raises `UserError` for an unknown name."""
-    from reproductions.table import from_declaration
+    from reproductions.table import from_declaration  # which imports pandas
 
     declared = declaration(name)
     table = from_declaration(name, declared, HERE / f"{name}.csv")

@@ -15,6 +15,10 @@ from sanity.console.ending import leave
 from sanity.console.output import CannotPrint, printing, use_readable_output
 from sanity.console.shadows import refuse_shadows
 from sanity.errors import DiskError, Interrupted, UserError, complain
+from sanity.store import commands, looks
+from sanity.store.identity import identity
+from sanity.store.records import traceback_of
+from sanity.training.allocator import keep_memory
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +43,7 @@ def run(config: RunConfig | Mapping[str, Any], stop: Callable[[], bool] = lambda
     Raises `UserError` for a mistake in the configuration, before anything is trained.
     """
     request = requested(config)
-    import pandas as pd
+    import pandas as pd  # not for pages of help and mistakes
 
     return request.report(pd.DataFrame(_rows(request, stop, lambda: None)[0]))
 
@@ -49,7 +53,7 @@ def prepare(config: RunConfig, together: Sequence[RunConfig] = ()) -> "tuple[Exp
 
     together: all runs of the request; a dense network that several of them start from is trained once.
     """
-    from sanity.grid import preparation
+    from sanity.grid import preparation  # which imports torch
 
     return preparation.prepare(config, together)
 
@@ -102,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _print_page(words: Sequence[str]) -> int:
     """Prints what the words ask for where nothing is to be run."""
-    from sanity.cli import help as pages
+    from sanity.cli import help as pages  # after `refuse_shadows`
 
     with printing():
         print(pages.page(words))
@@ -111,8 +115,7 @@ def _print_page(words: Sequence[str]) -> int:
 
 def _recalled(request: Request, stop: Callable[[], bool], begins: Callable[[], None]) -> Rows:
     """Returns the same as `_rows`; of a request that has finished before, without preparing it again."""
-    from sanity.grid import finished
-    from sanity.training.allocator import keep_memory
+    from sanity.grid import finished  # after `refuse_shadows`
 
     asked = finished.Request(request.configs)
     if (earlier := asked.recall()) is not None:
@@ -129,10 +132,10 @@ def _rows(request: Request, stop: Callable[[], bool], begins: Callable[[], None]
     begins: called before records are made; not where all are stored.
     """
     if request.configs[0].seeds != AUTO:
-        from sanity.grid.execution import rows_of_grids
+        from sanity.grid.execution import rows_of_grids  # which imports torch
 
         return rows_of_grids(request.configs, stop, begins), ""
-    from reports.seeds_spent import ended, judge
+    from reports.seeds_spent import ended, judge  # after `refuse_shadows`
     from sanity.grid.rounds import Rounds
 
     rounds = Rounds(request.configs, judge(request.configs[0]), stop, begins)
@@ -141,10 +144,8 @@ def _rows(request: Request, stop: Callable[[], bool], begins: Callable[[], None]
 
 
 def _execute(request: Request, words: Sequence[str]) -> int:
-    from sanity.store import commands
-
     if request.configs[0].dry_run:
-        from reports.seeds_spent import forecast, judge
+        from reports.seeds_spent import forecast, judge  # after `refuse_shadows`
         from sanity.cli.dry_run import planned
 
         text = planned(request, judge, forecast)
@@ -170,13 +171,10 @@ def _writable(key: str, folder: Path) -> None:
 
 
 def _report(request: Request, rows: "list[dict[str, Any]]", command: str, spent: str) -> int:
-    import pandas as pd
+    import pandas as pd  # not for pages of help and mistakes
 
-    import reports
+    import reports  # after `refuse_shadows`
     from reports.margin import margin_of
-    from sanity.store import looks
-    from sanity.store.identity import identity
-    from sanity.store.records import traceback_of
 
     config, frame = request.configs[0], pd.DataFrame(rows)
     seen = frame if spent else looks.with_earlier(frame, config.results_dir)

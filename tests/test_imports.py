@@ -109,6 +109,24 @@ def test_annotations_close_no_circles_but_these() -> None:
             TopologicalSorter({**without, name: imports[name]}).prepare()
 
 
+def late_imports(path: Path) -> Iterator[str]:
+    """The lines with which a file's functions begin to import."""
+    text = path.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    for function in ast.walk(ast.parse(text)):
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        places = {node.lineno for node in ast.walk(function) if isinstance(node, ast.Import | ast.ImportFrom)}
+        yield from (lines[place - 1] for place in sorted(places) if place - 1 not in places)
+
+
+def test_an_import_inside_a_function_says_why() -> None:
+    """An import belongs at the top of a file unless it costs the start, is an extra, or must come after something."""
+    late = {f"{name}: {line.strip()}" for name, path in modules().items() for line in late_imports(path)}
+    assert not {line for line in late if "  # " not in line}
+    assert len(late) > 30
+
+
 @pytest.mark.parametrize(
     ("former", "module"),
     [

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from rich import box
 from rich.table import Table
 
+from sanity.bench import gpu_check
 from sanity.bench.busyness import Watch
 from sanity.bench.loops import OURS, REFERENCE, Bench
 from sanity.bench.measurement import Figures, measure
@@ -28,8 +29,6 @@ def main(words: Sequence[str]) -> int:
         print(_help())
         return 0
     if GPU_CHECK in words:
-        from sanity.bench import gpu_check
-
         return gpu_check.main([word for word in words if word != GPU_CHECK])
     try:
         words = with_file(words)

@@ -162,7 +162,7 @@ def peak_memory(device: torch.device) -> float:
     """Returns the peak memory in megabytes: of the device's allocator, or of the process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
-    import resource
+    import resource  # which Windows lacks
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 

@@ -6,7 +6,6 @@ The keys are those of `python -m sanity.run`; tickets that the run has found are
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sanity.cli.request import requested
 from sanity.config import AUTO, RunConfig, pairs
@@ -14,13 +13,14 @@ from sanity.config.options import expanded
 from sanity.console.ending import exit_code
 from sanity.console.output import printing
 from sanity.errors import UserError, unknown
+from sanity.grid.cells import DENSE, Cell
+from sanity.grid.preparation import prepare
+from sanity.grid.rounds import Judge, Rounds
+from sanity.grid.task import TicketTraining
+from sanity.grid.tasks import tasks
 from sanity.masks.files.writing import WRITERS, write
 
-if TYPE_CHECKING:
-    from sanity.grid.cells import Cell
-    from sanity.grid.rounds import Judge
-
-    AskOf = Callable[[RunConfig], Judge]
+AskOf = Callable[[RunConfig], Judge]
 
 _HELP = """\
 python -m sanity.export to=FOLDER [format=safetensors] KEY=VALUE ...
@@ -34,7 +34,7 @@ that does not start at the beginning of the schedule has a file NAME.json beside
   format=  safetensors, torch (a state dict, .pt) or npz"""
 
 
-def main(words: Sequence[str], judge: "AskOf") -> int:
+def main(words: Sequence[str], judge: AskOf) -> int:
     """Exports what the words name. Returns 2, with one line, for a mistake; 1 where files cannot be written.
 
     judge: as for `export`.
@@ -42,7 +42,7 @@ def main(words: Sequence[str], judge: "AskOf") -> int:
     return exit_code(lambda: _run(words, judge))
 
 
-def _run(words: Sequence[str], judge: "AskOf") -> int:
+def _run(words: Sequence[str], judge: AskOf) -> int:
     if any(word in ("-h", "--help", "help") for word in words):
         with printing():
             print(_HELP)
@@ -60,7 +60,7 @@ def _run(words: Sequence[str], judge: "AskOf") -> int:
     return 0
 
 
-def export(config: RunConfig, folder: Path, judge: "AskOf", form: str = "safetensors") -> list[Path]:
+def export(config: RunConfig, folder: Path, judge: AskOf, form: str = "safetensors") -> list[Path]:
     """Writes the tickets of a run.
 
     Args:
@@ -75,11 +75,6 @@ def export(config: RunConfig, folder: Path, judge: "AskOf", form: str = "safeten
     Raises:
         UserError: if a ticket has not been found yet.
     """
-    from sanity.grid.cells import DENSE
-    from sanity.grid.preparation import prepare
-    from sanity.grid.task import TicketTraining
-    from sanity.grid.tasks import tasks
-
     experiment, cells = prepare(config)
     if config.seeds == AUTO:
         cells = _cells_so_far(config, judge(config)) or cells
@@ -100,10 +95,8 @@ def export(config: RunConfig, folder: Path, judge: "AskOf", form: str = "safeten
     return list(sources)
 
 
-def _cells_so_far(config: RunConfig, judge: "Judge") -> "list[Cell]":
+def _cells_so_far(config: RunConfig, judge: Judge) -> list[Cell]:
     """Returns the cells that a run with `seeds=auto` has come to."""
-    from sanity.grid.rounds import Rounds
-
     rounds = Rounds([config], judge)
     rounds.replay()
     return [cell for _, cell in rounds.rows]

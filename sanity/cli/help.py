@@ -147,7 +147,7 @@ def about(name: str) -> str:
     if name in options.names(recipes.Recipe):
         return _about_option("recipe", name)
     if name in reproductions.names():
-        from reproductions.catalog import about as about_table
+        from reproductions.catalog import about as about_table  # which imports pandas
 
         return about_table(name)
     if name in reference.names():
@@ -190,7 +190,7 @@ def _wrapped(text: str) -> list[str]:
 
 def _owner(name: str, part: type) -> str:
     """Returns the prefix of the options of a user's class. Raises `UserError` if the class is no part of a run."""
-    from checks.base import Check
+    from checks.base import Check  # which imports torch
     from methods.base import Method
     from sanity.data.source import Source
     from sanity.models.base import Model

@@ -42,7 +42,7 @@ class Request:
 
     def neighbours(self) -> "pd.DataFrame | None":
         """Returns the records of the reference set; None without one."""
-        from reproductions.reference.records import load
+        from reproductions.reference.records import load  # after `refuse_shadows`
 
         return load(self.reference) if self.reference else None
 
@@ -74,7 +74,7 @@ def requested(keys: Mapping[str, Any] | RunConfig) -> Request:
     if not isinstance(keys, RunConfig):
         refuse_unknown(keys)
     if not isinstance(keys, RunConfig) and keys.get("reference"):
-        from reproductions import reference
+        from reproductions import reference  # after `refuse_shadows`
         from sanity.cli.reference import runs
 
         name = str(keys["reference"])
@@ -91,7 +91,7 @@ def requested(keys: Mapping[str, Any] | RunConfig) -> Request:
 
 def _ratio_of_files(config: RunConfig) -> float:
     """Returns the ratio of the masks to import, for a run that names no ratio."""
-    from methods.imported import Imported
+    from methods.imported import Imported  # which imports torch
     from sanity.grid.cells import cells
 
     methods = [cell.method.build() for cell in cells(config)]
@@ -99,7 +99,7 @@ def _ratio_of_files(config: RunConfig) -> float:
 
 
 def _of_table(keys: Mapping[str, Any]) -> Request:
-    from reproductions import load, version
+    from reproductions import load, version  # after `refuse_shadows`; the catalog imports pandas
     from reproductions.catalog import on_data
     from reproductions.departures import in_words
     from reproductions.panels import override, parts_of
@@ -143,7 +143,7 @@ def _controlled_once(configs: tuple[RunConfig, ...]) -> tuple[RunConfig, ...]:
 
 def _check_distinct(part: "Reproduction") -> None:
     """Raises `UserError` if the settings make cells of two panels the same."""
-    from reproductions.panels import CELL
+    from reproductions.panels import CELL  # after `refuse_shadows`
 
     cells = part.cells()
     twice = cells.loc[cells.duplicated(CELL), "method"]
@@ -165,7 +165,7 @@ def _checked(part: "Reproduction", checks: Any) -> "tuple[Reproduction, list[str
 
 def _departures(part: "Reproduction", settings: Mapping[str, Any]) -> list[str]:
     """Returns the settings that differ from the table's, as the command line spells them."""
-    from reproductions.panels import options, parts_of
+    from reproductions.panels import options, parts_of  # after `refuse_shadows`
 
     departures = [
         f"{key}={value}"

@@ -26,7 +26,7 @@ class CIFAR10(Downloaded):
     std = (0.2023, 0.1994, 0.2010)
 
     def read(self, data_dir: Path) -> tuple[Split, Split, int]:
-        from torchvision.datasets.utils import check_integrity
+        from torchvision.datasets.utils import check_integrity  # torchvision takes a second to import
 
         archive = self._archive()
         folder = data_dir / archive.base_folder
@@ -46,7 +46,7 @@ class CIFAR10(Downloaded):
         return [data_dir / archive.base_folder / file for file, _ in _checksums(archive)]
 
     def _archive(self) -> Any:
-        from torchvision import datasets
+        from torchvision import datasets  # torchvision takes a second to import
 
         return getattr(datasets, self.torchvision_name)
 

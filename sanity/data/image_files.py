@@ -195,7 +195,7 @@ class ImageFiles:
         if not self._on_gpu or torch.device(device).type != "cuda" or reader.size is None or reader.resize is None:
             return reader
         try:
-            from sanity.data.gpu_decoding import GpuDecoder
+            from sanity.data.gpu_decoding import GpuDecoder  # not in every torchvision
         except ImportError as error:
             raise UserError(f"dataset.decode=gpu: this version of torchvision has no such decoder ({error})") from None
         return GpuDecoder(reader.files, reader.size, reader.resize, torch.device(device), reader.take)

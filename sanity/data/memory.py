@@ -51,7 +51,7 @@ def _of_the_container() -> int | None:
 def _of_the_process() -> int | None:
     """Returns the address space that `ulimit -v` still allows."""
     try:
-        import resource
+        import resource  # which Windows lacks
 
         limit, _ = resource.getrlimit(resource.RLIMIT_AS)
         pages = int(Path("/proc/self/statm").read_text().split()[0])

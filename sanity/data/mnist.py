@@ -44,7 +44,7 @@ class MNIST(Downloaded):
         folder = data_dir / self.torchvision_name / "raw"
         paths = _existing(folder) or _existing(data_dir)
         if paths is None:
-            from torchvision import datasets
+            from torchvision import datasets  # torchvision takes a second to import
 
             torchvision_class = getattr(datasets, self.torchvision_name)
             files = [f"{file}.gz" for file in FILES]

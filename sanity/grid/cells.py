@@ -77,7 +77,7 @@ class CheckSpec:
 
     def build(self) -> "Check":
         """Builds the composed check. A part draws the same random numbers alone and composed with others."""
-        from checks.base import Composed
+        from checks.base import Composed  # which imports torch
 
         return Composed(self.build_parts())
 
@@ -128,7 +128,7 @@ class CheckSpec:
 
 @cache
 def _part(cls: "type[Check]", name: str, options: Options) -> "Check":
-    from checks.base import from_class
+    from checks.base import from_class  # which imports torch
 
     return from_class(cls, name, dict(options))
 
@@ -204,7 +204,7 @@ def _method_specs(config: RunConfig) -> list[MethodSpec]:
 
 def variants(name: str) -> list[str]:
     """Returns the names of the papers whose settings the method offers."""
-    from methods.presets import variants as presets
+    from methods.presets import variants as presets  # which imports torch
 
     return list(presets(methods.REGISTRY.load(name), name))
 

@@ -22,6 +22,6 @@ def __getattr__(name: str) -> Any:
     """Imports the proofs when they are wanted: the plugin beside them is loaded by every pytest, without torch."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from sanity.invariants import proofs
+    from sanity.invariants import proofs  # not at the start of every pytest
 
     return getattr(proofs, name)

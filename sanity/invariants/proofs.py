@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
+from checks import REGISTRY
 from sanity.errors import UserError, unknown
 
 if TYPE_CHECKING:
@@ -64,8 +65,6 @@ def check_method(
 
 def check_check(check: "Check", expected_failures: Mapping[str, str] | None = None, raises: bool = True) -> list[Proof]:
     """Runs every proof about checks on `check`. Arguments and errors as for `check_method`."""
-    from checks import REGISTRY
-
     subjects = {"check": check, "check_name": REGISTRY.name_of(type(check))}
     return _prove(type(check).__name__, subjects, expected_failures or {}, raises)
 

@@ -84,7 +84,7 @@ def _of_layers(net: nn.Module, inputs: Tensor) -> tuple[int, dict[str, int]]:
 
 def _of_all_products(net: nn.Module, inputs: Tensor) -> tuple[int, dict[str, int]]:
     """Counts every product of matrices, those outside of layers included, as in attention."""
-    from torch.utils.flop_counter import FlopCounterMode
+    from torch.utils.flop_counter import FlopCounterMode  # imports torch's compiler parts, which few networks need
 
     with FlopCounterMode(display=False) as counter:
         net(inputs)

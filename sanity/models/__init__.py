@@ -47,13 +47,13 @@ def build(
         UserError: for an unknown name, option or initialisation, an input that is too small, and a user's network
             that cannot be built.
     """
-    from sanity.models.building import build_by_name
+    from sanity.models.building import build_by_name  # which imports torch
 
     return build_by_name(name, input_shape, classes, init=init, generator=generator, again=again, **options)
 
 
 def initialise(model: "nn.Module", init: str, generator: "torch.Generator | None" = None) -> None:
     """Redraws every parameter of any `model` in place and resets its buffers; see `sanity.models.redraw`."""
-    from sanity.models.redraw import initialise
+    from sanity.models.redraw import initialise  # which imports torch
 
     initialise(model, init, generator)

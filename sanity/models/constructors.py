@@ -95,7 +95,7 @@ def library_version(name: str) -> str:
 
 
 def _of_torchvision(entry: str) -> _Constructor:
-    from torchvision import models
+    from torchvision import models  # torchvision takes a second to import
 
     classes = {
         name: value for name, value in vars(models).items() if isinstance(value, type) and issubclass(value, nn.Module)

@@ -14,9 +14,9 @@ class _Models(Registry):
         """Imports the class of models called `name`; `torchvision:NAME` and `timm:NAME` need not be registered."""
         if ":" not in name:
             return super().load(name)
-        from torch import nn
+        from torch import nn  # what the help reads imports no torch
 
-        from sanity.models import constructors
+        from sanity.models import constructors  # which imports torch
 
         if name.partition(":")[0] in LIBRARIES:
             return constructors.from_library(name)
@@ -27,7 +27,7 @@ class _Models(Registry):
         """Returns a hash of the source of a user's network; of a library's, the library's version."""
         if name.partition(":")[0] not in LIBRARIES:
             return super().fingerprint(name)
-        from sanity.models.constructors import library_version
+        from sanity.models.constructors import library_version  # which imports torch
 
         return library_version(name)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sanity import __version__
 
 if TYPE_CHECKING:
-    import torch
+    import torch  # reading records needs none
 
 _PACKAGES = ("torch", "torchvision", "numpy")
 
@@ -31,7 +31,7 @@ class Machine:
 
 def machine(chosen: "torch.device") -> Machine:
     """Describes the machine as it is now."""
-    import torch
+    import torch  # reading records needs none
 
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
@@ -40,7 +40,7 @@ def machine(chosen: "torch.device") -> Machine:
 
 def describe(chosen: "torch.device") -> str:
     """Returns the product name of the device; for a CPU also the number of threads that torch may use now."""
-    import torch
+    import torch  # reading records needs none
 
     if chosen.type == "cuda":
         return torch.cuda.get_device_name(chosen)

@@ -105,7 +105,7 @@ def load_records(root: Path | str) -> "pd.DataFrame":
 
     Raises `UserError` if the directory holds no record, and for an incomplete records.jsonl.
     """
-    import pandas as pd
+    import pandas as pd  # reading rows needs none
 
     records = sorted(rows(root), key=_place)
     if not records:

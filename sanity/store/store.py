@@ -88,21 +88,21 @@ class Store:
 
     def save(self, path: Path, tensors: Mapping[str, "Tensor"], facts: Mapping[str, Any] | None = None) -> None:
         """Writes named tensors to `path` as safetensors, with facts in its header. Raises `CannotWrite`."""
-        from sanity.store.tensor_files import write
+        from sanity.store.tensor_files import write  # which imports torch
 
         self._make_way(path)
         write(path, tensors, {**(facts or {}), "place": self._place(path)})
 
     def facts(self, path: Path) -> dict[str, Any] | None:
         """Reads the facts in the header of the tensor file at `path`; None if it is missing or incomplete."""
-        from sanity.store.tensor_files import header
+        from sanity.store.tensor_files import header  # which imports torch
 
         facts = header(path)
         return facts if facts is not None and self._belongs(path, facts) else None
 
     def load(self, path: Path) -> dict[str, "Tensor"] | None:
         """Reads the tensors at `path`; None if the file is missing or damaged. Raises `CannotRead`."""
-        from sanity.store.tensor_files import read
+        from sanity.store.tensor_files import read  # which imports torch
 
         content = read(path)
         return content[0] if content is not None and self._belongs(path, content[1]) else None
