@@ -5,7 +5,6 @@ import html
 import re
 import subprocess
 import sys
-import types
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ import pandas as pd
 import pytest
 
 import reports
-from reports import canvas, figures, plots
+from reports import canvas, figures, plots, source
 from reports.__main__ import main
 from reports.formats import save
 from reports.statistics import summarise
@@ -228,9 +227,7 @@ def test_a_directory_that_cannot_be_written_is_named(frame: pd.DataFrame, tmp_pa
 @pytest.fixture
 def store(frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stands for the reader of a results folder, so that the command line is tested without a training."""
-    module = types.ModuleType("sanity.store.records")
-    module.load_records = lambda directory: frame  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "sanity.store.records", module)
+    monkeypatch.setattr(source, "load_records", lambda directory: frame)
 
 
 @pytest.mark.usefixtures("store")
@@ -249,8 +246,7 @@ def test_command_line_writes_prints_and_names_the_files(tmp_path: Path, capsys: 
 def test_command_line_sets_records_beside_a_published_table(
     frame: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = sys.modules["sanity.store.records"]
-    monkeypatch.setattr(module, "load_records", lambda directory: frame.assign(dataset="mnist"))
+    monkeypatch.setattr(source, "load_records", lambda directory: frame.assign(dataset="mnist"))
     assert main([str(tmp_path), "--format", "csv", "--reproduction", "lee2019_table1"]) == 0
     assert "98.30" in capsys.readouterr().out  # the paper's dense LeNet-300-100, of which there is no run here
 
