@@ -262,6 +262,9 @@ def test_on_paper_nothing_is_cut_and_figures_stay_with_their_note(browser: Any, 
           style(".strip .different").printColorAdjust,
           document.querySelectorAll(".start").length,
           document.querySelectorAll(".start:has(.note):has(figure)").length,
+          document.querySelector("#next").getBoundingClientRect().bottom + scrollY < 1017,  // A4 without its margins
+          document.querySelector(".lead details").getBoundingClientRect().top
+            >= document.querySelector("#next").getBoundingClientRect().bottom,
         ];
         dispatchEvent(new Event("afterprint"));
         return result;
@@ -269,7 +272,7 @@ def test_on_paper_nothing_is_cut_and_figures_stay_with_their_note(browser: Any, 
     right, *others = browser.execute_script(script)
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
     assert right <= 703
-    assert others == ["pre-wrap", "block", "avoid", "exact", 3, 3]  # accuracy, layers, overlap
+    assert others == ["pre-wrap", "block", "avoid", "exact", 3, 3, True, True]  # accuracy, layers, overlap
 
 
 def test_the_first_screen_of_a_desk_holds_answer_verdicts_and_picture(browser: Any, any_page: Path) -> None:
