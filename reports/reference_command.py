@@ -8,6 +8,7 @@ from reproductions import reference
 from reproductions.reference.records import load
 from sanity.console.ending import exit_code
 from sanity.console.output import printing
+from sanity.console.pages import print_page
 from sanity.errors import UserError
 from sanity.store.files import write_atomically
 
@@ -28,8 +29,7 @@ def _run(words: list[str]) -> int:
         folder = words[place + 1]
         del words[place : place + 2]
     if len(words) != 1 or words[0] in ("-h", "--help", "help"):
-        with printing():
-            print(f"python -m sanity.reference NAME [{FIGURES} FOLDER]\n\n{reference.listing()}")
+        print_page(f"python -m sanity.reference NAME [{FIGURES} FOLDER]\n\n{reference.listing()}")
         return 0
     name = words[0]
     frame = load(name)

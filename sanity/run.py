@@ -107,9 +107,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _print_page(words: Sequence[str]) -> int:
     """Prints what the words ask for where nothing is to be run."""
     from sanity.cli import help as pages  # after `refuse_shadows`
+    from sanity.console.pages import print_page  # after `refuse_shadows`
 
-    with printing():
-        print(pages.page(words))
+    print_page(pages.page(words))
     return 0
 
 

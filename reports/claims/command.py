@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from reproductions import claims
 from sanity.console.ending import exit_code
 from sanity.console.output import printing
+from sanity.console.pages import print_page
 from sanity.errors import UserError, unknown
 
 FORMAT = "--format"
@@ -17,8 +18,7 @@ def main(words: Sequence[str]) -> int:
 
 def _run(words: list[str]) -> int:
     if any(word in ("-h", "--help", "help") for word in words):
-        with printing():
-            print(_help())
+        print_page(_help())
         return 0
     from reports.claims import declared, written  # pandas and the tests take a second to import
 

@@ -12,6 +12,7 @@ from sanity.config import AUTO, RunConfig, pairs
 from sanity.config.options import expanded
 from sanity.console.ending import exit_code
 from sanity.console.output import printing
+from sanity.console.pages import print_page
 from sanity.errors import UserError, unknown
 from sanity.grid.cells import DENSE, Cell
 from sanity.grid.preparation import prepare
@@ -44,8 +45,7 @@ def main(words: Sequence[str], judge: AskOf) -> int:
 
 def _run(words: Sequence[str], judge: AskOf) -> int:
     if any(word in ("-h", "--help", "help") for word in words):
-        with printing():
-            print(_HELP)
+        print_page(_HELP)
         return 0
     keys = pairs(words)
     folder, form = keys.pop("to", ""), keys.pop("format", "safetensors")

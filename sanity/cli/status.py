@@ -13,6 +13,7 @@ from typing import Any
 from sanity.console.durations import duration
 from sanity.console.ending import exit_code
 from sanity.console.output import printing
+from sanity.console.pages import print_page
 from sanity.errors import UserError
 from sanity.store.claims import Claims
 from sanity.store.records import has_ended, rows, traceback_of
@@ -103,13 +104,19 @@ def _counts(records: Iterable[Row]) -> str:
     return ", ".join(f"{count} {state}" for state, count in states.items()) or "nothing"
 
 
+USAGE = "python -m sanity.status RESULTS: what is done, open and failed in a results folder"
+
+
 def main(words: Sequence[str]) -> int:
     """Prints the status. Returns 0; 2, with one line, for a mistake."""
     arguments = list(words)
 
     def show() -> int:
-        if any(word in ("-h", "--help") for word in arguments) or len(arguments) > 1:
-            raise UserError("python -m sanity.status RESULTS: what is done, open and failed in a results folder")
+        if any(word in ("-h", "--help", "help") for word in arguments):
+            print_page(USAGE)
+            return 0
+        if len(arguments) > 1:
+            raise UserError(USAGE)
         said = text(Path(arguments[0] if arguments else "results"))
         with printing():
             print(said)

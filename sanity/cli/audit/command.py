@@ -9,6 +9,7 @@ from sanity.config import nested, options, pairs
 from sanity.config.options import expanded
 from sanity.console.ending import MISTAKE, exit_code
 from sanity.console.output import printing
+from sanity.console.pages import print_page
 from sanity.errors import UserError, complain
 from sanity.masks.files.formats import SUFFIXES
 from sanity.masks.files.paths import find
@@ -21,8 +22,7 @@ def main(words: Sequence[str]) -> int:
 
 def _run(words: Sequence[str]) -> int:
     if any(word in ("-h", "--help", "help") for word in words):
-        with printing():
-            print(_help())
+        print_page(_help())
         return 0
     config, paths = _parse(words)
     if len(paths) == 1:
