@@ -69,7 +69,7 @@ setup(
     ),
     package_data={
         "reports": ["templates/*", "wording.toml", "report.schema.json"],
-        "reproductions": ["*.toml", "*.csv", "claims/*.toml", "reference/*.toml", "*/*/records.jsonl"],
+        "reproductions": ["*.toml", "*.csv", "claims/*.toml", "reference/*.toml", "*/*/records.jsonl", "*/*/repeats.jsonl"],
         "sanity": ["py.typed"],
     },
     install_requires=REQUIRES,
