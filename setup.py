@@ -69,7 +69,14 @@ setup(
     ),
     package_data={
         "reports": ["templates/*", "wording.toml", "report.schema.json"],
-        "reproductions": ["*.toml", "*.csv", "claims/*.toml", "reference/*.toml", "*/*/records.jsonl", "*/*/repeats.jsonl"],
+        "reproductions": [
+            "*.toml",
+            "*.csv",
+            "claims/*.toml",
+            "reference/*.toml",
+            "*/*/records.jsonl",
+            "*/*/repeats.jsonl",
+        ],
         "sanity": ["py.typed"],
     },
     install_requires=REQUIRES,

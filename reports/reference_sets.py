@@ -9,6 +9,7 @@ from reports.records import CONTROL
 from reports.references import DENSE
 from reports.statistics import Cell, Summary, summarise
 from reports.text import counted, say
+from reports.verify import repeats_told
 from reports.wording import SYMBOLS, check_name, mean_std, method_name, percent, points, verdict_name
 from reproductions import reference
 from reproductions.panels import cells_of
@@ -28,6 +29,8 @@ def _lines(name: str, summary: Summary, frame: pd.DataFrame) -> Iterator[str]:
     declared = reference.declaration(name)
     yield from (f"# {declared['title']}", "", " ".join(declared["description"].split()), "")
     yield say("reference.held", held=held(name, summary), name=name, machine=_machine(frame))
+    if again := repeats_told(frame):
+        yield from ("", say("remark.verified", outcome=again))
     tickets = [cell for cell in summary.cells if cell.check == CONTROL and cell.ratio > 0]
     ratios = sorted({cell.ratio for cell in tickets})
     dense = summary.select(method=DENSE)
