@@ -276,11 +276,15 @@ class Method(Settings, ABC):
 
     def _check(self, net: nn.Module, scores: Scores) -> None:
         owner, weights = self.called, self.targets(net)
+        if not isinstance(scores, Mapping):
+            raise UserError(f"{owner}: saliency returned {type(scores).__name__}, not scores by name")
         if missing := [name for name in weights if name not in scores]:
             raise UserError(f"{owner} gives no score for '{missing[0]}'")
         for name, score in scores.items():
             if name not in weights:
                 raise UserError(f"{owner} scores '{name}', which is none of the weights: {', '.join(weights)}")
+            if not isinstance(score, Tensor):
+                raise UserError(f"{owner} scores '{name}' with {type(score).__name__}, not with a tensor")
             if score.shape != weights[name].shape or not score.is_floating_point():
                 score_type, weight_type = (f"{value.dtype} {tuple(value.shape)}" for value in (score, weights[name]))
                 raise UserError(f"{owner} scores '{name}' with {score_type}, but its weight has {weight_type}")

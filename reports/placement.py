@@ -108,6 +108,19 @@ def of_settings(records: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     return records[np.array([setting in settings for setting in rows], dtype=bool)]
 
 
+def comparable(records: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
+    """Returns the records that a reference set can be compared with: of its data set, network and recipe, on the same
+    data, trained by the same settings, as far as both say theirs."""
+    chosen = of_settings(records, reference)
+    both = pd.concat([chosen, reference], ignore_index=True)
+    facts = [settings_of(both), *(both[name] for name in ("data_digest",) if name in both.columns)]
+    alike = np.ones(len(chosen), dtype=bool)
+    for fact in facts:
+        mine, theirs = fact[: len(chosen)], set(fact[len(chosen) :].dropna())
+        alike &= (mine.isna() | mine.isin(theirs) | (not theirs)).to_numpy(dtype=bool)
+    return chosen[alike]
+
+
 def _others(own: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
     """Returns the records of the set that are of the same setting and of other methods.
 

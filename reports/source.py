@@ -49,15 +49,15 @@ def read_source(options: argparse.Namespace) -> Source:
 
 def _with_reference(results: Path | None, name: str) -> Source:
     """Returns the records of a reference set, or those of a results folder that are of its settings beside them."""
-    from reports.placement import of_settings  # which imports pandas
+    from reports.placement import comparable  # which imports pandas
 
     theirs, title = load(name), str(reference.declaration(name)["title"])
     if results is None:
         return Source(theirs, title, reference.HERE / name, REPORTS / f"reference-{name}")
-    own = of_settings(load_records(results), theirs)
+    own = comparable(load_records(results), theirs)
     if own.empty:
         settings = ", ".join(theirs[["dataset", "model", "recipe"]].iloc[0])
         raise UserError(
-            f"--reference={name}: no record of {results} is of its data set, network and recipe ({settings})"
+            f"--reference={name}: no record of {results} is of its data, network, recipe and settings ({settings})"
         )
     return Source(own, title, results, results, theirs)

@@ -167,20 +167,24 @@ def test_the_set_itself_is_reported_on_without_a_results_folder(
     assert {path: path.stat().st_mtime_ns for path in (measured / "tiny").rglob("*")} == before
 
 
+@pytest.mark.parametrize("other", [{"model": "vgg19"}, {"data_digest": "d" * 64}, {"init": "openlth"}])
 @pytest.mark.parametrize(
     ("words", "says"),
     [
         ([], "results: name a results folder, or a set with --reference NAME"),
         (["--reference", "tinny"], "unknown reference 'tinny'. Did you mean 'tiny'?"),
         (["--reference", "tiny", "--reproduction", "lee2019_table1"], "goes with no --reproduction"),
-        (["other", "--reference", "tiny"], "no record of other is of its data set, network and recipe (digits, len"),
+        (
+            ["other", "--reference", "tiny"],
+            "no record of other is of its data, network, recipe and settings (digits, ",
+        ),
     ],
 )
 def test_what_no_report_can_be_made_of_is_one_line(
-    here: Path, words: list[str], says: str, capsys: pytest.CaptureFixture[str]
+    here: Path, words: list[str], says: str, other: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     (here / "other").mkdir()
-    rows = public.load("tiny").assign(model="vgg19")
+    rows = public.load("tiny").assign(**other)
     rows.to_json(here / "other" / "records.jsonl", orient="records", lines=True)
     assert report(words) == 2
     (line,) = capsys.readouterr().err.splitlines()

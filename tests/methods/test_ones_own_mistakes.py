@@ -1,5 +1,6 @@
 """A mistake in a method or a check of one's own is one line and exit code 2, before anything is computed."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from checks.base import Check
 from methods.base import Batches, Method
 from methods.magnitude import Magnitude
 from sanity.data.dataset import Dataset
+from sanity.errors import UserError
 from sanity.masks.ticket import Ticket
 from sanity.models.base import Model
 from sanity.run import main
@@ -126,6 +128,26 @@ def test_a_mistake_is_one_line(
     settings = {"methods": "magnitude", "ratio": "0.5", "seeds": "0", "model": "lenet_300_100", **words}
     assert main([f"{key}={value}" for key, value in settings.items()] + [f"results_dir={tmp_path}"]) == 2
     assert f"error: {says}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("scores", "says"),
+    [
+        (None, "saliency returned NoneType, not scores by name"),
+        ([torch.ones(2)], "saliency returned list, not scores by name"),
+        ({"0.weight": 3}, "scores '0.weight' with int, not with a tensor"),
+        ({"0.weight": torch.ones(1, 2)}, "scores '0.weight' with torch.float32 (1, 2), but its weight has"),
+        ({}, "gives no score for '0.weight'"),
+        ({"0.weight": torch.full((3, 2), torch.nan)}, "has 6 of 6 values that are NaN or infinite"),
+    ],
+)
+def test_scores_that_are_none_are_named(scores: Any, says: str) -> None:
+    class Odd(Magnitude):
+        def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> Any:
+            return scores
+
+    with pytest.raises(UserError, match=re.escape(says)):
+        Odd().score(nn.Sequential(nn.Linear(2, 3)), [(torch.ones(2, 2), torch.tensor([0, 1]))])
 
 
 @pytest.mark.parametrize(("name", "hook"), [("CorruptsToNothing", "corrupt"), ("PerturbsToNothing", "perturb")])
