@@ -87,7 +87,11 @@ def _section(kind: str, groups: list[list[Cell]], look: plots.Look, summary: Sum
     pictures = tuple(_picture(kind, name, cells, look, summary) for name, cells in zip(names, drawn, strict=True))
     omitted = len(groups) - len(pictures)
     notes = [say(f"picture.{kind}_note")]
-    notes += [say("picture.cut")] if any(_is_cut(kind, cells, summary) for cells in drawn) else []
+    notes += (
+        [say("picture.cut_paper" if kind == "paper" else "picture.cut")]
+        if any(_is_cut(kind, cells, summary) for cells in drawn)
+        else []
+    )
     notes += [say("picture.omitted", count=omitted)] if omitted else []
     return Section(kind, say(f"picture.{kind}"), " ".join(notes), pictures)
 

@@ -77,4 +77,4 @@ def test_each_ratio_is_drawn_where_the_axis_names_it(monkeypatch: pytest.MonkeyP
 
 def test_a_set_that_is_measured_whole_says_so() -> None:
     frame = load("digits_lenet_300_100")
-    assert "All 433 cells of the grid are measured, with 3 seeds." in page("digits_lenet_300_100", frame)
+    assert "All 450 cells of the grid are measured, with 3 seeds." in page("digits_lenet_300_100", frame)

@@ -137,6 +137,7 @@ def test_every_template_is_said_and_filled(
         assert remarks(pd.concat([frame.assign(origin="packed"), unreadable], ignore_index=True))
     assert remarks(frame.assign(match="live"))
     say("verify.run", method="snip", ratio="90 %", check="none", seed=0)
+    say("picture.cut_paper")
     for again in (90.0, 90.2, 93.0):
         assert not re.findall(r"\{\w*\}", Verification("a run", 90.0, again, False).text(margin=0.5))
     assert not re.findall(r"\{\w*\}", Verification("a run", 90.0, 90.0, True).text(margin=0.5))
