@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sanity.cli.request import Request, requested
 from sanity.config import AUTO, RunConfig, pairs
+from sanity.console.allocator import keep_memory
 from sanity.console.ending import leave
 from sanity.console.output import CannotPrint, printing, use_readable_output
 from sanity.console.shadows import refuse_shadows
@@ -18,7 +19,6 @@ from sanity.errors import DiskError, Interrupted, UserError, complain
 from sanity.store import commands, looks
 from sanity.store.identity import identity
 from sanity.store.records import traceback_of
-from sanity.training.allocator import keep_memory
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,55 +5,27 @@ The loops take turns, so that a machine that others use too slows all of them al
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from rich import box
 from rich.table import Table
 
-from sanity.bench import gpu_check
-from sanity.bench.busyness import Watch
+from sanity.bench.command import Benchmark
 from sanity.bench.loops import OURS, REFERENCE, Bench
 from sanity.bench.measurement import Figures, measure
-from sanity.bench.output import circumstances, machine_name, show, with_file, write
-from sanity.config import options
-from sanity.errors import UserError
-from sanity.training.allocator import keep_memory
+from sanity.bench.output import machine_name
 from sanity.training.precision import resolve_device
 
 GPU_CHECK = "--gpu-check"
+USAGE = ["python -m sanity.bench key=value ...", f"python -m sanity.bench {GPU_CHECK} [key=value ...]"]
 
 
 def main(words: Sequence[str]) -> int:
-    """Runs the benchmark that `key=value` words ask for. 2, with one line, for a mistake."""
-    if any(word in ("-h", "--help", "help") for word in words):
-        print(_help())
-        return 0
+    """Runs the command line; see `sanity.bench.command`."""
     if GPU_CHECK in words:
+        from sanity.bench import gpu_check  # which imports methods and the grid
+
         return gpu_check.main([word for word in words if word != GPU_CHECK])
-    try:
-        words = with_file(words)
-        if wrong := [word for word in words if "=" not in word]:
-            raise UserError(f"'{wrong[0]}' is not key=value; see --help")
-        keep_memory()
-        bench = options.fill(Bench, dict(word.split("=", 1) for word in words), "bench")
-        with Watch() as watch:
-            figures = measure(bench)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    busyness = watch.seen(max(row.spread for row in figures))
-    show(_table(bench, figures), busyness.text())
-    if bench.json:
-        rows = [asdict(row) for row in figures]
-        write(bench.json, {**circumstances(bench, bench.device, busyness), "figures": rows})
-    return 0
-
-
-def _help() -> str:
-    lines = ["python -m sanity.bench key=value ...", f"python -m sanity.bench {GPU_CHECK} [key=value ...]", ""]
-    for name, text in options.texts(Bench).items():
-        lines.append(f"  {name:10} {text} [{getattr(Bench, name)}]")
-    return "\n".join(lines)
+    return Benchmark(USAGE, Bench, measure, _table, "bench").run(words)
 
 
 def _table(bench: Bench, figures: Sequence[Figures]) -> Table:

@@ -4,10 +4,9 @@
 """
 
 import platform
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Annotated
 
 import torch
@@ -16,14 +15,14 @@ from rich import box
 from rich.table import Table
 
 from sanity.bench import gpu_steps
-from sanity.bench.busyness import Watch
+from sanity.bench.command import Benchmark
 from sanity.bench.gpu_steps import Finding
-from sanity.bench.output import circumstances, machine_name, show, with_file, write
-from sanity.config import options, pairs
+from sanity.bench.output import machine_name
+from sanity.console.ending import FAILED
 from sanity.errors import UserError
-from sanity.training.allocator import keep_memory
 from sanity.training.precision import resolve_device
 
+USAGE = ["python -m sanity.bench --gpu-check [key=value ...]"]
 SIGNS = {True: "yes", False: "NO", None: "?"}
 
 
@@ -50,22 +49,16 @@ class GpuCheck:
 
 
 def main(words: Sequence[str]) -> int:
-    """Runs the command line. Returns 0; 1 where something is not as it must be; 2, with one line, for a mistake."""
-    keep_memory()
-    try:
-        asked = options.fill(GpuCheck, pairs(with_file(words)), "gpu-check")
-        device = _device(asked)
-        with Watch() as watch:
-            findings = list(_findings(asked, device))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    busyness = watch.seen(max((finding.spread for finding in findings), default=0.0))
-    show(_table(device, findings), busyness.text())
-    if asked.json:
-        rows = [asdict(finding) for finding in findings]
-        write(asked.json, {**circumstances(asked, asked.device, busyness), "findings": rows})
-    return 1 if any(finding.holds is False for finding in findings) else 0
+    """Runs the command line, see `sanity.bench.command`; 1 where something is not as it must be."""
+    return Benchmark(USAGE, GpuCheck, _checked, _table, "gpu-check", "findings", _code).run(words)
+
+
+def _checked(asked: GpuCheck) -> list[Finding]:
+    return list(_findings(asked, _device(asked)))
+
+
+def _code(findings: Sequence[Finding]) -> int:
+    return FAILED if any(finding.holds is False for finding in findings) else 0
 
 
 def _device(asked: GpuCheck) -> torch.device:
@@ -95,7 +88,8 @@ def _findings(asked: GpuCheck, device: torch.device) -> Iterator[Finding]:
         yield finding.named(name, time.perf_counter() - began)
 
 
-def _table(device: torch.device, findings: Sequence[Finding]) -> Table:
+def _table(asked: GpuCheck, findings: Sequence[Finding]) -> Table:
+    device = _device(asked)
     about = machine_name(device)
     if device.type == "cuda":
         about += f", CUDA {torch.version.cuda}, {torch.cuda.get_device_properties(device).total_memory / 1e9:.0f} GB"

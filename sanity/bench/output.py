@@ -11,18 +11,21 @@ import torch
 from rich.console import Console, RenderableType
 
 from sanity.bench.busyness import Busyness
+from sanity.console.output import printing
 from sanity.errors import UserError
+from sanity.store.files import write_atomically
 from sanity.training.precision import resolve_device
 
 WIDTH = 80  # columns of a table that is piped
 
 
 def show(*parts: RenderableType) -> None:
-    """Prints tables and sentences, as wide as the terminal, or 80 columns wide where it is none."""
+    """Prints tables and sentences, as wide as the terminal, 80 columns where it is none. Raises `CannotPrint`."""
     console = Console()
     printed = console if console.is_terminal else Console(width=WIDTH)
-    for part in parts:
-        printed.print(part, highlight=False)
+    with printing():
+        for part in parts:
+            printed.print(part, highlight=False)
 
 
 def with_file(words: Sequence[str]) -> list[str]:
@@ -37,8 +40,8 @@ def with_file(words: Sequence[str]) -> list[str]:
 
 
 def write(path: str, content: Mapping[str, Any]) -> None:
-    """Writes figures as JSON."""
-    Path(path).write_text(json.dumps(content, indent=1) + "\n")
+    """Writes figures as JSON. Raises `CannotWrite`."""
+    write_atomically(Path(path), json.dumps(content, indent=1) + "\n")
 
 
 def circumstances(asked: Any, device: str, busyness: Busyness) -> dict[str, Any]:

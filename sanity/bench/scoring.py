@@ -9,7 +9,7 @@ import copy
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import median
 from typing import Annotated
 
@@ -23,15 +23,12 @@ import methods
 from methods.base import Batches, Method
 from methods.scoring_copy import full_precision
 from sanity import models
-from sanity.bench.busyness import Watch, spread_of
+from sanity.bench.busyness import spread_of
+from sanity.bench.command import Benchmark
 from sanity.bench.image_shape import CIFAR, Shape
-from sanity.bench.output import circumstances, show, with_file, write
-from sanity.config import pairs
-from sanity.config.options import fill, texts
 from sanity.errors import UserError
 from sanity.seeds import generator
 from sanity.store.environment import describe
-from sanity.training.allocator import keep_memory
 from sanity.training.precision import resolve_device
 from sanity.training.speed import Clock
 
@@ -168,23 +165,6 @@ def peak_memory(device: torch.device) -> float:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line. Returns 2, with one line, for a mistake."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    if any(word in ("-h", "--help", "help") for word in words):
-        lines = [f"  {name:10} {text} [{getattr(Setting, name)}]" for name, text in texts(Setting).items()]
-        print("\n".join(["python -m sanity.scoring_cost key=value ...", "", *lines]))
-        return 0
-    keep_memory()
-    try:
-        setting = fill(Setting, pairs(with_file(words)), "")
-        with Watch() as watch:
-            costs = measure(setting)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    busyness = watch.seen(max(cost.spread for cost in costs))
-    show(table(setting, costs), busyness.text())
-    if setting.json:
-        rows = [asdict(cost) for cost in costs]
-        write(setting.json, {**circumstances(setting, setting.device, busyness), "figures": rows})
-    return 0
+    """Runs the command line; see `sanity.bench.command`."""
+    words = sys.argv[1:] if arguments is None else arguments
+    return Benchmark(["python -m sanity.scoring_cost key=value ..."], Setting, measure, table).run(words)

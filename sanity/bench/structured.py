@@ -6,7 +6,7 @@ The networks take turns, so that a machine that others use too slows all of them
 import statistics
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Annotated
 
 import torch
@@ -16,11 +16,9 @@ from rich.table import Table
 
 import methods
 from sanity import models
-from sanity.bench.busyness import Watch, spread_of
+from sanity.bench.busyness import spread_of
+from sanity.bench.command import Benchmark
 from sanity.bench.image_shape import CIFAR, Shape
-from sanity.bench.output import circumstances, show, with_file, write
-from sanity.config import pairs
-from sanity.config.options import fill, texts
 from sanity.errors import UserError
 from sanity.masks.patterns import PatternName
 from sanity.masks.small_network import Size, size_of, small_network
@@ -130,25 +128,9 @@ def _table(setting: Setting, figures: Sequence[Figures]) -> Table:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line. Returns 2, with one line, for a mistake."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    if any(word in ("-h", "--help", "help") for word in words):
-        lines = [f"  {name:10} {text} [{getattr(Setting, name)}]" for name, text in texts(Setting).items()]
-        print("\n".join(["python -m sanity.bench.structured key=value ...", "", *lines]))
-        return 0
-    try:
-        setting = fill(Setting, pairs(with_file(words)), "")
-        with Watch() as watch:
-            figures = measure(setting)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    busyness = watch.seen(max(row.spread for row in figures))
-    show(_table(setting, figures), busyness.text())
-    if setting.json:
-        rows = [asdict(row) for row in figures]
-        write(setting.json, {**circumstances(setting, setting.device, busyness), "figures": rows})
-    return 0
+    """Runs the command line; see `sanity.bench.command`."""
+    words = sys.argv[1:] if arguments is None else arguments
+    return Benchmark(["python -m sanity.bench.structured key=value ..."], Setting, measure, _table).run(words)
 
 
 if __name__ == "__main__":

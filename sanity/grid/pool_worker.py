@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from sanity.config import RunConfig
+from sanity.console.allocator import keep_memory
 from sanity.console.trackers import NONE, TrackedRun, Tracking
 from sanity.errors import UserError
 from sanity.grid import scratch
@@ -20,7 +21,6 @@ from sanity.grid.progress import Reporter
 from sanity.grid.scratch import Files, Folder
 from sanity.grid.work import Job, Outcome, work
 from sanity.store.identity import identity
-from sanity.training.allocator import keep_memory
 
 log = logging.getLogger("sanity")
 

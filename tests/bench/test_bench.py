@@ -75,7 +75,8 @@ def test_the_plain_loop_may_be_left_out() -> None:
     ],
 )
 def test_a_mistake_is_one_line(words: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert bench.main([*SMALL, *words]) == 2
+    keys = {word.partition("=")[0] for word in words}
+    assert bench.main([*(word for word in SMALL if word.partition("=")[0] not in keys), *words]) == 2
     said = capsys.readouterr().err
     assert says in said
     assert said.count("\n") == 1

@@ -29,7 +29,7 @@ def printed(code: str) -> list[int]:
 
 def test_memory_that_is_freed_is_not_faulted_in_again() -> None:
     code = """
-from sanity.training.allocator import keep_memory
+from sanity.console.allocator import keep_memory
 given_back = faults(); keep_memory(); print(given_back, faults())
 """
     given_back, kept = printed(code)
