@@ -16,7 +16,6 @@ TOP = ("sanity", "methods", "checks", "reproductions", "reports")
 CHECKED = "TYPE_CHECKING"
 FOR_ANNOTATIONS = {
     "methods.budget": "methods.base",  # wraps a method's `mask`, and is applied where methods are defined
-    "sanity.training.step": "sanity.training.trainer",  # takes a trainer's steps; a trainer begins with such a step
 }
 """Files that import for annotations alone, under TYPE_CHECKING, what imports them."""
 

@@ -40,6 +40,8 @@ class CudaGraphStep(LaunchedStep):
     replay: takes a full step; before `capture` it launches the kernels that a graph would record.
     """
 
+    trainer: Trainer
+
     def __init__(self, trainer: Trainer) -> None:
         super().__init__(trainer)
         device = trainer.setting.device

@@ -1,12 +1,23 @@
 """Takes the steps of a trainer: a protocol, and the way that launches every kernel from the host."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
+
+from torch import Tensor
 
 from sanity.training.optimizer import set_learning_rate
+from sanity.training.setting import Setting
+from sanity.training.stacked_model import StackedModel
 
-if TYPE_CHECKING:
-    from sanity.training.trainer import Trainer
+
+class Stepping(Protocol):
+    """What a step needs of a trainer."""
+
+    setting: Setting
+    stacked_model: StackedModel
+
+    def step(self, columns: slice | Tensor) -> None:
+        """Takes one optimizer step on the batch in the `columns` of the epoch's order."""
 
 
 class Step(Protocol):
@@ -22,7 +33,9 @@ class Step(Protocol):
 class LaunchedStep:
     """Takes a trainer's steps by launching each of their kernels from the host."""
 
-    def __init__(self, trainer: "Trainer") -> None:
+    trainer: Stepping
+
+    def __init__(self, trainer: Stepping) -> None:
         self.trainer = trainer
         self.rates: Sequence[float] = []
 

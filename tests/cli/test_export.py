@@ -45,7 +45,7 @@ def _words(keys: dict[str, Any], *further: str) -> list[str]:
 def test_a_ticket_comes_back_with_its_digest(tmp_path: Path, form: str, model: str) -> None:
     keys = _keys(tmp_path, model)
     records = run(keys)
-    assert main(_words(keys, f"to={tmp_path / 'tickets'}", f"format={form}"), judge) == 0
+    assert main(_words(keys, f"to={tmp_path / 'tickets'}", f"format={form}"), lambda: judge) == 0
     suffix = {"torch": "pt"}.get(form, form)
     for check in ("none", "layerwise_rearrange"):
         name = "magnitude" if check == "none" else f"magnitude+{check}"
@@ -60,7 +60,7 @@ def test_a_ticket_comes_back_with_its_digest(tmp_path: Path, form: str, model: s
 def test_the_state_dict_loads_into_a_network_that_torch_prunes(tmp_path: Path) -> None:
     keys = {**_keys(tmp_path, "lenet_300_100"), "checks": "none", "seeds": 0}
     run(keys)
-    assert main(_words(keys, f"to={tmp_path}", "format=torch"), judge) == 0
+    assert main(_words(keys, f"to={tmp_path}", "format=torch"), lambda: judge) == 0
     path = tmp_path / "magnitude_0.9_seed0.pt"
     network = models.build("lenet_300_100", (1, 8, 8), 10, generator=generator(5, "init"))
     for layer in network.children():
@@ -85,7 +85,7 @@ def test_a_mistake_is_one_line(
 ) -> None:
     keys = {**_keys(tmp_path, "lenet_300_100"), **dict(word.split("=") for word in words)}
     to = [f"to={tmp_path}"] if words else []
-    assert main(_words(keys, *to), judge) == 2
+    assert main(_words(keys, *to), lambda: judge) == 2
     error = capsys.readouterr().err
     assert complaint in error
     assert error.count("\n") == 1
@@ -95,7 +95,7 @@ def test_a_rewound_ticket_keeps_its_moment(tmp_path: Path, caplog: pytest.LogCap
     keys = {**_keys(tmp_path, "lenet_300_100"), "recipe.epochs": 2, "checks": "none", "seeds": 0}
     rewound = {**keys, "magnitude.rewind": "weights", "magnitude.rewind_epoch": 1, "magnitude.retrain_lr": 0.03}
     ticket = run(rewound).iloc[0]["ticket"]
-    assert main(_words(rewound, f"to={tmp_path / 'tickets'}"), judge) == 0
+    assert main(_words(rewound, f"to={tmp_path / 'tickets'}"), lambda: judge) == 0
     (file,) = (tmp_path / "tickets").glob("*.safetensors")
     imported = {**keys, "methods": "imported", "imported.masks": str(file), "init": f"file:{file}"}
     run(imported)
@@ -113,5 +113,5 @@ def test_with_seeds_auto_the_tickets_are_those_of_the_rounds_so_far(tmp_path: Pa
     keys |= {"recipe.epochs": 2, "recipe.batch_size": 20}
     records = run(keys)
     assert set(records["seed"]) == {*range(5)}
-    assert main(_words(keys, f"to={tmp_path / 'tickets'}"), judge) == 0
+    assert main(_words(keys, f"to={tmp_path / 'tickets'}"), lambda: judge) == 0
     assert len(list((tmp_path / "tickets").iterdir())) == len(records)

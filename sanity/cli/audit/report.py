@@ -6,10 +6,11 @@ from pathlib import Path
 
 from sanity.cli.audit import likeness, measures
 from sanity.cli.audit import proxies as zero_cost
+from sanity.cli.audit.config import AuditConfig
 from sanity.cli.audit.likeness import Overlap
 from sanity.cli.audit.measures import Layer
 from sanity.cli.audit.proxies import Proxy
-from sanity.cli.audit.subject import AuditConfig, Subject, load
+from sanity.cli.audit.subject import Subject, load
 from sanity.errors import UserError
 from sanity.store.files import write_atomically
 

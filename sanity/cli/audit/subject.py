@@ -2,15 +2,16 @@
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from sanity import models
+from sanity.cli.audit.config import AuditConfig
 from sanity.config.options import fill
 from sanity.data.dataset import Dataset
 from sanity.data.dataset import load as load_dataset
@@ -28,33 +29,6 @@ from sanity.training.evaluation import accuracy
 Shape = tuple[int, int, int]
 _INPUTS: tuple[Shape, ...] = ((1, 28, 28), (3, 32, 32), (1, 8, 8), (3, 64, 64), (3, 224, 224))
 """Of MNIST, CIFAR, scikit-learn's digits, Tiny ImageNet, ImageNet."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class AuditConfig:
-    """What is audited.
-
-    model: the network; empty: the first of ours whose layers have the file's shapes
-    input: channels x height x width of its inputs, as in 3x32x32; empty: the data set's, or those that fit
-    from: weights takes the zeros of pruned weights for the mask
-    init: file of the initial weights, which likeness to known methods needs; file:PATH, as a run has it, is the same
-    final: file of the trained weights, with dataset= also their test accuracy; empty: those beside the masks
-    ratio: fraction of the prunable weights that was to be removed; empty: the nearest plain one
-    dataset: data set that SNIP and GraSP score on; empty: they are left out
-    data_dir: where data sets are, or are downloaded to
-    html: page to write; empty: audit-NAME.html in the current folder
-    """
-
-    model: str = ""
-    input: str = ""
-    from_: Literal["masks", "weights"] = "masks"
-    init: str = ""
-    final: str = ""
-    ratio: float | None = None
-    dataset: str = ""
-    data_dir: str = "data"
-    html: str = ""
-    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 import methods
 from sanity import models
 from sanity.cli.audit.command import main
+from sanity.cli.audit.config import AuditConfig
 from sanity.cli.audit.report import Audit, audit
-from sanity.cli.audit.subject import AuditConfig
 from sanity.data.dataset import load
 from sanity.seeds import generator
 

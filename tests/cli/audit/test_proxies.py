@@ -8,9 +8,9 @@ from torch import nn
 
 import methods
 from sanity import models
+from sanity.cli.audit.config import AuditConfig
 from sanity.cli.audit.proxies import DRAWS, measured
 from sanity.cli.audit.report import Audit, audit, text, write_page
-from sanity.cli.audit.subject import AuditConfig
 from sanity.masks import Mask, dense
 from sanity.seeds import generator
 from tests.methods import golden_values

@@ -1,0 +1,18 @@
+"""A page of help comes at once: no command imports torch or pandas to print it."""
+
+import subprocess
+import sys
+
+import pytest
+
+COMMANDS = ["sanity.run", "sanity.export", "sanity.audit", "sanity.status", "sanity.claims", "reports"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_imports_neither_torch_nor_pandas(command: str) -> None:
+    shown = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", command, "--help"], capture_output=True, text=True, check=True
+    )
+    assert "python -m" in shown.stdout
+    imported = {line.rpartition("|")[2].strip() for line in shown.stderr.splitlines()}
+    assert imported.isdisjoint({"torch", "pandas"})
