@@ -144,10 +144,10 @@ class Method(Settings, ABC):
         """Runs one round: scores `model` where `alive` and removes weights until `ratio` of all are gone."""
         if not self.constructs:
             return self._rounds(model, batches, [ratio], generator, alive)
-        return self.refining(self.mask(model, batches, ratio, generator), alive)
+        return self.among_alive(self.mask(model, batches, ratio, generator), alive)
 
-    def refining(self, mask: Mask, alive: Mask) -> Mask:
-        """Returns a constructed mask. Raises `UserError` where it keeps a weight that is not `alive`."""
+    def among_alive(self, mask: Mask, alive: Mask) -> Mask:
+        """Returns a mask that was constructed. Raises `UserError` where it keeps a weight that is not `alive`."""
         if any((layer & ~alive[name]).any() for name, layer in mask.items()):
             raise UserError(f"{self.called} constructs its mask, which several rounds cannot refine; set rounds=1")
         return mask

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from sanity.masks import Mask, check_mask, kept
+from sanity.masks import Mask, check_mask
 from sanity.masks.allocation import kept_after
 
 if TYPE_CHECKING:
@@ -31,5 +31,5 @@ def within_budget(method: "Method", model: nn.Module, ratio: float, mask: Mask) 
     """Returns a mask that `method` constructed. Raises `UserError` where its names, shapes or counts are wrong."""
     weights = method.targets(model)
     total = sum(weight.numel() for weight in weights.values())
-    keep = kept_after(method.counts, total, ratio, total) if method.exact_counts else kept(mask)
+    keep = kept_after(method.counts, total, ratio, total) if method.exact_counts else None
     return check_mask(mask, weights, keep, ratio, method.rule(), method.kept_together(model), method.called)

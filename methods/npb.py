@@ -17,8 +17,9 @@ from methods.linear_flow import LinearFlow
 from methods.scoring_copy import scoring_copy
 from sanity.errors import UserError
 from sanity.masks import Mask
-from sanity.masks.allocation import ERK, kept_after
+from sanity.masks.allocation import kept_after
 from sanity.masks.effective_density.algebra import mark_as_weight
+from sanity.masks.layerwise import AllocationName
 from sanity.masks.layerwise import get as get_allocation
 from sanity.masks.solved import SolvedMask
 from sanity.seeds import derive
@@ -69,6 +70,7 @@ class NPB(Method):
     per_kernel: Annotated[int, Field(ge=1, le=1_000_000)] = 9
     chunk: Annotated[int, Field(ge=1, le=1_000_000)] = 32
     time_limit: Annotated[float, Field(gt=0, le=1_000_000)] = 600.0
+    allocation: AllocationName = "erk"
 
     @property
     def looks_at(self) -> frozenset[Aspect]:
@@ -76,6 +78,11 @@ class NPB(Method):
 
     def check_feasible(self, net: nn.Module, ratio: float) -> None:
         super().check_feasible(net, ratio)
+        if get_allocation(self.rule()) is None:
+            raise UserError(
+                f"npb.allocation={self.allocation}: nothing is ranked over all layers; name a rule that shares the "
+                "weights out, such as erk"
+            )
         self._layers(net)
 
     def bare_passes(self, net: nn.Module, batches: Batches) -> None:
@@ -112,7 +119,9 @@ class NPB(Method):
         total = sum(weight.numel() for weight in self.targets(net).values())
         keep = kept_after(self.counts, total, ratio, total)
         exact = ratio if self.counts == "rounded" else 1 - keep / total
-        return (get_allocation(self.rule()) or ERK()).counts(shapes, exact)
+        rule = get_allocation(self.rule())
+        assert rule is not None  # by `check_feasible`
+        return rule.counts(shapes, exact)
 
     def _layers(self, net: nn.Module) -> dict[str, nn.Module]:
         """Returns the module of each weight. Raises `UserError` for one that is no convolution or linear layer."""

@@ -113,8 +113,8 @@ def _report(options: argparse.Namespace, command: str) -> bool:
     expected = read(options.expect) if options.expect else []
     figures = [name.strip() for name in options.figures.split(",") if name.strip()]
     summary, trained_by = reports.summarised(frame, **how), commands.commands(source.folder)
-    agree = _verified(frame, source.folder, options)
-    frame = repeats.with_repeats(frame, source.folder)
+    agree = not options.verify or _verified(frame, source.folder, options)
+    frame = repeats.with_repeats(frame, source.folder) if options.verify else frame
     shown: dict[str, Any] = {"summary": summary} if source.beside is None else {"reference": source.beside, **how}
     files = reports.write(
         frame, output, command=command, trained_by=trained_by, title=options.title or source.title, formats=formats,
@@ -149,8 +149,6 @@ def _verified(frame: "pd.DataFrame", folder: Path, options: argparse.Namespace) 
 
     What came out is kept beside the records; where these cannot be written, that is said.
     """
-    if not options.verify:
-        return True
     from reports.verify import choose, compared, train_again  # which imports pandas
 
     verifications = []

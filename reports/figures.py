@@ -87,12 +87,10 @@ def _section(kind: str, groups: list[list[Cell]], look: plots.Look, summary: Sum
     pictures = tuple(_picture(kind, name, cells, look, summary) for name, cells in zip(names, drawn, strict=True))
     omitted = len(groups) - len(pictures)
     notes = [say(f"picture.{kind}_note")]
-    notes += (
-        [say("picture.cut_paper" if kind == "paper" else "picture.cut")]
-        if any(_is_cut(kind, cells, summary) for cells in drawn)
-        else []
-    )
-    notes += [say("picture.omitted", count=omitted)] if omitted else []
+    if any(_is_cut(kind, cells, summary) for cells in drawn):
+        notes.append(say("picture.cut_paper" if kind == "paper" else "picture.cut"))
+    if omitted:
+        notes.append(say("picture.omitted", count=omitted))
     return Section(kind, say(f"picture.{kind}"), " ".join(notes), pictures)
 
 

@@ -108,11 +108,11 @@ def of_settings(records: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     return records[np.array([setting in settings for setting in rows], dtype=bool)]
 
 
-def comparable(records: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
-    """Returns the records that a reference set can be compared with: of its data set, network and recipe, on the same
-    data, trained by the same settings, as far as both say theirs."""
-    chosen = of_settings(records, reference)
-    both = pd.concat([chosen, reference], ignore_index=True)
+def comparable(records: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
+    """Returns those of some records that others can be compared with: of the same data set, network and recipe, on the
+    same data, trained by the same settings, as far as both say theirs."""
+    chosen = of_settings(records, others)
+    both = pd.concat([chosen, others], ignore_index=True)
     facts = [settings_of(both), *(both[name] for name in ("data_digest",) if name in both.columns)]
     alike = np.ones(len(chosen), dtype=bool)
     for fact in facts:
@@ -122,15 +122,8 @@ def comparable(records: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
 
 
 def _others(own: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
-    """Returns the records of the set that are of the same setting and of other methods.
-
-    Those that were trained by other settings of a recipe of that name, as far as both say theirs, are left out.
-    """
-    trained_by = settings_of(pd.concat([own, reference], ignore_index=True))
-    mine, theirs = set(trained_by[: len(own)].dropna()), trained_by[len(own) :]
-    alike = theirs.isna() | theirs.isin(mine) | (not mine)
-    chosen = alike.to_numpy(dtype=bool) & ~reference["method"].isin(set(own["method"])).to_numpy(dtype=bool)
-    return of_settings(reference[chosen], own)
+    """Returns the records of the set that the own ones can be compared with and that are of other methods."""
+    return comparable(reference[~reference["method"].isin(set(own["method"]))], own)
 
 
 def with_baselines(own: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:

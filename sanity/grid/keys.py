@@ -114,11 +114,10 @@ def _of_search(cell: Cell, method: Method, experiment: Experiment) -> dict[str, 
     drawing = experiment.part(cell, "initialise")
     if not drawing.is_control:
         fields["drawn_by"] = [drawing.labels, drawing.fingerprint()]
+    circumstances = [experiment.precision, experiment.device.type, experiment.config.deterministic]
     if scores_trained(method):
-        circumstances = [experiment.precision, experiment.device.type, experiment.config.deterministic]
         return {**fields, "trained_by": [differing(recipe), *circumstances], "snapshots": []}
     if isinstance(method, LearntMask):
-        circumstances = [experiment.precision, experiment.device.type, experiment.config.deterministic]
         return {**fields, "learnt_by": [differing(search_recipe(method, recipe)), *circumstances]}
     held_out = [recipe.holdout] if recipe.holdout else []
     seen_as: list[Any] = [recipe.normalise, recipe.crop_padding, recipe.flip, *held_out] if method.needs_data else []

@@ -81,7 +81,7 @@ class Learning:
         if result.diverged_epoch is not None or result.mask is None:
             raise self.method.diverged(result.diverged_epoch or 0)
         mask = within_budget(self.method, self.net, self.ratio, result.mask)
-        return self.method.refining(mask, stored.mask(experiment, self.search.alive)) if self.search.alive else mask
+        return self.method.among_alive(mask, stored.mask(experiment, self.search.alive)) if self.search.alive else mask
 
 
 def learnt(search: MaskSearch, ratio: float, experiment: Experiment, passes: Passes, stop: Callable[[], bool]) -> Mask:

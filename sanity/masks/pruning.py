@@ -163,7 +163,7 @@ def check_feasible(
 def check_mask(
     mask: Mapping[str, Tensor],
     weights: Scores,
-    keep: int,
+    keep: int | None,
     ratio: float,
     allocation: str | Allocation,
     pattern: Pattern = UNSTRUCTURED,
@@ -171,7 +171,8 @@ def check_mask(
 ) -> Mask:
     """Returns `mask` in the order of `weights`. Raises `UserError` where names, types, shapes or counts differ.
 
-    keep: how many weights are to be kept at `ratio`; the allocation or the pattern may say so layer by layer.
+    keep: how many weights are to be kept at `ratio`, None for as many as are; the allocation or the pattern may say so
+        layer by layer.
     owner: who made the mask, for the message.
     """
     if not isinstance(mask, Mapping):
@@ -184,7 +185,7 @@ def check_mask(
         if not isinstance(layer, Tensor) or layer.dtype != torch.bool or layer.shape != weights[name].shape:
             has = f"{layer.dtype} {tuple(layer.shape)}" if isinstance(layer, Tensor) else type(layer).__name__
             raise UserError(f"{owner}: the mask of '{name}' is {has}, it must be bool {tuple(weights[name].shape)}")
-    _check_counts(mask, keep, ratio, allocation, pattern, owner)
+    _check_counts(mask, kept(mask) if keep is None else keep, ratio, allocation, pattern, owner)
     return mask if list(mask) == list(weights) and isinstance(mask, dict) else {name: mask[name] for name in weights}
 
 

@@ -93,6 +93,12 @@ def test_a_mask_that_is_none_is_one_line(what: str, message: str) -> None:
         Wrong(what=what).mask(nets.net("perceptron"), [], 0.5)
     assert "\n" not in str(caught.value)
 
+    class OfAnyCount(Wrong):
+        called, exact_counts = "Wrong", False
+
+    with pytest.raises(UserError, match=message):
+        OfAnyCount(what=what).mask(nets.net("perceptron"), [], 0.5)
+
 
 def test_what_a_constructed_mask_cannot_do_is_one_line() -> None:
     model = nets.net("perceptron")

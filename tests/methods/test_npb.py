@@ -66,6 +66,14 @@ def test_layers_keep_the_counts_of_erk_and_chance_decides_among_equals() -> None
     assert nets.changed(masks[0], masks[2])
 
 
+def test_there_is_no_ranking_over_all_layers() -> None:
+    with pytest.raises(UserError, match=r"npb\.allocation=global: nothing is ranked over all layers; name a rule"):
+        methods.get("npb", allocation="global").mask(nets.net("convolutional"), nets.batches(), 0.8)
+    by_rule = (methods.get("npb", allocation=name) for name in ("erk", "uniform"))
+    erk, uniform = (method.mask(nets.net("convolutional"), nets.batches(), 0.8) for method in by_rule)
+    assert layers(erk) != layers(uniform)
+
+
 def test_paths_alone_follow_the_masks_before() -> None:
     """Without worth of units, a layer reads the units that most kept weights lead to."""
     model = nets.net("perceptron")

@@ -3,6 +3,7 @@
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,6 +37,31 @@ def test_the_readme_says_how_far_a_hundred_epochs_are_from_250() -> None:
     mean = max(abs(sum(gaps)) / len(gaps) for gaps in cells.values())
     single = max(abs(gap) for gaps in cells.values() for gap in gaps)
     assert f"to {mean:.3f} points (a single run: to {single:.2f})" in " ".join(TEXT.split())
+
+
+def test_the_readme_says_when_the_validation_loss_is_smallest_and_how_a_ticket_of_one_round_ends() -> None:
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows(MEASURED / "frankle_carbin2019_lenet"):
+        groups.setdefault((f"{row['method']} {row['ratio']}", row["check"]), []).append(row)
+    iterative = "partially_trained@frankle_carbin2019[removed_per_round=0.2] 0.789276"
+    dense, ticket, redrawn = (
+        groups[key] for key in (("dense 0.0", "none"), (iterative, "none"), (iterative, "reinit"))
+    )
+    one_round = groups["partially_trained@frankle_carbin2019 0.948216", "none"]
+
+    def mean(name: str, runs: list[dict[str, Any]], digits: int) -> str:
+        return f"{sum(row[name] for row in runs) / len(runs):.{digits}f}"
+
+    text = " ".join(TEXT.split())
+    epochs = [mean("early_stop_epoch", runs, 1) for runs in (dense, ticket, redrawn)]
+    assert f"after {epochs[0]} epochs in the dense network, after {epochs[1]} with the iterative ticket, " in text
+    assert f"and after {epochs[2]} with its mask under fresh weights" in text
+    assert f"means of {len(dense)}, {len(ticket)} and {len(redrawn)} runs" in text
+    both = [
+        f"{mean(name, one_round, 2)} against {mean(name, dense, 2)} %"
+        for name in ("last_test_accuracy", "early_stop_test_accuracy")
+    ]
+    assert f"({', '.join(both)}, n = {len(one_round)})" in text
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
