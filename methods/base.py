@@ -21,6 +21,7 @@ from sanity.config.source_hash import code_key
 from sanity.errors import UserError, of_ones_own
 from sanity.masks import Mask, RankedMask, Scores, Survivors, check_feasible, check_finite, kept, prunable
 from sanity.masks.allocation import Allocation, kept_after
+from sanity.masks.ranking import as_ranked
 from sanity.masks.updates import MaskUpdates
 from sanity.seeds import derive
 from sanity.seeds import generator as seeded
@@ -271,7 +272,7 @@ class Method(Settings, ABC):
             by_name = self.saliency(net, batches, generator)
         self._check(net, by_name)
         # Always in module order: ties between scores are broken by position.
-        scores = {name: by_name[name].detach() for name in self.targets(net)}
+        scores = {name: as_ranked(by_name[name].detach()) for name in self.targets(net)}
         return {name: -score for name, score in scores.items()} if self.invert else scores
 
     def _check(self, net: nn.Module, scores: Scores) -> None:

@@ -16,6 +16,11 @@ def keep_best(scores: Tensor, count: int) -> Tensor:
     return ranked(scores, count)[0]
 
 
+def as_ranked(score: Tensor) -> Tensor:
+    """Returns a score in a type that can be ranked, with the same values: numpy, which ranks on the CPU, lacks bf16."""
+    return score.float() if score.dtype == torch.bfloat16 else score
+
+
 def ranked(scores: Tensor, count: int) -> tuple[Tensor, int]:
     """Returns what `keep_best` keeps, and how many of these tie with a score that is not kept."""
     flat = scores.flatten()

@@ -15,6 +15,7 @@ from methods.base import Batches, Method
 from methods.magnitude import Magnitude
 from sanity.data.dataset import Dataset
 from sanity.errors import UserError
+from sanity.invariants import nets
 from sanity.masks.ticket import Ticket
 from sanity.models.base import Model
 from sanity.run import main
@@ -169,3 +170,17 @@ def test_batch_statistics_of_one_value_are_one_line(
     model = f"model={HERE}:Normed"
     assert main([*words, "ratio=0.5", "seeds=0", model, f"results_dir={tmp_path}"]) == 2
     assert "batch norm takes its statistics from a single value; score on more examples" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("allocation", ["global", "uniform"])
+def test_scores_of_half_precision_are_no_mistake(allocation: str) -> None:
+    class Half(Method):
+        def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
+            return {name: weight.abs().bfloat16() for name, weight in self.targets(net).items()}
+
+    class Same(Method):
+        def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
+            return {name: weight.abs().bfloat16().double() for name, weight in self.targets(net).items()}
+
+    half, same = (cls(allocation=allocation).mask(nets.net("perceptron"), [], 0.5) for cls in (Half, Same))
+    assert not nets.changed(half, same)
