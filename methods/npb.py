@@ -17,7 +17,7 @@ from methods.linear_flow import LinearFlow
 from methods.scoring_copy import scoring_copy
 from sanity.errors import UserError
 from sanity.masks import Mask
-from sanity.masks.allocation import kept_after
+from sanity.masks.allocation import ERK, kept_after
 from sanity.masks.effective_density.algebra import mark_as_weight
 from sanity.masks.layerwise import AllocationName
 from sanity.masks.layerwise import get as get_allocation
@@ -46,13 +46,14 @@ class NPB(Method):
     optimum of its linear relaxation is whole, and that is what is solved (scipy, HiGHS), exactly. As in the published
     code, layers of more than 2048 kernels are solved `chunk` outputs at a time, each with its share of the weights.
 
-    Layers keep what ERK gives them, or another `allocation`. The published code (pvh1602/NPB) differs: it rounds each
-    layer and chunk up and need not use all weights; lowers `per_kernel` by 2 from stage to stage; takes beta = 0.001
-    for shortcuts; chunks a layer from 2049 kernels in its ResNet-20 and from 16,385 elsewhere, and linear layers by 10
-    outputs; hands weights on no path on to the next layers where they find no room. Defaults are those of its script
-    for ResNet-20, where paths outweigh units by far: without kernels, in linear layers, many weights then lie on no
-    path. Its script for Tiny-ImageNet has chunk=16, per_kernel=6, beta=2. The first layer's kernels may be whole.
-    Places of a kernel that meet padding alone, as on maps of 1x1, are kept only where there is no other room.
+    Layers keep what ERK gives them, or another `allocation`; `global` is ERK too, as nothing is ranked over layers. The
+    published code (pvh1602/NPB) differs: it rounds each layer and chunk up and need not use all weights; lowers
+    `per_kernel` by 2 from stage to stage; takes beta = 0.001 for shortcuts; chunks a layer from 2049 kernels in its
+    ResNet-20 and from 16,385 elsewhere, and linear layers by 10 outputs; hands weights on no path on to the next layers
+    where they find no room. Defaults are those of its script for ResNet-20, where paths outweigh units by far: without
+    kernels, in linear layers, many weights then lie on no path. Its script for Tiny-ImageNet has chunk=16,
+    per_kernel=6, beta=2. The first layer's kernels may be whole. Places of a kernel that meet padding alone, as on maps
+    of 1x1, are kept only where there is no other room.
 
     alpha: the weight of units against paths.
     beta: the weight of kernels in use; without effect in linear layers.
@@ -78,11 +79,6 @@ class NPB(Method):
 
     def check_feasible(self, net: nn.Module, ratio: float) -> None:
         super().check_feasible(net, ratio)
-        if get_allocation(self.rule()) is None:
-            raise UserError(
-                f"npb.allocation={self.allocation}: nothing is ranked over all layers; name a rule that shares the "
-                "weights out, such as erk"
-            )
         self._layers(net)
 
     def bare_passes(self, net: nn.Module, batches: Batches) -> None:
@@ -119,9 +115,7 @@ class NPB(Method):
         total = sum(weight.numel() for weight in self.targets(net).values())
         keep = kept_after(self.counts, total, ratio, total)
         exact = ratio if self.counts == "rounded" else 1 - keep / total
-        rule = get_allocation(self.rule())
-        assert rule is not None  # by `check_feasible`
-        return rule.counts(shapes, exact)
+        return (get_allocation(self.rule()) or ERK()).counts(shapes, exact)
 
     def _layers(self, net: nn.Module) -> dict[str, nn.Module]:
         """Returns the module of each weight. Raises `UserError` for one that is no convolution or linear layer."""

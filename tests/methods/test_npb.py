@@ -66,12 +66,14 @@ def test_layers_keep_the_counts_of_erk_and_chance_decides_among_equals() -> None
     assert nets.changed(masks[0], masks[2])
 
 
-def test_there_is_no_ranking_over_all_layers() -> None:
-    with pytest.raises(UserError, match=r"npb\.allocation=global: nothing is ranked over all layers; name a rule"):
-        methods.get("npb", allocation="global").mask(nets.net("convolutional"), nets.batches(), 0.8)
-    by_rule = (methods.get("npb", allocation=name) for name in ("erk", "uniform"))
-    erk, uniform = (method.mask(nets.net("convolutional"), nets.batches(), 0.8) for method in by_rule)
-    assert layers(erk) != layers(uniform)
+def test_layers_keep_what_the_rule_says_and_without_one_what_erk_says() -> None:
+    of_rule = {
+        name: methods.get("npb", allocation=name).mask(nets.net("convolutional"), nets.batches(), 0.8, generator(0))
+        for name in ("erk", "global", "uniform")
+    }
+    assert not nets.changed(of_rule["erk"], of_rule["global"])
+    assert layers(of_rule["erk"]) != layers(of_rule["uniform"])
+    assert methods.get("npb").allocation == "erk", "which is what its help shows"
 
 
 def test_paths_alone_follow_the_masks_before() -> None:
