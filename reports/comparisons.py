@@ -102,10 +102,14 @@ class Comparison:
         return self.manner in ("wide", "runs")
 
 
-def compare(done: Runs, control: Runs | None, metric: str, margin: float, design: Design = FIXED) -> Comparison:
+def compare(
+    done: Runs, control: Runs | None, metric: str, margin: float, design: Design = FIXED, accuracy: str = ""
+) -> Comparison:
     """The comparison before Holm's correction, for which the whole claim is needed: the verdict is preliminary.
 
     done, control: the trainings that took place, each seed once.
+    metric: the column that is compared. accuracy: the column that tells whether they learnt anything, where that is
+        another one.
     """
     without = Runs(done.columns, ()) if control is None else control
     of_control = dict(zip(without["seed"], without[metric], strict=True))
@@ -122,7 +126,7 @@ def compare(done: Runs, control: Runs | None, metric: str, margin: float, design
     seeds = tuple(zip(map(int, pairs["seed"]), map(float, values), strict=True))
     groups = in_two_groups(values, FAR * margin)
     paired = Comparison(difference, "undecided", unpaired=unpaired, seeds=seeds, in_groups=groups)
-    if obstacle := _obstacle(done, without, metric):
+    if obstacle := _obstacle(done, without, accuracy or metric):
         return replace(paired, verdict="not testable", obstacle=obstacle)
     numbers = difference.mean, difference.std, difference.n
     return replace(

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Literal, get_args
 
+from reports.claims.outcomes import LAST, OUTCOMES, Outcome
 from reproductions import claims
 from sanity.errors import UserError, unknown
 
-Prediction = Literal["equal", "better", "worse", "no_worse", "printed"]
+Prediction = Literal["equal", "lower", "higher", "better", "worse", "no_worse", "printed"]
 PREDICTIONS: tuple[str, ...] = get_args(Prediction)
-METRICS = {"last": "last", "start": "start_test_accuracy"}
-"""Accuracy that a claim is about -> the column of the records."""
+OF_ACCURACY: tuple[str, ...] = ("better", "worse", "no_worse", "printed")
+"""Predictions that say which of two accuracies is to be preferred; of anything else a claim says lower or higher."""
 LISTS = ("records", "method", "check", "against")
 """What may be a list in a file: every combination is a comparison of its own."""
 
@@ -24,9 +25,11 @@ class Evidence:
     method: the label of the method; its unperturbed tickets unless `check` names a check.
     check: compared with the unperturbed tickets of the same method, seed by seed.
     against: instead of that another method, compared seed by seed; "dense" is the unpruned network.
-    predicted: what the claim says of accuracy: `equal` within the margin, `better`, `worse`, `no_worse` (equal or
-        better), or `printed`, the paper's own number.
-    metric: `last`, the accuracy after training, or `start`, that of the ticket before it.
+    predicted: what the claim says of the outcome: `equal` within the margin, `lower` or `higher`; of an accuracy also
+        `better`, `worse`, `no_worse` (equal or better), or `printed`, the paper's own number.
+    outcome: what is compared, one of `reports.claims.outcomes`; by default the accuracy after training.
+    margin: differences up to it count as none, in the unit of the outcome. An accuracy has the margin of all reports
+        where the claim states none; every other outcome needs one.
     table: the published table whose printed number is meant.
     ratio: the ratios at which the claim is made; empty for all that were measured.
     where: columns of the records and the value that they must have.
@@ -37,7 +40,8 @@ class Evidence:
     records: str
     method: str
     predicted: str
-    metric: str = "last"
+    outcome: str = LAST
+    margin: float | None = None
     check: str = ""
     against: str = ""
     table: str = ""
@@ -47,13 +51,26 @@ class Evidence:
     elsewhere: bool = False
 
     def __post_init__(self) -> None:
-        """Raises `UserError` for an unknown prediction, or where it is not said what is compared."""
+        """Raises `UserError` for an unknown word, and where it is not said what is compared, or by which margin."""
         if self.predicted not in PREDICTIONS:
             raise unknown("prediction", self.predicted, PREDICTIONS)
-        if self.metric not in METRICS:
-            raise unknown("metric", self.metric, METRICS)
+        if self.outcome not in OUTCOMES:
+            raise unknown("outcome", self.outcome, OUTCOMES)
+        if not self.measured.accuracy and self.predicted in OF_ACCURACY:
+            raise UserError(f"predicted={self.predicted}: {self.outcome} is no accuracy; say equal, lower or higher")
+        if self.margin is None and not self.measured.accuracy:
+            raise UserError(f"{self.records} {self.method}: {self.outcome} needs a margin, in {self.measured.unit}")
+        if self.margin is not None and not self.margin > 0:
+            raise UserError(f"margin={self.margin:g}: should be greater than 0")
+        if self.table and self.outcome != LAST:
+            raise UserError(f"outcome={self.outcome}: the printed numbers of a table are compared with {LAST}")
         if sum(map(bool, (self.check, self.against, self.table))) != 1:
             raise UserError(f"{self.records} {self.method}: name one of check, against and table")
+
+    @property
+    def measured(self) -> Outcome:
+        """What is compared."""
+        return OUTCOMES[self.outcome]
 
 
 @dataclass(frozen=True)

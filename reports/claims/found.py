@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 import reproductions
-from reports.claims.declared import METRICS, Claim, Evidence
+from reports.claims.declared import Claim, Evidence
+from reports.claims.outcomes import Outcome
 from reports.comparisons import Comparison, compare
 from reports.margin import margin_of
 from reports.paper import PaperDelta
@@ -22,20 +23,28 @@ from sanity.errors import UserError
 from sanity.store import PACKED, load_records
 
 DENSE = "dense"
-OUTCOMES = ("as claimed", "contradicted", "not found", "open")
-STANDINGS = ("as claimed", "in part", *OUTCOMES[1:], "not tested")
-HOLDS = {"equal": (0,), "better": (1,), "worse": (-1,), "no_worse": (0, 1)}
+AT_A_RATIO = ("as claimed", "contradicted", "not found", "open")
+STANDINGS = ("as claimed", "in part", *AT_A_RATIO[1:], "not tested")
+HOLDS = {"equal": (0,), "better": (1,), "worse": (-1,), "no_worse": (0, 1), "higher": (1,), "lower": (-1,)}
 """Prediction -> the moves that it allows: 0 none beyond the margin, 1 up, -1 down."""
+COMPARED = "compared"
+"""The column of what is subtracted seed by seed."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """One ratio of a claim. outcome: one of `OUTCOMES`; n: how many pairs, or runs beside a printed number."""
+    """One ratio of a claim.
+
+    standing: one of `AT_A_RATIO`. n: how many pairs, or runs beside a printed number.
+    comparison: in the unit of the outcome.
+    means: of the outcome on both sides; geometric ones where values are compared by their ratio.
+    """
 
     ratio: float
-    outcome: str
+    standing: str
     n: int
     comparison: Comparison | None = None
+    means: tuple[float, float] | None = None
     paper: PaperDelta | None = None
 
 
@@ -43,7 +52,7 @@ class Point:
 class Finding:
     """What some records say about a claim; without points where they are still to be measured.
 
-    setting: network, data and recipe in words. margin: in points.
+    setting: network, data and recipe in words. margin: in the unit of the outcome.
     """
 
     evidence: Evidence
@@ -67,12 +76,12 @@ def standing(found: Sequence[Finding]) -> str:
     What was found elsewhere than where the claim was made counts only where nothing else was found.
     """
     counted = found if only_elsewhere(found) else [finding for finding in found if not finding.evidence.elsewhere]
-    outcomes = {point.outcome for finding in counted for point in finding.points}
-    if not outcomes:
+    standings = {point.standing for finding in counted for point in finding.points}
+    if not standings:
         return "not tested"
-    if "as claimed" in outcomes and outcomes & {"contradicted", "not found"}:
+    if "as claimed" in standings and standings & {"contradicted", "not found"}:
         return "in part"
-    return next(outcome for outcome in OUTCOMES if outcome in outcomes)
+    return next(name for name in AT_A_RATIO if name in standings)
 
 
 def only_elsewhere(found: Sequence[Finding]) -> bool:
@@ -88,7 +97,7 @@ def _finding(evidence: Evidence) -> Finding:
     settings = set(frame[SETTING].itertuples(index=False, name=None))
     if len(settings) > 1:
         raise UserError(f"claims: {evidence.records} holds {len(settings)} settings of {evidence.method}; name one")
-    margin = margin_of(frame)
+    margin = margin_of(frame) if evidence.margin is None else evidence.margin
     points = tuple(_printed(evidence, frame, margin) if evidence.table else _compared(evidence, frame, margin))
     dataset, model, recipe = settings.pop()
     setting = say("claims.setting", dataset=DATASETS.get(dataset, dataset), model=model, recipe=recipe)
@@ -96,7 +105,10 @@ def _finding(evidence: Evidence) -> Finding:
 
 
 def _records(evidence: Evidence) -> pd.DataFrame | None:
-    """Returns the records of both sides of the comparison, prepared; None where nothing of it was measured yet."""
+    """Returns the records of both sides of the comparison, prepared; None where nothing of it was measured yet.
+
+    Records that lack the outcome are left out.
+    """
     frame = _folder(evidence.records)
     if frame is None:
         return None
@@ -104,8 +116,9 @@ def _records(evidence: Evidence) -> pd.DataFrame | None:
         frame = frame[frame[column] == value]
     named = frame["method"].isin([evidence.method, evidence.against])
     frame = frame[named & frame["check"].isin([CONTROL, evidence.check])]
-    there = (frame["method"] == evidence.method).any() and METRICS[evidence.metric] in frame.columns
-    return frame if there else None
+    frame = frame.assign(**{COMPARED: evidence.measured.scaled(frame)})
+    frame = frame[frame[COMPARED].notna()]
+    return frame if (frame["method"] == evidence.method).any() else None
 
 
 @lru_cache(maxsize=4)
@@ -116,6 +129,8 @@ def _folder(name: str) -> pd.DataFrame | None:
 
 def _compared(evidence: Evidence, frame: pd.DataFrame, margin: float) -> Iterator[Point]:
     """Compares seed by seed; Holm's correction is made over the ratios of the claim."""
+    outcome = evidence.measured
+    margin, told_by = outcome.margin(margin), COMPARED if outcome.accuracy else "last"
     done = {key[3:]: runs.by_seed() for key, runs in Runs.of(frame).groups(GROUP).items()}
     check = evidence.check or CONTROL
     ratios = [ratio for method, which, ratio in done if method == evidence.method and which == check]
@@ -125,14 +140,23 @@ def _compared(evidence: Evidence, frame: pd.DataFrame, margin: float) -> Iterato
         (done[evidence.method, check, ratio], done.get((other, CONTROL, 0.0 if other == DENSE else ratio)))
         for ratio in ratios
     ]
-    compared = decided([compare(*side, METRICS[evidence.metric], margin) for side in sides], margin, ALPHA)
-    for ratio, comparison in zip(ratios, compared, strict=True):
+    comparisons = decided([compare(*side, COMPARED, margin, accuracy=told_by) for side in sides], margin, ALPHA)
+    for ratio, side, comparison in zip(ratios, sides, comparisons, strict=True):
         if comparison.difference.n:
-            yield Point(ratio, _outcome(comparison, HOLDS[evidence.predicted]), comparison.difference.n, comparison)
+            held = _standing(comparison, HOLDS[evidence.predicted])
+            yield Point(ratio, held, comparison.difference.n, outcome.restored(comparison), _means(outcome, *side))
 
 
-def _outcome(comparison: Comparison, allowed: Sequence[int]) -> str:
-    """Returns one of `OUTCOMES`. Equivalence does not contradict a difference: it may be smaller than the margin."""
+def _means(outcome: Outcome, done: Runs, reference: Runs | None) -> tuple[float, float]:
+    """Returns the mean outcome of both sides over the seeds that both have."""
+    assert reference is not None  # where pairs were compared
+    seeds = set(done["seed"]) & set(reference["seed"])
+    ours, theirs = (outcome.mean(runs.where("seed", seeds.__contains__)[COMPARED]) for runs in (done, reference))
+    return ours, theirs
+
+
+def _standing(comparison: Comparison, allowed: Sequence[int]) -> str:
+    """Returns one of `AT_A_RATIO`. Equivalence contradicts no difference: it may be smaller than the margin."""
     if comparison.verdict in ("identical", "equivalent"):
         return "as claimed" if 0 in allowed else "not found"
     if comparison.verdict != "different":
@@ -144,8 +168,8 @@ def _printed(evidence: Evidence, frame: pd.DataFrame, margin: float) -> Iterator
     """Sets the paper's own numbers beside the records."""
     attached = reproductions.load(evidence.table).attach(frame)
     attached = attached[(attached["method"] == evidence.method) & (attached["status"] != "missing")]
-    for cell in summarise(attached, evidence.metric, margin, compare_methods=False).cells:
+    for cell in summarise(attached, "last", margin, compare_methods=False).cells:
         if cell.paper and (not evidence.ratio or cell.ratio in evidence.ratio):
             inside = cell.paper.inside
-            outcome = "open" if inside is None else "as claimed" if inside else "contradicted"
-            yield Point(cell.ratio, outcome, cell.paper.ours.n, paper=cell.paper)
+            held = "open" if inside is None else "as claimed" if inside else "contradicted"
+            yield Point(cell.ratio, held, cell.paper.ours.n, paper=cell.paper)

@@ -7,12 +7,14 @@ from itertools import groupby
 from reports import escape
 from reports.claims.declared import Claim, Evidence, Paper
 from reports.claims.found import STANDINGS, Finding, Found, findings, only_elsewhere, standing
+from reports.claims.outcomes import LAST
 from reports.claims.phrases import (
     SIGNS,
     about,
-    by_outcome,
+    by_standing,
     change,
     compared,
+    outcome_name,
     remarks,
     runs,
     sentence,
@@ -82,13 +84,13 @@ def _in_short(found: Found) -> Iterator[str]:
                 f"{name}{_exceptions(finding, named=bool(name))}".strip()
             )
         yield escape.markdown(f"{setting}: ") + "; ".join(
-            f"{SIGNS[outcome]} {escape.markdown(', '.join(dict.fromkeys(texts)))}" for outcome, texts in by_sign.items()
+            f"{SIGNS[name]} {escape.markdown(', '.join(dict.fromkeys(texts)))}" for name, texts in by_sign.items()
         )
 
 
 def _names(evidence: Sequence[Evidence]) -> dict[int, str]:
     """Returns for each comparison what tells it apart from the other ones of its claim; empty where nothing does."""
-    parts = {id(one): [_method(one.method), _under(one.check), _against(one.against)] for one in evidence}
+    parts = {id(one): [_method(one.method), _under(one.check), _against(one.against), _by(one)] for one in evidence}
     varies = [len(set(values)) > 1 for values in zip(*parts.values(), strict=True)]
     return {
         key: " ".join(part for part, told in zip(texts, varies, strict=True) if told and part)
@@ -110,16 +112,16 @@ def _against(label: str) -> str:
     return say("claims.beside", other=_method(label)) if label else ""
 
 
+def _by(evidence: Evidence) -> str:
+    return say("claims.by_outcome", outcome=outcome_name(evidence) or say(f"claims.outcome.{LAST}"))
+
+
 def _exceptions(finding: Finding, named: bool) -> str:
     """Returns at which sparsities a comparison in part failed; all that was decided where it has no name."""
-    outcomes = {
-        outcome: where(group, finding) for outcome, group in by_outcome(finding) if outcome != "open" or not named
-    }
+    places = {name: where(group, finding) for name, group in by_standing(finding) if name != "open" or not named}
     if named and standing([finding]) != "in part":
         return ""
-    told = "; ".join(
-        f"{outcome} at {place}" for outcome, place in outcomes.items() if not named or outcome != "as claimed"
-    )
+    told = "; ".join(f"{name} at {place}" for name, place in places.items() if not named or name != "as claimed")
     return f" ({told})" if named else told
 
 
@@ -146,13 +148,13 @@ def _numbers(paper: Paper, found: Mapping[int, Found]) -> Iterator[str]:
 def _differences(number: int, finding: Finding) -> str:
     evidence = finding.evidence
     cells: dict[str, list[str]] = {"as claimed": [], "not as claimed": [], "open": []}
-    for outcome, group in by_outcome(finding):
-        place = f"{where(group, finding)}: {change(group)}"
-        if outcome == "open":
+    for name, group in by_standing(finding):
+        place = f"{where(group, finding)}: {change(group, evidence)}"
+        if name == "open":
             place = ", ".join(filter(None, [place, verdicts(group)]))
-        elif outcome != "as claimed":
-            place = f"{outcome} at {place}"
-        cells[outcome if outcome in cells else "not as claimed"].append(escape.markdown(place))
+        elif name != "as claimed":
+            place = f"{name} at {place}"
+        cells[name if name in cells else "not as claimed"].append(escape.markdown(place))
     shown = [compared(evidence), say(f"claims.{evidence.predicted}"), "; ".join([evidence.records, *remarks(evidence)])]
     what, predicted, records = map(escape.markdown, shown)
     differences = " | ".join(map("<br>".join, cells.values()))

@@ -12,7 +12,7 @@ from reports.claims.page import markdown
 from reports.claims.phrases import (
     SIGNS,
     about,
-    by_outcome,
+    by_standing,
     change,
     compared,
     remarks,
@@ -45,9 +45,9 @@ def text(papers: Sequence[Paper]) -> str:
 
 
 def _claim(number: int, claim: Claim, found: Found) -> Iterator[str]:
-    outcome = standing(found)
-    yield from _wrapped(f"{SIGNS[outcome]} {sentence(claim, number)}", "  ", "      ")
-    yield from _wrapped(f"{outcome}: {claim.untested}" if claim.untested else stands(found), "      ")
+    stand = standing(found)
+    yield from _wrapped(f"{SIGNS[stand]} {sentence(claim, number)}", "  ", "      ")
+    yield from _wrapped(f"{stand}: {claim.untested}" if claim.untested else stands(found), "      ")
     for part in [say("claims.test", test=claim.test), *told(found)]:
         yield from _wrapped(part, "      - ", "        ")
 
@@ -73,11 +73,11 @@ def _head(finding: Finding) -> str:
 
 
 def _parts(finding: Finding) -> str:
-    """Returns for each outcome where it was found, by how much and with how many runs."""
+    """Returns for each standing where it was found, by how much and with how many runs."""
     parts = []
-    for outcome, group in by_outcome(finding):
-        difference = ", ".join(filter(None, [change(group), verdicts(group)]))
-        parts.append(say("claims.part", outcome=outcome, where=where(group, finding), change=difference, n=runs(group)))
+    for name, group in by_standing(finding):
+        difference = ", ".join(filter(None, [change(group, finding.evidence), verdicts(group)]))
+        parts.append(say("claims.part", standing=name, where=where(group, finding), change=difference, n=runs(group)))
     return "; ".join(parts)
 
 
@@ -111,20 +111,21 @@ def _paper(paper: Paper) -> dict[str, Any]:
 
 def _plain(finding: Finding) -> dict[str, Any]:
     evidence = finding.evidence
-    names = ("records", "method", "check", "against", "table", "predicted", "metric", "note", "elsewhere")
+    names = ("records", "method", "check", "against", "table", "predicted", "outcome", "note", "elsewhere")
     named = {name: getattr(evidence, name) for name in names}
-    return {**named, "setting": finding.setting, "margin": finding.margin,
+    return {**named, "setting": finding.setting, "unit": evidence.measured.unit, "margin": finding.margin,
             "ratios": [_numbers(point) for point in finding.points]}  # fmt: skip
 
 
 def _numbers(point: Point) -> dict[str, Any]:
-    numbers: dict[str, Any] = {"ratio": point.ratio, "outcome": point.outcome, "n": point.n}
+    numbers: dict[str, Any] = {"ratio": point.ratio, "standing": point.standing, "n": point.n}
     if point.paper:
         return {**numbers, "printed": point.paper.mean, "delta": point.paper.delta, "half": point.paper.half}
     assert point.comparison is not None  # a point is one or the other
     values = {name: getattr(point.comparison, name) for name in ("low", "high", "confidence")}
     finite = {name: value if value == value else None for name, value in values.items()}
-    return {**numbers, "verdict": point.comparison.verdict, "difference": point.comparison.difference.mean, **finite}
+    difference = point.comparison.difference.mean
+    return {**numbers, "verdict": point.comparison.verdict, "difference": difference, **finite, "means": point.means}
 
 
 FORMATS: Mapping[str, Callable[[Sequence[Paper]], str]] = {"text": text, "md": markdown, "json": machine_readable}

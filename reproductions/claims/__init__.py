@@ -7,7 +7,9 @@ read              what of the paper was seen in print
                   `unseen = true` where that place was not seen in print; `test`, what could refute it; `untested`, why
                   nothing here tests it yet
 [[claim.found]]   records and the comparison to look up in them; see `reports.claims.declared.Evidence`. Several
-                  `records`, `method`, `check` or `against` stand for every combination of them
+                  `records`, `method`, `check` or `against` stand for every combination of them. Accuracies after
+                  training are compared, or the `outcome` that it names; `margin`, in the unit of the outcome, where
+                  the difference that the paper prints is smaller than that of the reports, or no accuracy
 [[differs]]       `says`, how the paper's code differs from its text; `source`, where that was read
 """
 

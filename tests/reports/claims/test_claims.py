@@ -4,7 +4,6 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -18,31 +17,11 @@ from reproductions import claims, reference
 from reproductions.panels import cells_of
 from sanity.errors import UserError
 from sanity.store import PACKED
+from tests.reports.claims.records import BARE, frame, standing
 
 ROOT = Path(reproductions.__file__).parent
 PAPERS = [declared.read(name) for name in claims.names()]
 RECORDS = sorted({evidence.records for paper in PAPERS for claim in paper.claims for evidence in claim.evidence})
-
-
-def frame(moves: dict[str, list[float]], ratio: float = 0.9) -> pd.DataFrame:
-    """Records of method "snip": accuracies of each check by seed; the key "dense" is the unpruned network."""
-    rows = [
-        {"dataset": "mnist", "model": "lenet5", "recipe": "quick", "seed": seed, "status": "done", "classes": 10,
-         "method": "dense" if check == "dense" else "snip", "check": "none" if check == "dense" else check,
-         "ratio": 0.0 if check == "dense" else ratio,
-         "last_test_accuracy": accuracy, "best_test_accuracy": accuracy}
-        for check, accuracies in moves.items() for seed, accuracy in enumerate(accuracies)
-    ]  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-def outcome(monkeypatch: pytest.MonkeyPatch, records: pd.DataFrame | None, **named: Any) -> str:
-    monkeypatch.setattr(found, "_folder", lambda _: None if records is None else prepare(records))
-    claim = Claim("it works", "Table 1", "a check", evidence=(Evidence("here", "snip", **named),))
-    return found.standing(found.findings(claim))
-
-
-BARE = [95.0, 95.1, 94.9, 95.0, 95.05]
 
 
 @pytest.mark.parametrize(
@@ -60,21 +39,21 @@ def test_a_claim_stands_where_the_difference_is_what_it_says(
     checked = frame({"none": BARE, "invert": moved})
     beside_dense = frame({"none": moved, "dense": BARE})
     for predicted, expected in {"equal": equal, "worse": worse, "better": better, "no_worse": no_worse}.items():
-        assert outcome(monkeypatch, checked, check="invert", predicted=predicted) == expected
-        assert outcome(monkeypatch, beside_dense, against="dense", predicted=predicted) == expected
+        assert standing(monkeypatch, checked, check="invert", predicted=predicted) == expected
+        assert standing(monkeypatch, beside_dense, against="dense", predicted=predicted) == expected
 
 
 def test_noise_leaves_a_claim_open_and_absent_records_leave_it_untested(monkeypatch: pytest.MonkeyPatch) -> None:
     noisy = frame({"none": BARE, "invert": [90.0, 99.0, 97.0, 98.5, 99.5]})
-    assert outcome(monkeypatch, noisy, check="invert", predicted="worse") == "open"
-    assert outcome(monkeypatch, None, check="invert", predicted="worse") == "not tested"
+    assert standing(monkeypatch, noisy, check="invert", predicted="worse") == "open"
+    assert standing(monkeypatch, None, check="invert", predicted="worse") == "not tested"
 
 
 def test_a_claim_that_holds_at_one_ratio_and_fails_at_another_stands_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
     low = frame({"none": BARE, "invert": [value + 0.001 * seed for seed, value in enumerate(BARE)]}, 0.5)
     high = frame({"none": BARE, "invert": [value - 5 + 0.01 * seed for seed, value in enumerate(BARE)]}, 0.9)
     both = pd.concat([low, high], ignore_index=True)
-    assert outcome(monkeypatch, both, check="invert", predicted="worse") == "in part"
+    assert standing(monkeypatch, both, check="invert", predicted="worse") == "in part"
 
 
 def test_what_was_found_elsewhere_counts_only_where_nothing_else_was(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +72,7 @@ def test_what_was_found_elsewhere_counts_only_where_nothing_else_was(monkeypatch
 def test_records_of_two_settings_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     two = pd.concat([frame({"none": BARE}), frame({"none": BARE}).assign(model="lenet_300_100")], ignore_index=True)
     with pytest.raises(UserError, match="2 settings"):
-        outcome(monkeypatch, two, check="invert", predicted="worse")
+        standing(monkeypatch, two, check="invert", predicted="worse")
 
 
 def test_evidence_names_one_comparison_and_a_known_prediction() -> None:
@@ -170,21 +149,6 @@ def test_lists_in_a_file_stand_for_every_combination() -> None:
         ("here", "snip"), ("here", "grasp"), ("there", "snip"), ("there", "grasp")
     ]  # fmt: skip
     assert {(one.check, one.ratio) for one in claim.evidence} == {("invert", (0.9,))}
-
-
-def test_the_accuracy_before_training_is_another_metric(monkeypatch: pytest.MonkeyPatch) -> None:
-    own = frame({"none": [value + 0.01 * seed for seed, value in enumerate(BARE)], "dense": BARE})
-    before = [60.0, 61.0, 59.5, 60.5, 60.2]
-    there = own.assign(
-        start_test_accuracy=[
-            10.0 if name == "dense" else before[seed] for name, seed in zip(own["method"], own["seed"], strict=True)
-        ]
-    )
-    assert outcome(monkeypatch, own, against="dense", predicted="better") == "not found"
-    assert outcome(monkeypatch, own, against="dense", predicted="better", metric="start") == "not tested"
-    assert outcome(monkeypatch, there, against="dense", predicted="better", metric="start") == "as claimed"
-    with pytest.raises(UserError, match="Did you mean 'start'"):
-        Evidence("here", "snip", "better", against="dense", metric="stat")
 
 
 def test_a_place_that_was_not_seen_in_print_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
