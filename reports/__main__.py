@@ -6,10 +6,11 @@ import gc
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-import reports
+from reports import FORMATS, PICTURES, Analysis, Origin, Report
 from sanity.console.ending import leave
 from sanity.console.output import CannotPrint, printing, use_readable_output
 from sanity.console.shadows import refuse_shadows
@@ -18,8 +19,6 @@ from sanity.store import commands, repeats
 from sanity.store.records import pack
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from reports.expectations import Expectation
     from reports.statistics import Summary
 
@@ -35,11 +34,9 @@ def parser() -> Parser:
     """The command line of `python -m reports`."""
     line = Parser(prog="python -m reports", description=__doc__)
     line.add_argument("results", type=Path, nargs="?", help="the results folder that python -m sanity.run wrote")
-    line.add_argument("--format", default="md,html", help=f"any of {','.join(reports.FORMATS)} (default: %(default)s)")
+    line.add_argument("--format", default="md,html", help=f"any of {','.join(FORMATS)} (default: %(default)s)")
     line.add_argument("--cells", action="store_true", help="LaTeX with the tables of every cell, not the claims alone")
-    line.add_argument(
-        "--figures", default="", help=f"write the pictures to figures/ as any of {','.join(reports.PICTURES)}"
-    )
+    line.add_argument("--figures", default="", help=f"write the pictures to figures/ as any of {','.join(PICTURES)}")
     line.add_argument(
         "--expect", type=Path, metavar="FILE", help="TOML of expected verdicts; exit code 1 where one is another"
     )
@@ -108,18 +105,16 @@ def _report(options: argparse.Namespace, command: str) -> bool:
     frame, output = source.frame, options.output or source.output
     formats = [name.strip() for name in options.format.split(",")]
     options.margin = margin_of(frame) if options.margin is None else options.margin
-    how: dict[str, Any] = {"metric": options.metric, "margin": options.margin, "design": options.design}
-    how["compare"] = options.compare
+    analysis = Analysis(options.metric, options.margin, design=options.design, compare=options.compare)
     expected = read(options.expect) if options.expect else []
     figures = [name.strip() for name in options.figures.split(",") if name.strip()]
-    summary, trained_by = reports.summarised(frame, **how), commands.commands(source.folder)
-    agree = not options.verify or _verified(frame, source.folder, options)
-    frame = repeats.with_repeats(frame, source.folder) if options.verify else frame
-    shown: dict[str, Any] = {"summary": summary} if source.beside is None else {"reference": source.beside, **how}
-    files = reports.write(
-        frame, output, command=command, trained_by=trained_by, title=options.title or source.title, formats=formats,
-        cells=options.cells, figures=figures, **shown,
-    )  # fmt: skip
+    origin = Origin(command, commands.commands(source.folder))
+    report = Report(frame, analysis, source.beside, options.title or source.title, origin)
+    summary = report.summary  # first: records that cannot be used are a line before anything is trained
+    agree = not options.verify or _verified(report, source.folder, options)
+    if options.verify:
+        report = replace(report, records=repeats.with_repeats(frame, source.folder))
+    files = report.write(output, formats, figures=figures, cells=options.cells)
     if options.pack:
         files["records"] = pack(source.folder, output)
         commands.carry(source.folder, output)
@@ -128,7 +123,7 @@ def _report(options: argparse.Namespace, command: str) -> bool:
         if options.quiet:
             print(*files.values(), sep="\n")
         else:
-            reports.show(frame, files=[*files.values()], trained_by=trained_by, **shown)
+            report.show(files=[*files.values()])
     return all([_as_expected(summary, expected), agree])
 
 
@@ -144,7 +139,7 @@ def _as_expected(summary: "Summary", expected: "Sequence[Expectation]") -> bool:
     return not missed
 
 
-def _verified(frame: "pd.DataFrame", folder: Path, options: argparse.Namespace) -> bool:
+def _verified(report: Report, folder: Path, options: argparse.Namespace) -> bool:
     """Trains as many runs again as `--verify` says, prints how each compares, and returns whether all agree.
 
     What came out is kept beside the records; where these cannot be written, that is said.
@@ -152,7 +147,7 @@ def _verified(frame: "pd.DataFrame", folder: Path, options: argparse.Namespace) 
     from reports.verify import choose, compared, train_again  # which imports pandas
 
     verifications = []
-    for record in choose(frame, options.verify):
+    for record in choose(report.records, options.verify):
         repeat = train_again(record, options.data_dir)
         verifications.append(compared(record, repeat, options.metric))
         with printing():

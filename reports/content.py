@@ -1,6 +1,5 @@
 """What a report contains, before any format: Markdown, HTML, CSV and LaTeX are written from this one structure."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from reports.headline import question, setting_line
 from reports.lead import lead
 from reports.methods_told import method_sentences
 from reports.next_steps import NextStep, next_step
+from reports.origin import UNKNOWN, Origin
 from reports.overview import legend, meaning
 from reports.placement import Placement
 from reports.statistics import Summary
@@ -68,11 +68,9 @@ class Content:
 def assemble(
     frame: pd.DataFrame,
     summary: Summary,
-    command: str = "",
     title: str = "",
-    spent: str = "",
+    origin: Origin = UNKNOWN,
     placed: Placement | None = None,
-    trained_by: Sequence[str] = (),
 ) -> Content:
     """The content of the report of a frame of records and their `summary`; `placed`: among a reference set."""
     present = {cell.comparison.verdict for cell in summary.cells if cell.comparison}
@@ -86,11 +84,11 @@ def assemble(
         legend(summary),
         tuple((SYMBOLS[name], name, meaning(name, summary)) for name in VERDICTS if name in present),
         tuple(filter(None, (answer(setting, summary) for setting in summary.names("setting")))),
-        next_step(frame, summary, trained_by or [command]),
+        next_step(frame, summary, origin.commands),
         tuple(method_sentences(summary)),
         (*(placement_shown.tables(placed) if placed else ()), *tables(summary)),
         tuple((term, say(f"glossary.{term}")) for term in terms),
-        tuple(provenance.entries(cleaned(frame), command, spent, trained_by)),
+        tuple(provenance.entries(cleaned(frame), origin)),
         summary,
         placed,
     )

@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from reports import sequential
-from sanity.errors import unknown
+from reports import analysis, sequential
 
 Floats = NDArray[np.float64]
 
@@ -29,17 +28,15 @@ class Design:
 
 
 FIXED = Design(
-    "fixed",
+    analysis.FIXED,
     lambda t, n: np.asarray(2 * special.stdtr(np.asarray(n) - 1, -np.abs(np.asarray(t)))),
     lambda t, n: np.asarray(special.stdtr(np.asarray(n) - 1, -np.asarray(t))),
     lambda n, alpha, sides: float(-special.stdtrit(n - 1, alpha / sides)),
 )
-SEQUENTIAL = Design("sequential", sequential.p_two_sided, sequential.p_one_sided, sequential.critical)
+SEQUENTIAL = Design(analysis.SEQUENTIAL, sequential.p_two_sided, sequential.p_one_sided, sequential.critical)
 DESIGNS = {design.name: design for design in (FIXED, SEQUENTIAL)}
 
 
 def design_of(name: str) -> Design:
-    """The design `name`. Raises `UserError` for another name."""
-    if name not in DESIGNS:
-        raise unknown("design", name, DESIGNS)
+    """The design that an `Analysis` names."""
     return DESIGNS[name]

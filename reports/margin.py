@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from reports.statistics import MARGIN
+from reports.analysis import MARGIN
 from reports.validation import number
 
 IMAGES = 6

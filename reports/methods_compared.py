@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from reports.analysis import Analysis
 from reports.comparisons import Comparison, Mean, compare
-from reports.designs import FIXED, Design
+from reports.designs import design_of
 from reports.labels import parse
 from reports.records import CONTROL
 from reports.runs import Runs
@@ -41,9 +42,7 @@ class MethodComparison:
         return shown.get(verdict, verdict)
 
 
-def methods_compared(
-    done: Mapping[tuple[Any, ...], Runs], metric: str, margin: float, alpha: float, design: Design = FIXED
-) -> tuple[MethodComparison, ...]:
+def methods_compared(done: Mapping[tuple[Any, ...], Runs], analysis: Analysis) -> tuple[MethodComparison, ...]:
     """Every method against the references among them, in each setting, over the ratios that both have.
 
     done: `GROUP` -> the trainings that took place, by seed. A claim, within which Holm's correction is made, is one
@@ -57,7 +56,7 @@ def methods_compared(
     final: list[MethodComparison] = []
     for setting, cells in settings.items():
         for method, reference in _pairs(list(dict.fromkeys(method for method, _ in cells))):
-            final += claim(setting, method, reference, cells, metric, margin, alpha, design)
+            final += claim(setting, method, reference, cells, analysis)
     return tuple(final)
 
 
@@ -66,15 +65,13 @@ def claim(
     method: str,
     reference: str,
     cells: Mapping[tuple[str, float], Runs],
-    metric: str,
-    margin: float,
-    alpha: float,
-    design: Design,
+    analysis: Analysis,
 ) -> Iterator[MethodComparison]:
     """Compares one method with one other at every ratio that both have. cells: (method, ratio) -> its trainings."""
+    metric, margin, design = analysis.metric, analysis.margin, design_of(analysis.design)
     ratios = sorted(ratio for name, ratio in cells if name == method and (reference, ratio) in cells)
     sides = [(cells[method, ratio], cells[reference, ratio]) for ratio in ratios]
-    verdicts = decided([compare(*side, metric, margin, design) for side in sides], margin, alpha, design)
+    verdicts = decided([compare(*side, metric, margin, design) for side in sides], margin, analysis.alpha, design)
     for ratio, (ours, theirs), comparison in zip(ratios, sides, verdicts, strict=True):
         accuracies = Mean.of(ours[metric]), Mean.of(theirs[metric])
         yield MethodComparison(setting, method, reference, ratio, *accuracies, comparison)

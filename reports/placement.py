@@ -1,21 +1,21 @@
 """Places methods among the records of a reference set: rank, difference to each, verdicts side by side."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from reports.analysis import Analysis
 from reports.comparisons import Mean
-from reports.designs import FIXED, design_of
 from reports.labels import parse
 from reports.methods_compared import OUTCOMES, REFERENCES, MethodComparison, claim
 from reports.records import CONTROL, GROUP, SETTING, prepare, settings_of
 from reports.references import DENSE
 from reports.runs import Runs
-from reports.statistics import ALPHA, Cell, summarise
+from reports.statistics import Cell, summarise
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,7 @@ class Placement:
         return tuple(dict.fromkeys(place.setting for place in self.places))
 
 
-def placement(
-    own: pd.DataFrame,
-    reference: pd.DataFrame,
-    metric: str,
-    margin: float,
-    alpha: float = ALPHA,
-    design: str = FIXED.name,
-) -> Placement:
+def placement(own: pd.DataFrame, reference: pd.DataFrame, analysis: Analysis) -> Placement:
     """Returns where the methods of `own` stand among those of `reference`, paired by seed.
 
     A method that both have counts as one's own. Records of another data set, network or recipe are left out. Several
@@ -78,7 +71,7 @@ def placement(
     """
     theirs = _others(own, reference)
     frame = pd.concat([own, theirs], ignore_index=True)
-    summary = summarise(frame, metric, margin, alpha, design, compare_methods=False)
+    summary = summarise(frame, replace(analysis, compare="none"))
     done = {key: runs.by_seed() for key, runs in Runs.of(prepare(frame)).groups(GROUP).items()}
     labels = tuple(label for label in dict.fromkeys(own["method"]) if label != DENSE)
     settings: dict[tuple[str, ...], dict[tuple[str, float], Runs]] = {}
@@ -87,9 +80,9 @@ def placement(
             settings.setdefault(tuple(map(str, setting)), {})[str(method), float(ratio)] = runs
     places: list[Place] = []
     for where, tickets in settings.items():
-        versus = partial(claim, where, cells=tickets, metric=metric, margin=margin, alpha=alpha)
+        versus = partial(claim, where, cells=tickets, analysis=analysis)
         for label in labels:
-            places += _places(where, label, tickets, labels, metric, partial(versus, design=design_of(design)))
+            places += _places(where, label, tickets, labels, analysis.metric, versus)
     compared = [cell for cell in summary.cells if cell.comparison]
     asked = {(*setting_of(cell), cell.check, cell.ratio) for cell in compared if cell.method in labels}
     shown = [cell for cell in compared if (*setting_of(cell), cell.check, cell.ratio) in asked]

@@ -1,11 +1,11 @@
 """How a report's numbers came about: what ran where, on which data, for how long; whatever differs is listed apart."""
 
 from collections import Counter
-from collections.abc import Sequence
 
 import pandas as pd
 
 from reports.escape import visible
+from reports.origin import UNKNOWN, Origin
 from reports.records import ran
 from reports.text import say
 from sanity.console.durations import duration
@@ -33,17 +33,15 @@ COMMAND, TRAINED_BY, REPORTED_BY = "command", "trained by", "report made by"
 COMMANDS = (COMMAND, TRAINED_BY, REPORTED_BY)
 
 
-def entries(frame: pd.DataFrame, command: str = "", spent: str = "", trained_by: Sequence[str] = ()) -> list[Entry]:
+def entries(frame: pd.DataFrame, origin: Origin = UNKNOWN) -> list[Entry]:
     """(label, value) pairs for "how it was run". Several values are all named, each with its number of runs.
 
-    command: what made the report, which says so where trained_by names the commands that trained the records.
-    frame: records that `validation.cleaned` has gone through. spent: how many seeds were spent and why no more, where
-        the results decided on them.
+    frame: records that `validation.cleaned` has gone through.
     """
     done = ran(frame)
-    rows: list[Entry] = [(TRAINED_BY, "\n".join(map(visible, trained_by)))] if trained_by else []
-    rows += [(REPORTED_BY if trained_by else COMMAND, visible(command))] if command else []
-    rows += [(say("spent.label"), visible(spent))] if spent else []
+    rows: list[Entry] = [(TRAINED_BY, "\n".join(map(visible, origin.trained_by)))] if origin.trained_by else []
+    rows += [(REPORTED_BY if origin.trained_by else COMMAND, visible(origin.command))] if origin.command else []
+    rows += [(say("spent.label"), visible(origin.spent))] if origin.spent else []
     rows.append(("runs", _runs(frame)))
     for column, label in COLUMNS.items():
         recorded = done[column].dropna() if column in done.columns else pd.Series(dtype=object)

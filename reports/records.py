@@ -4,16 +4,16 @@ import hashlib
 
 import pandas as pd
 
+from reports.analysis import METRICS
 from reports.escape import visible
 from reports.runs import ABSENT
 from reports.validation import cleaned
 from sanity import recipes
-from sanity.errors import UserError, unknown
+from sanity.errors import UserError
 
 SETTING = ["dataset", "model", "recipe"]
 GROUP = [*SETTING, "method", "check", "ratio"]
 REQUIRED = [*GROUP, "seed", "status", "last_test_accuracy", "best_test_accuracy"]
-METRICS = {"last": "last_test_accuracy", "best": "best_test_accuracy"}
 CONTROL = "none"
 
 # What may differ between the runs of one cell that a results folder holds. Seeds that differ in a setting are no sample
@@ -98,13 +98,6 @@ def _first_reason(frame: pd.DataFrame) -> str:
 def ran(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows of trainings that took place, diverged ones among them."""
     return frame[~frame["status"].isin(ABSENT)]
-
-
-def column_of(metric: str) -> str:
-    """The column that `metric` ("last" or "best") names. Raises `UserError` for another."""
-    if metric not in METRICS:
-        raise unknown("metric", metric, METRICS)
-    return metric
 
 
 def _accuracy(frame: pd.DataFrame, column: str) -> pd.Series:

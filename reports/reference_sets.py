@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
+from reports.analysis import Analysis
 from reports.margin import margin_of
 from reports.records import CONTROL
 from reports.references import DENSE
@@ -17,7 +18,7 @@ from reproductions.panels import cells_of
 
 def summary_of(frame: pd.DataFrame) -> Summary:
     """Returns the cells of a set with their comparisons, by the margin that a report would choose."""
-    return summarise(frame, margin=margin_of(frame), compare_methods=False)
+    return summarise(frame, Analysis(margin=margin_of(frame), compare="none"))
 
 
 def page(name: str, frame: pd.DataFrame) -> str:

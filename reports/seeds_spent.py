@@ -20,7 +20,7 @@ def judge(config: RunConfig) -> Judge:
 
     def further_seeds(frame: "pd.DataFrame") -> Mapping[Place, float]:
         margin = margin_of(frame) if config.margin == "auto" else config.margin
-        listed = reports.open_comparisons(frame, config.metric, margin, "sequential")
+        listed = reports.open_comparisons(frame, reports.Analysis(config.metric, margin, design="sequential"))
         return {
             (each.dataset, each.model, each.recipe, each.method, each.check, each.ratio): each.missing
             for each in listed

@@ -9,21 +9,19 @@ from typing import Any
 
 import pandas as pd
 
+from reports.analysis import METRICS, SEQUENTIAL, USUAL, Analysis
 from reports.channels import Smaller
 from reports.comparisons import Comparison, Mean, compare
-from reports.designs import SEQUENTIAL, Design, design_of
+from reports.designs import Design, design_of
 from reports.methods_compared import MethodComparison, methods_compared
 from reports.outcomes import Outcomes
 from reports.paper import PaperDelta, paper_delta
-from reports.records import CONTROL, GROUP, METRICS, column_of, prepare
+from reports.records import CONTROL, GROUP, prepare
 from reports.runs import Runs, average, highest, recorded
 from reports.search_costs import SearchCost
 from reports.settling import Settling
 from reports.verdicts import decided
-from sanity.errors import UserError
 
-MARGIN = 0.5  # percentage points
-ALPHA = 0.05
 NAN = math.nan
 
 
@@ -121,42 +119,21 @@ class Summary:
         return list(dict.fromkeys(getattr(cell, what) for cell in (self.cells if cells is None else cells)))
 
 
-def summarise(
-    frame: pd.DataFrame,
-    metric: str = "last",
-    margin: float = MARGIN,
-    alpha: float = ALPHA,
-    design: str = "fixed",
-    compare_methods: bool = True,
-) -> Summary:
-    """The statistics of a frame of records.
-
-    metric: "last" or "best" test accuracy, never mixed but where a paper reports the other one: its delta is then taken
-        to our accuracy of that kind.
-    margin: in percentage points.
-    design: "fixed", where the number of seeds was chosen before any result was seen, or "sequential". Records that were
-        looked at before with fewer seeds (column `earlier_look`) are judged as sequential in any case.
-    compare_methods: whether methods are compared with random and magnitude pruning.
-
-    Raises `UserError` as `records.prepare` does, for an unknown metric or design, or a margin out of bounds.
-    """
-    column_of(metric)
-    used = design_of(design)
-    if not 0 < margin <= 100:
-        raise UserError(f"margin={margin:g}: should be greater than 0 and at most 100 points")
-    runs = Runs.of(prepare(frame))
-    groups = runs.groups(GROUP)
-    looked_at = _looked_at(groups)
-    used = SEQUENTIAL if looked_at else used
+def summarise(frame: pd.DataFrame, analysis: Analysis = USUAL) -> Summary:
+    """The statistics of a frame of records. Raises `UserError` as `records.prepare` does."""
+    groups = Runs.of(prepare(frame)).groups(GROUP)
+    if looked_at := _looked_at(groups):
+        analysis = replace(analysis, design=SEQUENTIAL)
+    metric, margin, alpha, design = analysis.metric, analysis.margin, analysis.alpha, design_of(analysis.design)
     done = {key: rows.by_seed() for key, rows in groups.items()}
     cells = []
     for key, rows in groups.items():
         control = done.get((*key[:4], CONTROL, key[5]))
-        comparison = None if key[4] == CONTROL else compare(done[key], control, metric, margin, used)
+        comparison = None if key[4] == CONTROL else compare(done[key], control, metric, margin, design)
         cells.append(_cell(key, rows, done[key], comparison, metric))
-    final = _with_verdicts(_ordered(cells), margin, alpha, used)
-    methods = methods_compared(done, metric, margin, alpha, used) if compare_methods else ()
-    return Summary(tuple(final), metric, margin, alpha, used.name, looked_at, methods)
+    final = _with_verdicts(_ordered(cells), margin, alpha, design)
+    methods = methods_compared(done, analysis) if analysis.compare == "methods" else ()
+    return Summary(tuple(final), metric, margin, alpha, design.name, looked_at, methods)
 
 
 def _looked_at(groups: Mapping[tuple[Any, ...], Runs]) -> int:

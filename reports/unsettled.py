@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from reports.analysis import Analysis
 from reports.comparisons import Comparison
-from reports.statistics import ALPHA, MARGIN, Cell, summarise
+from reports.statistics import Cell, summarise
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,7 @@ class OpenComparison:
         return self.needed - self.pairs
 
 
-def open_comparisons(
-    frame: pd.DataFrame,
-    metric: str = "last",
-    margin: float = MARGIN,
-    design: str = "sequential",
-    alpha: float = ALPHA,
-) -> list[OpenComparison]:
+def open_comparisons(frame: pd.DataFrame, analysis: Analysis) -> list[OpenComparison]:
     """The comparisons of a frame of records that are not decided, in the order of the report.
 
     Decided are those that are identical, equivalent, different or not testable; not open either are those of which a
@@ -50,7 +45,7 @@ def open_comparisons(
     return [
         OpenComparison(*cell.setting, cell.method, cell.check, cell.ratio, comparison.difference.n,
                        comparison.seeds_needed)
-        for cell, comparison in _comparisons(summarise(frame, metric, margin, alpha, design).cells)
+        for cell, comparison in _comparisons(summarise(frame, analysis).cells)
         if comparison.open and not (cell.failed or cell.unusable)
     ]  # fmt: skip
 

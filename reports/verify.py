@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
+from reports.analysis import METRICS
 from reports.labels import Part, parse
-from reports.records import METRICS
 from reports.text import say
 from reports.validation import number
 from reports.wording import method_name, percent, points

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -173,33 +174,33 @@ def _writable(key: str, folder: Path) -> None:
 def _report(request: Request, rows: "list[dict[str, Any]]", command: str, spent: str) -> int:
     import pandas as pd  # not for pages of help and mistakes
 
-    import reports  # after `refuse_shadows`
+    from reports import Analysis, Origin, Report  # after `refuse_shadows`
     from reports.margin import margin_of
 
     config, frame = request.configs[0], pd.DataFrame(rows)
     seen = frame if spent else looks.with_earlier(frame, config.results_dir)
     looks.remember(frame, config.results_dir)
-    margin = margin_of(frame) if config.margin == AUTO else config.margin
-    how: dict[str, Any] = {"metric": config.metric, "margin": margin}
-    how |= {"design": config.design} if config.design != "fixed" else {}
-    how |= {"compare": config.compare} if config.compare != "methods" else {}
-    of = identity({"cells": sorted(frame["cell"]), **how})[:8]
+    margin = margin_of(frame) if isinstance(config.margin, str) else config.margin
+    analysis = Analysis(config.metric, margin, design=config.design, compare=config.compare)
+    of = identity({"cells": sorted(frame["cell"]), "metric": config.metric, "margin": margin, **analysis.changed()})[:8]
     folder = Path(config.report_dir or Path(config.results_dir) / "reports" / f"{request.name}-{of}")
-    whole, beside, shown = request.report(seen), request.neighbours(), request.shown(seen)
-    summary = reports.summarised(whole, **how) if beside is None else None
-    how["reference"] = beside
-    files = reports.write(whole, folder, command=command, title=request.title, spent=spent, summary=summary, **how)
+    whole, shown = request.report(seen), request.shown(seen)
+    report = Report(whole, analysis, request.neighbours(), request.title, Origin(command, spent=spent))
+    files = report.write(folder)
+    printed = report if shown is whole else replace(report, records=shown)
     with printing():
-        reports.show(
-            shown, summary=summary if shown is whole else None, notes=[*filter(None, [spent]), *request.notes(frame)],
-            files=[*files.values()], trained_by=[command], **how,
-        )  # fmt: skip
+        printed.show(notes=[*filter(None, [spent]), *request.notes(frame)], files=[*files.values()])
+    return _failures(frame, Path(config.results_dir))
+
+
+def _failures(frame: "pd.DataFrame", results: Path) -> int:
+    """Names the failed cells of a run and returns its exit code."""
     failed = frame[frame["status"] == "failed"]
     if not len(failed):
         return 0
     for (method, reason), alike in failed.groupby(["method", "reason"], sort=False):
         first = alike.iloc[0]
-        where = traceback_of(Path(config.results_dir), first["cell"])
+        where = traceback_of(results, first["cell"])
         which = f"{method} {first['check']} ratio {first['ratio']} seed {first['seed']}"
         more = f" and {len(alike) - 1} more" if len(alike) > 1 else ""
         complain(f"failed: {which}{more}: {reason}" + (f" (traceback: {where})" if where.exists() else ""))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 import reproductions
+from reports.analysis import ALPHA, Analysis
 from reports.claims.declared import Claim, Evidence
 from reports.claims.outcomes import Outcome
 from reports.comparisons import Comparison, compare
@@ -15,7 +16,7 @@ from reports.margin import margin_of
 from reports.paper import PaperDelta
 from reports.records import CONTROL, GROUP, SETTING, prepare
 from reports.runs import Runs
-from reports.statistics import ALPHA, summarise
+from reports.statistics import summarise
 from reports.text import say
 from reports.verdicts import decided
 from reports.wording import DATASETS
@@ -168,7 +169,8 @@ def _printed(evidence: Evidence, frame: pd.DataFrame, margin: float) -> Iterator
     """Sets the paper's own numbers beside the records."""
     attached = reproductions.load(evidence.table).attach(frame)
     attached = attached[(attached["method"] == evidence.method) & (attached["status"] != "missing")]
-    for cell in summarise(attached, "last", margin, compare_methods=False).cells:
+    analysis = Analysis(margin=margin, compare="none")
+    for cell in summarise(attached, analysis).cells:
         if cell.paper and (not evidence.ratio or cell.ratio in evidence.ratio):
             inside = cell.paper.inside
             held = "open" if inside is None else "as claimed" if inside else "contradicted"

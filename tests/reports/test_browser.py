@@ -42,7 +42,9 @@ def browser() -> Iterator[Any]:
 def page(browser: Any, frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Any:
     title = "A table (not as published: recipe.milestones=46.2962963,92.5925926,138.8888889)"  # no place to break it
     folder = tmp_path_factory.mktemp("report")
-    path = reports.write(frame, folder, command="synthetic", title=title, formats=["html"])["html"]
+    path = reports.Report(frame, title=title, origin=reports.Origin(command="synthetic")).write(
+        folder, formats=["html"]
+    )["html"]
     return _open(browser, path)
 
 
@@ -173,7 +175,7 @@ def any_page(request: pytest.FixtureRequest, frame: pd.DataFrame, tmp_path_facto
     one = frame[(frame["method"] == "grasp") & (frame["ratio"] == frame["ratio"].max())]
     one = one[one["check"].isin(["none", one[one["check"] != "none"]["check"].iloc[0]])]
     records = frame if request.param == "many checks" else one
-    return reports.write(records, folder, command="synthetic", formats=["html"])["html"]
+    return reports.Report(records, origin=reports.Origin(command="synthetic")).write(folder, formats=["html"])["html"]
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from reports import show
+from reports import Report
 from reports.content import assemble
 from reports.controls import controls, verdict_on_controls
 from reports.overview import notes
@@ -94,6 +94,6 @@ def test_the_terminal_says_how_the_controls_came_out_and_marks_each(
     make_record: Record, moved: list[float], phrases: list[str]
 ) -> None:
     page = io.StringIO()
-    show(pd.DataFrame(rows(make_record, moved, "better")), page)
+    Report(pd.DataFrame(rows(make_record, moved, "better"))).show(page)
     text = page.getvalue().replace("\n", " ")
     assert all(word in text for phrase in phrases for word in phrase.split())

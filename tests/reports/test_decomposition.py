@@ -14,6 +14,7 @@ from scipy import stats
 
 import reports
 from reports import figures
+from reports.analysis import Analysis
 from reports.decomposition import Decomposition, decompositions, sentence, share_out, step_text
 from reports.designs import FIXED
 from reports.statistics import summarise
@@ -72,7 +73,7 @@ def test_a_gap_that_is_not_clear_is_not_shared_out(tmp_path: Path) -> None:
     one = only(family(flat))
     assert not one.clear
     assert "points instead" in sentence(one)
-    text = reports.write(frame, tmp_path, formats=("md",))["md"].read_text(encoding="utf-8")
+    text = reports.Report(frame).write(tmp_path, formats=("md",))["md"].read_text(encoding="utf-8")
     assert "gap not clearly above zero" in text
 
 
@@ -101,7 +102,7 @@ def test_an_incomplete_family_is_not_decomposed(make_grid: Callable[..., pd.Data
 
 def test_table_picture_and_csv_show_every_method_and_ratio(tmp_path: Path) -> None:
     frame = pd.DataFrame([*family(noisy(3)), *family(noisy(3), ratio=0.9)])
-    written = reports.write(frame, tmp_path, formats=("md", "html", "csv", "latex"))
+    written = reports.Report(frame).write(tmp_path, formats=("md", "html", "csv", "latex"))
     with (tmp_path / "decomposition.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2 * len(LEVELS)
@@ -118,7 +119,7 @@ def test_table_picture_and_csv_show_every_method_and_ratio(tmp_path: Path) -> No
 @pytest.mark.parametrize("design", ["fixed", "sequential"])  # whose intervals have no end where nothing is decided
 def test_steps_of_every_ratio_are_seen_beside_their_text(design: str) -> None:
     frame = pd.DataFrame([row for ratio in (0.9, 0.95, 0.98) for row in family(noisy(3), ratio=ratio)])
-    (section,) = [one for one in figures.draw(summarise(frame, design=design)) if one.kind == "decomposition"]
+    (section,) = [one for one in figures.draw(summarise(frame, Analysis(design=design))) if one.kind == "decomposition"]
     figure = section.pictures[0].drawing.draw()
     figure.canvas.draw()
     width = figure.get_window_extent().width

@@ -13,6 +13,7 @@ import pytest
 
 import reports
 from reports import escape, figures
+from reports.analysis import Analysis
 from reports.overview import notes
 from reports.statistics import summarise
 from sanity.errors import UserError
@@ -46,9 +47,11 @@ def test_a_name_is_text_in_every_format(make_record: Record, tmp_path: Path, tex
         row["check"] = text
     rows.append(rows[3] | {"seed": 2, "status": "failed", "reason": text})
     frame = pd.DataFrame(rows)
-    files = reports.write(frame, tmp_path, formats=reports.FORMATS, title=text, command=f"python {text}")
+    files = reports.Report(frame, title=text, origin=reports.Origin(command=f"python {text}")).write(
+        tmp_path, formats=reports.FORMATS
+    )
     shown = io.StringIO()
-    reports.show(frame, shown)
+    reports.Report(frame).show(shown)
     texts = {name: path.read_text(encoding="utf-8") for name, path in files.items()}
     for name, written in [*texts.items(), ("terminal", shown.getvalue())]:
         assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\u202e\ud800-\udfff]", written), name
@@ -81,7 +84,7 @@ def test_a_spreadsheet_sees_no_formula_but_numbers_stay_numbers() -> None:
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
 def test_a_terminal_gets_the_signs_that_it_has(frame: pd.DataFrame, encoding: str) -> None:
     file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-    reports.show(frame, file)
+    reports.Report(frame).show(file)
     file.seek(0)
     text = file.read()
     assert "no effect" in text
@@ -172,14 +175,14 @@ def test_what_is_of_another_form_counts_as_not_recorded(
 ) -> None:
     rows = runs(make_record)
     rows[3] |= values
-    files = reports.write(pd.DataFrame(rows), tmp_path, formats=reports.FORMATS)
+    files = reports.Report(pd.DataFrame(rows)).write(tmp_path, formats=reports.FORMATS)
     assert all(path.stat().st_size for path in files.values())
 
 
 @pytest.mark.parametrize("margin", [math.inf, 0.0, -1.0, math.nan, 101.0])
 def test_a_margin_has_bounds(make_record: Record, margin: float) -> None:
     with pytest.raises(UserError, match="margin="):
-        summarise(pd.DataFrame(runs(make_record)), margin=margin)
+        summarise(pd.DataFrame(runs(make_record)), Analysis(margin=margin))
 
 
 def test_methods_whose_labels_differ_in_signs_alone_have_pictures_of_their_own(make_record: Record) -> None:
@@ -200,7 +203,7 @@ def test_many_overrides_make_no_file_name_too_long(make_record: Record, tmp_path
     rows = runs(make_record) + runs(make_record, overrides=overrides, recipe="other")
     for row in rows[4:]:
         row["method"] = f"snip[{overrides.replace(' ', ',')}]"
-    files = reports.write(pd.DataFrame(rows), tmp_path, formats=["md"])
+    files = reports.Report(pd.DataFrame(rows)).write(tmp_path, formats=["md"])
     names = [path.name for path in (tmp_path / "figures").iterdir()]
     assert max(map(len, names)) < 100
     assert all(name in files["md"].read_text(encoding="utf-8") for name in names)

@@ -53,7 +53,7 @@ def test_every_square_leads_to_a_row_of_the_page(make_record: Record, tmp_path: 
     squares = strip(summary.cells)
     assert [square.row for square in squares] == [row_of(cell) for cell in summary.cells if cell.comparison]
     assert len({square.row for square in squares}) == 5
-    page = reports.write(frame, str(tmp_path), formats=["html"])["html"].read_text(encoding="utf-8")
+    page = reports.Report(frame).write(str(tmp_path), formats=["html"])["html"].read_text(encoding="utf-8")
     for square in squares:
         assert f'href="#{square.row}"' in page
         assert f'<tr id="{square.row}"' in page

@@ -23,8 +23,8 @@ from sanity.errors import UserError
 @pytest.fixture(scope="module")
 def written(frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     where = tmp_path_factory.mktemp("report")
-    return reports.write(
-        frame, where, command="python -m sanity.run methods=grasp", formats=reports.FORMATS, cells=True
+    return reports.Report(frame, origin=reports.Origin("python -m sanity.run methods=grasp")).write(
+        where, formats=reports.FORMATS, cells=True
     )
 
 
@@ -63,7 +63,7 @@ def test_cells_whose_runs_all_failed_say_so(make_record: Callable[..., dict], tm
     lost = {"status": "failed", "reason": "no memory", "last_test_accuracy": None, "best_test_accuracy": None}
     rows = [make_record("snip", check, 0.9, seed, 90.0) for check in ("none", "reinit") for seed in (0, 1)]
     rows = [row | lost if row["check"] == "reinit" else row for row in rows]
-    files = reports.write(pd.DataFrame(rows), tmp_path, formats=("md", "csv"))
+    files = reports.Report(pd.DataFrame(rows)).write(tmp_path, formats=("md", "csv"))
     (line,) = (one for one in text_of(files["md"]).splitlines() if "2 of 2 runs failed: no memory" in one)
     assert "| failed |" in line
     assert "no run is there" not in text_of(files["md"])
@@ -112,8 +112,8 @@ def test_markdown_tables_have_as_many_cells_in_each_row_as_in_their_head(written
 
 
 def test_the_same_records_give_the_same_bytes(frame: pd.DataFrame, written: dict[str, Path], tmp_path: Path) -> None:
-    again = reports.write(
-        frame, tmp_path, command="python -m sanity.run methods=grasp", formats=reports.FORMATS, cells=True
+    again = reports.Report(frame, origin=reports.Origin(command="python -m sanity.run methods=grasp")).write(
+        tmp_path, formats=reports.FORMATS, cells=True
     )
     for name, path in again.items():
         assert path.read_bytes() == written[name].read_bytes()
@@ -125,7 +125,7 @@ def test_the_same_records_give_the_same_bytes(frame: pd.DataFrame, written: dict
 def test_a_name_cannot_inject_markup(make_record: Callable[..., dict], tmp_path: Path) -> None:
     evil = "<script>alert(1)</script>|x"
     rows = [make_record(evil, check, 0.9, seed, 90.0 + seed) for check in ("none", evil) for seed in (0, 1)]
-    files = reports.write(pd.DataFrame(rows), tmp_path)
+    files = reports.Report(pd.DataFrame(rows)).write(tmp_path)
     assert "<script>alert" not in text_of(files["html"])
 
 
@@ -157,7 +157,7 @@ def test_a_large_grid_stays_below_three_megabytes(
     methods = [f"method{i}" for i in range(8)]
     grids = [make_grid(methods=methods, seeds=2, dataset=dataset, model=model) for dataset in ("cifar10", "cifar100")
              for model in ("vgg19", "resnet32")]  # fmt: skip
-    page = reports.write(pd.concat(grids), tmp_path, formats=["html"])["html"]
+    page = reports.Report(pd.concat(grids)).write(tmp_path, formats=["html"])["html"]
     assert page.stat().st_size < 3e6
     assert "Not drawn here: " in text_of(page)
 
@@ -207,12 +207,12 @@ def test_every_line_is_seen_on_both_grounds(colour: str) -> None:
     ("options", "message"),
     [
         ({"formats": ["htm"]}, "unknown format 'htm'. Did you mean 'html'"),
-        ({"metric": "mean"}, "unknown metric 'mean'"),
+        ({"formats": ["md"], "figures": ["eps"]}, "unknown format of figures 'eps'"),
     ],
 )
 def test_mistakes_are_one_line(frame: pd.DataFrame, tmp_path: Path, options: dict, message: str) -> None:
     with pytest.raises(UserError) as caught:
-        reports.write(frame, tmp_path, **options)
+        reports.Report(frame).write(tmp_path, **options)
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
@@ -221,7 +221,7 @@ def test_mistakes_are_one_line(frame: pd.DataFrame, tmp_path: Path, options: dic
 def test_a_directory_that_cannot_be_written_is_named(frame: pd.DataFrame, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be written to"):
-        reports.write(frame, tmp_path / "file" / "report", formats=["csv"])
+        reports.Report(frame).write(tmp_path / "file" / "report", formats=["csv"])
 
 
 @pytest.fixture
@@ -282,8 +282,9 @@ def test_torch_is_never_imported(frame: pd.DataFrame, tmp_path: Path) -> None:
     script = f"""
 import sys, pandas, reports, reports.__main__
 frame = pandas.read_json({str(tmp_path / "frame.json")!r})
-reports.write(frame, {str(tmp_path)!r}, formats=reports.FORMATS)
-reports.show(frame)
+report = reports.Report(frame)
+report.write({str(tmp_path)!r}, formats=reports.FORMATS)
+report.show()
 assert "torch" not in sys.modules
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

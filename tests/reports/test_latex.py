@@ -21,7 +21,7 @@ DOCUMENT = r"""\documentclass{article}
 
 
 def written(frame: pd.DataFrame, folder: Path, cells: bool = False) -> str:
-    return reports.write(frame, folder, formats=["latex"], cells=cells)["latex"].read_text(encoding="utf-8")
+    return reports.Report(frame).write(folder, formats=["latex"], cells=cells)["latex"].read_text(encoding="utf-8")
 
 
 def bare(text: str) -> str:

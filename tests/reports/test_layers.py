@@ -38,5 +38,5 @@ def test_the_file_of_layers_has_both_names(make_record: Callable[..., dict], tmp
     frame = pd.DataFrame([make_record("snip", "none", 0.9, 0, 90.0, layers={"1.weight": layer("fc", 5)}, model="mine")])
     (row,) = rows(summarise(frame))
     assert (row["layer"], row["shown_as"], row["density"]) == ("1.weight", "fc1", 0.5)
-    reports.write(frame, tmp_path, formats=["csv"])
+    reports.Report(frame).write(tmp_path, formats=["csv"])
     assert "1.weight,fc1,0.5" in (tmp_path / "layers.csv").read_text(encoding="utf-8")

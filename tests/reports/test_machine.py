@@ -12,6 +12,7 @@ import pytest
 
 import reports
 from reports import inference
+from reports.analysis import Analysis
 from reports.designs import FIXED, SEQUENTIAL, Design
 from reports.flat import flat
 from reports.statistics import summarise
@@ -51,7 +52,7 @@ def report(frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> dic
         method="random", last_test_accuracy=lambda rows: rows["seed"] + 70.0
     )
     where = tmp_path_factory.mktemp("report")
-    path = reports.write(pd.concat([frame, more], ignore_index=True), where, formats=["json"])["json"]
+    path = reports.Report(pd.concat([frame, more], ignore_index=True)).write(where, formats=["json"])["json"]
     return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
@@ -71,7 +72,7 @@ def test_the_schema_refuses_what_is_wrong(report: dict[str, Any]) -> None:
 
 
 def test_a_row_carries_all_that_its_verdict_rests_on(frame: pd.DataFrame) -> None:
-    summary = summarise(frame, margin=0.7)
+    summary = summarise(frame, Analysis(margin=0.7))
     rows = [flat(cell, summary) for cell in summary.cells]
     compared = [row for row in rows if row["verdict"] == "equivalent"]
     assert compared

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 import reports
+from reports.analysis import Analysis
 from reports.content import assemble
 from reports.methods_told import method_sentences
 from reports.overview import overview
 from reports.statistics import Summary, summarise
-from sanity.errors import UserError
 
 Record = Callable[..., dict]
 BASE = [80.0, 80.2, 80.1, 80.3]
@@ -74,7 +74,7 @@ def test_a_claim_is_blind_to_other_methods_and_checks_are_blind_to_methods(make_
     more = pd.concat([frame, grid(make_record, {"grasp": RATIOS})], ignore_index=True)
     alone = summarise(frame)
     assert [one for one in summarise(more).methods if one.method == "snip"] == list(alone.methods)
-    without = summarise(frame, compare_methods=False)
+    without = summarise(frame, Analysis(compare="none"))
     assert without.cells == alone.cells
     assert without.methods == ()
 
@@ -94,9 +94,10 @@ def test_every_format_has_the_table_unless_it_is_not_wanted(make_record: Record,
     frame = grid(make_record, {"snip": RATIOS, "random": still(RATIOS)})
     for compare, there in (("methods", True), ("none", False)):
         folder = tmp_path / compare
-        files = reports.write(frame, folder, formats=["md", "html", "csv", "latex"], compare=compare)
+        report = reports.Report(frame, reports.Analysis(compare=compare))
+        files = report.write(folder, formats=["md", "html", "csv", "latex"])
         shown = io.StringIO()
-        reports.show(frame, shown, compare=compare)
+        report.show(shown)
         texts = [files[name].read_text(encoding="utf-8") for name in ("md", "html", "latex")]
         assert [("Methods against random" in text) == there for text in texts] == [True] * 3
         assert ("better at 90 %" in " ".join(shown.getvalue().split())) == there
@@ -104,8 +105,6 @@ def test_every_format_has_the_table_unless_it_is_not_wanted(make_record: Record,
     table = pd.read_csv(tmp_path / "methods" / "methods_compared.csv")
     assert table["outcome"].tolist() == ["as_good", "better"]
     assert table["difference"].tolist() == pytest.approx([0.0125, 3.05])
-    with pytest.raises(UserError, match="unknown comparison 'method'"):
-        reports.show(frame, io.StringIO(), compare="method")
 
 
 def test_methods_of_which_neither_was_run_have_no_row(make_record: Callable[..., dict]) -> None:

@@ -45,6 +45,6 @@ def test_the_report_of_one_comparison_does_not_repeat_itself(make_record: Callab
         make_record("grasp", check, 0.98, seed, 98.0 + (seed % 3) / 10 + (check != "none") * (seed % 2) / 10)
         for check in ("none", "layerwise_rearrange") for seed in range(10)
     ]  # fmt: skip
-    page = reports.write(pd.DataFrame(rows), tmp_path, formats=["md"])["md"].read_text(encoding="utf-8")
+    page = reports.Report(pd.DataFrame(rows)).write(tmp_path, formats=["md"])["md"].read_text(encoding="utf-8")
     assert len(pieces(page)) > 20
     assert not repeated(page)

@@ -36,7 +36,7 @@ def test_early_stopping_has_columns_of_its_own(make_record: Callable[..., dict],
     stopped = [{"start_test_accuracy": 10.0, "early_stop_test_accuracy": 81.0 + 2 * seed, "early_stop_epoch": 4 + seed}
                for seed in range(2)]  # fmt: skip
     frame = pd.DataFrame([make_record("grasp", "none", 0.9, seed, 90.0, **of) for seed, of in enumerate(stopped)])
-    written = reports.write(frame, tmp_path, formats=("md", "csv"))
+    written = reports.Report(frame).write(tmp_path, formats=("md", "csv"))
     (row,) = csv.DictReader(written["csv"].open(encoding="utf-8"))
     assert (row["early_stop_accuracy"], row["early_stop_epoch"], row["mean"]) == ("82.0", "4.5", "90.0")
     text = written["md"].read_text(encoding="utf-8")
@@ -45,7 +45,7 @@ def test_early_stopping_has_columns_of_its_own(make_record: Callable[..., dict],
 
 
 def test_the_csv_and_a_folded_table_have_them(make_record: Callable[..., dict], tmp_path: Path) -> None:
-    written = reports.write(rows(make_record, 12.25, 12.25), tmp_path, formats=("md", "html", "csv"))
+    written = reports.Report(rows(make_record, 12.25, 12.25)).write(tmp_path, formats=("md", "html", "csv"))
     (row,) = csv.DictReader(written["csv"].open(encoding="utf-8"))
     assert (row["start_accuracy"], row["pruned_accuracy"], row["round_accuracies"]) == ("12.25", "", "90 81")
     for name in ("md", "html"):
@@ -57,7 +57,7 @@ def test_the_csv_and_a_folded_table_have_them(make_record: Callable[..., dict], 
 
 def test_barriers_are_shown_where_they_were_measured(make_record: Callable[..., dict], tmp_path: Path) -> None:
     frame = rows(make_record, 12.0, 12.0).assign(barrier_orders_test=[0.5, 1.0], barrier_control_test=None)
-    written = reports.write(frame, tmp_path, formats=("md", "csv"))
+    written = reports.Report(frame).write(tmp_path, formats=("md", "csv"))
     (row,) = csv.DictReader(written["csv"].open(encoding="utf-8"))
     assert (row["barrier_orders"], row["barrier_control"]) == ("0.75", "")
     text = written["md"].read_text(encoding="utf-8")

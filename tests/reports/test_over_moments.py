@@ -84,7 +84,7 @@ def test_the_axis_is_true_to_scale(
 def test_the_page_shows_it_and_grids_of_one_moment_have_none(make_record: Make, tmp_path: Path) -> None:
     frame = of_options(make_record)
     title = "Accuracy over the moment of dense training"
-    assert title in reports.write(frame, tmp_path / "many", formats=["html"])["html"].read_text(encoding="utf-8")
+    assert title in reports.Report(frame).write(tmp_path / "many", formats=["html"])["html"].read_text(encoding="utf-8")
     assert drawn(frame[frame["method"] != "snip[biases=never,scored_at=20]"].iloc[:6]) == []
     assert drawn(frame.drop(columns="moments")) == []
 

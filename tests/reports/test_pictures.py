@@ -4,11 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
-import pytest
 from PIL import Image
 
 import reports
-from sanity.errors import UserError
 
 
 def test_every_picture_in_every_format_the_same_bytes_again(
@@ -17,7 +15,7 @@ def test_every_picture_in_every_format_the_same_bytes_again(
     frame = make_grid(ratios=[0.9], seeds=3, methods=["grasp"], checks=["none", "reinit"])
     folders = []
     for name in ("one", "other"):
-        files = reports.write(frame, tmp_path / name, formats=["csv"], figures=reports.PICTURES)
+        files = reports.Report(frame).write(tmp_path / name, formats=["csv"], figures=reports.PICTURES)
         folders.append(files["figures"])
     names = sorted(path.name for path in folders[0].iterdir())
     stems = {name.rpartition(".")[0] for name in names}
@@ -29,8 +27,3 @@ def test_every_picture_in_every_format_the_same_bytes_again(
     image = Image.open(folders[0] / "accuracy-grasp.png").convert("L")
     assert image.getextrema() == (34, 255)  # no darker than the ink, #222222
     assert sum(image.histogram()[34:60]) > 2000
-
-
-def test_an_unknown_format_is_one_line(frame: pd.DataFrame, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="unknown format of figures 'eps'"):
-        reports.write(frame, tmp_path, figures=["eps"])

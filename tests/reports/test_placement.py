@@ -9,6 +9,7 @@ import pytest
 
 import reports
 from reports import placement_shown
+from reports.analysis import Analysis
 from reports.placement import flat, placement, with_baselines
 from tests.reports.test_machine import SCHEMA, check
 
@@ -36,7 +37,7 @@ OTHER = {("snip", "none"): 97.0, ("snip", "invert"): 90.0}
 
 
 def test_a_method_stands_between_those_that_are_better_and_worse() -> None:
-    (place,) = placement(records(OWN), records(SET), "last", 0.5).places
+    (place,) = placement(records(OWN), records(SET), Analysis()).places
     assert (place.rank, place.of) == (2, 4)
     assert [(one.reference, one.outcome) for one in place.others] == [
         ("snip", "worse"), ("synflow", "better"), ("random", "better")
@@ -49,7 +50,9 @@ def test_seeds_that_were_added_as_one_liked_have_the_intervals_of_that_design(tm
     rows = {}
     for design in ("fixed", "sequential"):
         where = tmp_path / design
-        path = reports.write(records(OWN), where, formats=["json"], reference=records(SET), design=design)["json"]
+        path = reports.Report(records(OWN), reports.Analysis(design=design), reference=records(SET)).write(
+            where, formats=["json"]
+        )["json"]
         rows[design] = json.loads(path.read_text(encoding="utf-8"))["placement"]
     for fixed, sequential in zip(rows["fixed"], rows["sequential"], strict=True):
         assert fixed["difference"] == sequential["difference"]
@@ -58,8 +61,8 @@ def test_seeds_that_were_added_as_one_liked_have_the_intervals_of_that_design(tm
 
 def test_nothing_is_claimed_across_settings_and_ones_own_rows_count_once() -> None:
     other = records(SET, recipe="su2020")
-    assert placement(records(OWN), other, "last", 0.5).places[0].of == 1
-    twice = placement(records({**OWN, ("snip", "none"): 91.0}), records(SET), "last", 0.5)
+    assert placement(records(OWN), other, Analysis()).places[0].of == 1
+    twice = placement(records({**OWN, ("snip", "none"): 91.0}), records(SET), Analysis())
     assert {one.reference for place in twice.places for one in place.others} == {"random", "synflow"}
 
 
@@ -68,7 +71,7 @@ def test_settings_of_one_method_are_placed_each_by_itself() -> None:
     other = {("mine:Scaled", "none"): 91.0, ("mine:Scaled", "invert"): 91.0}
     theirs = pd.concat([records(SET), records(SET, recipe="su2020")], ignore_index=True)
     own = pd.concat([records(OWN), records(other, recipe="su2020")], ignore_index=True)
-    placed = placement(own, theirs, "last", 0.5)
+    placed = placement(own, theirs, Analysis())
     assert [(place.setting[2], place.accuracy.mean, place.rank, place.of) for place in placed.places] == [
         ("quick", pytest.approx(95), 2, 4), ("su2020", pytest.approx(91), 3, 4)
     ]  # fmt: skip
@@ -85,15 +88,15 @@ def test_settings_of_one_method_are_placed_each_by_itself() -> None:
 
     for known, of in ((None, 4), ("epochs=20", 4), ("epochs=1", 1)):
         ours = records(OWN).assign(recipe_in_full=known)
-        assert placement(ours, records(SET).assign(recipe_in_full="epochs=20"), "last", 0.5).places[0].of == of
+        assert placement(ours, records(SET).assign(recipe_in_full="epochs=20"), Analysis()).places[0].of == of
     twice = [records(OWN).assign(overrides=text) for text in ("recipe.lr=0.1", "recipe.lr=0.2")]
-    apart = placement(pd.concat(twice, ignore_index=True), records(SET).assign(overrides=""), "last", 0.5)
+    apart = placement(pd.concat(twice, ignore_index=True), records(SET).assign(overrides=""), Analysis())
     assert len({place.setting for place in apart.places}) == len(apart.places) == 2
 
 
 def test_checks_stand_beside_those_of_the_set() -> None:
     theirs = pd.concat([records({**SET, ("snip", "reinit"): 96.0}), records(OTHER, ratio=0.5)], ignore_index=True)
-    placed = placement(records(OWN), theirs, "last", 0.5)
+    placed = placement(records(OWN), theirs, Analysis())
     assert {(cell.check, cell.ratio) for cell in placed.cells} == {("invert", 0.9)}  # what was asked of one's own
     sentences = [*placement_shown.sentences(placed)]
     assert sentences[0].startswith("mine:Scaled at 90 %: 95.00 ± ")
@@ -102,18 +105,18 @@ def test_checks_stand_beside_those_of_the_set() -> None:
 
 
 def test_the_ranking_names_everyone_once_and_the_verdicts_begin_with_ones_own() -> None:
-    ranking, verdicts = placement_shown.tables(placement(records(OWN), records(SET), "last", 0.5))
+    ranking, verdicts = placement_shown.tables(placement(records(OWN), records(SET), Analysis()))
     assert [row[2].text for row in ranking.rows] == ["SNIP", "mine:Scaled (yours)", "SynFlow", "Random"]
     assert [row[1].text for row in ranking.rows] == ["1", "2", "3", "4"]
     assert verdicts.rows[0][0].text == "mine:Scaled (yours)"
 
 
 def test_every_number_is_there_to_be_read_by_programs(tmp_path: Path) -> None:
-    path = reports.write(records(OWN), tmp_path, formats=["json"], reference=records(SET))["json"]
+    path = reports.Report(records(OWN), reference=records(SET)).write(tmp_path, formats=["json"])["json"]
     report = json.loads(path.read_text(encoding="utf-8"))
     check(report, SCHEMA)
     rows = report["placement"]
-    assert rows == flat(placement(records(OWN), records(SET), "last", 0.5))
+    assert rows == flat(placement(records(OWN), records(SET), Analysis()))
     assert all(row.keys() == SCHEMA["properties"]["placement"]["items"]["properties"].keys() for row in rows)
     assert {row["against"] for row in rows} == {"snip", "synflow", "random"}
     assert all(row["low"] <= row["difference"] <= row["high"] and row["n"] == len(SEEDS) for row in rows)

@@ -14,7 +14,9 @@ SNIP, GRASP = "python -m sanity.run methods=snip", "python -m sanity.run methods
 
 def test_a_report_shows_what_trained_its_records_before_what_made_it(frame: pd.DataFrame, tmp_path: Path) -> None:
     rebuilt = "python -m reports results"
-    files = reports.write(frame, tmp_path, command=rebuilt, trained_by=[SNIP, GRASP], formats=["md", "html", "json"])
+    files = reports.Report(frame, origin=reports.Origin(command=rebuilt, trained_by=[SNIP, GRASP])).write(
+        tmp_path, formats=["md", "html", "json"]
+    )
     for name in ("md", "html"):
         text = files[name].read_text()
         assert 0 < text.index(SNIP) < text.index(GRASP) < text.index(rebuilt)

@@ -63,7 +63,7 @@ def test_what_is_not_known_is_a_dash_and_counts_as_nothing(make_record: Callable
 def test_the_csv_has_the_numbers_and_the_report_the_folded_table(
     make_record: Callable[..., dict], tmp_path: Path
 ) -> None:
-    written = reports.write(frame(make_record, ("grasp", COST, SIZES)), tmp_path, formats=("html", "md", "csv"))
+    written = reports.Report(frame(make_record, ("grasp", COST, SIZES))).write(tmp_path, formats=("html", "md", "csv"))
     row, _ = csv.DictReader(written["csv"].open(encoding="utf-8"))
     names = ("search_gradients", "gradients_before", "ticket_gradients", "dense_gradients", "seconds_before")
     assert [float(row[name]) for name in names] == [400, 3000, 6000, 8000, 10]

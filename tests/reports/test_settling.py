@@ -35,11 +35,15 @@ def test_each_pair_of_epochs_is_a_mean_over_the_seeds_that_reached_both(make_rec
 
 
 def test_the_report_draws_it_and_others_have_no_such_picture(make_record: Callable[..., dict], tmp_path: Path) -> None:
-    page = reports.write(frame(make_record), tmp_path / "bird", formats=("html",))["html"].read_text(encoding="utf-8")
+    page = (
+        reports.Report(frame(make_record))
+        .write(tmp_path / "bird", formats=("html",))["html"]
+        .read_text(encoding="utf-8")
+    )
     assert "How the mask settled" in page
     assert "tickets of 2 runs drawn in epoch 2 to 3, 1 of them settled" in page
     plain = pd.DataFrame([make_record("grasp", "none", 0.9, 0, 90.0)])
-    page = reports.write(plain, tmp_path / "plain", formats=("html",))["html"].read_text(encoding="utf-8")
+    page = reports.Report(plain).write(tmp_path / "plain", formats=("html",))["html"].read_text(encoding="utf-8")
     assert "How the mask settled" not in page
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from reports.analysis import Analysis
 from reports.comparisons import Comparison
 from reports.paper import PaperDelta
 from reports.statistics import Cell, Summary, summarise
@@ -20,7 +21,7 @@ Record = Callable[..., dict]
 
 
 def cells_of(rows: list[dict], **options: object) -> Summary:
-    return summarise(pd.DataFrame(rows), **options)  # type: ignore[arg-type]
+    return summarise(pd.DataFrame(rows), Analysis(**options))  # type: ignore[arg-type]
 
 
 def one(summary: Summary, **where: object) -> Cell:

@@ -16,7 +16,7 @@ def printed(frame: pd.DataFrame, width: int = terminal.WIDTH) -> str:
     file = io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(terminal, "WIDTH", width)
-        reports.show(frame, file)
+        reports.Report(frame).show(file)
     return file.getvalue()
 
 
@@ -34,7 +34,7 @@ def test_the_last_lines_are_the_answer_the_files_and_what_to_do_next_once_each(
     rows = [make_record("grasp", check, 0.98, seed, 98.0 - (5 + by) * (check != "none"))
             for check in ("none", "invert") for seed, by in enumerate((0.0, 0.1, -0.1))]  # fmt: skip
     file = io.StringIO()
-    reports.show(pd.DataFrame(rows), file, notes=["3 seeds were spent"], files=[Path("reports/report.html")])
+    reports.Report(pd.DataFrame(rows)).show(file, notes=["3 seeds were spent"], files=[Path("reports/report.html")])
     text = file.getvalue()
     parts = [
         "3 seeds were spent",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pandas as pd
 
 import reports
+from reports.analysis import Analysis
 from reports.statistics import summarise
 
 Record = Callable[..., dict]
@@ -25,13 +26,13 @@ def test_only_what_is_not_decided_is_open(make_record: Record) -> None:
         + runs(make_record, "synflow", [1.0, -1.2, 0.4, 0.9, -0.3])
         + runs(make_record, "random", [0.3])
     )
-    opened = reports.open_comparisons(frame, margin=0.5)
+    opened = reports.open_comparisons(frame)
     assert [(comparison.method, comparison.check, comparison.pairs) for comparison in opened] == [
         ("synflow", "reinit", 5), ("random", "reinit", 1),
     ]  # fmt: skip
     needed = {
         cell.method: cell.comparison.seeds_needed
-        for cell in summarise(frame, design="sequential").cells
+        for cell in summarise(frame, Analysis(design="sequential")).cells
         if cell.comparison
     }
     assert opened[0].needed == needed["synflow"] > 5

@@ -11,6 +11,7 @@ import pytest
 
 import reports
 from reports import figures, formats, placement_shown, reference_sets, terminal, text
+from reports.analysis import Analysis
 from reports.answer import answer
 from reports.claims import found, written
 from reports.claims import page as claims_page
@@ -59,7 +60,7 @@ class Recorder(dict[str, str]):
 
 def sentences(records: pd.DataFrame, metric: str) -> str:
     """Everything that a report says of records in words, but for its pictures."""
-    summary = summarise(records, metric)
+    summary = summarise(records, Analysis(metric))
     answers = [answer(setting, summary) for setting in summary.names("setting")]
     aside = [[verdict_on_controls(summary)], [question(summary), setting_line(summary), *lead(summary)]]
     trained_by = "python -m sanity.run reproduction=lee2019_table1"
@@ -88,7 +89,7 @@ def neighbours(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """What is said of a method among those of a reference set, and of a set that is measured in part or whole."""
     alone = {name: mean for name, mean in SET.items() if name[1] == "none"}
     for theirs in (SET, alone):
-        placed = placement(set_of(OWN), set_of(theirs), "last", 0.5)
+        placed = placement(set_of(OWN), set_of(theirs), Analysis())
         yield from placement_shown.sentences(placed)
         yield from (table.heading + table.caption for table in placement_shown.tables(placed))
     a_set = set_of(SET).assign(device="cpu")
@@ -153,24 +154,26 @@ def test_every_template_is_said_and_filled(
         .drop_duplicates(["method", "seed"])
     )
     monkeypatch.setattr(formats, "PRINTED", 20)
-    reports.write(pd.concat([frame, other]), tmp_path, formats=["html"])
+    reports.Report(pd.concat([frame, other])).write(tmp_path, formats=["html"])
     levels = [*family(noisy(2)), *family(0 * noisy(2) + 90, ratio=0.9)]  # a clear gap, and none
     bird = {"epoch": 2, "emerged": True, "distances": [[0.0, 0.2], [0.2, 0.0]]}
     moments = [make_record("early_bird", f"at_epoch[epoch={at}]", 0.5, 0, 90.0, moments={"at_epoch.epoch": at})
                for at in (1.0, 2.0)]  # fmt: skip
-    reports.write(pd.DataFrame([make_record("early_bird", "none", 0.5, 0, 90.0), *moments]), tmp_path, formats=["html"])
+    reports.Report(pd.DataFrame([make_record("early_bird", "none", 0.5, 0, 90.0), *moments])).write(
+        tmp_path, formats=["html"]
+    )
     special = {"early_bird": bird, "solver": {"time_limit_s": 600.0, "slowest_s": 0.2}}
-    reports.write(pd.DataFrame([row | special for row in levels]), tmp_path, formats=["html"])
-    reports.show(frame, io.StringIO(), files=[tmp_path])
+    reports.Report(pd.DataFrame([row | special for row in levels])).write(tmp_path, formats=["html"])
+    reports.Report(frame).show(io.StringIO(), files=[tmp_path])
     monkeypatch.setattr(terminal, "WIDTH", 60)  # some columns have no room
-    reports.show(frame, io.StringIO())
-    reports.write(frame, tmp_path, spent="so many")
-    reports.write(frame, tmp_path, formats=["latex"])
+    reports.Report(frame).show(io.StringIO())
+    reports.Report(frame, origin=reports.Origin(spent="so many")).write(tmp_path)
+    reports.Report(frame).write(tmp_path, formats=["latex"])
     wanted = [Expectation({"check": (check,)}, ("identical",)) for check in ("reinit", "of nobody")]
     missed = unmet(wanted, summarise(frame))
     assert not re.findall(r"\{\w*\}", told(wanted, missed) + told(wanted, []))
     for records in first_screens(make_record):
-        reports.write(records, tmp_path, formats=["html"])
+        reports.Report(records).write(tmp_path, formats=["html"])
         verdict_on_controls(summarise(records))
     for outlook_now in standings():
         assert not re.findall(r"\{\w*\}", forecast(outlook_now, RunConfig(), trainings=3))

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from reports.analysis import Analysis
 from reports.statistics import summarise
 from sanity.store import looks
 from sanity.store.records import load_records
@@ -41,7 +42,7 @@ def test_more_seeds_after_a_look_are_judged_as_sequential_and_fewer_are_not(tmp_
     looks.remember(of_seeds(3), tmp_path)
     summary = summarise(looks.with_earlier(of_seeds(6), tmp_path))
     assert (summary.design, summary.looked_at) == ("sequential", 3)
-    assert summary == summarise(of_seeds(6).assign(earlier_look=3.0), design="sequential")
+    assert summary == summarise(of_seeds(6).assign(earlier_look=3.0), Analysis(design="sequential"))
     assert summarise(looks.with_earlier(of_seeds(2), tmp_path)).design == "fixed"
 
 
