@@ -21,6 +21,7 @@ from sanity.config.source_hash import code_key
 from sanity.errors import UserError, of_ones_own
 from sanity.masks import Mask, RankedMask, Scores, Survivors, check_feasible, check_finite, kept, prunable
 from sanity.masks.allocation import Allocation, kept_after
+from sanity.masks.products import Products
 from sanity.masks.ranking import as_ranked
 from sanity.masks.updates import MaskUpdates
 from sanity.seeds import derive
@@ -61,6 +62,8 @@ class Method(Settings, ABC):
         super().__init_subclass__(**options)
         if "mask" in vars(cls):
             cls.mask = held_to_the_budget(cls.mask)  # type: ignore[method-assign]
+        if "saliency" in vars(cls) and "products" not in vars(cls):
+            cls.products = Method.products  # type: ignore[method-assign]  # those are of another formula
         if "looks_at" not in vars(cls) and {"saliency", "mask", "prepare", "targets"} & vars(cls).keys():
             cls.looks_at = Method.looks_at  # type: ignore[method-assign]  # another formula may look at more
 
@@ -102,6 +105,10 @@ class Method(Settings, ABC):
         generator: a CPU generator, the only source of randomness.
         """
         raise UserError(f"{self.called} constructs its mask and has no score")
+
+    def products(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> Products | None:
+        """Returns the factors of |slope * weight|, where that is what `saliency` gives; a search multiplies few."""
+        return None
 
     def targets(self, net: nn.Module) -> dict[str, nn.Parameter]:
         """Returns the parameters that are scored and pruned: the weights of all convolutions and linear layers."""
@@ -177,12 +184,13 @@ class Method(Settings, ABC):
                 zero(targets, {name: (~layer).flatten().nonzero().squeeze(1) for name, layer in alive.items()})
             survivors = Survivors(targets, None if self.revive else alive, pattern)
             for step, ratio in enumerate(ratios):
-                scores = self._scores(net, prepared, derive(source, step) if step else source)
+                scores = self._to_rank(net, prepared, derive(source, step) if step else source)
                 keep = self._keep(survivors, ratio, ratios[step - 1] if step else None)
                 if self.revive:
                     survivors = Survivors(targets, pattern=pattern)
                     restore(net, targets)
                 zero(targets, survivors.prune_round(scores, ratio, self.rule(), keep, is_finite=True))
+                del scores  # before the next round's, which get their memory
             return self._reported(survivors.mask())
 
     def _keep(self, survivors: Survivors, ratio: float, ratio_before: float | None) -> int | None:
@@ -266,6 +274,15 @@ class Method(Settings, ABC):
             with scoring_copy(model, single, self.double) as (net, prepared), statistics_needed(self.called):
                 self.prepare(net, seeded(0, "prepare"))
                 self.bare_passes(net, prepared)
+
+    def _to_rank(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> Scores | Products:
+        """Returns what a round ranks: products where that will do, else scores."""
+        if not self.invert and not self.revive:
+            with statistics_needed(self.called):
+                products = self.products(net, batches, generator)
+            if products is not None:
+                return products
+        return self._scores(net, batches, generator)
 
     def _scores(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
         with statistics_needed(self.called):

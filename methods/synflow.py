@@ -15,6 +15,7 @@ from methods.linear_flow import RECURRENT, LinearFlow, Watched
 from methods.scoring_copy import scoring_copy, statistics_needed
 from sanity.errors import UserError
 from sanity.masks.effective_density.algebra import mark_as_weight
+from sanity.masks.products import Products
 from sanity.seeds import generator as seeded
 
 
@@ -112,8 +113,15 @@ class SynFlow(Method):
         return output
 
     def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
+        return self._factored(net, batches).multiplied()
+
+    def products(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> Products:
+        return self._factored(net, batches)
+
+    def _factored(self, net: nn.Module, batches: Batches) -> Products:
         weights = self.targets(net)
         flow = gradient(self._flow(net, batches), weights)
-        squared = self.power == 2 and self.factor == "weight"
-        factors = {name: weight.detach().sqrt() if squared else weight.detach() for name, weight in weights.items()}
-        return {name: flow[name].mul_(factor).abs_() for name, factor in factors.items()}
+        factors = {name: weight.detach() for name, weight in weights.items()}
+        if self.power == 2 and self.factor == "weight":
+            factors = {name: weight.sqrt() for name, weight in factors.items()}
+        return Products(flow, factors)

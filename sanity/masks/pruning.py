@@ -11,6 +11,7 @@ from sanity.masks.allocation import Allocation, budget
 from sanity.masks.layerwise import get as get_allocation
 from sanity.masks.pattern_base import Pattern
 from sanity.masks.patterns import UNSTRUCTURED
+from sanity.masks.products import LayerLeft, Products, weakest
 from sanity.masks.ranking import check_finite as check_finite
 from sanity.masks.ranking import chosen, places, taken
 from sanity.masks.ranking import keep_best as keep_best
@@ -76,13 +77,14 @@ class Survivors:
         self._like, self._pattern = weights, pattern
         self._shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
         self._places: dict[str, Tensor] | None = None
+        self._left: dict[str, LayerLeft] | None = None  # in place of them where scores are products
         if alive is not None:  # a group is alive where one of its weights is
             self._places = {name: places(pattern.reduce(alive[name].float()) > 0) for name in weights}
         self._ties = ties
 
     def prune_round(
         self,
-        scores: Scores,
+        scores: Scores | Products,
         ratio: float,
         allocation: str | Allocation = "global",
         keep: int | None = None,
@@ -90,13 +92,19 @@ class Survivors:
     ) -> dict[str, Tensor]:
         """Removes weights until `ratio` of all are gone; returns the flat positions of those that went, by layer.
 
+        scores: of all weights, or products, which are multiplied for those that are left alone where that will do.
         keep: the number of weights that stay, where it is not round((1 - ratio) * N).
         is_finite: whether the scores were checked before, a pass over all of them.
         """
+        if isinstance(scores, Products):
+            one_by_one = self._pattern is UNSTRUCTURED and get_allocation(allocation) is None
+            if one_by_one and all(like.device.type == "cpu" for like in self._like.values()):
+                return self._prune_products(scores, budget(self.total, ratio) if keep is None else keep)
+            scores, is_finite = scores.multiplied(), False
         if not is_finite:
             check_finite(scores)
         groups = {name: self._pattern.reduce(score) for name, score in scores.items()}
-        before = self._places
+        before, self._left = self._present(), None
         if before is not None:
             groups = {name: taken(score, before[name]) for name, score in groups.items()}
         selection = self._pattern.select(groups, before, self._shapes, ratio, get_allocation(allocation), keep)
@@ -110,6 +118,20 @@ class Survivors:
         self._places = kept
         return {name: self._pattern.positions(part, self._shapes[name]) for name, part in gone.items()}
 
+    def _prune_products(self, scores: Products, keep: int) -> dict[str, Tensor]:
+        before = self._places or {}
+        if self._left is None:
+            self._left = {name: LayerLeft(factors, before.get(name)) for name, factors in scores.factors.items()}
+        gone, ties = weakest(scores.slopes, self._left, keep)
+        self._ties = max(self._ties, ties)
+        return {name: torch.from_numpy(layer.remove(gone[name])) for name, layer in self._left.items()}
+
+    def _present(self) -> dict[str, Tensor] | None:
+        """Returns the positions of the groups that are left, None for all."""
+        if self._left is None:
+            return self._places
+        return {name: torch.from_numpy(layer.places()) for name, layer in self._left.items()}
+
     @property
     def total(self) -> int:
         """The number of weights, or of what else the pattern's ratio is a share of, before any was pruned."""
@@ -120,19 +142,21 @@ class Survivors:
 
     def left(self) -> int:
         """Returns how many of them are left."""
+        if self._left is not None:
+            return sum(layer.count for layer in self._left.values())
         if self._places is None:
             return self.total
         return self._pattern.tally({name: len(part) for name, part in self._places.items()}, self._shapes)
 
     def mask(self) -> RankedMask:
         """Returns True where a weight is left. Its `ties` are those of the round that had most."""
-        mask = RankedMask()
+        mask, present = RankedMask(), self._present()
         for name, like in self._like.items():
             mask[name] = torch.zeros(like.shape, dtype=torch.bool, device=like.device)
-            if self._places is None:
+            if present is None:
                 mask[name].fill_(True)
             else:
-                mask[name].view(-1)[self._pattern.positions(self._places[name], self._shapes[name])] = True
+                mask[name].view(-1)[self._pattern.positions(present[name], self._shapes[name])] = True
         mask.ties = self._ties
         return mask
 

@@ -98,12 +98,11 @@ def _narrowed(values: NDArray[Any], k: int) -> tuple[NDArray[Any], int]:
     lies. Where the sample misleads, all values are returned.
     """
     total = len(values)
-    if total < _MANY:
+    step = sampling_step(total)
+    if step is None:
         return values, k
-    sample = np.sort(values[:: total // _SAMPLE])
-    share = k / total
-    slack = 5 * (share * (1 - share) / len(sample)) ** 0.5 + 2 / len(sample)
-    first, last = int((share - slack) * len(sample)), int((share + slack) * len(sample))
+    sample = np.sort(values[::step])
+    first, last = window(len(sample), k / total)
     near = ~(values > sample[last]) if last < len(sample) else np.ones(total, dtype=bool)
     below = 0
     if first > 0:
@@ -112,6 +111,20 @@ def _narrowed(values: NDArray[Any], k: int) -> tuple[NDArray[Any], int]:
         below = int(np.count_nonzero(lower))
     between = np.take(values, np.flatnonzero(near))
     return (between, k - below) if below <= k < below + len(between) else (values, k)
+
+
+def sampling_step(total: int) -> int | None:
+    """Returns which of `total` values a sample takes, every n-th; None where they are too few to be sampled."""
+    return None if total < _MANY else total // _SAMPLE
+
+
+def window(samples: int, share: float) -> tuple[int, int]:
+    """Returns between which of so many sorted samples the value lies that has this `share` of all values below it.
+
+    Either may lie outside of the sample; five standard deviations to either side.
+    """
+    slack = 5 * (share * (1 - share) / samples) ** 0.5 + 2 / samples
+    return int((share - slack) * samples), int((share + slack) * samples)
 
 
 def check_finite(scores: Mapping[str, Tensor]) -> None:

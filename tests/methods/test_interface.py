@@ -15,6 +15,7 @@ import methods
 from methods.base import Batches, Method
 from methods.data import ScoringData
 from methods.magnitude import Magnitude
+from methods.synflow import SynFlow
 from sanity.errors import UserError
 from sanity.grid.scoring_batches import scoring_batches
 from sanity.invariants import nets
@@ -187,3 +188,19 @@ def test_messages_call_a_method_by_the_users_word(tmp_path: Path) -> None:
     file.write_text("from methods.magnitude import Magnitude\n\n\nclass Mine(Magnitude):\n    pass\n", encoding="utf-8")
     assert methods.get(f"{file}:Mine").called == f"{file}:Mine"
     assert methods.get("ntk_sap").called == "ntk_sap"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reversed(SynFlow):
+    """SynFlow's flow with its sign reversed: a saliency of one's own, derived from one whose scores are products."""
+
+    def saliency(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
+        return {name: -score for name, score in super().saliency(net, batches, generator).items()}
+
+
+def test_a_saliency_of_ones_own_decides_where_its_base_multiplies_few_scores() -> None:
+    net, batches = nets.net("perceptron", double=True), nets.batches()
+    own = Reversed(rounds=3).mask(net, batches, 0.5)
+    theirs = SynFlow(rounds=3, invert=True).mask(net, batches, 0.5)
+    assert all(torch.equal(own[name], layer) for name, layer in theirs.items())
+    assert any(not torch.equal(own[name], layer) for name, layer in SynFlow(rounds=3).mask(net, batches, 0.5).items())
