@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import nn
 
 from methods.base import Batches, Method
+from methods.counts_from import refuse_allocation
 from sanity.errors import UserError
 from sanity.masks import Mask
 from sanity.masks.files import formats
@@ -61,6 +62,7 @@ class Imported(Method):
         return self.paper_accuracy
 
     def check_feasible(self, net: nn.Module, ratio: float) -> None:
+        refuse_allocation(self)
         super().check_feasible(net, ratio)
         found, where = self._read(net), f"{_KEY}={self.masks}"
         off = off_budget(found.mask, ratio, where)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from methods.aspects import Aspect
 from methods.base import Batches, Method
+from methods.counts_from import refuse_allocation
 from methods.walks import Stretch, crossed, stretches
 from sanity.errors import UserError
 from sanity.masks import Mask
@@ -48,6 +49,7 @@ class PHEW(Method):
         return frozenset({"sizes", "places"})
 
     def check_feasible(self, net: nn.Module, ratio: float) -> None:
+        refuse_allocation(self)
         super().check_feasible(net, ratio)
         try:
             stretches(net, self.targets(net))

@@ -25,8 +25,8 @@ class Settings:
 
     allocation: how many weights each layer keeps: `global`, by one ranking; or, whatever the scores (see
         `sanity.masks.layerwise`): uniform | uniform_first_dense | uniform_plus | erk | er | balanced | pyramidal
-        | igq | layer_rates | smart_ratio; or `from:METHOD`, as many as METHOD's mask (its default options, or those of
-        a paper: `from:snip@lee2019`) of the same network, data, ratio and seed.
+        | igq | layer_rates | smart_ratio; or `from:METHOD`, as many as METHOD's mask (its default options, those of a
+        paper: `from:snip@lee2019`, or others: `from:synflow[rounds=1]`) of the same network, data, ratio and seed.
     convolution_rate: of layer_rates: what a round removes of a convolution, as a multiple of what it removes of a
         linear layer (of the last layer it removes half). Several rounds need `removed_per_round`; without it there is
         one, whose share follows from the ratio.
@@ -103,7 +103,7 @@ class Settings:
 
     @property
     def counts_from(self) -> str:
-        """The method whose layer counts it takes, as `snip` or `snip@lee2019`; empty where no method is named."""
+        """The method whose layer counts it takes, as `snip` or `synflow[rounds=1]`; empty where no method is named."""
         return self.allocation.removeprefix(FROM) if self.allocation.startswith(FROM) else ""
 
     def rule(self) -> str | Allocation:

@@ -1,5 +1,6 @@
 """Lists the cells of a run: seed by seed, and for each method the unperturbed control before its checks."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 DENSE = "dense"
 CONTROL = "none"
 _DIGITS = 9  # decimals to which reports round ratios; ratios that agree to them would look the same
+_COMMA = re.compile(r",(?![^\[\]]*\])")
 SEARCHING = ("corrupt", "alter", "reallocate", "initialise")
 """The hooks of a check that act on the search; `perturb` acts on its ticket."""
 Options = tuple[tuple[str, Any], ...]
@@ -235,8 +237,11 @@ def _check_names(entry: str) -> None:
 
 
 def combinations(section: Mapping[str, Any]) -> list[Options]:
-    """Returns all combinations of the option values; a text with commas lists several values of an option."""
-    values = [value.split(",") if isinstance(value, str) else [value] for value in section.values()]
+    """Returns all combinations of the option values; a text with commas lists several values of an option.
+
+    A comma between brackets, as in `from:synflow[rounds=1,invert=true]`, stays within a value.
+    """
+    values = [_COMMA.split(value) if isinstance(value, str) else [value] for value in section.values()]
     return [tuple(zip(section, chosen, strict=True)) for chosen in product(*values)]
 
 

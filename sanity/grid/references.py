@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 
 import methods
-from methods.counts_from import method_of_counts
+from methods.counts_from import method_of_counts, named
 from sanity.grid.cells import DENSE, NO_CHECK, Cell, CheckSpec, MethodSpec
 
 
@@ -41,8 +41,7 @@ def _spec_of_counts(cls: object, spec: MethodSpec) -> MethodSpec | None:
     """cls: the class that has this name now; another may have had it before."""
     if method_of_counts(method := spec.build()) is None:
         return None
-    name, _, variant = method.counts_from.partition("@")
-    return MethodSpec(name, variant)
+    return MethodSpec(*named(method.counts_from, spec.label))
 
 
 @cache

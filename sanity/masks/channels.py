@@ -10,6 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from sanity.errors import UserError
 from sanity.masks.allocation import Allocation, Shapes, Uniform, budget
+from sanity.masks.layerwise import name_of
 from sanity.masks.pattern_base import Pattern, Selection, Shape, among
 from sanity.masks.ranking import joined, ranked
 from sanity.masks.wiring import Units, hidden_units
@@ -62,7 +63,9 @@ class Channels(Pattern):
         if not spaces:
             raise UserError(f"pattern={self}: no convolution of this network has channels that can be removed")
         if not (rule is None or isinstance(rule, Uniform)):
-            raise UserError(f"pattern={self}: channels are shared by allocation=global or uniform alone")
+            raise UserError(
+                f"pattern={self} allocation={name_of(rule)}: channels are shared by allocation=global or uniform alone"
+            )
         channels = sum(shapes[names[0]][0] for names in spaces)
         if round((1 - ratio) * channels) < len(spaces):
             most = 1 - len(spaces) / channels

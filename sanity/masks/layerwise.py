@@ -186,7 +186,7 @@ class CountsOfMethod(Allocation):
 
     A run finds it in the same network, for the same ratio and seed, and searches with `CountsOf` the mask.
 
-    method: its name, or name@variant.
+    method: its name, name@variant or name[option=value,...].
     """
 
     is_known: ClassVar[bool] = False
@@ -210,25 +210,35 @@ def _root(rises: Callable[[float], float], low: float, high: float) -> float:
     return float(brentq(rises, low, high, xtol=1e-15, rtol=1e-14))
 
 
+_RULES: dict[str, Allocation | None] = {
+    "global": None,
+    "uniform": Uniform(),
+    "uniform_first_dense": UniformFirstDense(),
+    "uniform_plus": UniformPlus(),
+    "erk": ERK(),
+    "er": ERK(kernel=False),
+    "balanced": Balanced(),
+    "pyramidal": Pyramidal(),
+    "igq": IGQ(),
+    "layer_rates": LayerRates(),
+    "smart_ratio": SmartRatio(),
+}
+
+
 def get(allocation: "str | Allocation") -> Allocation | None:
     """Returns the allocation of that name with its defaults; None for `global`, which ranks all layers together."""
     if isinstance(allocation, Allocation):
         return allocation
-    rules: dict[str, Allocation | None] = {
-        "global": None,
-        "uniform": Uniform(),
-        "uniform_first_dense": UniformFirstDense(),
-        "uniform_plus": UniformPlus(),
-        "erk": ERK(),
-        "er": ERK(kernel=False),
-        "balanced": Balanced(),
-        "pyramidal": Pyramidal(),
-        "igq": IGQ(),
-        "layer_rates": LayerRates(),
-        "smart_ratio": SmartRatio(),
-    }
     if allocation.startswith(FROM):
         return CountsOfMethod(allocation.removeprefix(FROM))
-    if allocation not in rules:
+    if allocation not in _RULES:
         raise unknown("allocation", allocation, [*NAMES, f"{FROM}METHOD"])
-    return rules[allocation]
+    return _RULES[allocation]
+
+
+def name_of(rule: Allocation) -> str:
+    """Returns the name of an allocation, whatever its options; that of its class where `get` knows none of the kind."""
+    if isinstance(rule, CountsOfMethod):
+        return f"{FROM}{rule.method}"
+    alike = [name for name, known in _RULES.items() if type(known) is type(rule)]
+    return next((name for name in alike if _RULES[name] == rule), alike[0] if alike else type(rule).__name__)

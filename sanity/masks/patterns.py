@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from sanity.errors import UserError
 from sanity.masks import channels
 from sanity.masks.allocation import Allocation, Shapes
+from sanity.masks.layerwise import name_of
 from sanity.masks.pattern_base import Pattern, Selection, Shape
 
 _LARGEST = 1024
@@ -68,7 +69,10 @@ class NofM(Unstructured):
                 f"ratio={ratio}: pattern={self} removes {removed:.6g} of the weights; set ratio={removed:.6g}"
             )
         if rule is not None:
-            raise UserError(f"pattern={self} fixes how many weights each layer keeps; set allocation=global")
+            raise UserError(
+                f"pattern={self} allocation={name_of(rule)}: the pattern fixes how many weights each layer keeps; set "
+                "allocation=global"
+            )
         if not any(self.fits(shape) for shape in shapes.values()):
             inputs = ", ".join(str(prod(shape[1:])) for shape in shapes.values() if len(shape) > 1)
             raise UserError(f"pattern={self}: no layer has a multiple of {self.m} inputs (they have {inputs})")

@@ -11,6 +11,7 @@ from torch import nn
 import methods
 from methods.counts_from import method_of_counts
 from methods.magnitude import Magnitude
+from reports.labels import parse
 from sanity.config import from_mapping
 from sanity.errors import UserError
 from sanity.grid import keys as names
@@ -62,6 +63,24 @@ def test_layer_counts_and_costs_are_those_of_the_named_method(keys: Keys) -> Non
     assert layer_counts(noisy) == layer_counts(rows[("snip", "random_labels")]) != layer_counts(snip)
 
 
+def test_the_named_method_may_have_options_and_shares_its_search_with_a_run_that_has_them(keys: Keys) -> None:
+    frame = run({
+        **keys, "methods": "random,synflow", "synflow.rounds": 2, "synflow.schedule": "linear",
+        "random.allocation": "from:synflow[rounds=2,schedule=linear],from:synflow[rounds=1]",
+    })  # fmt: skip
+    assert set(frame["status"]) == {"done"}
+    rows: Any = frame.to_dict("records")
+    two, one, synflow = rows
+    assert two["method"] == "random[allocation=from:synflow[rounds=2,schedule=linear]]"
+    assert layer_counts(two) == layer_counts(synflow) != layer_counts(one)
+    assert two["search_cost"]["passes"] == synflow["search_cost"]["passes"] != one["search_cost"]["passes"]
+    root = Path(keys["results_dir"])
+    assert len(list(root.glob("tickets/*/ticket.json"))) == 2 + 2, "of random, and one of each SynFlow"
+    assert [part.options for part in parse(two["method"])] == [
+        (("allocation", "from:synflow[rounds=2,schedule=linear]"),)
+    ]
+
+
 def test_a_check_that_sets_the_counts_itself_leaves_no_other_method_to_be_asked(keys: Keys) -> None:
     experiment, cells = prepare(from_mapping({
         **keys, "random.allocation": "from:synflow", "checks": "positions_of", "positions_of.method": "snip",
@@ -83,10 +102,10 @@ def test_what_the_named_method_starts_from_is_planned_first(keys: Keys) -> None:
 
 
 def test_results_are_named_by_the_named_method(keys: Keys) -> None:
-    options = ["global", "from:snip", "from:snip@lee2019", "from:random"]
+    options = ["global", "from:snip", "from:snip@lee2019", "from:random", "from:snip[rounds=2,schedule=linear]"]
     experiment, cells = prepare(from_mapping({**keys, "random.allocation": ",".join(options)}))
     masks = {task.key for cell in cells for task in tasks(cell, experiment)[0] if isinstance(task, MaskSearch)}
-    assert len(masks) == len(options) + 2, "beside their own those of SNIP, twice; that of random is there already"
+    assert len(masks) == len(options) + 3, "beside their own those of SNIP, thrice; that of random is there already"
     assert len({names.cell(cell, experiment) for cell in cells}) == len(options)
 
 
@@ -114,9 +133,22 @@ def test_predictions_hold_for_positions_and_for_counts(keys: Keys, check: str, o
         ({"random.allocation": "from:snp"}, r"random\.allocation=from:snp: unknown method 'snp'\. Did you mean 'snip'"),
         ({"random.allocation": "from:snip@lee"}, "unknown variant of snip 'lee'"),
         ({"random.allocation": "from:"}, "should be from:METHOD, as in from:snip, or 'global'"),
+        ({"random.allocation": "from:synflow[rounds]"}, r"from:synflow\[rounds\]: should be METHOD, METHOD@VARIANT or"),
+        ({"random.allocation": "from:synflow[]"}, r"from:synflow\[\]: should be METHOD"),
+        ({"random.allocation": "from:synflow[rounds=1,rounds=2]"}, r"with each option once, as in synflow\[rounds=1\]"),
+        (
+            {"random.allocation": "from:synflow[round=1]"},
+            r"allocation=from:synflow\[round=1\]: unknown option of synflow",
+        ),
+        ({"random.allocation": "from:synflow[rounds=0]"}, r"from:synflow\[rounds=0\]: synflow\.rounds=0: should be"),
+        ({"random.allocation": "from:snip[allocation=from:grasp]"}, "snip takes its layer counts from grasp itself"),
+        (
+            {"methods": "phew", "phew.allocation": "from:snip"},
+            r"allocation=from:snip: has no effect, as the mask itself",
+        ),
         ({"random.allocation": "from:imported"}, "imported reads its masks from files"),
         ({"random.allocation": "from:gmp"}, "gmp starts from the dense network"),
-        ({"random.pattern": "2:4", "ratio": 0.5}, "pattern=2:4 fixes how many weights each layer keeps"),
+        ({"random.pattern": "2:4", "ratio": 0.5}, "pattern=2:4 allocation=from:snip: the pattern fixes how many"),
         ({"methods": "gmp", "gmp.allocation": "from:snip"}, "GMP: allocation=from:snip has no counts"),
         ({"dataset.limit": 60}, "snip 90 % seed|examples"),
         ({"random.allocation": "from:tests.grid.test_counts_from:Taking"}, "itself; name that one"),

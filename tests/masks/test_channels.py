@@ -106,7 +106,7 @@ def test_one_channel_stays_in_every_layer_and_a_ratio_beyond_is_refused() -> Non
         methods.get("magnitude", pattern="channel").mask(net, [], 0.9)
     with pytest.raises(UserError, match="pattern=channel: no convolution"):
         methods.get("magnitude", pattern="channel").mask(nets.net("perceptron"), [], 0.5)
-    with pytest.raises(UserError, match="allocation=global or uniform"):
+    with pytest.raises(UserError, match=r"pattern=channel allocation=erk: .* allocation=global or uniform"):
         methods.get("magnitude", pattern="channel", allocation="erk").mask(net, [], 0.5)
     with pytest.raises(UserError, match="constructs its mask"):
         methods.get("blind", pattern="channel").mask(net, [], 0.5)

@@ -159,7 +159,7 @@ def test_what_is_no_pattern_is_named(name: str) -> None:
     ("shape", "ratio", "allocation", "message"),
     [
         ((2, 8), 0.9, "global", r"ratio=0\.9: pattern=2:4 removes 0\.5 of the weights"),
-        ((2, 8), 0.5, "erk", "pattern=2:4 fixes how many weights each layer keeps; set allocation=global"),
+        ((2, 8), 0.5, "erk", "pattern=2:4 allocation=erk: the pattern fixes how many weights each layer keeps; set"),
         ((2, 3), 0.5, "global", r"pattern=2:4: no layer has a multiple of 4 inputs \(they have 3\)"),
     ],
 )
