@@ -12,6 +12,7 @@ from reports.labels import parse
 from reports.records import CONTROL, ran
 from reports.statistics import Cell, Summary
 from reports.text import counted, say
+from sanity.config.run_config import LIMITS
 from sanity.console.durations import duration
 
 
@@ -75,7 +76,7 @@ def _without_checks(frame: pd.DataFrame, summary: Summary, trained: Sequence[str
             are="is" if missing == 1 else "are",
             hours=_hours(frame, missing),
         )
-        return NextStep(text, _once([_without(command, SELECTS) for command in trained]))
+        return NextStep(text, _once([_without(command, (*SELECTS, *LIMITS)) for command in trained]))
     keys = ("checks",)
     asked = [shlex.join([*shlex.split(_without(command, keys)), f"checks={FIRST_CHECKS}"]) for command in trained]
     return NextStep(say("next.first_check"), _once(asked))
@@ -115,7 +116,7 @@ def _hours(frame: pd.DataFrame, trainings: int) -> str:
 
 def _commands(frame: pd.DataFrame, cells: Sequence[Cell], seeds: int, trained: Sequence[str]) -> Sequence[str]:
     """Those that trained the records, with more seeds; where these are not known, or many, one for each setting."""
-    if again := _once([f"{_without(command, ('seeds',))} seeds=0-{seeds - 1}" for command in trained]):
+    if again := _once([f"{_without(command, ('seeds', *LIMITS))} seeds=0-{seeds - 1}" for command in trained]):
         return again
     commands = []
     for setting in dict.fromkeys(cell.setting for cell in cells):

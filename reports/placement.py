@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reports.analysis import Analysis
+from reports.analysis import FIXED, Analysis
 from reports.comparisons import Mean
 from reports.labels import parse
 from reports.methods_compared import OUTCOMES, REFERENCES, MethodComparison, claim
@@ -68,10 +68,14 @@ def placement(own: pd.DataFrame, reference: pd.DataFrame, analysis: Analysis) ->
     settings, such as two networks or two runs of a method that differ in an option of the recipe, are placed each by
     itself. A claim, within which Holm's correction is made, is one method against one other over the ratios that both
     have in one setting.
+
+    `analysis.design` is that of the own methods. Checks of the methods of the set are judged by the seeds it names.
+    So are the differences to a method of which the own one has all seeds and more: results had no say in these.
     """
     theirs = _others(own, reference)
     frame = pd.concat([own, theirs], ignore_index=True)
-    summary = summarise(frame, replace(analysis, compare="none"))
+    fixed = replace(analysis, design=FIXED)
+    judged = {by: summarise(frame, replace(by, compare="none")) for by in (fixed, analysis)}
     done = {key: runs.by_seed() for key, runs in Runs.of(prepare(frame)).groups(GROUP).items()}
     labels = tuple(label for label in dict.fromkeys(own["method"]) if label != DENSE)
     settings: dict[tuple[str, ...], dict[tuple[str, float], Runs]] = {}
@@ -80,13 +84,14 @@ def placement(own: pd.DataFrame, reference: pd.DataFrame, analysis: Analysis) ->
             settings.setdefault(tuple(map(str, setting)), {})[str(method), float(ratio)] = runs
     places: list[Place] = []
     for where, tickets in settings.items():
-        versus = partial(claim, where, cells=tickets, analysis=analysis)
         for label in labels:
+            versus = partial(_versus, where, tickets, analysis)
             places += _places(where, label, tickets, labels, analysis.metric, versus)
-    compared = [cell for cell in summary.cells if cell.comparison]
-    asked = {(*setting_of(cell), cell.check, cell.ratio) for cell in compared if cell.method in labels}
-    shown = [cell for cell in compared if (*setting_of(cell), cell.check, cell.ratio) in asked]
-    return Placement(tuple(places), tuple(sorted(shown, key=lambda cell: cell.method not in labels)), labels)
+    ours = [cell for cell in judged[analysis].cells if cell.comparison and cell.method in labels]
+    asked = {(*setting_of(cell), cell.check, cell.ratio) for cell in ours}
+    beside = [cell for cell in judged[fixed].cells if cell.comparison and cell.method not in labels]
+    beside = [cell for cell in beside if (*setting_of(cell), cell.check, cell.ratio) in asked]
+    return Placement(tuple(places), (*ours, *beside), labels)
 
 
 def setting_of(cell: Cell) -> tuple[str, ...]:
@@ -132,6 +137,16 @@ def _is_baseline(label: str) -> bool:
     """Whether a label is the dense network, or random or magnitude pruning by one ranking of the whole network."""
     method = parse(label)[0]
     return method.name in (DENSE, *REFERENCES) and method.options in ((), (("allocation", "global"),))
+
+
+def _versus(
+    setting: tuple[str, ...], tickets: Mapping[tuple[str, float], Runs], analysis: Analysis, label: str, other: str
+) -> Iterator[MethodComparison]:
+    """Compares an own method with one of the set at every ratio that both have."""
+    shared = [ratio for method, ratio in tickets if method == label and (other, ratio) in tickets]
+    seeds = [(set(tickets[label, ratio]["seed"]), set(tickets[other, ratio]["seed"])) for ratio in shared]
+    further = all(theirs <= ours for ours, theirs in seeds) and any(theirs < ours for ours, theirs in seeds)
+    return claim(setting, label, other, tickets, replace(analysis, design=FIXED) if further else analysis)
 
 
 def _places(

@@ -33,7 +33,7 @@ class Outcome:
     def scaled(self, frame: pd.DataFrame) -> pd.Series:
         """Returns what is subtracted seed by seed: the values, or a hundred times their natural logarithm."""
         values = self.values(frame).astype(float)
-        return 100 * values.map(math.log) if self.relative else values
+        return 100 * values.where(values > 0).map(math.log) if self.relative else values
 
     def mean(self, scaled: Sequence[float]) -> float:
         """Returns the mean of scaled values as a value: where these are logarithms, the geometric mean."""

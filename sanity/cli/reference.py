@@ -20,14 +20,13 @@ def runs(keys: Mapping[str, Any]) -> tuple[RunConfig, ...]:
     """Returns the runs that `reference` and the other keys ask for.
 
     With `methods` these are theirs, by the settings, ratios, checks and seeds of the set; without, the set's own.
-    `ratio`, `checks` and `seeds` narrow it, and all keys that change no result are as in any run.
+    `ratio`, `checks` and `seeds` narrow it, and all keys that change no result are as in any run. With `seeds=auto` the
+    checks get further seeds where they decide something.
     Raises `UserError` for a key that the set decides on, and where a set without records is to be compared with.
     """
     name, wished = str(keys["reference"]), from_mapping(keys)
     if wished.reproduction:
         raise UserError(f"reference={name}: goes with no reproduction; leave one of them out")
-    if "seeds" in keys and wished.seeds == AUTO:
-        raise UserError(f"seeds=auto: the records of reference={name} have seeds of their own; name some of them")
     panels = reference.panels(name, wished.methods if "methods" in keys else ())
     _check_fixed(name, keys, from_mapping(panels[0]))
     if "methods" in keys:
@@ -39,7 +38,32 @@ def runs(keys: Mapping[str, Any]) -> tuple[RunConfig, ...]:
     overridden = [override(_checked(panel, keys, wished), settings, parts) for panel in panels]
     if "methods" in keys and "checks" not in keys:
         overridden = [asked for panel in overridden for asked in _answerable(panel)]
-    return tuple(replace(from_mapping(panel), reference=name) for panel in overridden)
+    configs = tuple(replace(from_mapping(panel), reference=name) for panel in overridden)
+    return _adaptive(name, configs, "methods" in keys) if configs[0].seeds == AUTO else configs
+
+
+def _adaptive(name: str, configs: tuple[RunConfig, ...], own: bool) -> tuple[RunConfig, ...]:
+    """Returns runs with `seeds=auto`, of which those without checks end at the seeds of the set: nothing there is open.
+
+    own: whether the methods are not the set's; it is then said how far comparisons with these go.
+    Raises `UserError` for a set whose seeds `auto`, which counts from 0, does not begin with.
+    """
+    seeds = from_mapping(reference.panels(name)[0]).first_seeds
+    if seeds != tuple(range(len(seeds))):
+        raise UserError(f"seeds=auto: counts from 0, and reference={name} has {_listed(seeds)}; name some of them")
+    if own:
+        complain(
+            f"note: seeds=auto adds seeds for the checks of your own methods; comparisons with those of "
+            f"reference={name} end at its {_listed(seeds)}"
+        )
+    return tuple(
+        config if set(config.checks) - {CONTROL} else replace(config, max_seeds=min(len(seeds), config.max_seeds))
+        for config in configs
+    )
+
+
+def _listed(seeds: tuple[int, ...]) -> str:
+    return f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
 
 
 def _checked(panel: Panel, keys: Mapping[str, Any], wished: RunConfig) -> Panel:

@@ -216,7 +216,6 @@ def test_each_described_set_can_be_read_and_names_what_there_is() -> None:
         ({"recipe": "su2020"}, "recipe=su2020: reference=tiny has quick"),
         ({"recipe.epochs": "2"}, "recipe.epochs=2: reference=tiny sets its own recipe"),
         ({"model": "resnet20"}, "model=resnet20: reference=tiny has lenet_300_100"),
-        ({"seeds": "auto"}, "seeds=auto: the records of reference=tiny have seeds of their own"),
         ({"ratio": "0.7"}, "ratio=0.7: the table has 0.5, 0.9"),
         ({"reproduction": "lee2019_table1"}, "goes with no reproduction"),
     ],
@@ -225,6 +224,32 @@ def test_what_the_set_decides_is_refused_in_one_line(here: Path, keys: dict[str,
     with pytest.raises(UserError) as refused:
         requested({"methods": "snip", "reference": "tiny", **keys})
     assert says in str(refused.value)
+
+
+def test_auto_adds_seeds_for_checks_and_keeps_those_of_the_set_elsewhere(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = {"reference": "tiny", "seeds": "auto", "max_seeds": "9", "methods": "gmp,snip"}
+    limits = {(config.methods, config.checks): config.max_seeds for config in runs(keys)}
+    assert limits == {
+        (("gmp",), ("none",)): 2, (("snip",), ("layerwise_rearrange",)): 9, (("snip",), ("reinit",)): 9
+    }  # fmt: skip
+    assert {config.seeds for config in runs(keys)} == {"auto"}
+    (line,) = {line for line in capsys.readouterr().err.splitlines() if "seeds" in line}
+    assert line.endswith("comparisons with those of reference=tiny end at its seeds 0, 1")
+    assert {config.seeds for config in runs({"reference": "tiny", "seeds": "auto"})} == {"auto"}
+    assert not capsys.readouterr().err, "without methods it is the set itself"
+    frame = run({"methods": "mine:Scaled", "reference": "tiny", "ratio": "0.9", "seeds": "auto", "max_seeds": "3"})
+    assert set(frame["seed"]) == {0, 1, 2}
+
+
+def test_auto_is_refused_for_a_set_whose_seeds_do_not_count_from_zero(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(reference, "HERE", tmp_path)
+    (tmp_path / "tiny.toml").write_text(TINY.replace("seeds = [0, 1]", "seeds = [5, 7]"))
+    with pytest.raises(UserError, match="counts from 0, and reference=tiny has seeds 5, 7; name some of them"):
+        runs({"reference": "tiny", "seeds": "auto"})
 
 
 def test_a_set_without_records_says_how_they_are_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_the_next_command_has_the_seeds_that_settle_what_is_open(make_record: Re
     (command,) = step.commands
     assert "methods=snip checks=layerwise_rearrange ratio=0.9" in command
     assert command.endswith(f"seeds=0-{needed - 1}")
-    trained = next_step(frame, summary, ["python -m sanity.run methods=snip seeds=0-3"])
+    trained = next_step(frame, summary, ["python -m sanity.run methods=snip seeds=auto max_seeds=4 max_hours=1"])
     assert trained is not None
     assert trained.commands == (f"python -m sanity.run methods=snip seeds=0-{needed - 1}",)
     settled = pair(make_record, -5.0)

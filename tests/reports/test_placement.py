@@ -33,6 +33,7 @@ SET = {("dense", "none"): 98.0, ("random", "none"): 90.0, ("snip", "none"): 96.0
        ("snip", "invert"): 80.0, ("synflow", "invert"): 94.0}  # fmt: skip
 OWN = {("mine:Scaled", "none"): 95.0, ("mine:Scaled", "invert"): 70.0}
 
+DESIGNS = ("fixed", "sequential")
 OTHER = {("snip", "none"): 97.0, ("snip", "invert"): 90.0}
 
 
@@ -48,7 +49,7 @@ def test_a_method_stands_between_those_that_are_better_and_worse() -> None:
 
 def test_seeds_that_were_added_as_one_liked_have_the_intervals_of_that_design(tmp_path: Path) -> None:
     rows = {}
-    for design in ("fixed", "sequential"):
+    for design in DESIGNS:
         where = tmp_path / design
         path = reports.Report(records(OWN), reports.Analysis(design=design), reference=records(SET)).write(
             where, formats=["json"]
@@ -57,6 +58,17 @@ def test_seeds_that_were_added_as_one_liked_have_the_intervals_of_that_design(tm
     for fixed, sequential in zip(rows["fixed"], rows["sequential"], strict=True):
         assert fixed["difference"] == sequential["difference"]
         assert sequential["low"] < fixed["low"] < fixed["high"] < sequential["high"]
+
+
+def test_a_set_is_judged_by_the_seeds_that_it_names_whatever_seeds_the_own_method_gets_besides() -> None:
+    few = records(SET)
+    few = few[few["seed"] < 3]
+    fixed, sequential = (placement(records(OWN), few, reports.Analysis(design=name)) for name in DESIGNS)
+    differences = [[one.comparison for one in placed.places[0].others] for placed in (fixed, sequential)]
+    assert differences[0] == differences[1]
+    (own, *theirs), (own_sequential, *theirs_sequential) = (placed.cells for placed in (fixed, sequential))
+    assert theirs == theirs_sequential
+    assert own.compared != own_sequential.compared, "its own checks are those of the design"
 
 
 def test_nothing_is_claimed_across_settings_and_ones_own_rows_count_once() -> None:
