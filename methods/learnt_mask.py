@@ -29,7 +29,7 @@ class LearntMask(Method):
 
     In a run the search is a training in the suite's loop: in the run's precision, several searches side by side, with
     the order of the data, checkpoints and progress of any training. It is tested after each epoch; nothing is chosen by
-    that. With `match=live` each attempt is a training of its own, and a search that was stopped begins anew.
+    that. With `match=live` each attempt is a training of its own; those that ended before a stop are not repeated.
 
     epochs: passes over the training set.
     optimizer: of the scores.

@@ -1,6 +1,8 @@
 """Describes the search of a learnt mask as a training of scores, and makes the mask of what came of it."""
 
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from torch import nn
@@ -16,7 +18,7 @@ from sanity.grid.references import cell_of_counts
 from sanity.grid.search_recipe import search_recipe
 from sanity.grid.task import MaskSearch
 from sanity.grid.training_batch import run_loop
-from sanity.masks import Mask
+from sanity.masks import Mask, RankedMask, ties
 from sanity.masks.allocation import CountsOf
 from sanity.recipes import Recipe
 from sanity.seeds import derive, generator
@@ -84,10 +86,47 @@ class Learning:
         return self.method.among_alive(mask, stored.mask(experiment, self.search.alive)) if self.search.alive else mask
 
 
-def learnt(search: MaskSearch, ratio: float, experiment: Experiment, passes: Passes, stop: Callable[[], bool]) -> Mask:
-    """Returns the mask of a search at `ratio`, which is trained by itself; adds its passes to `passes`."""
-    learning = Learning(search, ratio, experiment)
-    data = experiment.part(search.cell, "corrupt")
-    (result,) = run_loop([learning.job], data, search.cell.seed, learning.recipe, experiment, stop)
-    passes.add(learning.passes(experiment))
-    return learning.mask(result, experiment)
+@dataclass
+class Attempts:
+    """Learns masks of several ratios for one search (`match=live`), each in a training by itself.
+
+    Masks that were learnt before the search was stopped are read again, and the training at hand goes on from its
+    checkpoint. passes: gets what all of them sent through the network. earlier_s: the seconds that they took before.
+    """
+
+    search: MaskSearch
+    experiment: Experiment
+    passes: Passes
+    stop: Callable[[], bool]
+    earlier_s: float = 0.0
+
+    @property
+    def folder(self) -> Path:
+        """Holds the checkpoint and the masks so far."""
+        return stored.mask_folder(self.experiment, self.search.key)
+
+    def learnt(self, ratio: float) -> Mask:
+        """Returns the mask at `ratio`. Raises `Interrupted` if `stop` returns true, `UserError` where it diverged."""
+        learning = Learning(self.search, ratio, self.experiment, self.folder)
+        self.passes.add(learning.passes(self.experiment))
+        path, store = self.folder / f"{stored.ATTEMPT}{ratio!r}.safetensors", self.experiment.store
+        facts, layers = store.facts(path), store.load(path)
+        if facts is not None and layers is not None:
+            self.earlier_s += facts["seconds"]
+            earlier = RankedMask({name: layers[name] for name in learning.method.targets(learning.net)})
+            earlier.ties = facts["ties"]
+            return earlier
+        began, data = time.perf_counter(), self.experiment.part(self.search.cell, "corrupt")
+        seed = self.search.cell.seed
+        (result,) = run_loop([learning.job], data, seed, learning.recipe, self.experiment, self.stop)
+        self.earlier_s += max(result.wall_s - (time.perf_counter() - began), 0.0)
+        learnt_mask = learning.mask(result, self.experiment)
+        facts = {"ties": ties(learnt_mask), "seconds": result.wall_s}
+        store.save(path, {name: layer.cpu() for name, layer in learnt_mask.items()}, facts)
+        (self.folder / "checkpoint.safetensors").unlink(missing_ok=True)
+        return learnt_mask
+
+    def forget(self) -> None:
+        """Removes the checkpoint and the masks so far, once that of the search is stored."""
+        for path in stored.unfinished(self.folder):
+            path.unlink(missing_ok=True)

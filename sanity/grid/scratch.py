@@ -75,7 +75,7 @@ def write(contents: Mapping[Folder, Files], experiment: Experiment) -> None:
         for name in sorted(files, key=lambda name: name.endswith(".json")):
             write_atomically(path / name, files[name])
         if {"record.json", "ticket.json"} & files.keys():  # of a training that has ended, which has no checkpoint
-            for left in path.glob("checkpoint*"):
+            for left in stored.unfinished(path):
                 left.unlink()
 
 

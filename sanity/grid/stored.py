@@ -1,6 +1,7 @@
 """Reads masks, weights and records of trainings from the store.
 
 tickets/KEY/    ticket.json, mask.safetensors
+                attempt-RATIO.safetensors: of a search that learns masks of several ratios and has not ended
 trainings/KEY/  record.json, curve.csv, mask.safetensors, weights.safetensors: of a training that has ended
                 at_Nit.safetensors: its weights after N iterations, also of a training that has not ended
                 best.safetensors, best_of_Nit.safetensors: its weights after the epoch of the best test accuracy
@@ -23,6 +24,8 @@ from sanity.store.packed import PACKED
 from sanity.store.records import rows
 
 _FOLDERS = ("", "cells", "tickets", "trainings")
+ATTEMPT = "attempt-"
+"""Begins the name of a mask that a search which has not ended tried at another ratio."""
 
 
 def moment_file(at: int | str) -> str:
@@ -44,6 +47,11 @@ def training_folder(experiment: Experiment, key: str) -> Path:
 def mask_folder(experiment: Experiment, key: str) -> Path:
     """Returns the folder of a mask."""
     return experiment.store.folder("tickets", key)
+
+
+def unfinished(folder: Path) -> list[Path]:
+    """Returns the files of a result that only its continuation needs: checkpoints, and masks of attempts."""
+    return [*folder.glob("checkpoint*"), *folder.glob(f"{ATTEMPT}*")]
 
 
 def search_record(experiment: Experiment, key: str) -> Mapping[str, Any] | None:

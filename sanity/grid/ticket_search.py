@@ -18,7 +18,7 @@ from sanity.grid.cells import Cell
 from sanity.grid.early_bird import Find, drawn, training_ahead
 from sanity.grid.experiment import Experiment
 from sanity.grid.live_match import matched
-from sanity.grid.mask_learning import learnt, method_of
+from sanity.grid.mask_learning import Attempts, method_of
 from sanity.grid.passes import Passes, counted
 from sanity.grid.scoring_batches import scoring_batches
 from sanity.grid.task import DenseTraining, MaskSearch
@@ -34,19 +34,24 @@ from sanity.training.cpu_threads import fitting
 def find_mask(search: MaskSearch, experiment: Experiment, stop: Callable[[], bool] = lambda: False) -> None:
     """Computes the mask of a search and stores it.
 
-    stop: asked by a search that trains; once it says so, `Interrupted` is raised.
+    stop: asked by a search that trains; once it says so, `Interrupted` is raised, and the search goes on when it is
+        started again.
 
     Raises `UserError` if the method cannot score, e.g. because examples are too few or a score is not finite.
     """
     began = time.perf_counter()
-    method, passes = experiment.altered(search.cell), Passes()
+    method, passes = method_of(search, experiment), Passes()
     further: dict[str, Any] = {}
-    if method.watch is None:
-        mask = _mask(search, experiment, passes, stop)
+    attempts = Attempts(search, experiment, passes, stop)
+    if isinstance(method, LearntMask):
+        mask = _met(attempts.learnt, search, method, experiment, _alive(search, method, experiment))
+    elif method.watch is None:
+        mask = _mask(search, experiment, passes)
     else:
         passes = _while_watching(search, experiment)
         mask, further["early_bird"] = drawn(search, experiment, finder(search, experiment))
-    save_mask(search, mask, time.perf_counter() - began, passes, experiment, **further)
+    save_mask(search, mask, time.perf_counter() - began + attempts.earlier_s, passes, experiment, **further)
+    attempts.forget()
 
 
 def save_mask(
@@ -96,12 +101,10 @@ def examples_for_scoring(cell: Cell, method: Method, experiment: Experiment) -> 
     return seen.subset(train_indices(cell.seed, len(seen), experiment.recipe))
 
 
-def _mask(search: MaskSearch, experiment: Experiment, passes: Passes, stop: Callable[[], bool] = lambda: False) -> Mask:
+def _mask(search: MaskSearch, experiment: Experiment, passes: Passes) -> Mask:
     """Returns the mask of a search; adds what it sends through the network to `passes`."""
     method, cell = method_of(search, experiment), search.cell
     alive = _alive(search, method, experiment)
-    if isinstance(method, LearntMask):
-        return _met(lambda ratio: learnt(search, ratio, experiment, passes, stop), search, method, experiment, alive)
     net = experiment.loaded(search.scored.load(experiment)).to(experiment.device)
     if method.needs_start:
         remember_start(net, Weights(cell.seed, drawn_by=experiment.part(cell, "initialise")).load(experiment))

@@ -18,6 +18,7 @@ from sanity.grid.search_batch import planned_search, search_batch
 from sanity.grid.task import MaskSearch
 from sanity.grid.tasks import own_searches
 from sanity.grid.ticket_search import find_mask
+from sanity.grid.training_batch import run_loop
 from sanity.masks import overlap
 from sanity.recipes import Recipe
 from sanity.run import prepare, run
@@ -166,3 +167,37 @@ def test_a_search_that_diverges_is_told_and_stores_no_mask(tmp_path: Path) -> No
 def test_with_live_weights_matched_every_attempt_is_a_search(tmp_path: Path) -> None:
     frame = run(asked(tmp_path, "edge_popup", match="live", **{"edge_popup.epochs": 1}))
     assert set(frame["status"]) == {"done"}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_with_live_weights_matched_it_goes_on_with_the_attempt_at_hand(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[int] = []
+    steps = METHODS[name]["epochs"] * 3
+
+    def counting(*arguments: Any) -> Any:
+        results = run_loop(*arguments)
+        trained.extend(len(result.curve) - (result.resumed_from or 0) for result in results)
+        return results
+
+    monkeypatch.setattr("sanity.grid.mask_learning.run_loop", counting)
+    found: dict[str, tuple[dict[str, torch.Tensor], dict[str, Any]]] = {}
+    for folder, stops in {"whole": [], "on": [After(steps + 5), After(2 * steps, KeyboardInterrupt)]}.items():
+        experiment, (search,) = searches(tmp_path / folder, name, match="live", checkpoint_minutes=0)
+        path = experiment.store.folder("tickets", search.key)
+        for stop in stops:
+            with pytest.raises(stop.error or Interrupted):
+                find_mask(search, experiment, stop)
+            assert list(path.glob("attempt-*"))
+        trained.clear()
+        find_mask(search, experiment)
+        assert sorted(file.name for file in path.iterdir()) == ["mask.safetensors", "ticket.json"]
+        record = experiment.store.read(path / "ticket.json")
+        assert record is not None
+        found[folder] = load_file(path / "mask.safetensors"), {**record, "epochs": sum(trained)}
+    (whole, at_once), (mask, record) = found["whole"], found["on"]
+    assert all(torch.equal(mask[layer], whole[layer]) for layer in whole)
+    assert (record["ties"], record["passes"]) == (at_once["ties"], at_once["passes"])
+    assert at_once["epochs"] * 120 == at_once["passes"]["backward"]
+    assert record["epochs"] <= at_once["epochs"] - METHODS[name]["epochs"] - 1
