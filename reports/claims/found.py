@@ -144,7 +144,7 @@ def _compared(evidence: Evidence, frame: pd.DataFrame, margin: float) -> Iterato
     comparisons = decided([compare(*side, COMPARED, margin, accuracy=told_by) for side in sides], margin, ALPHA)
     for ratio, side, comparison in zip(ratios, sides, comparisons, strict=True):
         if comparison.difference.n:
-            held = _standing(comparison, HOLDS[evidence.predicted])
+            held = _standing(comparison, HOLDS[evidence.predicted], margin)
             yield Point(ratio, held, comparison.difference.n, outcome.restored(comparison), _means(outcome, *side))
 
 
@@ -156,12 +156,16 @@ def _means(outcome: Outcome, done: Runs, reference: Runs | None) -> tuple[float,
     return ours, theirs
 
 
-def _standing(comparison: Comparison, allowed: Sequence[int]) -> str:
-    """Returns one of `AT_A_RATIO`. Equivalence contradicts no difference: it may be smaller than the margin."""
+def _standing(comparison: Comparison, allowed: Sequence[int], margin: float) -> str:
+    """Returns one of `AT_A_RATIO`. Equivalence contradicts no difference: it may be smaller than the margin.
+
+    "No worse" needs one side of equivalence alone: that the interval excludes a loss of the margin.
+    """
     if comparison.verdict in ("identical", "equivalent"):
         return "as claimed" if 0 in allowed else "not found"
     if comparison.verdict != "different":
-        return "open"
+        no_worse = comparison.low > -margin and comparison.manner != "skewed" and comparison.verdict != "not testable"
+        return "as claimed" if {0, 1} <= set(allowed) and no_worse else "open"
     return "as claimed" if (1 if comparison.difference.mean > 0 else -1) in allowed else "contradicted"
 
 

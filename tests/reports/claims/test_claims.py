@@ -43,6 +43,17 @@ def test_a_claim_stands_where_the_difference_is_what_it_says(
         assert standing(monkeypatch, beside_dense, against="dense", predicted=predicted) == expected
 
 
+def test_no_worse_needs_no_upper_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between +0.1 and +1.1: neither equal nor surely better, and surely no worse."""
+    gains = [0.1, 1.3, -0.2, 1.2, 0.6]
+    records = frame({"none": BARE, "invert": [value + gain for value, gain in zip(BARE, gains, strict=True)]})
+    assert standing(monkeypatch, records, check="invert", predicted="no_worse") == "as claimed"
+    for predicted in ("better", "worse", "equal"):
+        assert standing(monkeypatch, records, check="invert", predicted=predicted) == "open"
+    losses = frame({"none": BARE, "invert": [value - gain for value, gain in zip(BARE, gains, strict=True)]})
+    assert standing(monkeypatch, losses, check="invert", predicted="no_worse") == "open"
+
+
 def test_noise_leaves_a_claim_open_and_absent_records_leave_it_untested(monkeypatch: pytest.MonkeyPatch) -> None:
     noisy = frame({"none": BARE, "invert": [90.0, 99.0, 97.0, 98.5, 99.5]})
     assert standing(monkeypatch, noisy, check="invert", predicted="worse") == "open"
