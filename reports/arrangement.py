@@ -4,10 +4,14 @@ Matplotlib's constrained layout does so too, but measures every label four times
 """
 
 import io
+from functools import cache
+from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import RendererSVG
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
 from matplotlib.transforms import Bbox
 
 DPI = 72  # at which a renderer for SVG measures text
@@ -16,10 +20,25 @@ ROUGHLY = (0.2, 0.3, 0.75, 0.6)
 PAD = 3  # points
 
 
+class Renderer(RendererSVG):
+    """A renderer that measures each text once a process: pictures share most of their labels."""
+
+    def get_text_width_height_descent(
+        self, s: str, prop: FontProperties, ismath: bool | Literal["TeX"]
+    ) -> tuple[float, float, float]:
+        return _size(s, prop, ismath)
+
+
+@cache
+def _size(text: str, font: FontProperties, formula: bool | Literal["TeX"]) -> tuple[float, float, float]:
+    """The width, height and descent of a text in points."""
+    return text_to_path.get_text_width_height_descent(text, font, formula)
+
+
 def arrange(figure: Figure, axes: Axes) -> None:
     """Places the axes of a figure of 72 dpi whose texts are its title and whose legend stands at its foot."""
     whole, box = figure.bbox, axes.bbox
-    renderer = RendererSVG(whole.width, whole.height, io.StringIO())
+    renderer = Renderer(whole.width, whole.height, io.StringIO())
     parts = [part.get_tightbbox(renderer) for part in (axes.xaxis, axes.yaxis, *axes.texts, *axes.child_axes)]
     taken = Bbox.union([box, *(part for part in parts if part is not None)])
     title = max((text.get_window_extent(renderer).height for text in figure.texts), default=0.0)

@@ -12,7 +12,6 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from reports import arrangement, plots
@@ -100,9 +99,10 @@ def file_names(labels: Sequence[str]) -> list[str]:
 
 def svg(drawing: Drawing, name: str) -> str:
     with mpl.rc_context(style(name)):
-        canvas = FigureCanvasSVG(drawing.draw())
-        file = io.StringIO()
-        canvas.print_svg(file, metadata={"Date": None})  # `savefig` draws twice
+        figure, file = drawing.draw(), io.StringIO()
+        renderer = arrangement.Renderer(figure.bbox.width, figure.bbox.height, file, metadata={"Date": None})
+        figure.draw(renderer)
+        renderer.finalize()
     return _clean(file.getvalue())
 
 

@@ -8,7 +8,6 @@ from reports.analysis import METRICS
 from reports.escape import visible
 from reports.runs import ABSENT
 from reports.validation import cleaned
-from sanity import recipes
 from sanity.errors import UserError
 
 SETTING = ["dataset", "model", "recipe"]
@@ -114,6 +113,8 @@ def settings_of(frame: pd.DataFrame) -> pd.Series:
         return pd.Series([None] * len(frame), index=frame.index, dtype=object)
     shown = frame[columns]
     if "recipe_in_full" in columns and frame["recipe_in_full"].nunique() > 1:
+        from sanity import recipes  # which imports pydantic
+
         texts = {text: recipes.complete(text) for text in frame["recipe_in_full"].dropna().unique()}
         shown = shown.assign(recipe_in_full=frame["recipe_in_full"].map(texts, na_action="ignore"))
     words = ["\n".join(map(str, row)) for row in shown.itertuples(index=False)]

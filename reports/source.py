@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reproductions import reference
-from reproductions.reference.records import load
 from sanity.errors import UserError
 from sanity.store.records import load_records
 
@@ -50,6 +48,8 @@ def read_source(options: argparse.Namespace) -> Source:
 def _with_reference(results: Path | None, name: str) -> Source:
     """Returns the records of a reference set, or those of a results folder that are of its settings beside them."""
     from reports.placement import comparable  # which imports pandas
+    from reproductions import reference  # which imports pydantic
+    from reproductions.reference.records import load  # which imports the above
 
     theirs, title = load(name), str(reference.declaration(name)["title"])
     if results is None:

@@ -2,11 +2,14 @@
 
 import io
 from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 import pytest
 from matplotlib.backends.backend_svg import RendererSVG
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
 
 from reports import arrangement, figures
 from reports.statistics import summarise
@@ -46,3 +49,23 @@ def test_a_name_longer_than_its_axis_ends_where_the_axis_does() -> None:
     label = axes.xaxis.label
     assert label.get_horizontalalignment() == "right"
     assert label.get_position()[0] == 1
+
+
+def test_pictures_that_share_a_label_measure_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[str] = []
+    measure = text_to_path.get_text_width_height_descent
+
+    def counted(text: str, *how: Any) -> tuple[float, float, float]:
+        measured.append(text)
+        return measure(text, *how)
+
+    monkeypatch.setattr(text_to_path, "get_text_width_height_descent", counted)
+    font, sizes = FontProperties(size=8), []
+    for _ in range(2):
+        renderer = arrangement.Renderer(100, 100, io.StringIO())
+        sizes += [
+            renderer.get_text_width_height_descent(label, font, False) for label in ("a label of both", "wider" * 9)
+        ]
+    assert measured == ["a label of both", "wider" * 9]
+    assert sizes[:2] == sizes[2:]
+    assert sizes[0] < sizes[1]
