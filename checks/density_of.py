@@ -42,6 +42,8 @@ class DensityOf(Check):
 
     def check_feasible(self, method: "Method", network: nn.Module) -> None:
         need_mask("density_of", method)
+        if not self.method:
+            raise UserError("density_of.method=: name the other method, as in snip or snip@lee2019")
         need_single_weights("density_of", method.pattern)
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:

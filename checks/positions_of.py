@@ -40,6 +40,8 @@ class PositionsOf(Check):
 
     def check_feasible(self, method: "Method", network: nn.Module) -> None:
         need_mask("positions_of", method)
+        if not self.method:
+            raise UserError("positions_of.method=: name the other method, as in snip or snip@lee2019")
         if method.constructs:
             raise UserError(f"positions_of: {method.called} constructs its mask, so that it ranks no weights")
         need_single_weights("positions_of", method.pattern)

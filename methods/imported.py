@@ -15,7 +15,7 @@ from sanity.masks import Mask
 from sanity.masks.files import formats
 from sanity.masks.files.contents import masks_of
 from sanity.masks.files.imports import ImportedMask, off_budget, plain_ratio, read_mask, show_match
-from sanity.masks.files.paths import fill_in, find
+from sanity.masks.files.paths import fill_in, find, naming
 from sanity.masks.files.writing import place_of
 
 _KEY = "imported.masks"
@@ -99,4 +99,6 @@ class Imported(Method):
         return plain_ratio([masks_of(formats.read(path), source).layers for path, source in sorted(paths)])
 
     def _read(self, net: nn.Module) -> ImportedMask:
-        return read_mask(find(self.masks, _KEY), self.targets(net), self.from_)
+        path = find(self.masks, _KEY)
+        with naming(_KEY, path):
+            return read_mask(path, self.targets(net), self.from_)

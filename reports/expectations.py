@@ -47,7 +47,9 @@ def read(path: Path) -> list[Expectation]:
     """Reads a file of expectations. Raises `UserError` for one that cannot be read or says what there is not."""
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except UnicodeDecodeError:
+        raise UserError(f"--expect={path}: should be text in UTF-8") from None
+    except (OSError, tomllib.TOMLDecodeError) as error:
         raise UserError(f"--expect={path}: {getattr(error, 'strerror', None) or error}") from None
     entries = content.get("expect")
     if not isinstance(entries, list) or not entries or set(content) != {"expect"}:

@@ -47,8 +47,10 @@ def _run(words: Sequence[str], judge: "Callable[[], AskOf]") -> int:
     folder, form = keys.pop("to", ""), keys.pop("format", "safetensors")
     if not folder:
         raise UserError("to=: name the folder that the tickets go to")
+    if (place := expanded(folder, "to")).exists() and not place.is_dir():
+        raise UserError(f"to={folder}: is no folder")
     for config in requested(keys).configs:
-        for path in export(config, expanded(folder, "to"), judge(), form):
+        for path in export(config, place, judge(), form):
             with printing():
                 print(path)
     return 0

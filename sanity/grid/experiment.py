@@ -18,7 +18,7 @@ from sanity.grid.cells import DENSE, NO_CHECK, Cell, CheckSpec
 from sanity.masks.effective_density import why_unknown
 from sanity.masks.files import formats
 from sanity.masks.files.imports import load_weights, show_match, split_init
-from sanity.masks.files.paths import fill_in, find
+from sanity.masks.files.paths import fill_in, find, naming
 from sanity.masks.ticket import Ticket, tied_names
 from sanity.recipes import Recipe
 from sanity.seeds import generator
@@ -157,7 +157,9 @@ class Experiment:
     def _initial(self, seed: int) -> nn.Module:
         net = self.build(generator(seed, "init"))
         if file := self._init_file(seed):
-            show_match(f"init=file:{file}", load_weights(net, file))
+            with naming("init=file:", file):
+                match = load_weights(net, file)
+            show_match(f"init=file:{file}", match)
         return net
 
     @cached_property

@@ -78,14 +78,15 @@ def test_the_state_dict_loads_into_a_network_that_torch_prunes(tmp_path: Path) -
         (["format=zip"], "unknown format 'zip'"),
         (["methods=dense"], "none of them has a mask"),
         (["methods=random"], "run it first"),
+        ([f"to={__file__}"], f"to={__file__}: is no folder"),
     ],
 )
 def test_a_mistake_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], complaint: str
 ) -> None:
-    keys = {**_keys(tmp_path, "lenet_300_100"), **dict(word.split("=") for word in words)}
-    to = [f"to={tmp_path}"] if words else []
-    assert main(_words(keys, *to), lambda: judge) == 2
+    to = {"to": str(tmp_path)} if words else {}
+    keys = {**_keys(tmp_path, "lenet_300_100"), **to, **dict(word.split("=") for word in words)}
+    assert main(_words(keys), lambda: judge) == 2
     error = capsys.readouterr().err
     assert complaint in error
     assert error.count("\n") == 1

@@ -28,6 +28,8 @@ KEYS: dict[str, Any] = {
             {"checks": "random_labels", "seeds": "0,1,2,3,4,5"},
             r"random_labels seed \d: class \d has \d examples",
         ),
+        ({"checks": "density_of", "density_of.method": ""}, r"density_of\.method=: name the other method"),
+        ({"checks": "positions_of", "positions_of.method": ""}, r"positions_of\.method=: name the other method"),
         ({"checks": "rearrange_kernels"}, "rearrange_kernels: no layer has kernels of more than one weight"),
         (
             {"checks": "layer_order", "snip.pattern": "2:4"},

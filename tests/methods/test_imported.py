@@ -159,6 +159,8 @@ def test_another_file_of_initial_weights_is_another_cell(tmp_path: Path, ran: Ca
         ({"imported.from": "scores"}, "imported.from=scores"),
         ({"init": "file:{ratio}.pt"}, "init=file:{ratio}.pt: there is no value here for {ratio}"),
         ({"init": "file:none.pt"}, "init=file:none.pt: there is no such file"),
+        ({"init": f"file:{__file__}"}, "test_imported.py: is none of safetensors, npz and torch"),
+        ({"imported.masks": __file__}, "error: imported.masks="),
     ],
 )
 def test_what_cannot_be_run_is_one_line(

@@ -67,6 +67,13 @@ def test_a_file_that_is_none_is_one_line(tmp_path: Path, text: str, says: str) -
     assert "\n" not in str(caught.value)
 
 
+def test_a_file_in_another_encoding_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "expectations.toml"
+    path.write_bytes('[[expect]]\ncheck = "é"\n'.encode("latin-1"))
+    with pytest.raises(UserError, match=r"^--expect=.*expectations\.toml: should be text in UTF-8$"):
+        read(path)
+
+
 def test_the_command_line_fails_where_a_verdict_is_another(
     frame: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -31,6 +31,8 @@ def _parse(words: Sequence[str]) -> tuple[AuditConfig, list[Path]]:
         raise UserError("which file? python -m sanity.audit PATH [key=value ...]; see --help")
     keys = nested(pairs([word for word in words if word not in named]))
     config = options.fill(AuditConfig, keys, "")
+    if config.html and expanded(config.html, "html").is_dir():
+        raise UserError(f"html={config.html}: is a folder; name a file in it")
     paths = [file for word in named for file in _files(word)]
     if len(paths) > 1 and config.html:
         raise UserError(

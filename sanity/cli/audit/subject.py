@@ -21,6 +21,7 @@ from sanity.masks.files.contents import FileMasks, masks_of, weights_of
 from sanity.masks.files.formats import TensorFile, read
 from sanity.masks.files.imports import fitted, load_weights
 from sanity.masks.files.matching import match
+from sanity.masks.files.paths import naming
 from sanity.models.base import Model
 from sanity.recipes import Recipe
 from sanity.seeds import generator
@@ -69,11 +70,12 @@ def load(path: Path, config: AuditConfig) -> Subject:
         lines.append(f"layers matched {imported.match.how}")
     initial = None
     if config.init and network is not None:
-        load_weights(network, _path(config.init))
+        with naming("init", _path(config.init)):
+            load_weights(network, _path(config.init))
         initial = {name: prunable(network)[name].detach() for name in mask}
     elif config.init:
-        initial = _weights(_path(config.init), mask)
-    final = _weights(Path(config.final), mask) if config.final else _beside(file, mask)
+        initial = _weights("init", _path(config.init), mask)
+    final = _weights("final", Path(config.final), mask) if config.final else _beside(file, mask)
     correct = None
     if config.final and network is not None and test is not None:
         correct = _final_accuracy(network, Path(config.final), test)
@@ -150,11 +152,12 @@ def _path(init: str) -> Path:
     return Path(init.removeprefix("file:"))
 
 
-def _weights(path: Path, mask: Mask) -> dict[str, Tensor]:
-    """The weights of a file by the names of the mask's layers."""
-    file = read(path)
-    weights = {name: tensor for name, tensor in weights_of(file).items() if tensor.dim() > 1}
-    names = match(weights, mask, str(path), file.ordered, lambda _: True).names
+def _weights(key: str, path: Path, mask: Mask) -> dict[str, Tensor]:
+    """The weights of the file that a key names, by the names of the mask's layers."""
+    with naming(key, path):
+        file = read(path)
+        weights = {name: tensor for name, tensor in weights_of(file).items() if tensor.dim() > 1}
+        names = match(weights, mask, str(path), file.ordered, lambda _: True).names
     return {name: weights[theirs] for name, theirs in names.items()}
 
 

@@ -1,6 +1,8 @@
 """Finds the file of a seed and ratio: a file, a folder, or a pattern with {seed} and {ratio}."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sanity.config.options import expanded
@@ -56,6 +58,15 @@ def find(text: str, key: str, *, seed: int | None = None) -> Path:
     names = ", ".join(file.name for file in files[:4]) + ", ..." * (len(files) > 4)
     given = _given(key, text)
     raise UserError(f"{given}: the folder has {len(files)} files ({names}); name one, or a pattern with {{seed}}")
+
+
+@contextmanager
+def naming(key: str, path: Path) -> Iterator[None]:
+    """Context manager; a `UserError` that is raised inside, about the file, names the key and the file."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{_given(key, str(path))}: {str(error).removeprefix(f'{path}: ')}") from None
 
 
 def _given(key: str, value: str) -> str:

@@ -186,6 +186,10 @@ def test_the_command_prints_a_table_and_writes_a_page(
         (["mask.pt", "input=28"], "input=28: should be channels x height x width"),
         (["mask.pt", "from=scores"], "from=scores"),
         (["init.pt"], "has no masks"),
+        (["mask.pt", "init=none.pt"], "init=none.pt: there is no such file"),
+        (["mask.pt", "init=file:empty.pt"], "init=empty.pt: is empty"),
+        (["mask.pt", "final=empty.pt"], "final=empty.pt: is empty"),
+        (["mask.pt", "html=."], "html=.: is a folder"),
     ],
 )
 def test_a_mistake_is_one_line(
@@ -199,6 +203,7 @@ def test_a_mistake_is_one_line(
     monkeypatch.chdir(tmp_path)
     written(_mask())
     written(_network().state_dict(), "init.pt")
+    (tmp_path / "empty.pt").touch()
     assert main(words) == 2
     error = capsys.readouterr().err
     assert complaint in error
