@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from reports.over_moments import over_moments
+from reports.statistics import summarise
 from sanity.config import from_mapping
 from sanity.grid.doses import dose, moments
 from sanity.grid.experiment import Experiment
@@ -64,3 +66,27 @@ def test_one_run_gives_the_curve(keys: Keys) -> None:
     frame = run({**keys, "recipe.epochs": 2, "methods": "snip", "checks": "at_epoch", "at_epoch.epoch": "2it,1"})
     assert list(frame["moments"]) == [{}, {"at_epoch.epoch": 0.5}, {"at_epoch.epoch": 1.0}]
     assert [told and told["value"] for told in frame["dose"]] == [None, 0.5, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("method", "option", "values", "places"),
+    [
+        ("snip", "scored_at", "init,2it,1", [0, 0.5, 1]),
+        ("partially_trained", "rewind_epoch", "0,1", [0, 1]),
+        ("partially_trained", "weights_at", "init,2it,end", [0, 0.5, 2]),
+    ],
+)
+def test_the_figure_over_k_holds_the_accuracy_of_the_run_of_each_k(
+    keys: Keys, method: str, option: str, values: str, places: list[float]
+) -> None:
+    rewound = {"partially_trained.rewind": "weights"} if method == "partially_trained" else {}
+    frame = run({**keys, **rewound, "recipe.epochs": 2, "methods": method, f"{method}.{option}": values})
+    (panel,) = over_moments(summarise(frame))
+    accuracy = dict(zip(frame["method"], frame["last_test_accuracy"], strict=True))
+    (line,) = panel.lines.values()
+    assert panel.option == option
+    assert [place for place, _ in line] == places
+    assert [cell.accuracy.mean for _, cell in line] == [
+        next(reached for label, reached in accuracy.items() if f"{option}={value}" in label)
+        for value in values.split(",")
+    ]

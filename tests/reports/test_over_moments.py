@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
@@ -64,6 +65,42 @@ def test_moments_of_a_check_lie_beside_the_methods_own(make_record: Make) -> Non
     (slope,) = slopes(summary)
     assert (slope.doses, slope.n, slope.verdict) == ((1, 2, 4), 3, "different")
     assert slope.mean > 0
+
+
+@pytest.mark.parametrize("option", ["scored_at", "rewind_epoch", "weights_at", "at_epoch.epoch"])
+def test_each_k_is_drawn_at_its_place_with_its_own_accuracy(option: str, make_record: Make) -> None:
+    name = option.rpartition(".")[2]
+    levels = {4.0: 71.0, 0.5: 90.0, 2.0: 64.0}  # records come in any order, and accuracy goes up and down
+    rows = []
+    for place, level in levels.items():
+        by_check = f"at_epoch[epoch={place:g}]" if "." in option else "none"
+        method = "snip" if "." in option else f"snip[biases=never,{name}={place:g}]"
+        rows += [make_record(method, by_check, 0.9, seed, level + seed, moments={option: place}) for seed in range(2)]
+    (panel,) = over_moments(summarise(pd.DataFrame(rows)))
+    assert panel.option == option
+    (picture,) = drawn(pd.DataFrame(rows))
+    (axes,) = picture.drawing.draw().axes
+    assert option in axes.get_xlabel()
+    (drawn_at,) = (at for at in map(np.asarray, (line.get_xydata() for line in axes.get_lines())) if len(at) == 3)
+    assert drawn_at[:, 0].tolist() == pytest.approx(sorted(levels), rel=0.05), "lines are set a little apart"
+    assert drawn_at[:, 1].tolist() == [levels[place] + 0.5 for place in sorted(levels)]
+
+
+def test_with_two_axes_each_line_holds_the_other_k_fixed(make_record: Make) -> None:
+    rows = [
+        make_record(f"snip[scored_at={scored},rewind_epoch={back}]", "none", 0.9, seed, 60 + 10 * scored + back,
+                    moments={"scored_at": float(scored), "rewind_epoch": float(back)})
+        for scored in (1, 2) for back in (0, 3) for seed in range(2)
+    ]  # fmt: skip
+    panels = {
+        (panel.option, panel.method): panel.lines["none"] for panel in over_moments(summarise(pd.DataFrame(rows)))
+    }
+    assert {of: [(place, cell.accuracy.mean) for place, cell in line] for of, line in panels.items()} == {
+        ("scored_at", "snip[rewind_epoch=0]"): [(1, 70), (2, 80)],
+        ("scored_at", "snip[rewind_epoch=3]"): [(1, 73), (2, 83)],
+        ("rewind_epoch", "snip[scored_at=1]"): [(0, 70), (3, 73)],
+        ("rewind_epoch", "snip[scored_at=2]"): [(0, 80), (3, 83)],
+    }
 
 
 def axis_of(figure: Figure) -> tuple[str, list[str]]:
