@@ -12,7 +12,6 @@ from reports.labels import parse
 from reports.records import CONTROL, ran
 from reports.statistics import Cell, Summary
 from reports.text import counted, say
-from sanity.config.run_config import LIMITS
 from sanity.console.durations import duration
 
 
@@ -26,6 +25,7 @@ class NextStep:
 
 TRAINS = "python -m sanity.run"
 SELECTS = ("model", "methods", "checks", "ratio", "seeds")  # keys that choose a part of a published table
+OF_AUTO = ("max_seeds", "max_hours")  # keys that go with seeds=auto alone; importing them would import pydantic
 REPEATED = 3  # commands that are given again with more seeds
 FIRST_CHECKS = "layerwise_rearrange,random_labels,reinit"  # for records without any
 
@@ -76,7 +76,7 @@ def _without_checks(frame: pd.DataFrame, summary: Summary, trained: Sequence[str
             are="is" if missing == 1 else "are",
             hours=_hours(frame, missing),
         )
-        return NextStep(text, _once([_without(command, (*SELECTS, *LIMITS)) for command in trained]))
+        return NextStep(text, _once([_without(command, (*SELECTS, *OF_AUTO)) for command in trained]))
     keys = ("checks",)
     asked = [shlex.join([*shlex.split(_without(command, keys)), f"checks={FIRST_CHECKS}"]) for command in trained]
     return NextStep(say("next.first_check"), _once(asked))
@@ -116,7 +116,7 @@ def _hours(frame: pd.DataFrame, trainings: int) -> str:
 
 def _commands(frame: pd.DataFrame, cells: Sequence[Cell], seeds: int, trained: Sequence[str]) -> Sequence[str]:
     """Those that trained the records, with more seeds; where these are not known, or many, one for each setting."""
-    if again := _once([f"{_without(command, ('seeds', *LIMITS))} seeds=0-{seeds - 1}" for command in trained]):
+    if again := _once([f"{_without(command, ('seeds', *OF_AUTO))} seeds=0-{seeds - 1}" for command in trained]):
         return again
     commands = []
     for setting in dict.fromkeys(cell.setting for cell in cells):

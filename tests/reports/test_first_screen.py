@@ -11,10 +11,11 @@ from reports.forest import forests
 from reports.headline import question, setting_line
 from reports.lead import lead
 from reports.methods_told import method_sentences
-from reports.next_steps import next_step
+from reports.next_steps import OF_AUTO, next_step
 from reports.statistics import summarise
 from reports.strips import row_of, strip
 from reports.trust import trust
+from sanity.config.run_config import LIMITS
 
 Record = Callable[..., dict]
 NEAR = [0.0, 0.1, -0.1, 0.05]
@@ -71,6 +72,7 @@ def test_the_next_command_has_the_seeds_that_settle_what_is_open(make_record: Re
     assert command.endswith(f"seeds=0-{needed - 1}")
     trained = next_step(frame, summary, ["python -m sanity.run methods=snip seeds=auto max_seeds=4 max_hours=1"])
     assert trained is not None
+    assert set(OF_AUTO) == set(LIMITS)
     assert trained.commands == (f"python -m sanity.run methods=snip seeds=0-{needed - 1}",)
     settled = pair(make_record, -5.0)
     closed = next_step(settled, summarise(settled))
