@@ -18,6 +18,7 @@ from sanity.training.checkpoint import Checkpoint
 from sanity.training.cuda_graph import capture
 from sanity.training.job import TrainingSpec
 from sanity.training.memory_format import memory_format
+from sanity.training.optimizer import drop_gradients
 from sanity.training.precision import numerics
 from sanity.training.setting import Setting
 from sanity.training.stacked_linear import why_not_stacked
@@ -88,7 +89,7 @@ class BareTrainer(Trainer):
         losses = F.cross_entropy(self._forward(images), targets, reduction="none").view(len(self.jobs), -1)
         losses.mean(1).sum().backward()
         self.stacked_model.optimizer.step()
-        self.stacked_model.optimizer.zero_grad(set_to_none=True)
+        drop_gradients(self.stacked_model.optimizer)
 
 
 def contenders(bench: Bench, device: torch.device, precision: str) -> Iterator[Contender]:

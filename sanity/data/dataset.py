@@ -110,7 +110,7 @@ class Dataset:
         """Computes (examples / 255 - mean) / std for uint8 `examples` (n, C, H, W), in float32 at least."""
         exact = torch.promote_types(dtype, torch.float32)
         scale, shift = affine(self.mean, self.std, examples.device, exact)
-        return (examples.to(exact) * scale).sub_(shift).to(dtype)
+        return examples.to(exact, copy=True).mul_(scale).sub_(shift).to(dtype)
 
 
 @lru_cache(maxsize=32)

@@ -160,12 +160,12 @@ class BatchBuilder:
             self._read_ahead(order, columns, seeds)
         if self.augmented:
             images = self._crop_and_flip(images, plan.shift[:, columns].flatten(0, 1), plan.flip[:, columns].flatten())
-        return self.dataset.normalise(images), self.dataset.targets[index.to(images.device)]
+        return self.dataset.normalise(images), self.dataset.targets.index_select(0, index.to(images.device))
 
     def plain(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Images (b, C, H, W) and targets (b,) of the examples `index`, as they are."""
         images = self.dataset.fetch(index if self.dataset.in_memory else index.cpu())
-        return self.dataset.normalise(images), self.dataset.targets[index.to(images.device)]
+        return self.dataset.normalise(images), self.dataset.targets.index_select(0, index.to(images.device))
 
     def test(self, where: slice) -> tuple[Tensor, Tensor]:
         """Images (b, C, H, W) and targets (b,) as they are."""

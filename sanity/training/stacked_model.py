@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from sanity.recipes import Recipe
 from sanity.training.job import TrainingSpec
 from sanity.training.learnt_masks import LearntMasks
-from sanity.training.optimizer import make_optimizer, not_decayed, optimizer_state, scales
+from sanity.training.optimizer import drop_gradients, make_optimizer, not_decayed, optimizer_state, scales
 from sanity.training.stacked_linear import StackedLinear, stack
 from sanity.training.ticket_share import Shares, Single, Stacked
 
@@ -218,5 +218,5 @@ class StackedModel:
                     tensor.copy_(old)
                 for name, tensor in optimizer_state(self.optimizer, self.trained).items():
                     tensor.copy_(moments[name]) if name in moments else tensor.zero_()
-            self.optimizer.zero_grad(set_to_none=True)  # of a step that broke off
+            drop_gradients(self.optimizer)  # of a step that broke off
             self._set_noise(noise)

@@ -16,6 +16,7 @@ from sanity.training.checkpoint import Checkpoint
 from sanity.training.job import FIELDS, HELD_OUT, BestEpoch, TrainingResult, TrainingSpec
 from sanity.training.lr_schedule import rate
 from sanity.training.mask_updates import MaskUpdater
+from sanity.training.optimizer import drop_gradients
 from sanity.training.setting import Setting
 from sanity.training.stacked_model import StackedModel
 from sanity.training.step import LaunchedStep, Step
@@ -116,7 +117,7 @@ class Trainer:
             self.updater.update(self.stacked_model, self.iteration, self._optimizer_step)
         else:
             self._optimizer_step()
-        self.stacked_model.optimizer.zero_grad(set_to_none=True)
+        drop_gradients(self.stacked_model.optimizer)
         self.sums += self._count(logits, targets, losses)
 
     def _optimizer_step(self) -> None:
@@ -137,7 +138,7 @@ class Trainer:
     def _count(self, logits: Tensor, targets: Tensor, losses: Tensor) -> Tensor:
         """Sums losses and hits over the batch: (2, tickets), float64, on the device."""
         hits = (logits.argmax(1) == targets).view(len(self.jobs), -1)
-        return torch.stack([losses.sum(1, dtype=torch.float64), hits.sum(1, dtype=torch.float64)])
+        return torch.stack([losses, hits]).sum(2, dtype=torch.float64)
 
     # -- one epoch -----------------------------------------------------------------------------------------------
 
