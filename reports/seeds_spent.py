@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import reports
-from reports.margin import margin_of
 from reports.text import counted, say
 from sanity.config import RunConfig
 from sanity.console.durations import duration
@@ -19,6 +18,8 @@ def judge(config: RunConfig) -> Judge:
     """Returns what decides for a run of these keys which comparisons are open."""
 
     def further_seeds(frame: "pd.DataFrame") -> Mapping[Place, float]:
+        from reports.margin import margin_of  # which imports pandas
+
         margin = margin_of(frame) if config.margin == "auto" else config.margin
         listed = reports.open_comparisons(frame, reports.Analysis(config.metric, margin, design="sequential"))
         return {

@@ -3,10 +3,10 @@
 import os
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 
-_SCHEDULED = Path("/proc/self/schedstat")  # of the main thread: ns on a core, ns ready without one, turns
+from sanity.store.processes import without_a_core
+
 TOO_LONG = 0.1
 TOO_WIDE = 0.2
 
@@ -47,13 +47,13 @@ class Watch:
     def __enter__(self) -> "Watch":
         self._load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
         self._waited: float | None = None
-        self._began, self._before = time.perf_counter(), _without_a_core()
+        self._began, self._before = time.perf_counter(), without_a_core()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        after, seconds = _without_a_core(), time.perf_counter() - self._began
+        after, seconds = without_a_core(), time.perf_counter() - self._began
         if after is not None and self._before is not None:
             self._waited = (after - self._before) / seconds
 
@@ -67,11 +67,3 @@ class Watch:
 def spread_of(values: list[float], middle: float) -> float:
     """Returns half of the range of repeated figures as a share of their middle."""
     return (max(values) - min(values)) / 2 / middle
-
-
-def _without_a_core() -> float | None:
-    """Returns for how many seconds the main thread was ready and did not run; None where that is not told."""
-    try:
-        return int(_SCHEDULED.read_text().split()[1]) / 1e9
-    except (OSError, IndexError, ValueError):
-        return None

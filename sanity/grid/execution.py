@@ -1,9 +1,7 @@
 """Runs the grids of one request and returns their records."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from sanity.config import RunConfig, from_mapping
 from sanity.console.trackers import tracking
@@ -13,9 +11,14 @@ from sanity.grid.preparation import prepare
 from sanity.grid.progress import reporter
 from sanity.grid.requests import remember
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def run_grids(configs: Sequence[RunConfig], stop: Callable[[], bool] = lambda: False) -> pd.DataFrame:
+
+def run_grids(configs: Sequence[RunConfig], stop: Callable[[], bool] = lambda: False) -> "pd.DataFrame":
     """Runs every grid and returns one row per cell; stored results are reused. See `rows_of_grids`."""
+    import pandas as pd  # rows need none
+
     return pd.DataFrame(rows_of_grids(configs, stop))
 
 
@@ -41,7 +44,7 @@ def distinct(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return list({row["cell"]: row for row in rows}.values())
 
 
-def run_keys(keys: Mapping[str, Any]) -> pd.DataFrame:
+def run_keys(keys: Mapping[str, Any]) -> "pd.DataFrame":
     """Runs the grid of plain and dotted keys, as `run_grids` does."""
     return run_grids([from_mapping(keys)])
 

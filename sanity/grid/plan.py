@@ -166,8 +166,9 @@ def _time(plan: Plan, experiment: Experiment) -> list[str]:
     if not plan.epochs:
         return []
     pace, steps = measured(experiment), steps_per_epoch(len(experiment.train), experiment.recipe)
-    seconds = duration(pace.seconds(plan.epochs, steps))
+    ahead, device = pace.of(plan.epochs, steps), experiment.machine.device
+    beside = f", if nothing else runs there, and {duration(ahead.clock)} beside what runs there now"
     return [
-        f"About {seconds} on {experiment.machine.device}, by {pace.steps} steps that were measured, if one network "
-        "trains at a time; less where several do. Searches for masks come on top."
+        f"About {duration(ahead.own)} on {device}{beside if ahead.is_slowed else ''}, by {pace.steps} steps that were "
+        "measured, if one network trains at a time; less where several do. Searches for masks come on top."
     ]

@@ -3,9 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from sanity.config import RunConfig
 from sanity.errors import UserError
@@ -23,6 +21,9 @@ from sanity.grid.requests import remember
 from sanity.grid.runner import Runner
 from sanity.store import looks
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 log = logging.getLogger("sanity")
 _DIGITS = 9  # to which reports round ratios
 
@@ -30,7 +31,7 @@ Point = tuple[int, Cell]
 """The number of a grid of the request, and a cell of it with the first seed."""
 Place = tuple[str, str, str, str, str, float]
 """Data set, model, recipe, method, check and ratio, as a report names them."""
-Judge = Callable[[pd.DataFrame], Mapping[Place, float]]
+Judge = Callable[["pd.DataFrame"], Mapping[Place, float]]
 """Lists the comparisons of a frame of records that more seeds may decide, with the seeds that each probably needs
 besides; NaN or infinity where that is not known."""
 
@@ -137,8 +138,10 @@ class Rounds:
             for number in range(len(self.configs))
         ]
 
-    def frame(self) -> pd.DataFrame:
+    def frame(self) -> "pd.DataFrame":
         """Returns one row per cell that was run, grid by grid and seed by seed."""
+        import pandas as pd  # not for a plan of given seeds
+
         return pd.DataFrame(self.ordered())
 
     def ordered(self) -> list[dict[str, Any]]:
@@ -200,7 +203,7 @@ class Rounds:
     def _point(self, number: int, cell: Cell) -> Point:
         return number, replace(cell, seed=self.configs[number].first_seeds[0])
 
-    def _open(self, frame: pd.DataFrame) -> dict[Comparison, float]:
+    def _open(self, frame: "pd.DataFrame") -> dict[Comparison, float]:
         """Returns the comparisons of the request that are open."""
         further: dict[tuple[str, str, str, str, float], list[tuple[str, float]]] = {}
         for (dataset, model, recipe, method, check, ratio), missing in self.judge(frame).items():

@@ -1,4 +1,4 @@
-"""Names the process that wrote a file, and checks whether that process still runs."""
+"""Names the process that wrote a file, checks whether it still runs, and tells how long this one waited for a core."""
 
 import hashlib
 import os
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+_SCHEDULED = "/proc/self/schedstat"  # of the main thread: ns on a core, ns ready without one, turns
 _NAME = re.compile(r"(?P<host>[\w-]+)\.(?P<machine>[0-9a-f]{8})\.(?P<pid>\d+)\.(?P<started>\d+)")
 
 
@@ -87,3 +88,9 @@ def file_system_time(folder: Path) -> float:
     """Returns the time of the clock that stamps files in `folder`: on a network file system, the server's clock."""
     with tempfile.TemporaryFile(dir=folder) as file:
         return os.fstat(file.fileno()).st_mtime
+
+
+def without_a_core() -> float | None:
+    """Returns for how many seconds the main thread was ready and did not run; None where the system does not tell."""
+    fields = _read(_SCHEDULED).split()
+    return int(fields[1]) / 1e9 if len(fields) > 1 and fields[1].isdecimal() else None
