@@ -12,6 +12,23 @@ from sanity.grid.scratch import Files, Folder
 from sanity.grid.work import Job, Outcome
 
 
+class Killed(BaseException):
+    """Ends a worker in the middle of its tasks."""
+
+
+class Fuse:
+    """In place of the event by which a worker is told to stop: kills it when that was asked so often."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+
+    def is_set(self) -> bool:
+        self.left -= 1
+        if self.left <= 0:
+            raise Killed
+        return False
+
+
 @dataclass(eq=False)
 class Member:
     node: str
@@ -63,7 +80,10 @@ class PoolHere:
         setup, jobs, files = pickle.loads(member.task)
         answer = self.before(member, jobs)
         if answer is None:
-            answer = pickle.loads(pickle.dumps(member.worker.work(setup, jobs, files)))
+            try:
+                answer = pickle.loads(pickle.dumps(member.worker.work(setup, jobs, files)))
+            except Killed:
+                answer = Died("killed")
         member.task = None
         if isinstance(answer, Died) or member.node in self.excluded:
             self.members.remove(member)

@@ -2,8 +2,8 @@
 
     python -m tests.grid.ray_faults FOLDER [KILLS] [SHARED]
 
-runs until so many processes were killed (30), on two nodes in one machine, and compares the end with that of an
-ordinary run. SHARED=false: workers send their results to the driver. `test_ray.py` is the short form.
+runs until so many processes were killed (30), on two nodes in one machine, and compares masks and trainings with those
+of an ordinary run. SHARED=false: workers send their results to the driver. `test_ray.py` is the short form.
 """
 
 import os
@@ -18,12 +18,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from safetensors.torch import load_file
+
 from sanity.run import main
-from tests.test_interruption import outcome
+from sanity.store import tensor_files
+from tests.test_interruption import Outcome, outcome
 
 GRID = [
-    "methods=dense,snip,partially_trained", "checks=layerwise_rearrange", "ratio=0.9", "model=lenet_300_100",
-    "recipe.epochs=6", "dataset.limit=200", "dataset.test_limit=100", "partially_trained.rewind=weights",
+    "methods=dense,edge_popup,gem_miner,partially_trained", "checks=layerwise_rearrange", "ratio=0.9",
+    "model=lenet_300_100", "recipe.epochs=6", "dataset.limit=200", "dataset.test_limit=100", "edge_popup.epochs=4",
+    "gem_miner.epochs=4", "gem_miner.period=2", "partially_trained.rewind=weights",
     "partially_trained.rewind_epoch=1", "deterministic=true", "checkpoint_minutes=0", "device=cpu",
 ]  # fmt: skip
 _NODE = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": 80 * 2**20}
@@ -48,6 +52,17 @@ def cluster(cpus: int = 1) -> Iterator[Any]:
         yield made
     finally:
         made.shutdown()
+
+
+def masks(root: Path) -> dict[str, str]:
+    """The digest of every mask that a search has found."""
+    paths = (path.with_name("mask.safetensors") for path in root.glob("tickets/*/ticket.json"))
+    return {path.parent.name: tensor_files.digest(load_file(path)) for path in paths}
+
+
+def end(root: Path) -> tuple[Outcome, dict[str, str]]:
+    """What every training and every search of a folder came to."""
+    return outcome(root), masks(root)
 
 
 def driver(words: list[str], root: Path, address: str) -> "subprocess.Popen[bytes]":
@@ -93,13 +108,21 @@ def wait_for(condition: Callable[[], object], seconds: float = 400.0) -> None:
         time.sleep(0.02)
 
 
+def join(made: Any) -> Any:
+    """Adds a node to the cluster; on a machine with much other work Ray gives up on one now and then."""
+    for _ in range(9):
+        with suppress(Exception):  # Ray raises a plain one
+            return made.add_node(**_NODE)
+    return made.add_node(**_NODE)
+
+
 def strike(root: Path, kills: int, shared: bool, chance: random.Random) -> tuple[Counter[str], list[Path]]:
     """Runs the grid again and again until so many processes were killed; returns what was done, and the folders."""
     words = [*GRID, "seeds=0-5", f"ray.shared_folder={str(shared).lower()}"]
     counts: Counter[str] = Counter()
     folders = [root / "0"]
     with cluster() as made:
-        second = made.add_node(**_NODE)
+        second = join(made)
         child = driver(words, folders[-1], made.address)
         while True:
             time.sleep(chance.uniform(0.2, 6.0))
@@ -122,7 +145,7 @@ def strike(root: Path, kills: int, shared: bool, chance: random.Random) -> tuple
                     os.kill(chance.choice(running), signal.SIGKILL)
             elif blow == "node":
                 made.remove_node(second, allow_graceful=False)
-                second = made.add_node(**_NODE)
+                second = join(made)
             else:
                 child.send_signal(signal.SIGKILL if blow == "driver" else signal.SIGTERM)
                 child.wait()
@@ -134,9 +157,10 @@ def prove(root: Path, kills: int, shared: bool) -> bool:
     """Whether all grids that were struck come to what an undisturbed run comes to."""
     counts, folders = strike(root / f"struck-{shared}", kills, shared, random.Random(0))
     assert main([*GRID, "seeds=0-5", f"results_dir={root / 'alone'}"]) == 0
-    expected = outcome(root / "alone")
-    equal = [outcome(folder) == expected for folder in folders]
-    print(f"{dict(counts)}; {len(folders)} grids of {len(expected)} trainings, {sum(equal)} bit-equal")
+    expected = end(root / "alone")
+    equal = [end(folder) == expected for folder in folders]
+    size = f"{len(expected[0])} trainings and {len(expected[1])} masks"
+    print(f"{dict(counts)}; {len(folders)} grids of {size}, {sum(equal)} bit-equal")
     return all(equal)
 
 

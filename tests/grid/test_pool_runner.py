@@ -21,11 +21,13 @@ from sanity.grid.graph import Graph
 from sanity.grid.pool_runner import PoolRunner
 from sanity.grid.pool_worker import Curves, Died, Report
 from sanity.grid.progress import Reporter
+from sanity.grid.task import MaskSearch
 from sanity.grid.tasks import tasks
 from sanity.grid.work import Job
 from sanity.run import main, prepare, run
 from sanity.training.loop import Interrupted
-from tests.grid.pools import Before, Member, PoolHere, same
+from tests.grid.pools import Before, Fuse, Member, PoolHere, same
+from tests.grid.ray_faults import end
 from tests.test_interruption import Outcome as Outcomes
 from tests.test_interruption import outcome
 
@@ -97,6 +99,35 @@ def test_workers_that_are_lost_at_random_change_nothing(
     assert pool.started > 5
     assert not list((tmp_path / "results").glob("claims/*"))
     assert shared != any(tmp_path.glob("worker *"))
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_masks_that_are_learnt_survive_workers_that_are_killed_while_they_learn(
+    shared: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = iter(range(10**6))
+    monkeypatch.setattr(scratch, "folder", lambda: tmp_path / f"worker {next(folders)}")
+    keys = {
+        **SNIP, "methods": "edge_popup,gem_miner", "checks": "none", "seeds": 0, "recipe.epochs": 1,
+        "recipe.batch_size": 50, "edge_popup.epochs": 4, "gem_miner.epochs": 4, "gem_miner.period": 2,
+        "checkpoint_minutes": 0,
+    }  # fmt: skip
+    run({**keys, "results_dir": str(tmp_path / "ordinary")})
+    struck: list[int] = []
+
+    def before(member: Member, jobs: Sequence[Job]) -> None:
+        if len(struck) < 3 and isinstance(jobs[0].task, MaskSearch):
+            member.worker._stop = Fuse(3 + 4 * len(struck))  # type: ignore[assignment]
+            struck.append(len(jobs))
+
+    root = tmp_path / "results"
+    on_pool(keys, root, before, workers=1, shared_folder=shared)
+    assert len(struck) == 3
+    assert end(root) == end(tmp_path / "ordinary")
+    assert cells(root) == cells(tmp_path / "ordinary")
+    learnt = [json.loads(path.read_text())["learnt"] for path in root.glob("tickets/*/ticket.json")]
+    assert shared == any(search["resumed_from"] for search in learnt), "else it is lost with its worker"
+    assert not list(root.glob("tickets/*/checkpoint*"))
 
 
 def test_trainings_that_go_side_by_side_are_handed_out_together(tmp_path: Path) -> None:
