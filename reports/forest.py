@@ -147,7 +147,7 @@ def _row(axes: Axes, place: float, comparison: Comparison, limits: tuple[float, 
     seeds = [moved for _, moved in comparison.seeds] or [comparison.difference.mean]
     axes.plot(seeds, [place] * len(seeds), "o", color=colour, markersize=3, alpha=0.55, markeredgewidth=0)
     if _has_line(comparison):
-        interval(axes, comparison.low, comparison.high, place, *limits, color=colour, linewidth=1.6)
+        interval(axes, (comparison.low, comparison.high), place, limits, color=colour, linewidth=1.6)
     axes.plot(comparison.difference.mean, place, "D", color=colour, markersize=4.5)
 
 
@@ -184,7 +184,7 @@ def _ends(cell: Cell, summary: Summary) -> list[float]:
     comparison = cell.compared
     ends = [moved for _, moved in comparison.seeds] + [comparison.difference.mean]
     if _has_line(comparison):
-        ends += drawn_ends(comparison.low, comparison.high, *possible(_control(cell, summary)))
+        ends += drawn_ends((comparison.low, comparison.high), possible(_control(cell, summary)))
     dense, random = _reference_points(cell, summary)
     return ends + [end for end in (*dense, *random) if math.isfinite(end)]
 
@@ -194,6 +194,6 @@ def wider(forest: Forest, summary: Summary) -> bool:
     for cell in forest.cells:
         comparison = cell.compared
         ends = comparison.low, comparison.high
-        if _has_line(comparison) and drawn_ends(*ends, *possible(_control(cell, summary))) != ends:
+        if _has_line(comparison) and drawn_ends(ends, possible(_control(cell, summary))) != ends:
             return True
     return False

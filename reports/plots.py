@@ -79,7 +79,7 @@ def lines(axes: Axes, present: Mapping[str, Sequence[tuple[float, Cell]]], look:
         _hollow(axes, left[alone], heights[alone], line, named=not has_hollow)
         has_hollow |= bool(alone.any())
         ends = [*zip(heights - spreads, heights + spreads, strict=True)]
-        bars(axes, left.tolist(), ends, *drawable(means), color=look.colours[check])
+        bars(axes, left.tolist(), ends, drawable(means), color=look.colours[check])
     axes.set_ylabel("test accuracy, %")
 
 
@@ -96,7 +96,7 @@ def _strips(axes: Axes, present: Mapping[str, Sequence[Cell]], look: Look) -> No
         mean, spread = _mean_and_spread(runs)
         colour = look.colours[check]
         axes.plot(runs, [place] * len(runs), "o", color=colour, alpha=0.5, markersize=3, markeredgewidth=0)
-        interval(axes, mean - spread, mean + spread, place, *EVERY, color=colour, linewidth=1.2)
+        interval(axes, (mean - spread, mean + spread), place, EVERY, color=colour, linewidth=1.2)
         axes.plot(mean, place, "D", color=colour, markersize=5)
     axes.set_yticks(range(len(present)), list(present))
     axes.set_ylim(len(present) - 0.5, -0.5)
@@ -224,11 +224,12 @@ def paper(axes: Axes, cells: Sequence[Cell], look: Look) -> None:
 
 def _bar(axes: Axes, mean: float, half: float, place: float, color: str, **style: Any) -> None:
     """Draws mean ± half, in percent, as a lying bar that ends where accuracies do."""
-    low, high = (mean + side * float(np.nan_to_num(half)) for side in (-1, 1))
-    left, right = drawn_ends(low, high, *EVERY)
+    spread = float(np.nan_to_num(half))
+    ends = mean - spread, mean + spread
+    left, right = drawn_ends(ends, EVERY)
     axes.errorbar(mean, place, xerr=[[mean - left], [right - mean]], capsize=2, linewidth=1.2, markersize=5,
                   color=color, **style)  # fmt: skip
-    arrowheads(axes, low, high, place, *EVERY, color)
+    arrowheads(axes, ends, place, EVERY, color)
 
 
 def _rows(axes: Axes, cells: Sequence[Cell]) -> None:

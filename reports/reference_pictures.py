@@ -73,7 +73,7 @@ def _line(axes: Axes, cells: Sequence[Cell], place: int, methods: int, ends: tup
     axes.plot(at, means, color=look.colour, marker=look.marker, linestyle=(0, look.dashes or (1, 0)),
               label=method_name(cells[0].method))  # fmt: skip
     intervals = [*zip(means - halves, means + halves, strict=True)]
-    bars(axes, at.tolist(), intervals, *ends, color=look.colour, linewidth=0.6)
+    bars(axes, at.tolist(), intervals, ends, color=look.colour, linewidth=0.6)
     alone = np.array([cell.accuracy.n == 1 for cell in cells])
     axes.plot(at[alone], means[alone], linestyle="", color=look.colour, marker=look.marker, markerfacecolor="white",
               zorder=3)  # fmt: skip

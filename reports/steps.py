@@ -46,7 +46,7 @@ def _panel(axes: Axes, one: Decomposition) -> None:
     for place, (step, colour) in enumerate(zip(one.steps, PALETTE, strict=False)):
         ends = before + step.points.low, before + step.points.high
         axes.barh(place, step.points.value, 1, left=before, color=colour)
-        interval(axes, *ends, place, 0, MOST, color=INK, linewidth=1)
+        interval(axes, ends, place, (0, MOST), color=INK, linewidth=1)
         beside = axes.get_yaxis_transform()  # x as a share of the width, y in data
         text = axes.annotate(step_text(step), (1.04, place), xycoords=beside, va="center", fontsize=6.5)
         text.set_in_layout(False)  # else the bars give way to it until nothing is left of them

@@ -25,6 +25,7 @@ from sanity.seeds import generator
 from sanity.store.environment import Machine
 from sanity.store.identity import differing, encoded
 from sanity.store.store import Store
+from sanity.training.compute import Compute
 from sanity.training.concurrency import Concurrency, choose
 from sanity.training.epochs import steps_per_epoch
 
@@ -211,17 +212,16 @@ class Experiment:
 
     # -- trainings at a time ------------------------------------------------------------------------------------------
 
+    @property
+    def compute(self) -> Compute:
+        """On what the run trains, and in which arithmetic."""
+        per_device = self.config.runs_per_device
+        at_a_time = None if per_device == "auto" else per_device
+        return Compute(self.device, self.precision, self.config.deterministic, at_a_time)
+
     @cached_property
     def _concurrency(self) -> Concurrency:
-        per_device = self.config.runs_per_device
-        return choose(
-            self.initial(self.config.first_seeds[0]),
-            self.train,
-            self.recipe,
-            self.device,
-            deterministic=self.config.deterministic,
-            runs_per_device=None if per_device == "auto" else per_device,
-        )
+        return choose(self.initial(self.config.first_seeds[0]), self.train, self.recipe, self.compute)
 
     @property
     def side_by_side(self) -> int:

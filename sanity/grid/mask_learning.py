@@ -23,6 +23,7 @@ from sanity.masks.allocation import CountsOf
 from sanity.recipes import Recipe
 from sanity.seeds import derive, generator
 from sanity.training.batches import train_indices
+from sanity.training.callbacks import Callbacks
 from sanity.training.epochs import steps_per_epoch
 from sanity.training.job import LearntScores, TrainingResult, TrainingSpec
 
@@ -118,7 +119,7 @@ class Attempts:
             return earlier
         began, data = time.perf_counter(), self.experiment.part(self.search.cell, "corrupt")
         seed = self.search.cell.seed
-        (result,) = run_loop([learning.job], data, seed, learning.recipe, self.experiment, self.stop)
+        (result,) = run_loop([learning.job], data, seed, learning.recipe, self.experiment, Callbacks(stop=self.stop))
         self.earlier_s += max(result.wall_s - (time.perf_counter() - began), 0.0)
         learnt_mask = learning.mask(result, self.experiment)
         facts = {"ties": ties(learnt_mask), "seconds": result.wall_s}

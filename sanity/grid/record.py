@@ -1,7 +1,7 @@
 """Makes the record of a cell: its place in the tables, and the properties of its ticket before training."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -24,6 +24,7 @@ from sanity.grid.versions import versions
 from sanity.masks import patterns
 from sanity.masks.allocation import budget
 from sanity.masks.small_network import size_of, small_network
+from sanity.masks.ticket import Ticket
 from sanity.training.speed import speed_up
 
 log = logging.getLogger("sanity")
@@ -32,55 +33,82 @@ log = logging.getLogger("sanity")
 def record(cell: Cell, experiment: Experiment) -> dict[str, Any]:
     """Returns a cell's record without the results of its training. All searches of the cell must have ended.
 
-    `ties` counts the weights that the method kept by position alone, of the round that had most; None where it is not
-    known: for a dense network, a mask that did not come from scores, or a search of before `ties` was written.
-    `off_budget` counts by how many weights somebody else's mask misses the ratio, `repeat_differs` in how many entries
-    it differs from that of a second call; both are None for our methods.
-    `early_bird`, of one that was drawn early: `epoch`, `emerged`, and the `distances` of the masks up to then.
-    `solver`, of one that solved optimisation problems under a time limit, see `sanity.masks.solved.solver`.
-    `best_epochs`: the epochs whose weights were scored or retrained because their test accuracy is the best.
-    `search_cost`: what the search takes in gradients, see `sanity.grid.search_cost`. `operations` of one example's
-    forward pass: of the `whole` network, which a masked one takes, and of the `kept` weights alone.
-    `small`, of a ticket that lost whole channels: `parameters` and `flops` (of one example) of the network without,
-    `dense_parameters` and `dense_flops` of the whole one, `channels` left and in all of every convolution, and `speed`:
-    how long both take, see `sanity.training.speed.SpeedUp`.
+    `off_budget` counts by how many weights somebody else's mask misses the ratio; None for our methods. `best_epochs`:
+    the epochs whose weights were scored or retrained because their test accuracy is the best. `search_cost`: what the
+    search takes in gradients, see `sanity.grid.search_cost`.
     """
     _, training = tasks(cell, experiment)
     source = training.source
     key = training.key if isinstance(training, DenseTraining) else training.key_in(experiment)
     ticket = source.load(experiment)
-    mask = ticket.mask
-    about = {**place(cell, experiment), **measured(mask, cell.seed, experiment), "ticket": source.digest(experiment)}
+    about = {**place(cell, experiment), **_of_ticket(ticket, cell, experiment), "ticket": source.digest(experiment)}
+    about |= outcomes.before_training(cell, source, experiment)
+    about |= _of_check(cell, source, ticket, experiment)
+    if about["predicted"] == "same function" and about["mask_overlap"] is not None:
+        about["function_gap"] = function_gap(source, control_ticket(cell, experiment), experiment)
+    about |= _of_searches(cell, experiment)
+    if best := _best_epochs(cell, source, experiment):
+        about["best_epochs"] = best
+    about["off_budget"] = _off_budget(ticket.mask, cell, experiment)
+    about["search_cost"] = search_cost(cell, experiment)
+    return {**about, "item_versions": versions(cell, experiment.config), "training": key}
+
+
+def _of_ticket(ticket: Ticket, cell: Cell, experiment: Experiment) -> dict[str, Any]:
+    """Returns the properties of the mask.
+
+    `operations` of one example's forward pass: of the `whole` network, which a masked one takes, and of the `kept`
+    weights alone. `small`, of a ticket that lost whole channels: `parameters` and `flops` (of one example) of the
+    network without, `dense_parameters` and `dense_flops` of the whole one, `channels` left and in all of every
+    convolution, and `speed`: how long both take, see `sanity.training.speed.SpeedUp`.
+    """
+    about = measured(ticket.mask, cell.seed, experiment)
     if ticket.frozen:  # pruned weights still conduct: no layer is empty, and every path is live
         about |= {"frozen": True, "effective_density": None, "collapsed": []}
         about["operations"]["kept"] = about["operations"]["whole"]
     if ticket.updates is not None:
         about["operations"] = None  # those of the mask at the end count, which the record of the training holds
     if patterns.get(ticket.pattern).keeps_units_whole:
-        about["small"] = _small(mask, cell, experiment)
-    about |= outcomes.before_training(cell, source, experiment)
-    about |= {"mask_overlap": None, "expected_overlap": None, "identical_to_none": False, "search_s": 0.0}
-    if cell.method.name != DENSE and not cell.check.is_control:
-        about |= _compared(source, mask, control_ticket(cell, experiment), experiment)
-        if about["identical_to_none"] and not experiment.part(cell, "perturb").is_control:
-            log.warning("%s: the check changed nothing of the ticket", cell.title)
-        if about["predicted"] == "same function":
-            about["function_gap"] = function_gap(source, control_ticket(cell, experiment), experiment)
+        about["small"] = _small(ticket.mask, cell, experiment)
+    return about
+
+
+def _of_check(cell: Cell, source: TicketSource, ticket: Ticket, experiment: Experiment) -> dict[str, Any]:
+    """Returns what the check did to the ticket, beside the unperturbed one."""
+    about: dict[str, Any] = {"mask_overlap": None, "expected_overlap": None, "identical_to_none": False}
+    if cell.method.name == DENSE or cell.check.is_control:
+        return about
+    about |= _compared(source, ticket.mask, control_ticket(cell, experiment), experiment)
+    if about["identical_to_none"] and not experiment.part(cell, "perturb").is_control:
+        log.warning("%s: the check changed nothing of the ticket", cell.title)
+    return about
+
+
+def _of_searches(cell: Cell, experiment: Experiment) -> dict[str, Any]:
+    """Returns what the records of the cell's searches say.
+
+    `ties` counts the weights that the method kept by position alone, of the round that had most; None where it is not
+    known: for a dense network, a mask that did not come from scores, or a search of before `ties` was written.
+    `repeat_differs`: in how many entries somebody else's mask differs from that of a second call; None for our methods.
+    `early_bird`, of one that was drawn early: `epoch`, `emerged`, and the `distances` of the masks up to then.
+    `solver`, of one that solved optimisation problems under a time limit, see `sanity.masks.solved.solver`.
+    """
     ended = [stored.search_record(experiment, search.key) for search in own_searches(cell, experiment)]
     searches = [search for search in ended if search]
     counting = [task.key for task in counts_tasks(cell, experiment) if isinstance(task, MaskSearch)]
     counted = filter(None, (stored.search_record(experiment, key) for key in counting))
-    seconds = sum((float(search["seconds"]) for search in (*counted, *searches)), 0.0)
-    ties = max((search["ties"] for search in searches if search.get("ties") is not None), default=None)
-    made_by = {"item_versions": versions(cell, experiment.config)}
-    repeats = [search["repeat_differs"] for search in searches if search.get("repeat_differs") is not None]
-    if best := _best_epochs(cell, source, experiment):
-        about["best_epochs"] = best
-    if searches:
-        about |= {name: searches[-1][name] for name in ("early_bird", "solver") if name in searches[-1]}
-    about |= {"off_budget": _off_budget(mask, cell, experiment), "repeat_differs": max(repeats, default=None)}
-    about["search_cost"] = search_cost(cell, experiment)
-    return {**about, **made_by, "search_s": seconds, "ties": ties, "training": key}
+    last = searches[-1] if searches else {}
+    return {
+        "search_s": sum((float(search["seconds"]) for search in (*counted, *searches)), 0.0),
+        "ties": _most("ties", searches),
+        "repeat_differs": _most("repeat_differs", searches),
+        **{name: last[name] for name in ("early_bird", "solver") if name in last},
+    }
+
+
+def _most(name: str, searches: Sequence[Mapping[str, Any]]) -> Any:
+    """Returns the largest value that searches have under a name; None where none has one."""
+    return max((search[name] for search in searches if search.get(name) is not None), default=None)
 
 
 def _best_epochs(cell: Cell, source: TicketSource, experiment: Experiment) -> list[int]:

@@ -16,6 +16,7 @@ from sanity.grid.task import TO_THE_END, MaskSearch, Moments
 from sanity.grid.ticket_search import save_mask
 from sanity.grid.training_batch import run_loop
 from sanity.recipes import Recipe
+from sanity.training.callbacks import Callbacks
 from sanity.training.job import TrainingResult, curve_table
 
 
@@ -78,7 +79,8 @@ def search_batch(
 
     jobs = [learning.job for learning in learnings]
     first = batch[0]
-    run_loop(jobs, first.data, first.search.cell.seed, first.recipe, experiment, stop, progress, finished)
+    callbacks = Callbacks(progress, finished, stop)
+    run_loop(jobs, first.data, first.search.cell.seed, first.recipe, experiment, callbacks)
     return errors
 
 

@@ -209,14 +209,12 @@ def _new_search(cell: Cell, perturbing: CheckSpec, experiment: Experiment) -> _S
     for number, ratio in enumerate(ratios):
         if number:
             best = method.scored_at == BEST
-            training = TicketTraining(
-                _ticket(cell, method, mask, dense, scored, data, experiment, number), data, best=best
-            )
+            training = TicketTraining(_ticket(cell, mask, dense, scored, data, experiment, number), data, best=best)
             needed.append(training)
             scored = Weights(cell.seed, training.source, data, BEST if best else None)
         matched, match = None, ""
         if experiment.config.match == "live" and number + 1 == len(ratios):
-            counted = _ticket(cell, method, "", dense, scored, NO_CHECK, experiment, len(ratios))
+            counted = _ticket(cell, "", dense, scored, NO_CHECK, experiment, len(ratios))
             matched = replace(counted, perturbed_by=perturbing, reference=of_ticket.ticket.mask)
             match = keys.live_match(perturbing, of_ticket.ticket.mask)
         if method.starts_dense:
@@ -226,7 +224,7 @@ def _new_search(cell: Cell, perturbing: CheckSpec, experiment: Experiment) -> _S
             scored = Weights(cell.seed, watched.key, data, drawn_by=watched.drawn_by, drawn=key)
         needed.append(MaskSearch(key, cell, number, ratio, scored, mask, reference.ticket.mask, matched))
         mask = key
-    ticket = _ticket(cell, method, mask, dense, scored, NO_CHECK, experiment, len(ratios))
+    ticket = _ticket(cell, mask, dense, scored, NO_CHECK, experiment, len(ratios))
     return _Search(needed, ticket, reference.tasks)
 
 
@@ -250,7 +248,6 @@ def _moment(moment: int | str, data: CheckSpec, seed: int, experiment: Experimen
 
 def _ticket(
     cell: Cell,
-    method: Method,
     mask: str,
     dense: DenseTraining | None,
     scored: Weights,
@@ -259,6 +256,7 @@ def _ticket(
     number: int,
 ) -> TicketSource:
     """Returns the ticket of round `number`: the mask, and the weights and moment that the method rewinds to."""
+    method = experiment.altered(cell)
     weights = Weights(cell.seed, drawn_by=experiment.part(cell, "initialise"))
     if dense is not None and rewinds_to(method) != 0:
         weights = _at(dense, rewinds_to(method), experiment)

@@ -19,6 +19,7 @@ from sanity.grid.ticket_source import TicketSource
 from sanity.grid.tracked import densities, tracked
 from sanity.recipes import Recipe, describe
 from sanity.store import environment, tensor_files
+from sanity.training.callbacks import Callbacks
 from sanity.training.epochs import Epochs
 from sanity.training.job import HELD_OUT, TrainingResult, TrainingSpec, curve_table
 from sanity.training.loop import train
@@ -103,7 +104,7 @@ def train_batch(
         reporter.finished(f"{batch[number].title}: last {accuracy}, {result.wall_s:.1f} s")
 
     recipe = experiment.recipe_for_loop
-    run_loop(jobs, batch[0].data, batch[0].seed, recipe, experiment, stop, progress, finished)
+    run_loop(jobs, batch[0].data, batch[0].seed, recipe, experiment, Callbacks(progress, finished, stop))
 
 
 def run_loop(
@@ -112,26 +113,11 @@ def run_loop(
     seed: int,
     recipe: Recipe,
     experiment: Experiment,
-    stop: Callable[[], bool],
-    progress: Callable[[int, dict[str, Any]], None] | None = None,
-    finished: Callable[[int, TrainingResult], None] | None = None,
+    callbacks: Callbacks,
 ) -> list[TrainingResult]:
     """Runs the training loop as the run says, on its data after the checks `data` of this seed; see `train`."""
-    config = experiment.config
-    return train(
-        jobs,
-        experiment.seen(data, seed),
-        experiment.test,
-        recipe,
-        device=experiment.device,
-        precision=experiment.precision,
-        deterministic=config.deterministic,
-        progress=progress,
-        finished=finished,
-        checkpoint_minutes=config.checkpoint_minutes,
-        stop=stop,
-        runs_per_device=None if config.runs_per_device == "auto" else config.runs_per_device,
-    )
+    seen, minutes = experiment.seen(data, seed), experiment.config.checkpoint_minutes
+    return train(jobs, seen, experiment.test, recipe, experiment.compute, callbacks, checkpoint_minutes=minutes)
 
 
 def _job(planned: PlannedTraining, experiment: Experiment) -> TrainingSpec:

@@ -12,10 +12,13 @@ from sanity.invariants import nets
 from sanity.masks.ticket import Ticket
 from sanity.recipes import Recipe
 from sanity.seeds import generator
+from sanity.training.callbacks import Callbacks
+from sanity.training.compute import Compute
 from sanity.training.job import TrainingSpec
 from sanity.training.loop import Interrupted, train
 
 RECIPE = Recipe(epochs=2, batch_size=16, lr=0.05, momentum=0.9, weight_decay=5e-3)
+EXACT = Compute("cpu", deterministic=True)
 
 
 def frozen(ratio: float = 0.7, name: str = "shortcut", seed: int = 0) -> Ticket:
@@ -41,7 +44,7 @@ def test_freezing_changes_the_start_of_pruned_weights_alone_and_the_digest() -> 
 def test_frozen_weights_stay_and_kept_ones_train(optimizer: str) -> None:
     ticket = frozen()
     recipe = RECIPE.__class__(**{**vars(RECIPE), "optimizer": optimizer, "lr": 0.01})
-    (trained,) = train([spec(ticket)], nets.dataset(), nets.dataset(seed=1), recipe, device="cpu")
+    (trained,) = train([spec(ticket)], nets.dataset(), nets.dataset(seed=1), recipe, Compute("cpu"))
     for name, mask in ticket.mask.items():
         assert torch.equal(trained.weights[name][~mask], ticket.weights[name][~mask]), f"{name}: frozen weights moved"
         assert not torch.any(trained.weights[name][mask] == ticket.weights[name][mask])
@@ -54,7 +57,7 @@ def test_a_step_is_that_of_the_masked_gradient_of_the_whole_network() -> None:
     job = spec(ticket, "perceptron")
     by_hand = copy.deepcopy(job.model).train()
     F.cross_entropy(by_hand(data.normalise(data.pixels)), data.targets).backward()
-    (trained,) = train([job], data, data, recipe, device="cpu", precision="fp32")
+    (trained,) = train([job], data, data, recipe, Compute("cpu", "fp32"))
     rate = trained.curve[0]["learning_rate"]
     for name, parameter in by_hand.named_parameters():
         assert parameter.grad is not None
@@ -68,9 +71,9 @@ def test_frozen_and_other_tickets_train_together_as_each_does_alone() -> None:
     tickets = [nets.ticket(0.9, seed, "perceptron") for seed in range(2)] + [frozen(0.9, "perceptron", seed=2)]
     jobs = [spec(ticket, "perceptron") for ticket in tickets]
     data = nets.dataset()
-    together = train(jobs, data, data, RECIPE, device="cpu", deterministic=True)
+    together = train(jobs, data, data, RECIPE, EXACT)
     for job, result in zip(jobs, together, strict=True):
-        (alone,) = train([job], data, data, RECIPE, device="cpu", deterministic=True)
+        (alone,) = train([job], data, data, RECIPE, EXACT)
         for name, weight in alone.weights.items():
             assert torch.allclose(weight, result.weights[name], atol=1e-5)
 
@@ -83,8 +86,8 @@ def test_an_interrupted_training_goes_on_with_its_weights_frozen(tmp_path: Path)
         return calls[0] > 3
 
     with pytest.raises(Interrupted):
-        train([spec(ticket, folder=tmp_path)], data, data, RECIPE, device="cpu", deterministic=True, stop=soon)
-    (resumed,) = train([spec(ticket, folder=tmp_path)], data, data, RECIPE, device="cpu", deterministic=True)
-    (whole,) = train([spec(ticket)], data, data, RECIPE, device="cpu", deterministic=True)
+        train([spec(ticket, folder=tmp_path)], data, data, RECIPE, EXACT, Callbacks(stop=soon))
+    (resumed,) = train([spec(ticket, folder=tmp_path)], data, data, RECIPE, EXACT)
+    (whole,) = train([spec(ticket)], data, data, RECIPE, EXACT)
     assert resumed.resumed_from is not None
     assert not nets.changed(whole.weights, resumed.weights)

@@ -8,6 +8,7 @@ from torch import nn
 from sanity.data.dataset import Dataset
 from sanity.models.behaviour import uses_global_rng
 from sanity.recipes import Recipe
+from sanity.training.compute import Compute
 from sanity.training.cpu_threads import is_small
 from sanity.training.stacked_linear import why_not_stacked
 
@@ -49,17 +50,15 @@ def choose(
     model: nn.Module,
     data: Dataset,
     recipe: Recipe,
-    device: torch.device,
-    *,
-    deterministic: bool,
-    runs_per_device: int | None = None,
+    compute: Compute,
     trainings: int | None = None,
 ) -> Concurrency:
     """Decides for trainings of networks like `model`, by what it does with a batch of `data`.
 
-    runs_per_device: how many stacks, or trainings, at a time; None: what pays off. trainings: how many there are, which
-    tells how large the layers of a stack are; None: enough to fill it. The network is left as it was.
+    trainings: how many there are, which tells how large the layers of a stack are; None: enough to fill it. The network
+    is left as it was.
     """
+    device, deterministic, runs_per_device = compute.hardware, compute.deterministic, compute.runs_per_device
     noise = uses_global_rng(model, data.input_shape)
     examples = min(2 * min(recipe.batch_size, _EXAMPLES), len(data))
     images = data.normalise(data.fetch(torch.arange(examples, device=data.targets.device)))

@@ -31,8 +31,7 @@ class LearntScores:
 class TrainingSpec:
     """Describes one training: all that determines it besides the data and the recipe.
 
-    Moments and lengths are iterations (optimizer steps), so that a training may start and end within an epoch;
-    `from_epochs` takes whole epochs.
+    Moments and lengths are iterations (optimizer steps), so that a training may start and end within an epoch.
     """
 
     model: nn.Module
@@ -60,23 +59,6 @@ class TrainingSpec:
     """The constant learning rate; None: the schedule's."""
     learns: LearntScores | None = None
     """The scores that are trained while all parameters of `model` stay; None: the parameters are trained."""
-
-    @classmethod
-    def from_epochs(
-        cls,
-        model: nn.Module,
-        mask: Mapping[str, Tensor] | None,
-        seed: int,
-        *,
-        steps: int,
-        start: int = 0,
-        length: int | None = None,
-        directory: Path | None = None,
-        snapshots: frozenset[int] = frozenset(),
-    ) -> "TrainingSpec":
-        """Describes a training whose start, length and snapshots are counted in epochs of `steps` iterations each."""
-        whole = None if length is None else length * steps
-        return cls(model, mask, seed, start * steps, whole, directory, frozenset(epoch * steps for epoch in snapshots))
 
     def epochs(self, recipe: Recipe, steps: int) -> Epochs:
         """Divides the training into epochs, where one of `recipe` has so many steps."""

@@ -4,8 +4,6 @@ import copy
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
@@ -13,51 +11,23 @@ from torch import nn
 from sanity.data.dataset import Dataset
 from sanity.errors import Interrupted, UserError
 from sanity.recipes import Recipe
+from sanity.training.callbacks import SILENT, Callbacks, StopAndSave
 from sanity.training.checkpoint import identity
+from sanity.training.compute import Compute
 from sanity.training.concurrency import Concurrency, choose
 from sanity.training.cpu_threads import limited
 from sanity.training.dispatcher import Dispatcher
 from sanity.training.executor import StepExecutor
 from sanity.training.job import TrainingResult, TrainingSpec
 from sanity.training.memory_format import memory_format
-from sanity.training.precision import numerics, resolve, resolve_device
+from sanity.training.precision import numerics
 from sanity.training.setting import Setting
 from sanity.training.trainer import Trainer
 
 __all__ = ["Interrupted", "TrainingResult", "TrainingSpec", "train"]
 
 log = logging.getLogger(__name__)
-Progress = Callable[[int, dict[str, Any]], None]
 Numbered = tuple[list[int], Trainer]
-
-
-@dataclass
-class StopAndSave:
-    """Decides between steps whether to stop and whether a checkpoint is due; writes checkpoints of all trainers."""
-
-    stop: Callable[[], bool]
-    progress: Progress
-    interval_s: float
-    saved_at: float
-    stopped: bool = False
-
-    def due(self, within_epoch: bool = False) -> bool:
-        """Returns whether the last checkpoint is old enough; an interval of 0 asks for one at every epoch's end."""
-        old = time.monotonic() - self.saved_at >= self.interval_s
-        return old and not (within_epoch and self.interval_s == 0)
-
-    def halts(self) -> bool:
-        """Returns whether the steps of an epoch must pause, for good (then `stopped`) or for a checkpoint."""
-        if self.stop():  # never unset: several threads ask
-            self.stopped = True
-        return self.stopped or self.due(within_epoch=True)
-
-    def save(self, trainers: Sequence[Trainer]) -> None:
-        """Checkpoints of all jobs in `trainers`."""
-        for trainer in trainers:
-            with trainer.current():
-                trainer.save()
-        self.saved_at = time.monotonic()
 
 
 def train(
@@ -65,75 +35,45 @@ def train(
     train: Dataset,
     test: Dataset,
     recipe: Recipe,
+    compute: Compute,
+    callbacks: Callbacks = SILENT,
     *,
-    device: str | torch.device,
-    precision: str = "auto",
-    deterministic: bool = False,
-    progress: Progress | None = None,
-    finished: Callable[[int, TrainingResult], None] | None = None,
     checkpoint_minutes: float = 5.0,
-    stop: Callable[[], bool] | None = None,
-    runs_per_device: int | None = None,
 ) -> list[TrainingResult]:
     """Trains every job (all of one architecture) on `train` by `recipe` and tests it after each epoch on `test`.
 
     Jobs with a directory go on from the checkpoint there. The results are in the order of the jobs.
 
-    device, precision: by name, or auto. precision is that of training and testing.
-    deterministic: a repeat on this machine is bit-equal, however often interrupted and in whatever company.
-    progress: called with a job's index and its curve's new row at the end of each of its epochs.
-    finished: called with a job's index and its result as soon as it is through.
     checkpoint_minutes: between checkpoints; 0: one at every epoch's end. A snapshot between epochs brings one too.
-    stop: asked between steps, on a CPU by several threads; once it says so, checkpoints are written and `Interrupted`
-        is raised.
-    runs_per_device: how many trainings, or stacks of fully connected ones, go on at a time; None: on a GPU what memory
-        and a measurement say (one with `deterministic`), on a CPU one, or one a thread where layers are small. Networks
-        with dropout train one at a time, since they draw from one generator.
 
     Raises `UserError` for an unknown device or precision, and for a recipe that does not fit the data.
     """
-    where = resolve_device(device)
-    kind = resolve(precision, where)
+    compute = compute.resolved()
+    device = compute.hardware
     if not jobs:
         return []
     check_batches(jobs[0].model, train, recipe)
-    with numerics(where, kind, deterministic):
-        concurrency = choose(
-            jobs[0].model,
-            train,
-            recipe,
-            where,
-            deterministic=deterministic,
-            runs_per_device=runs_per_device,
-            trainings=len(jobs),
-        )
+    with numerics(device, compute.precision, compute.deterministic):
+        concurrency = choose(jobs[0].model, train, recipe, compute, len(jobs))
         log.debug("%d trainings: %s", len(jobs), concurrency.why)
-        layout = memory_format(jobs[0].model, train.input_shape, where)
-        setting = Setting(train.to(where), test.to(where), recipe, where, kind, layout)
-        identities = [
-            identity(job, setting.epochs(job), train, recipe, kind, where.type, deterministic) for job in jobs
-        ]
-        watch = StopAndSave(
-            stop or (lambda: False), progress or (lambda job, row: None), checkpoint_minutes * 60, time.monotonic()
-        )
+        layout = memory_format(jobs[0].model, train.input_shape, device)
+        setting = Setting(train.to(device), test.to(device), recipe, device, compute.precision, layout)
+        circumstances = compute.precision, device.type, compute.deterministic
+        identities = [identity(job, setting.epochs(job), train, recipe, *circumstances) for job in jobs]
+        watch = StopAndSave(callbacks, checkpoint_minutes * 60)
         with limited(concurrency.threads):
             dispatcher = Dispatcher(jobs, setting, identities, concurrency.stack, concurrency.width)
-            return _run_all(dispatcher, concurrency, watch, finished or (lambda job, result: None))
+            return _run_all(dispatcher, concurrency, watch)
 
 
-def _run_all(
-    dispatcher: Dispatcher,
-    concurrency: Concurrency,
-    watch: StopAndSave,
-    finished: Callable[[int, TrainingResult], None],
-) -> list[TrainingResult]:
+def _run_all(dispatcher: Dispatcher, concurrency: Concurrency, watch: StopAndSave) -> list[TrainingResult]:
     """Runs all jobs of `dispatcher`, fewer at a time where memory ends; their results in the jobs' order."""
     results: dict[int, TrainingResult] = {}
 
     def ended(group: Sequence[int], trainer: Trainer) -> None:
         for number, result in zip(group, trainer.results(), strict=True):
             results[number] = result
-            finished(number, result)
+            watch.callbacks.finished(number, result)
 
     while dispatcher.waiting:
         trainers = dispatcher.launch()
@@ -211,7 +151,7 @@ def run(
             for (group, _), trainer_rows in zip(going, rows, strict=True):
                 for job, row in zip(group, trainer_rows, strict=True):
                     if row is not None:
-                        watch.progress(job, row)
+                        watch.callbacks.progress(job, row)
 
 
 def _share(trainers: Sequence[Trainer], since: float) -> float:

@@ -20,6 +20,7 @@ from sanity.data.dataset import load as load_dataset
 from sanity.models.base import Model
 from sanity.prunable import prunable
 from sanity.recipes import Recipe
+from sanity.training.compute import Compute
 from sanity.training.loop import TrainingSpec, train
 from tests.training.nets import digits, half_mask, tiny_conv, tiny_mlp
 
@@ -125,7 +126,7 @@ def test_both_loops_reach_the_same_accuracy_within_the_noise_of_seeds(precision:
     for seed in SEEDS:
         mask = half_mask(model := tiny_mlp(seed), seed)
         jobs.append(TrainingSpec(model, {name: keep for name, keep in mask.items() if name.endswith("weight")}, seed))
-    trained = train(jobs, *load_dataset("digits"), SIX_EPOCHS, device="cpu", precision=precision)
+    trained = train(jobs, *load_dataset("digits"), SIX_EPOCHS, Compute("cpu", precision))
     ours = [result.curve[-1]["test_accuracy"] for result in trained]
     spread = max(statistics.stdev(plain), statistics.stdev(ours))
     assert statistics.mean(plain) > 85

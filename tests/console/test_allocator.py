@@ -41,12 +41,13 @@ def test_scoring_and_training_in_a_script_of_ones_own_leave_the_allocator_as_it_
 import methods
 from sanity.data.dataset import load
 from sanity.recipes import Recipe
+from sanity.training.compute import Compute
 from sanity.training.loop import TrainingSpec, train
 train_data, test_data = load("digits", limit=50, test_limit=20)
 net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
 batch = train_data.normalise(train_data.examples), train_data.targets
 methods.get("snip").score(net, [batch], torch.Generator())
-train([TrainingSpec(net, None, 0)], train_data, test_data, Recipe(epochs=1), device="cpu")
+train([TrainingSpec(net, None, 0)], train_data, test_data, Recipe(epochs=1), Compute("cpu"))
 print(faults())
 """
     assert printed(code)[0] > 1000

@@ -26,6 +26,7 @@ from sanity.recipes import Recipe
 from sanity.run import run
 from sanity.seeds import generator
 from sanity.training.batches import BatchBuilder, draw_epoch, normalisation
+from sanity.training.compute import Compute
 from sanity.training.job import TrainingSpec
 from sanity.training.loop import train
 
@@ -158,7 +159,7 @@ def test_training_on_files_is_training_in_memory(folder: Path, tickets: int) -> 
         splits = load("imagefolder", folder, in_memory=in_memory)
         model = models.build("lenet_300_100", splits[0].input_shape, CLASSES, generator=generator(0))
         jobs = [TrainingSpec(model, None, seed=seed) for seed in range(tickets)]
-        results = train(jobs, *splits, recipe, device="cpu", precision="fp32", deterministic=tickets == 1)
+        results = train(jobs, *splits, recipe, Compute("cpu", "fp32", deterministic=tickets == 1))
         outcomes.append([(result.curve, result.weights) for result in results])
     for (curve, weights), (other_curve, other_weights) in zip(*outcomes, strict=True):
         assert curve == other_curve

@@ -31,6 +31,7 @@ from sanity.recipes import Recipe
 from sanity.run import run
 from sanity.seeds import generator
 from sanity.training.batches import BatchBuilder, draw_epoch
+from sanity.training.compute import Compute
 from sanity.training.job import TrainingSpec
 from sanity.training.loop import train
 
@@ -146,7 +147,7 @@ def test_crops_of_images_in_memory_are_torchvisions_within_a_grey_level() -> Non
 def trained(splits: tuple[Dataset, Dataset], recipe: Recipe, tickets: int = 1) -> list[Any]:
     model = models.build("lenet_300_100", splits[0].input_shape, splits[0].classes, generator=generator(0))
     jobs = [TrainingSpec(model, None, seed=seed) for seed in range(tickets)]
-    results = train(jobs, *splits, recipe, device="cpu", precision="fp32", deterministic=True)
+    results = train(jobs, *splits, recipe, Compute("cpu", "fp32", deterministic=True))
     return [(result.curve, {name: weight.tolist() for name, weight in result.weights.items()}) for result in results]
 
 

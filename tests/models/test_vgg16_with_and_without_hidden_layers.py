@@ -8,6 +8,7 @@ import methods
 from sanity import models
 from sanity.recipes import Recipe
 from sanity.seeds import generator
+from sanity.training.compute import Compute
 from sanity.training.loop import TrainingSpec, train
 from tests.training.nets import digits
 
@@ -20,7 +21,7 @@ def test_both_train_a_step_under_their_mask(hidden: tuple[int, ...], linear: lis
     assert sum(isinstance(layer, nn.Conv2d) for layer in net.modules()) == 13
     mask = methods.get("random", allocation="uniform").mask(net, [], 0.5, generator(0))
     recipe = Recipe(epochs=1, batch_size=16, lr=0.1, weight_decay=5e-4)
-    (result,) = train([TrainingSpec(net, mask, seed=0)], examples, test, recipe, device="cpu", precision="fp32")
+    (result,) = train([TrainingSpec(net, mask, seed=0)], examples, test, recipe, Compute("cpu", "fp32"))
     assert (len(result.curve), result.diverged_epoch) == (1, None)
     start = dict(net.named_parameters())
     for name, layer in mask.items():

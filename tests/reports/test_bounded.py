@@ -22,7 +22,7 @@ POINTS = st.floats(-300, 300)
 def test_a_line_ends_within_the_interval_and_within_what_can_be(one: float, other: float, control: float) -> None:
     low, high = sorted((one, other))
     least, most = possible(control)
-    left, right = drawn_ends(low, high, least, most)
+    left, right = drawn_ends((low, high), (least, most))
     assert low <= left <= right <= high
     if low <= most and high >= least:  # the interval holds something that can be
         assert (left, right) == (max(low, least), min(high, most))
@@ -31,7 +31,7 @@ def test_a_line_ends_within_the_interval_and_within_what_can_be(one: float, othe
 def test_an_end_that_is_cut_off_bears_an_arrowhead() -> None:
     for low, high, markers in ((-5, 2, "-"), (-5, 30, "->"), (-130, 2, "-<"), (-130, 30, "-<>")):
         axes = Figure().add_subplot()
-        interval(axes, low, high, 0, *possible(97.0), color="k")
+        interval(axes, (low, high), 0, possible(97.0), color="k")
         (line, *tips) = axes.lines
         assert "-" + "".join(str(tip.get_marker()) for tip in tips) == markers
         assert [*np.asarray(line.get_xdata())] == [max(low, -97), min(high, 3)]

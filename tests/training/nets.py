@@ -1,8 +1,9 @@
 """Builds small data and networks that the training tests share: scikit-learn's digits, and nets of few weights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 import pytest
 import torch
@@ -10,6 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sanity.data.dataset import Dataset, load
+from sanity.recipes import Recipe
+from sanity.training.callbacks import Callbacks
+from sanity.training.compute import Compute
+from sanity.training.job import TrainingResult, TrainingSpec
+from sanity.training.loop import train
 
 NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 DEVICES = ["cpu", pytest.param("cuda", marks=NO_GPU)]
@@ -24,6 +30,22 @@ def digits() -> tuple[Dataset, Dataset]:
 
 def _first(split: Dataset, count: int) -> Dataset:
     return replace(split, examples=split.pixels[:count], targets=split.targets[:count])
+
+
+def trained(
+    jobs: Sequence[TrainingSpec],
+    recipe: Recipe,
+    *,
+    device: str = "cpu",
+    precision: str = "fp32",
+    deterministic: bool = False,
+    runs_per_device: int | None = None,
+    checkpoint_minutes: float = 5.0,
+    **callbacks: Any,
+) -> list[TrainingResult]:
+    """Trains `jobs` on the digits; callbacks: as for `Callbacks`."""
+    compute = Compute(device, precision, deterministic, runs_per_device)
+    return train(jobs, *digits(), recipe, compute, Callbacks(**callbacks), checkpoint_minutes=checkpoint_minutes)
 
 
 def _seeded(build: Callable[[], nn.Module], seed: int) -> nn.Module:

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from sanity.recipes import Recipe
-from sanity.training.loop import TrainingSpec, train
+from sanity.training.loop import TrainingSpec
 from sanity.training.trainer import Trainer
-from tests.training.nets import digits, equal, tiny_mlp
+from tests.training.nets import equal, tiny_mlp, trained
 
 STEPS = 7
 ACCURACIES = [30.0, 50.0, 40.0, 50.0, 60.0]
@@ -27,7 +27,7 @@ def _accuracies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def fit(**fields: Any) -> Any:
     jobs = [TrainingSpec(tiny_mlp(), None, seed=seed, **fields) for seed in (1, 2)]
-    return train(jobs, *digits(), Recipe(epochs=5, batch_size=16), device="cpu", precision="fp32", deterministic=True)
+    return trained(jobs, Recipe(epochs=5, batch_size=16), deterministic=True)
 
 
 @pytest.mark.usefixtures("_accuracies")

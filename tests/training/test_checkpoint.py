@@ -17,9 +17,9 @@ from torch import nn
 
 from sanity.recipes import Recipe
 from sanity.store import tensor_files
-from sanity.training.loop import Interrupted, TrainingResult, TrainingSpec, train
+from sanity.training.loop import Interrupted, TrainingResult, TrainingSpec
 from sanity.training.trainer import Trainer
-from tests.training.nets import DEVICES, digits, equal, half_mask, tiny_conv, tiny_mlp
+from tests.training.nets import DEVICES, equal, half_mask, tiny_conv, tiny_mlp, trained
 
 STEPS = 7  # of an epoch: 101 examples in batches of 16
 BEST_OF = frozenset({2 * STEPS, 3 * STEPS})
@@ -31,8 +31,7 @@ def recipe(**fields: Any) -> Recipe:
 
 
 def fit(job: TrainingSpec, how: Recipe, **options: Any) -> TrainingResult:
-    given = {"device": "cpu", "precision": "fp32", "deterministic": True, **options}
-    return train([job], *digits(), how, **given)[0]
+    return trained([job], how, **{"deterministic": True, **options})[0]
 
 
 class After:

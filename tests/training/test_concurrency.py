@@ -11,18 +11,10 @@ from torch import nn
 from sanity.recipes import Recipe
 from sanity.training import concurrency, dispatcher
 from sanity.training.checkpoint import Checkpoint
-from sanity.training.loop import Interrupted, TrainingResult, TrainingSpec, train
+from sanity.training.compute import Compute
+from sanity.training.loop import Interrupted, TrainingResult, TrainingSpec
 from sanity.training.setting import Setting
-from tests.training.nets import (
-    Mean,
-    Noise,
-    Rows,
-    digits,
-    equal,
-    half_mask,
-    tiny_conv,
-    tiny_mlp,
-)
+from tests.training.nets import Mean, Noise, Rows, digits, equal, half_mask, tiny_conv, tiny_mlp, trained
 
 RECIPE = Recipe(epochs=2, batch_size=16, weight_decay=1e-3)
 SETTING = Setting(*digits(), RECIPE, torch.device("cpu"), "fp32")
@@ -30,7 +22,7 @@ STEPS = 7  # of an epoch: 101 examples in batches of 16
 
 
 def fit(jobs: list[TrainingSpec], recipe: Recipe = RECIPE, **options: Any) -> list[TrainingResult]:
-    return train(jobs, *digits(), recipe, **{"device": "cpu", "precision": "fp32", **options})
+    return trained(jobs, recipe, **options)
 
 
 def tickets(count: int, density: float = 0.5, **fields: Any) -> list[TrainingSpec]:
@@ -100,9 +92,9 @@ def test_company_changes_no_training(kind: str, deterministic: bool, width: int 
 def test_how_trainings_share_the_processor_and_why(
     model: nn.Module, options: dict[str, Any], expected: tuple[int, int, int], says: str
 ) -> None:
-    options = {"deterministic": False, "batch": 16, "schedule": "steps", **options}
+    options = {"batch": 16, "schedule": "steps", **options}
     recipe = dataclasses.replace(RECIPE, batch_size=options.pop("batch"), schedule=options.pop("schedule"))
-    chosen = concurrency.choose(model, digits()[0], recipe, torch.device("cpu"), **options)
+    chosen = concurrency.choose(model, digits()[0], recipe, Compute("cpu", "fp32", **options))
     assert (chosen.stack, chosen.width, chosen.threads) == expected
     assert chosen.trainings == expected[0] * expected[1]
     assert says in chosen.why

@@ -8,11 +8,11 @@ import torch
 from sanity.recipes import Recipe
 from sanity.training.checkpoint import Checkpoint
 from sanity.training.cuda_graph import CudaGraphStep
-from sanity.training.loop import TrainingSpec, train
+from sanity.training.loop import TrainingSpec
 from sanity.training.precision import numerics
 from sanity.training.setting import Setting
 from sanity.training.trainer import Trainer
-from tests.training.nets import NO_GPU, digits, half_mask, tiny_conv, tiny_mlp
+from tests.training.nets import NO_GPU, digits, half_mask, tiny_conv, tiny_mlp, trained
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adadelta"])
@@ -58,8 +58,8 @@ def test_captured_trainers_in_streams_of_their_own_train_as_launched_ones(optimi
                         trainer.take_step()
                     trainer.end_epoch()
             launched.append(trainer.results()[0])
-    captured = train(jobs, *digits(), recipe, device="cuda", precision=precision, runs_per_device=3)
-    measured = train(jobs, *digits(), recipe, device="cuda", precision=precision)
+    captured = trained(jobs, recipe, device="cuda", precision=precision, runs_per_device=3)
+    measured = trained(jobs, recipe, device="cuda", precision=precision)
     for one, other, third in zip(launched, captured, measured, strict=True):
         torch.testing.assert_close(one.weights, other.weights, rtol=1e-3, atol=1e-4)
         torch.testing.assert_close(one.weights, third.weights, rtol=1e-3, atol=1e-4)

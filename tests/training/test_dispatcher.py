@@ -11,22 +11,16 @@ import torch
 from sanity.recipes import Recipe
 from sanity.training import dispatcher
 from sanity.training.checkpoint import Checkpoint
-from sanity.training.loop import TrainingResult, TrainingSpec, train
+from sanity.training.loop import TrainingResult, TrainingSpec
 from sanity.training.setting import Setting
 from sanity.training.trainer import Trainer
-from tests.training.nets import (
-    PASSES,
-    Watched,
-    digits,
-    equal,
-    tiny_conv,
-)
+from tests.training.nets import PASSES, Watched, digits, equal, tiny_conv, trained
 
 RECIPE = Recipe(epochs=2, batch_size=16, weight_decay=1e-3)
 
 
 def fit(jobs: list[TrainingSpec], recipe: Recipe = RECIPE, **options: Any) -> list[TrainingResult]:
-    return train(jobs, *digits(), recipe, **{"device": "cpu", "precision": "fp32", **options})
+    return trained(jobs, recipe, **options)
 
 
 def test_rehearsing_leaves_no_trace() -> None:

@@ -13,8 +13,8 @@ from torch import nn
 
 from sanity.recipes import Recipe
 from sanity.training import cpu_threads
-from sanity.training.loop import Interrupted, TrainingResult, TrainingSpec, train
-from tests.training.nets import PASSES, Noise, Watched, digits, equal, half_mask, tiny_conv
+from sanity.training.loop import Interrupted, TrainingResult, TrainingSpec
+from tests.training.nets import PASSES, Noise, Watched, equal, half_mask, tiny_conv, trained
 
 RECIPE = Recipe(epochs=2, batch_size=16)
 PATIENCE = 20.0  # seconds that a thread waits for another; only a failing test waits so long
@@ -49,7 +49,7 @@ def fit(
     count: int = 2, build: Callable[[int], nn.Module] = tiny_conv, recipe: Recipe = RECIPE, **options: Any
 ) -> list[TrainingResult]:
     jobs = [TrainingSpec(build(seed), half_mask(build(seed)), seed) for seed in range(count)]
-    return train(jobs, *digits(), recipe, **{"device": "cpu", "precision": "fp32", **options})
+    return trained(jobs, recipe, **options)
 
 
 def no_worker_is_left() -> bool:
@@ -99,7 +99,7 @@ def test_what_is_through_is_said_while_others_go_on() -> None:
     said: list[int] = []
     asked = iter(range(10_000))
     with pytest.raises(Interrupted):
-        train(jobs, *digits(), RECIPE, device="cpu", finished=lambda job, _: said.append(job),
+        trained(jobs, RECIPE, precision="auto", finished=lambda job, _: said.append(job),
               stop=lambda: bool(said) and next(asked) > 8)  # fmt: skip
     assert said == [0]
 
@@ -109,7 +109,7 @@ def test_trainers_stopped_at_different_steps_go_on_as_if_never_stopped(tmp_path:
         return [TrainingSpec(Watched(seed), None, seed, directory=folder and folder / str(seed)) for seed in range(2)]
 
     def run(folder: Path | None, **options: Any) -> list[TrainingResult]:
-        return train(jobs(folder), *digits(), RECIPE, device="cpu", precision="fp32", **options)
+        return trained(jobs(folder), RECIPE, **options)
 
     expected = run(None)
     threads.clear()

@@ -13,15 +13,15 @@ from sanity.grid.training_batch import summary
 from sanity.recipes import Recipe
 from sanity.training.batches import held_out_indices, train_indices
 from sanity.training.job import FIELDS, HELD_OUT, TrainingResult, curve_table
-from sanity.training.loop import TrainingSpec, train
-from tests.training.nets import digits, equal, tiny_conv, tiny_mlp
+from sanity.training.loop import TrainingSpec
+from tests.training.nets import digits, equal, tiny_conv, tiny_mlp, trained
 
 HOLDS = Recipe(epochs=2, batch_size=16, holdout=0.2, crop_padding=1, flip=True)
 
 
 def fit(build: Any, recipe: Recipe, seeds: tuple[int, ...] = (0,)) -> list[TrainingResult]:
     jobs = [TrainingSpec(build(), None, seed=seed) for seed in seeds]
-    return train(jobs, *digits(), recipe, device="cpu", precision="fp32", deterministic=True)
+    return trained(jobs, recipe, deterministic=True)
 
 
 @given(seed=st.integers(0, 99), examples=st.integers(1, 60), holdout=st.sampled_from([0.0, 0.1, 1 / 12, 0.5, 0.99]))

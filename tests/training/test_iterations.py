@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from sanity.data.dataset import Dataset
 from sanity.recipes import Recipe
 from sanity.training.batches import draw_epoch, train_indices
+from sanity.training.callbacks import Callbacks
+from sanity.training.compute import Compute
 from sanity.training.epochs import Epochs, steps_per_epoch
 from sanity.training.job import FIELDS, curve_table
 from sanity.training.loop import Interrupted, TrainingResult, TrainingSpec, train
@@ -33,10 +35,8 @@ def fit(
         data or train_data,
         test_data,
         recipe,
-        device="cpu",
-        precision="fp32",
-        deterministic=True,
-        stop=lambda: next(asked) == stop_after,
+        Compute("cpu", "fp32", deterministic=True),
+        Callbacks(stop=lambda: next(asked) == stop_after),
     )[0]
 
 

@@ -13,10 +13,10 @@ from sanity.data.dataset import Dataset
 from sanity.errors import UserError
 from sanity.recipes import Recipe
 from sanity.training.batches import draw_epoch
-from sanity.training.loop import TrainingResult, TrainingSpec, train
+from sanity.training.loop import TrainingSpec
 from sanity.training.lr_schedule import rate
 from sanity.training.optimizer import norm_parameters, not_decayed
-from tests.training.nets import DEVICES, digits, equal, half_mask, tiny_conv, tiny_mlp
+from tests.training.nets import DEVICES, digits, equal, half_mask, tiny_conv, tiny_mlp, trained
 
 OPTIMIZERS: dict[str, dict[str, Any]] = {
     "sgd": {"lr": 0.1, "momentum": 0.9, "weight_decay": 5e-3},
@@ -35,10 +35,6 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
     },
 }
 TORCHS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "adadelta": torch.optim.Adadelta}
-
-
-def fit(jobs: list[TrainingSpec], recipe: Recipe, **options: Any) -> list[TrainingResult]:
-    return train(jobs, *digits(), recipe, **{"device": "cpu", "precision": "fp32", **options})
 
 
 def plain_loop(job: TrainingSpec, recipe: Recipe, data: Dataset) -> tuple[nn.Module, list[float]]:
@@ -98,7 +94,7 @@ def test_the_loop_trains_as_a_plain_loop_does(optimizer: str, masked: bool, devi
         # In Adam a masked gradient and a masked weight are one thing only if decay and moments see zeros too.
         job = TrainingSpec(model, half_mask(model) if masked else None, seed=3)
         expected, losses = plain_loop(job, recipe, digits()[0])
-        (result,) = fit([job], recipe, device=device)
+        (result,) = trained([job], recipe, device=device)
         assert_near(result.weights, expected, 1e-4)
         assert [row["train_loss"] for row in result.curve] == pytest.approx(losses, rel=1e-4)
 
@@ -110,7 +106,7 @@ def test_pruned_weights_are_exactly_zero_and_kept_ones_are_not(optimizer: str, p
     model = tiny_conv()
     mask = half_mask(model)
     recipe = Recipe(epochs=2, batch_size=16, crop_padding=1, flip=True, **OPTIMIZERS[optimizer])
-    (result,) = fit([TrainingSpec(model, mask, seed=0)], recipe, precision=precision, device=device)
+    (result,) = trained([TrainingSpec(model, mask, seed=0)], recipe, precision=precision, device=device)
     for name, keep in mask.items():
         assert torch.count_nonzero(result.weights[name][~keep]) == 0
         assert torch.count_nonzero(result.weights[name][keep]) == keep.sum()
@@ -120,7 +116,7 @@ def test_pruned_weights_are_exactly_zero_and_kept_ones_are_not(optimizer: str, p
 def test_the_caller_keeps_model_generators_and_switches_as_they_were() -> None:
     model = tiny_conv()
     before, noise = copy.deepcopy(model.state_dict()), torch.get_rng_state()
-    fit([TrainingSpec(model, half_mask(model), seed=0)], Recipe(epochs=1), deterministic=True)
+    trained([TrainingSpec(model, half_mask(model), seed=0)], Recipe(epochs=1), deterministic=True)
     assert equal(model.state_dict(), before)
     assert torch.equal(noise, torch.get_rng_state())
     assert not torch.are_deterministic_algorithms_enabled()
@@ -131,7 +127,8 @@ def test_the_caller_keeps_model_generators_and_switches_as_they_were() -> None:
 def test_a_repeat_is_bit_equal_and_another_seed_is_not(precision: str) -> None:
     recipe, model = Recipe(epochs=2, batch_size=16, crop_padding=1), tiny_conv()
     first, again, other = (
-        fit([TrainingSpec(model, None, seed)], recipe, precision=precision, deterministic=True)[0] for seed in (1, 1, 2)
+        trained([TrainingSpec(model, None, seed)], recipe, precision=precision, deterministic=True)[0]
+        for seed in (1, 1, 2)
     )
     assert equal(first.weights, again.weights)
     assert first.curve == again.curve
@@ -140,7 +137,7 @@ def test_a_repeat_is_bit_equal_and_another_seed_is_not(precision: str) -> None:
 
 def test_the_curve_measures_what_a_plain_evaluation_measures() -> None:
     model, (_, test) = tiny_conv(), digits()
-    (result,) = fit([TrainingSpec(model, None, seed=0)], Recipe(epochs=2, batch_size=16))
+    (result,) = trained([TrainingSpec(model, None, seed=0)], Recipe(epochs=2, batch_size=16))
     model.load_state_dict(result.weights)
     logits = model.eval()(test.normalise(test.pixels))
     assert result.curve[-1]["test_loss"] == pytest.approx(F.cross_entropy(logits, test.targets).item(), rel=1e-4)
@@ -154,7 +151,7 @@ def test_the_curve_measures_what_a_plain_evaluation_measures() -> None:
 def test_the_last_partial_batch_is_trained_on_unless_the_recipe_drops_it(drop_last: bool) -> None:
     data, model = digits()[0], tiny_mlp()
     recipe = Recipe(epochs=1, batch_size=100, lr=1e-12, drop_last=drop_last)
-    (result,) = fit([TrainingSpec(model, None, seed=0)], recipe)
+    (result,) = trained([TrainingSpec(model, None, seed=0)], recipe)
     order = draw_epoch(0, 0, torch.arange(101), recipe).order[0, : 100 if drop_last else 101]
     expected = F.cross_entropy(model(data.normalise(data.pixels[order])), data.targets[order]).item()
     assert result.curve[0]["train_loss"] == pytest.approx(expected, rel=1e-5)
@@ -162,18 +159,18 @@ def test_the_last_partial_batch_is_trained_on_unless_the_recipe_drops_it(drop_la
 
 def test_a_rewound_run_is_the_tail_of_the_whole_one() -> None:
     recipe, model = Recipe(epochs=4, batch_size=16, momentum=0.0, milestones=(2,), crop_padding=1), tiny_conv()
-    (whole,) = fit([TrainingSpec(model, None, 5, snapshots=frozenset({0, 14}))], recipe)
+    (whole,) = trained([TrainingSpec(model, None, 5, snapshots=frozenset({0, 14}))], recipe)
     assert equal(whole.snapshots[0], model.state_dict())
     rewound = copy.deepcopy(model)
     rewound.load_state_dict(whole.snapshots[14])
-    (tail,) = fit([TrainingSpec(rewound, None, 5, start=14)], recipe)
+    (tail,) = trained([TrainingSpec(rewound, None, 5, start=14)], recipe)
     assert equal(tail.weights, whole.weights)
     assert [row["test_loss"] for row in tail.curve] == [row["test_loss"] for row in whole.curve[2:]]
 
 
 def test_training_past_the_recipes_end_holds_its_last_rate() -> None:
     recipe = Recipe(epochs=2, batch_size=50, milestones=(1,))
-    (result,) = fit([TrainingSpec.from_epochs(tiny_mlp(), None, 0, steps=3, start=2, length=3)], recipe)
+    (result,) = trained([TrainingSpec(tiny_mlp(), None, 0, start=6, length=9)], recipe)
     assert [row["learning_rate"] for row in result.curve] == pytest.approx([0.01] * 3)
 
 
@@ -181,19 +178,19 @@ def test_training_past_the_recipes_end_holds_its_last_rate() -> None:
 def test_a_constant_learning_rate_takes_the_place_of_any_schedule(schedule: Any) -> None:
     jobs = [TrainingSpec(tiny_mlp(), None, 0, start=3, length=6, learning_rate=lr) for lr in (0.03, 0.5, None)]
     recipe = Recipe(epochs=3, batch_size=50, lr=0.2, momentum=0.0, schedule=schedule, warmup_epochs=1)
-    results = [fit([job], recipe)[0] for job in jobs]
+    results = [trained([job], recipe)[0] for job in jobs]
     rates = [[row["learning_rate"] for row in result.curve] for result in results]
     assert rates[:2] == [[0.03] * 2, [0.5] * 2]
     assert rates[2] != rates[0]
     plain = Recipe(epochs=3, batch_size=50, lr=0.03, momentum=0.0, schedule="constant")
-    assert equal(results[0].weights, fit([TrainingSpec(tiny_mlp(), None, 0, start=3, length=6)], plain)[0].weights)
+    assert equal(results[0].weights, trained([TrainingSpec(tiny_mlp(), None, 0, start=3, length=6)], plain)[0].weights)
 
 
 def test_batch_norm_is_decayed_unless_the_recipe_spares_it() -> None:
     model = tiny_conv()
     recipe: dict[str, Any] = {"epochs": 1, "batch_size": 101, "lr": 1.0, "momentum": 0.0}
     spared, decayed, without = (
-        fit([TrainingSpec(model, None, 0)], Recipe(**recipe, weight_decay=decay, decay_norm=norm))[0].weights
+        trained([TrainingSpec(model, None, 0)], Recipe(**recipe, weight_decay=decay, decay_norm=norm))[0].weights
         for decay, norm in ((0.1, False), (0.1, True), (0.0, True))
     )
     norms = norm_parameters(model)
@@ -230,9 +227,9 @@ def test_a_gradient_is_clipped_by_the_norm_of_its_own_network_alone() -> None:
     """Trained together, two networks are clipped as each alone: a stack has one gradient for both and is not made."""
     recipe = Recipe(epochs=1, batch_size=16, clip_norm=0.1, lr=1.0)
     jobs = [TrainingSpec(tiny_mlp(seed), None, seed) for seed in (0, 1)]
-    together = fit(jobs, recipe)
+    together = trained(jobs, recipe)
     for job, result in zip(jobs, together, strict=True):
-        assert equal(result.weights, fit([job], recipe)[0].weights)
+        assert equal(result.weights, trained([job], recipe)[0].weights)
 
 
 def test_a_run_that_diverges_is_recorded_and_the_others_go_on() -> None:
@@ -241,7 +238,7 @@ def test_a_run_that_diverges_is_recorded_and_the_others_go_on() -> None:
         next(broken.parameters())[:] = math.inf
     seen: list[int] = []
     jobs = [TrainingSpec(broken, half_mask(broken), 0), TrainingSpec(model, None, 0)]
-    bad, good = fit(jobs, Recipe(epochs=2, batch_size=16), progress=lambda job, row: seen.append(job))
+    bad, good = trained(jobs, Recipe(epochs=2, batch_size=16), progress=lambda job, row: seen.append(job))
     assert (bad.diverged_epoch, bad.curve) == (1, [])
     assert (good.diverged_epoch, len(good.curve)) == (None, 2)
     assert seen == [1, 1]
@@ -250,7 +247,7 @@ def test_a_run_that_diverges_is_recorded_and_the_others_go_on() -> None:
 
 
 def test_a_learning_rate_too_high_diverges_in_a_later_epoch_with_the_curve_up_to_there() -> None:
-    (result,) = fit([TrainingSpec(tiny_mlp(), None, 0)], Recipe(epochs=12, batch_size=8, lr=30.0, weight_decay=1.0))
+    (result,) = trained([TrainingSpec(tiny_mlp(), None, 0)], Recipe(epochs=12, batch_size=8, lr=30.0, weight_decay=1.0))
     assert result.diverged_epoch is not None
     assert len(result.curve) == result.diverged_epoch - 1
 
@@ -265,11 +262,11 @@ def test_a_learning_rate_too_high_diverges_in_a_later_epoch_with_the_curve_up_to
         ({"normalise": "imagenet"}, {}, "recipe.normalise=imagenet"),
     ],
 )
-def test_mistakes_are_said_before_training(recipe: dict[str, Any], options: dict[str, str], says: str) -> None:
+def test_mistakes_are_said_before_training(recipe: dict[str, Any], options: dict[str, Any], says: str) -> None:
     with pytest.raises(UserError, match=says):
-        fit([TrainingSpec(tiny_mlp(), None, 0)], Recipe(**recipe), **options)
+        trained([TrainingSpec(tiny_mlp(), None, 0)], Recipe(**recipe), **options)
 
 
 def test_a_mask_for_no_parameter_is_refused() -> None:
     with pytest.raises(ValueError, match="no parameter"):
-        fit([TrainingSpec(tiny_mlp(), {"9.weight": torch.ones(1, dtype=torch.bool)}, 0)], Recipe())
+        trained([TrainingSpec(tiny_mlp(), {"9.weight": torch.ones(1, dtype=torch.bool)}, 0)], Recipe())

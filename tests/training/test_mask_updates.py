@@ -16,10 +16,10 @@ from sanity.masks.updates import DropAndGrow, GradualPruning, MaskUpdates
 from sanity.recipes import Recipe
 from sanity.training.checkpoint import Checkpoint
 from sanity.training.dispatcher import groups
-from sanity.training.loop import Interrupted, TrainingResult, TrainingSpec, train
+from sanity.training.loop import Interrupted, TrainingResult, TrainingSpec
 from sanity.training.setting import Setting
 from sanity.training.trainer import Trainer
-from tests.training.nets import digits, equal, half_mask, tiny_conv, tiny_mlp
+from tests.training.nets import digits, equal, half_mask, tiny_conv, tiny_mlp, trained
 
 FORK = multiprocessing.get_context("fork")
 RULES: dict[str, MaskUpdates] = {
@@ -40,8 +40,7 @@ def job(rule: MaskUpdates | None, folder: Path | None = None, model: nn.Module |
 
 
 def fit(spec: TrainingSpec, how: Recipe | None = None, **options: Any) -> TrainingResult:
-    given = {"device": "cpu", "precision": "fp32", "deterministic": True, **options}
-    return train([spec], *digits(), how or recipe(), **given)[0]
+    return trained([spec], how or recipe(), **{"deterministic": True, **options})[0]
 
 
 def final(result: TrainingResult) -> dict[str, Tensor]:
@@ -173,7 +172,7 @@ def test_it_trains_alone_and_leaves_the_others_of_its_stack_as_they_were() -> No
     specs = [job(None, model=tiny_mlp(seed)) for seed in range(2)] + [job(RULES["set"], model=tiny_mlp(2))]
     setting = Setting(*digits(), recipe(), torch.device("cpu"), "fp32")
     assert groups(specs, [Checkpoint()] * 3, setting, 4) == [[0, 1], [2]]
-    together = train(specs, *digits(), recipe(), device="cpu", precision="fp32")
+    together = trained(specs, recipe())
     assert equal(together[2].weights, fit(specs[2], deterministic=False).weights)
     with pytest.raises(ValueError, match="neither be stacked"):
         Trainer(specs, setting, [""] * 3, [Checkpoint()] * 3)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from sanity.data.dataset import Dataset
 from sanity.recipes import Recipe
 from sanity.training.batches import draw_epoch
+from sanity.training.compute import Compute
 from sanity.training.loop import TrainingSpec, train
 from sanity.training.memory_format import memory_format
 from tests.training.nets import digits, equal, tiny_conv, tiny_mlp
@@ -75,7 +76,7 @@ def colour() -> tuple[Dataset, Dataset]:
 def test_networks_that_need_the_contiguous_layout_train_in_it(build: type[nn.Module]) -> None:
     data, model = colour()[0], build()
     recipe = Recipe(epochs=1, batch_size=50, momentum=0.0, lr=0.1)
-    (result,) = train([TrainingSpec(model, None, 0)], *colour(), recipe, device="cpu", precision="fp32")
+    (result,) = train([TrainingSpec(model, None, 0)], *colour(), recipe, Compute("cpu", "fp32"))
     expected = copy.deepcopy(model).train()
     optimizer = torch.optim.SGD(expected.parameters(), lr=0.1)
     for index in draw_epoch(0, 0, torch.arange(101), recipe).order[0].split(50):
