@@ -1,6 +1,6 @@
 """Permutes the kept weights within each layer: does it matter which value sits on which kept connection?"""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
@@ -9,7 +9,6 @@ from torch import Tensor
 from checks.base import Check, Prediction, ignores
 from methods.aspects import WEIGHTS
 from sanity.masks.ticket import Ticket
-from sanity.seeds import derive
 
 if TYPE_CHECKING:
     from methods.base import Method
@@ -35,11 +34,7 @@ class LayerwiseShuffle(Check):
         return "null" if ignores(method, *WEIGHTS) else "open"
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
-        shuffled = {
-            name: self._shuffle(ticket.weights[name], layer, derive(generator, name))
-            for name, layer in ticket.mask.items()
-        }
-        return replace(ticket, weights={**ticket.weights, **shuffled})
+        return ticket.with_weights(self._shuffle, generator)
 
     def _shuffle(self, weight: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
         places = mask.flatten() if self.scope == "kept" else torch.ones_like(mask).flatten()

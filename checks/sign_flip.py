@@ -1,6 +1,6 @@
 """Flips signs of kept weights: does the ticket depend on the signs that it starts from?"""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import torch
@@ -9,7 +9,6 @@ from torch import Tensor
 
 from checks.base import Check, Prediction, ignores
 from sanity.masks.ticket import Ticket
-from sanity.seeds import derive
 
 if TYPE_CHECKING:
     from methods.base import Method
@@ -37,11 +36,7 @@ class SignFlip(Check):
         return "null" if ignores(method, "signs") else "open"
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
-        flipped = {
-            name: self._flip(ticket.weights[name], layer, derive(generator, name))
-            for name, layer in ticket.mask.items()
-        }
-        return replace(ticket, weights={**ticket.weights, **flipped})
+        return ticket.with_weights(self._flip, generator)
 
     def _flip(self, weight: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
         places = mask.flatten().nonzero().flatten().to(weight.device)

@@ -1,6 +1,6 @@
 """Permutes the magnitudes of the kept weights: does it matter which magnitude sits on which kept connection?"""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
@@ -8,7 +8,6 @@ from torch import Tensor
 
 from checks.base import Check, Prediction, ignores
 from sanity.masks.ticket import Ticket
-from sanity.seeds import derive
 
 if TYPE_CHECKING:
     from methods.base import Method
@@ -31,11 +30,7 @@ class SignedShuffle(Check):
         return "null" if ignores(method, "sizes") else "open"
 
     def perturb(self, ticket: Ticket, generator: torch.Generator) -> Ticket:
-        shuffled = {
-            name: self._shuffle(ticket.weights[name], layer, derive(generator, name))
-            for name, layer in ticket.mask.items()
-        }
-        return replace(ticket, weights={**ticket.weights, **shuffled})
+        return ticket.with_weights(self._shuffle, generator)
 
     def _shuffle(self, weight: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
         shuffled = weight.detach().flatten().clone()

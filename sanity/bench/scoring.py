@@ -7,7 +7,6 @@ each, GraSP two forward and backward passes and the second derivative, SynFlow a
 
 import copy
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -26,11 +25,10 @@ from sanity import models
 from sanity.bench.busyness import spread_of
 from sanity.bench.command import Benchmark
 from sanity.bench.image_shape import CIFAR, Shape
-from sanity.errors import UserError
 from sanity.seeds import generator
 from sanity.store.environment import describe
 from sanity.training.precision import resolve_device
-from sanity.training.speed import Clock
+from sanity.training.speed import Clock, device_for, in_turns
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -90,27 +88,16 @@ def bare(method: Method, net: nn.Module, batches: Batches) -> Callable[[], None]
     converted = [(examples.to(precision), targets) for examples, targets in batches]
 
     def passes() -> None:
-        for _ in range(method.rounds):
-            method.bare_passes(net, converted)
+        with full_precision(converted[0][0].device):  # as the method itself computes
+            for _ in range(method.rounds):
+                method.bare_passes(net, converted)
 
     return passes
 
 
-def seconds(work: Callable[[], object], device: torch.device, clock: Clock = "wall") -> float:
-    """Times `work` once."""
-    now = time.process_time if clock == "cpu" else time.perf_counter
-    began = now()
-    work()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return now() - began
-
-
 def measure(setting: Setting) -> list[Cost]:
     """Measures every method. Raises `UserError` for an unknown name, and for the clock of the CPU on a GPU."""
-    device = resolve_device(setting.device)
-    if setting.clock == "cpu" and device.type != "cpu":
-        raise UserError(f"clock=cpu: the work is done on {device.type}; use clock=wall")
+    device = device_for(setting.clock, setting.device)
     shape = setting.shape
     source = generator(0, "cost")
     net = models.build(setting.model, shape, setting.classes, generator=source).to(device)
@@ -125,18 +112,16 @@ def _cost(name: str, method: Method, net: nn.Module, batches: Batches, setting: 
     passes = bare(method, net, batches)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    alone, whole = [], []
-    for _ in range(setting.repeats + 1):
-        if passes is not None:
-            with full_precision(device):  # as the method itself computes
-                alone.append(seconds(passes, device, setting.clock))
-        whole.append(seconds(lambda: method.mask(net, batches, setting.ratio), device, setting.clock))
-    whole, alone = whole[1:], alone[1:]
+    works: dict[str, Callable[[], object]] = {"whole": lambda: method.mask(net, batches, setting.ratio)}
+    if passes is not None:
+        works = {"alone": passes, **works}
+    times = in_turns(works, device, setting.repeats, setting.clock)
+    whole, alone = times["whole"], times.get("alone")
     if not alone:
         return Cost(name, median(whole), None, None, spread_of(whole, median(whole)), peak_memory(device))
     ratios = [mask_s / bare_s for mask_s, bare_s in zip(whole, alone, strict=True)]
-    times = median(ratios)
-    return Cost(name, median(whole), median(alone), times, spread_of(ratios, times), peak_memory(device))
+    middle = median(ratios)
+    return Cost(name, median(whole), median(alone), middle, spread_of(ratios, middle), peak_memory(device))
 
 
 def table(setting: Setting, costs: Sequence[Cost]) -> Table:

@@ -19,13 +19,12 @@ from sanity import models
 from sanity.bench.busyness import spread_of
 from sanity.bench.command import Benchmark
 from sanity.bench.image_shape import CIFAR, Shape
-from sanity.errors import UserError
 from sanity.masks.patterns import PatternName
 from sanity.masks.small_network import Size, size_of, small_network
 from sanity.seeds import generator
 from sanity.store.environment import describe
 from sanity.training.precision import resolve_device
-from sanity.training.speed import Clock, forward_pass, in_turns, training_step
+from sanity.training.speed import Clock, device_for, forward_pass, in_turns, training_step
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -78,9 +77,7 @@ class Figures:
 
 def measure(setting: Setting) -> list[Figures]:
     """Measures the whole, the masked and the small network. Raises `UserError` for names that there are not."""
-    device = resolve_device(setting.device)
-    if setting.clock == "cpu" and device.type != "cpu":
-        raise UserError(f"clock=cpu: the work is done on {device.type}; use clock=wall")
+    device = device_for(setting.clock, setting.device)
     shape = setting.shape
     source = generator(0, "structured")
     whole = models.build(setting.model, shape, setting.classes, generator=source)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from sanity.masks.updates import MaskUpdates
+from sanity.seeds import derive
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,18 @@ class Ticket:
             for name, weight in self.weights.items()
         }
         return masked | {name: masked[first] for name, first in self.tied.items()}
+
+    def with_weights(
+        self, change: Callable[[Tensor, Tensor, torch.Generator], Tensor], generator: torch.Generator
+    ) -> "Ticket":
+        """Returns the ticket with the weights of each layer of the mask changed.
+
+        change: from a layer's weight, its mask and a generator of that layer alone, its new weight.
+        """
+        changed = {
+            name: change(self.weights[name], layer, derive(generator, name)) for name, layer in self.mask.items()
+        }
+        return replace(self, weights={**self.weights, **changed})
 
     def digest(self) -> str:
         """Hashes everything that retraining depends on; tickets of equal digest train to the same network."""

@@ -14,10 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sanity.errors import UserError
 from sanity.store.environment import describe
 from sanity.training.cpu_threads import limited
 from sanity.training.memory_format import memory_format
-from sanity.training.precision import numerics
+from sanity.training.precision import numerics, resolve_device
 
 Clock = Literal["wall", "cpu"]
 """`cpu`: processor seconds of all threads (user and system), which other work on the machine lengthens little."""
@@ -103,6 +104,14 @@ def training_step(
         optimizer.step()
 
     return work
+
+
+def device_for(clock: Clock, name: str) -> torch.device:
+    """Returns the device of that name. Raises `UserError` where `clock` does not see the work that is done there."""
+    device = resolve_device(name)
+    if clock == "cpu" and device.type != "cpu":
+        raise UserError(f"clock=cpu: the work is done on {device.type}; use clock=wall")
+    return device
 
 
 def in_turns(
