@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -38,7 +39,9 @@ def html(content: Content, directory: Path) -> Path:
     environment = _environment(autoescape=True)
     inline = {name: Markup(_source(environment, f"report.{name}")) for name in ("css", "js")}
     pictures = {picture.name: Markup(picture.svg) for section in content.sections for picture in section.pictures}
-    page = environment.get_template("report.html.j2").render(content=content, pictures=pictures, **inline)
+    page = environment.get_template("report.html.j2").render(
+        content=content, pictures=pictures, FILTERED=FILTERED, PRINTED=PRINTED, **inline
+    )
     return save(directory / "report.html", re.sub(r"\n\s*\n+", "\n", page))
 
 
@@ -90,13 +93,14 @@ def save(path: Path, text: str) -> Path:
     return path
 
 
+@cache
 def _environment(autoescape: bool) -> Environment:
+    """The templates with their filters; compiled once."""
     environment = Environment(loader=PackageLoader("reports"), autoescape=autoescape, undefined=StrictUndefined,
                               trim_blocks=True, lstrip_blocks=True)  # fmt: skip
     environment.filters |= {"md": escape.markdown, "row": _row, "check_name": check_name, "breaks": _breaks,
                             "holds": _holds}  # fmt: skip
-    environment.globals |= {"symbols": SYMBOLS, "say": say, "verdict_name": verdict_name, "FILTERED": FILTERED,
-                            "COMMANDS": COMMANDS, "PRINTED": PRINTED}  # fmt: skip
+    environment.globals |= {"symbols": SYMBOLS, "say": say, "verdict_name": verdict_name, "COMMANDS": COMMANDS}
     return environment
 
 

@@ -11,7 +11,11 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
+from reports.content import Content
 from tests.small_runs import TINY, Start
+
+TESTS = Path(__file__).parent
+DRAWN = ("cli", "docs", "examples", "methods", "reports", "reproductions", "test_run.py")
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the processes that tests start
 torch.set_num_threads(1)
@@ -34,6 +38,13 @@ def forget_modules_of_temporary_folders(tmp_path: Path, monkeypatch: pytest.Monk
         if str(getattr(module, "__file__", None)).startswith(f"{tmp_path}{os.sep}"):
             del sys.modules[name]
     importlib.invalidate_caches()
+
+
+@pytest.fixture(autouse=True)
+def without_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaves the pictures out of reports but where tests are about these: they take half of a small run's time."""
+    if request.path.relative_to(TESTS).parts[0] not in DRAWN:
+        monkeypatch.setattr(Content, "sections", ())
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ def test_a_log_on_a_full_disk_is_one_warning_and_the_run_goes_on(
 
 
 @needs_full
-@pytest.mark.parametrize("words", [["--help"], ["--help", "snip"], ["reproductions=list"]])
+@pytest.mark.parametrize("words", [["--help"], ["reproductions=list"]])
 def test_a_full_standard_output_is_one_line_and_code_1(words: list[str]) -> None:
     with FULL.open("w") as full:
         code, _, errors = said([*MODULE, *words], stdout=full.fileno())
@@ -56,6 +56,16 @@ def test_a_full_standard_output_is_one_line_and_code_1(words: list[str]) -> None
     assert errors.splitlines()[-1].startswith("error: standard output: No space left on device")
     assert "Traceback" not in errors
     assert "Exception ignored" not in errors
+
+
+@needs_full
+def test_a_methods_page_onto_a_full_standard_output_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with FULL.open("w") as full, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", full)
+        code = sanity.run.main(["--help", "snip"])
+    assert (code, capfd.readouterr().err) == (1, "error: standard output: No space left on device\n")
 
 
 @needs_full

@@ -27,7 +27,7 @@ RECIPE = {
 def test_three_methods_and_three_checks_on_a_network_of_anybodys(name: str, tmp_path: Path) -> None:
     options, method, tokens = NETWORKS[name]
     keys = {
-        **{"model": name, "methods": f"snip,synflow,{method}", "synflow.nonlinear": "paths", "synflow.rounds": 20},
+        **{"model": name, "methods": f"snip,synflow,{method}", "synflow.nonlinear": "paths", "synflow.rounds": 10},
         **{"checks": "layerwise_rearrange,layerwise_shuffle,reinit", "ratio": "0.8", "seeds": "0"},
         **{"dataset.limit": 60, "dataset.test_limit": 30, "results_dir": str(tmp_path), "snip.examples_per_class": 2},
         **{f"model.{key}": value for key, value in options.items()},

@@ -65,7 +65,7 @@ def test_a_run_scores_checks_and_trains_it(name: str, tmp_path: Path) -> None:
     scoring: dict[str, object] = {f"{method}.examples_per_class": 2 for method in ("snip", "grasp")}
     third = "lamp" if name == "Rows" else "synflow"  # which has no stand-in for an LSTM
     if third == "synflow":
-        scoring["synflow.nonlinear"] = "paths"
+        scoring |= {"synflow.nonlinear": "paths", "synflow.rounds": 10}
     settings = {"ratio": "0.8", "seeds": "0", "recipe.epochs": 1, "dataset.limit": 100, "dataset.test_limit": 50}
     grid = {"model": f"{HERE}:{name}", "methods": f"snip,grasp,{third}", "checks": CHECKS}
     records = run({**grid, **settings, **scoring, "results_dir": str(tmp_path)})

@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 
 import pandas as pd
@@ -126,9 +127,8 @@ def test_every_template_is_said_and_filled(
         phrase(name)
     for check in ("half_dataset+random_labels[x=1]", "mine"):
         phrase(check)
-    for records in frames(make_record):
-        for metric in ("last", "best"):
-            assert not re.findall(r"\{\w*\}", sentences(records, metric))
+    for records, metric in zip(frames(make_record), cycle(("last", "best")), strict=False):
+        assert not re.findall(r"\{\w*\}", sentences(records, metric))
     for records in panels(make_record):
         assert not re.findall(r"\{\w*\}", " ".join(lead(summarise(records))))
     for records in every_kind():
