@@ -1,8 +1,6 @@
 """Operations are two for each weight and place that it meets; what torch counts, of every network of ours."""
 
 import copy
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -50,12 +48,3 @@ def test_those_of_our_networks_are_counted_in_their_layers(name: str) -> None:
 @pytest.mark.parametrize("net", [Attention(), nn.ConvTranspose2d(3, 4, 3, stride=2), nn.Conv2d(3, 6, 3, groups=3)])
 def test_those_of_others_are_what_torch_counts(net: nn.Module) -> None:
     assert operations(net, SHAPE).total == torchs(net)
-
-
-def test_counting_imports_no_compiler() -> None:
-    code = (
-        "import sys; from sanity import models; from sanity.masks.operations import operations\n"
-        "operations(models.REGISTRY.load('lenet_300_100')().build((1, 8, 8), 10), (1, 8, 8))\n"
-        "sys.exit(bool({'torch._dynamo', 'triton', 'sympy'} & {*sys.modules}))"
-    )
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -14,6 +14,7 @@ from sanity.grid.cells import cells
 from sanity.store.records import rows
 
 MEASURED = Path(__file__).parents[2] / "reproductions" / "measured"
+LARGEST = "frankle2021_lenet"  # 1,299 runs
 FOLDERS = sorted(path.parent for path in MEASURED.glob("*/records.jsonl"))
 TEXT = (MEASURED / "README.md").read_text(encoding="utf-8").replace("\\\n", " ")
 
@@ -97,9 +98,11 @@ def numbers_in_tables(text: str) -> list[list[str]]:
 def test_the_report_is_made_from_the_records(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(MEASURED.parents[1])
     (words,) = commands("reports", folder)
-    words = [word.replace("md,csv", "md,csv,html") for word in words if word != "--pack"]
+    formats = "md,csv,html" if folder.name == LARGEST else "md,csv"
+    words = [word.replace("md,csv", formats) for word in words if word != "--pack"]
     assert main([*words, "--output", str(tmp_path), "--quiet"]) == 0
-    assert (tmp_path / "report.html").stat().st_size < 1_500_000  # 1,299 runs in the largest
+    if folder.name == LARGEST:
+        assert (tmp_path / "report.html").stat().st_size < 1_500_000
     assert (tmp_path / "report.csv").read_text() == (folder / "report.csv").read_text()
     made, kept = (numbers_in_tables((where / "report.md").read_text()) for where in (tmp_path, folder))
     assert made == kept

@@ -35,9 +35,12 @@ def test_steps_are_those_of_torch(name: str) -> None:
     assert not torch.equal(nets[0].weight, torch.zeros_like(nets[0].weight))
 
 
-def test_training_imports_no_compiler() -> None:
+def test_neither_counting_operations_nor_training_imports_a_compiler() -> None:
     code = (
-        "import sys, torch; from sanity import recipes; from sanity.training.optimizer import make_optimizer\n"
+        "import sys, torch; from sanity import models, recipes; from sanity.masks.operations import operations\n"
+        "operations(models.REGISTRY.load('lenet_300_100')().build((1, 8, 8), 10), (1, 8, 8))\n"
+        "if {'torch._dynamo', 'triton', 'sympy'} & {*sys.modules}: sys.exit(2)\n"
+        "from sanity.training.optimizer import make_optimizer\n"
         "net = torch.nn.Linear(2, 2)\n"
         "optimizer = make_optimizer(recipes.get('quick'), net, torch.device('cpu'))\n"
         "net(torch.ones(1, 2)).sum().backward(); optimizer.step(); optimizer.zero_grad()\n"
