@@ -12,7 +12,7 @@ from reports.comparisons import VERDICTS
 from reports.escape import visible
 from reports.headline import question, setting_line
 from reports.lead import lead
-from reports.methods_told import method_sentences
+from reports.method_sentences import method_sentences
 from reports.next_steps import NextStep, next_step
 from reports.origin import UNKNOWN, Origin
 from reports.overview import legend, meaning

@@ -7,7 +7,7 @@ from functools import partial
 
 from matplotlib.axes import Axes
 
-from reports import alts, forest, over_moments, over_sparsity, plots, settling_drawn, steps
+from reports import alt_texts, forest, over_moments, over_sparsity, plots, settling_drawn, steps
 from reports.canvas import Drawing, Picture, Section, file_names, svg
 from reports.decomposition import Decomposition, decompositions, sentence
 from reports.records import CONTROL
@@ -209,7 +209,7 @@ def _picture(kind: str, name: str, cells: list[Cell], look: plots.Look, summary:
         "overlap": lambda axes: (over_sparsity.overlap if many else plots.overlap)(axes, cells, look),
     }
     drawing = Drawing(paint[kind], _height(kind, cells), title + where)
-    return Picture(kind, name, title + where, alts.alt(kind, title + where, cells), svg(drawing, name), drawing)
+    return Picture(kind, name, title + where, alt_texts.alt(kind, title + where, cells), svg(drawing, name), drawing)
 
 
 def _height(kind: str, cells: Sequence[Cell]) -> float:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from reports.checks_told import NAMED, family_name, listed
+from reports.check_sentences import NAMED, family_name, listed
 from reports.labels import parse
 from reports.phrases import phrase
 from reports.references import is_control, is_random

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from reports.checks_told import groups_of, kind_of, listed, names_of, told, unit_of, where, who
+from reports.check_sentences import groups_of, kind_of, listed, names_of, told, unit_of, where, who
 from reports.comparisons import WIDER
 from reports.headline import asked_about
 from reports.overview import against_papers

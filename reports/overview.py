@@ -10,7 +10,7 @@ from reports.comparisons import VERDICTS, WIDER
 from reports.controls import contradiction
 from reports.escape import visible
 from reports.layers import layer_names
-from reports.methods_told import told_in_short
+from reports.method_sentences import told_in_short
 from reports.noise_floor import noise_floors
 from reports.paper import PaperDelta
 from reports.records import CONTROL

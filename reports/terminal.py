@@ -15,7 +15,7 @@ from rich.text import Text
 from reports import doses, escape
 from reports.controls import controls, judgement, verdict_on_controls
 from reports.decomposition import decompositions, sentence
-from reports.methods_told import method_sentences
+from reports.method_sentences import method_sentences
 from reports.noise_floor import noise_floors
 from reports.overview import legend, notes, overview, share
 from reports.sentences import outlook

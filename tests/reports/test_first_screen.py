@@ -10,7 +10,7 @@ from reports.content import assemble
 from reports.forest import forests
 from reports.headline import question, setting_line
 from reports.lead import lead
-from reports.methods_told import method_sentences
+from reports.method_sentences import method_sentences
 from reports.next_steps import OF_AUTO, next_step
 from reports.statistics import summarise
 from reports.strips import row_of, strip

@@ -11,7 +11,7 @@ import pytest
 import reports
 from reports.analysis import Analysis
 from reports.content import assemble
-from reports.methods_told import method_sentences
+from reports.method_sentences import method_sentences
 from reports.overview import overview
 from reports.statistics import Summary, summarise
 

@@ -23,7 +23,7 @@ from reports.doses import sentence, slopes
 from reports.expectations import Expectation, told, unmet
 from reports.headline import question, setting_line
 from reports.lead import lead
-from reports.methods_told import method_sentences
+from reports.method_sentences import method_sentences
 from reports.next_steps import next_step
 from reports.overview import flaws, legend, meaning, overview, remarks, share
 from reports.phrases import phrase
