@@ -101,18 +101,19 @@ def weakest(slopes: Mapping[str, Tensor], left: Mapping[str, LayerLeft], keep: i
     """Returns by layer which of those `left` go so that `keep` stay, as indices, and the ties of those that stay.
 
     What stays is what `ranking.keep_best` keeps: the highest scores of all layers, among equals the first. ties: how
-    many of them score the same as one that goes. All tensors are on the CPU.
+    many of them score the same as one that goes. All tensors are on the CPU. keep: 1 at least; where no more are left,
+    none go.
 
     Raises `UserError` where a score is not finite.
     """
     flat = {name: slopes[name].flatten().numpy() for name in left}
     total = sum(layer.count for layer in left.values())
-    removed = total - keep
+    removed = max(total - keep, 0)
     with np.errstate(all="ignore"):
         found, values = _up_to(_bound(flat, left, removed / total, total), flat, left)
         if len(values) <= removed:  # the sample misled
             found, values = _up_to(np.inf, flat, left)
-    if removed <= 0:
+    if not removed:
         return {name: which[:0] for name, which in found.items()}, 0
     threshold = np.partition(values, removed)[removed]
     goes = values < threshold

@@ -61,6 +61,14 @@ def test_a_sample_that_misleads_costs_time_alone() -> None:
     assert kept.mask()["all"].nonzero().flatten().tolist() == expected.tolist()
 
 
+def test_where_fewer_are_left_than_stay_none_go() -> None:
+    weights, (slopes, *_) = drawn("even")
+    alive = {name: torch.rand(w.shape, generator=torch.Generator().manual_seed(1)) < 0.9 for name, w in weights.items()}
+    left = Survivors(weights, alive)
+    assert not any(map(len, left.prune_round(Products(slopes, weights), RATIOS[0]).values()))
+    assert all(torch.equal(layer, alive[name]) for name, layer in left.mask().items())
+
+
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_products_that_are_not_finite_are_refused(bad: float) -> None:
     weights, (slopes, *_) = drawn("even")
