@@ -62,8 +62,6 @@ class Method(Settings, ABC):
         super().__init_subclass__(**options)
         if "mask" in vars(cls):
             cls.mask = held_to_the_budget(cls.mask)  # type: ignore[method-assign]
-        if "saliency" in vars(cls) and "products" not in vars(cls):
-            cls.products = Method.products  # type: ignore[method-assign]  # those are of another formula
         if "looks_at" not in vars(cls) and {"saliency", "mask", "prepare", "targets"} & vars(cls).keys():
             cls.looks_at = Method.looks_at  # type: ignore[method-assign]  # another formula may look at more
 
@@ -277,12 +275,18 @@ class Method(Settings, ABC):
 
     def _to_rank(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> Scores | Products:
         """Returns what a round ranks: products where that will do, else scores."""
-        if not self.invert and not self.revive:
+        if not self.invert and not self.revive and self._products_are_the_saliency():
             with statistics_needed(self.called):
                 products = self.products(net, batches, generator)
             if products is not None:
                 return products
         return self._scores(net, batches, generator)
+
+    def _products_are_the_saliency(self) -> bool:
+        """Returns whether no later formula, of a subclass, a mixin or this object alone, stands over `products`."""
+        owners = [vars(owner) for owner in (self, *type(self).__mro__)]
+        first = {name: [name in owner for owner in owners].index(True) for name in ("products", "saliency")}
+        return first["products"] <= first["saliency"]
 
     def _scores(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
         with statistics_needed(self.called):

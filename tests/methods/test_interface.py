@@ -1,7 +1,7 @@
 """What a method of one's own may do: construct its mask, revive weights, say which data it needs."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -198,9 +198,30 @@ class Reversed(SynFlow):
         return {name: -score for name, score in super().saliency(net, batches, generator).items()}
 
 
-def test_a_saliency_of_ones_own_decides_where_its_base_multiplies_few_scores() -> None:
+class Reversing:
+    """The same for whatever method it is mixed into."""
+
+    def saliency(self, *given: Any) -> dict[str, Tensor]:
+        return {name: -score for name, score in super().saliency(*given).items()}  # type: ignore[misc]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixed(Reversing, SynFlow):
+    """SynFlow's flow with its sign reversed by a mixin."""
+
+
+def reversed_by_itself(rounds: int) -> Method:
+    """SynFlow with its sign reversed in the object alone, as a check may do."""
+    method = SynFlow(rounds=rounds)
+    score = method.saliency
+    object.__setattr__(method, "saliency", lambda *given: {name: -s for name, s in score(*given).items()})
+    return method
+
+
+@pytest.mark.parametrize("own", [Reversed, Mixed, reversed_by_itself])
+def test_a_saliency_of_ones_own_decides_where_its_base_multiplies_few_scores(own: Callable[..., Method]) -> None:
     net, batches = nets.net("perceptron", double=True), nets.batches()
-    own = Reversed(rounds=3).mask(net, batches, 0.5)
+    mask = own(rounds=3).mask(net, batches, 0.5)
     theirs = SynFlow(rounds=3, invert=True).mask(net, batches, 0.5)
-    assert all(torch.equal(own[name], layer) for name, layer in theirs.items())
-    assert any(not torch.equal(own[name], layer) for name, layer in SynFlow(rounds=3).mask(net, batches, 0.5).items())
+    assert all(torch.equal(mask[name], layer) for name, layer in theirs.items())
+    assert any(not torch.equal(mask[name], layer) for name, layer in SynFlow(rounds=3).mask(net, batches, 0.5).items())
