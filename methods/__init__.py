@@ -15,7 +15,7 @@ def searching() -> list[str]:
     return [name for name in REGISTRY.names() if not getattr(REGISTRY.load(name), "reads_files", False)]
 
 
-def get(name: str, variant: str = "", **options: Any) -> "Method":
+def get(name: str, variant: str = "", /, **options: Any) -> "Method":
     """Returns the method called `name`, with the settings of the paper `variant` and then `options` over its defaults.
 
     name: a registered name, or `package.module:Class`, or `package.module:function` for a plain function that prunes.

@@ -121,7 +121,7 @@ def affine(mean: tuple[float, ...], std: tuple[float, ...], device: torch.device
     return scale.to(device, dtype).view(-1, 1, 1), shift.to(device, dtype).view(-1, 1, 1)
 
 
-def load(name: str, data_dir: str | Path | None = None, **options: Any) -> tuple[Dataset, Dataset]:
+def load(name: str, /, data_dir: str | Path | None = None, **options: Any) -> tuple[Dataset, Dataset]:
     """Loads training and test split of the data set `name` onto the CPU from `data_dir` (by default ./data).
 
     Options: `limit`, `test_limit` for all; `download` for torchvision's; `size`, `in_memory`, `cache` for folders of
@@ -136,7 +136,7 @@ def load(name: str, data_dir: str | Path | None = None, **options: Any) -> tuple
     return Dataset(*train, classes, mean, std, name, folder), Dataset(*test, classes, mean, std, name, folder)
 
 
-def stand_in(name: str, **options: Any) -> tuple[Dataset, Dataset] | None:
+def stand_in(name: str, /, **options: Any) -> tuple[Dataset, Dataset] | None:
     """Returns black images of the numbers, shape and classes of a published data set, which a plan can count.
 
     None for a data set of which these are not known without its files. Options: as for `load`.

@@ -23,6 +23,7 @@ def fingerprint(name: str, init: str = "") -> str:
 
 def build(
     name: str,
+    /,
     input_shape: Sequence[int],
     classes: int,
     *,

@@ -20,6 +20,7 @@ from sanity.prunable import check_weights_are_parameters
 
 def build_by_name(
     name: str,
+    /,
     input_shape: Sequence[int],
     classes: int,
     *,

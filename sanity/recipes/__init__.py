@@ -14,7 +14,7 @@ __all__ = ["NAMES", "Recipe", "about", "complete", "describe", "get", "summary"]
 NAMES = tuple(RECIPES)
 
 
-def get(name: str, model: str = "", dataset: str = "", **overrides: Any) -> Recipe:
+def get(name: str, model: str = "", dataset: str = "", /, **overrides: Any) -> Recipe:
     """Returns the recipe by which the paper `name` trains `model` on `dataset`, with `overrides` (text or values).
 
     Milestones and warm-up scale with `epochs` unless they are overridden themselves.

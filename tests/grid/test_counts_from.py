@@ -140,6 +140,7 @@ def test_predictions_hold_for_positions_and_for_counts(keys: Keys, check: str, o
             {"random.allocation": "from:synflow[round=1]"},
             r"allocation=from:synflow\[round=1\]: unknown option of synflow",
         ),
+        ({"random.allocation": "from:synflow[name=x]"}, r"from:synflow\[name=x\]: unknown option of synflow 'name'"),
         ({"random.allocation": "from:synflow[rounds=0]"}, r"from:synflow\[rounds=0\]: synflow\.rounds=0: should be"),
         ({"random.allocation": "from:snip[allocation=from:grasp]"}, "snip takes its layer counts from grasp itself"),
         (

@@ -35,7 +35,7 @@ def test_only_what_differs_from_the_default_counts() -> None:
     assert differing(methods.get("snip", batch_norm="batch")) == {}
     assert differing(methods.get("snip", batch_norm="running")) == {"batch_norm": "running"}
     assert differing(Recipe()) == {}
-    assert differing(recipes.get("su2020", model="vgg19", dataset="cifar10"))["batch_size"] == 64
+    assert differing(recipes.get("su2020", "vgg19", "cifar10"))["batch_size"] == 64
 
 
 @dataclass
