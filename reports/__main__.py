@@ -29,6 +29,11 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}; see python -m reports --help")
 
+    def print_help(self, file: object = None) -> None:
+        """Prints the help; argparse itself would say nothing where it cannot. Raises `CannotPrint`."""
+        with printing():
+            print(self.format_help(), end="")
+
 
 def parser() -> Parser:
     """The command line of `python -m reports`."""

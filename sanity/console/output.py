@@ -39,6 +39,8 @@ def printing() -> Iterator[None]:
     try:
         yield
         sys.stdout.flush()
+    except SystemExit:  # as rich ends the process where the reader has closed the pipe
+        raise CannotPrint("standard output: Broken pipe") from None
     except OSError as error:
         with suppress(OSError, ValueError):  # else Python reports the same error again at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 import reports.__main__
 import sanity.run
+from sanity.console.output import CannotPrint, printing
 from tests.small_runs import TINY, Start, records
 
 FULL = Path("/dev/full")
@@ -154,3 +156,21 @@ def test_a_run_needs_no_home_directory(tmp_path: Path) -> None:
     code += f"from sanity.run import main; raise SystemExit(main({words!r}))"
     result, _, errors = said([sys.executable, "-c", code])
     assert result == 0, errors
+
+
+@needs_full
+def test_the_help_of_reports_on_a_full_disk_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with FULL.open("w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert reports.__main__.main(["--help"]) == 1
+    assert capsys.readouterr().err == "error: standard output: No space left on device\n"
+
+
+def test_a_table_into_a_closed_pipe_is_an_error_and_no_silent_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    console = Console(file=io.StringIO())
+    monkeypatch.setattr(console, "_check_buffer", console.on_broken_pipe)
+    monkeypatch.setattr(os, "dup2", lambda *_: None)  # rich silences the process's own output
+    with pytest.raises(CannotPrint, match="Broken pipe"), printing():
+        console.print("a table")
