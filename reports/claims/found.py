@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 import reproductions
+from reports import inference
 from reports.analysis import ALPHA, Analysis
 from reports.claims.declared import Claim, Evidence
 from reports.claims.outcomes import Outcome
@@ -157,16 +158,23 @@ def _means(outcome: Outcome, done: Runs, reference: Runs | None) -> tuple[float,
 
 
 def _standing(comparison: Comparison, allowed: Sequence[int], margin: float) -> str:
-    """Returns one of `AT_A_RATIO`. Equivalence contradicts no difference: it may be smaller than the margin.
-
-    "No worse" needs one side of equivalence alone: that the interval excludes a loss of the margin.
-    """
+    """Returns one of `AT_A_RATIO`. Equivalence contradicts no difference: it may be smaller than the margin."""
     if comparison.verdict in ("identical", "equivalent"):
         return "as claimed" if 0 in allowed else "not found"
     if comparison.verdict != "different":
-        no_worse = comparison.low > -margin and comparison.manner != "skewed" and comparison.verdict != "not testable"
-        return "as claimed" if {0, 1} <= set(allowed) and no_worse else "open"
+        return "as claimed" if {0, 1} <= set(allowed) and _no_worse(comparison, margin) else "open"
     return "as claimed" if (1 if comparison.difference.mean > 0 else -1) in allowed else "contradicted"
+
+
+def _no_worse(comparison: Comparison, margin: float) -> bool:
+    """Whether the interval excludes a loss of the margin, which is one of the two sides of equivalence.
+
+    As with equivalence not where skewed differences hold a loss beyond it: such losses may be rare and large.
+    """
+    moves = [moved for _, moved in comparison.seeds]
+    if comparison.verdict == "not testable" or (min(moves) < -margin and inference.skewed(moves)):
+        return False
+    return comparison.low > -margin
 
 
 def _printed(evidence: Evidence, frame: pd.DataFrame, margin: float) -> Iterator[Point]:

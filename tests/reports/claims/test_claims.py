@@ -54,6 +54,16 @@ def test_no_worse_needs_no_upper_end(monkeypatch: pytest.MonkeyPatch) -> None:
     assert standing(monkeypatch, losses, check="invert", predicted="no_worse") == "open"
 
 
+def test_a_rare_loss_among_gains_leaves_no_worse_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seven seeds gain half a point and one loses more than the margin: how often it does eight seeds do not tell."""
+    bare = [95.0] * 8
+    for last, expected in ((-0.9, "open"), (0.1, "as claimed")):
+        gains = [0.5, 0.52, 0.48, 0.51, 0.49, 0.5, 0.47, last]
+        moved = [value + gain for value, gain in zip(bare, gains, strict=True)]
+        records = frame({"none": bare, "invert": moved})
+        assert standing(monkeypatch, records, check="invert", predicted="no_worse") == expected
+
+
 def test_noise_leaves_a_claim_open_and_absent_records_leave_it_untested(monkeypatch: pytest.MonkeyPatch) -> None:
     noisy = frame({"none": BARE, "invert": [90.0, 99.0, 97.0, 98.5, 99.5]})
     assert standing(monkeypatch, noisy, check="invert", predicted="worse") == "open"
