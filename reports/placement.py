@@ -75,7 +75,7 @@ def placement(own: pd.DataFrame, reference: pd.DataFrame, analysis: Analysis) ->
     theirs = _others(own, reference)
     frame = pd.concat([own, theirs], ignore_index=True)
     fixed = replace(analysis, design=FIXED)
-    judged = {by: summarise(frame, replace(by, compare="none")) for by in (fixed, analysis)}
+    judged = {by: summarise(frame, replace(by, compare="none")) for by in {fixed, analysis}}
     done = {key: runs.by_seed() for key, runs in Runs.of(prepare(frame)).groups(GROUP).items()}
     labels = tuple(label for label in dict.fromkeys(own["method"]) if label != DENSE)
     settings: dict[tuple[str, ...], dict[tuple[str, float], Runs]] = {}
@@ -84,8 +84,8 @@ def placement(own: pd.DataFrame, reference: pd.DataFrame, analysis: Analysis) ->
             settings.setdefault(tuple(map(str, setting)), {})[str(method), float(ratio)] = runs
     places: list[Place] = []
     for where, tickets in settings.items():
+        versus = partial(_versus, where, tickets, analysis)
         for label in labels:
-            versus = partial(_versus, where, tickets, analysis)
             places += _places(where, label, tickets, labels, analysis.metric, versus)
     ours = [cell for cell in judged[analysis].cells if cell.comparison and cell.method in labels]
     asked = {(*setting_of(cell), cell.check, cell.ratio) for cell in ours}
