@@ -45,20 +45,27 @@ def runs(keys: Mapping[str, Any]) -> tuple[RunConfig, ...]:
 def _adaptive(name: str, configs: tuple[RunConfig, ...], own: bool) -> tuple[RunConfig, ...]:
     """Returns runs with `seeds=auto`, of which those without checks end at the seeds of the set: nothing there is open.
 
+    Where no run has checks, they have the seeds of the set, and a fixed design.
+
     own: whether the methods are not the set's; it is then said how far comparisons with these go.
     Raises `UserError` for a set whose seeds `auto`, which counts from 0, does not begin with.
     """
     seeds = from_mapping(reference.panels(name)[0]).first_seeds
     if seeds != tuple(range(len(seeds))):
         raise UserError(f"seeds=auto: counts from 0, and reference={name} has {_listed(seeds)}; name some of them")
+    checked = [bool(set(config.checks) - {CONTROL}) for config in configs]
+    if own and not any(checked):
+        seeds = seeds[: configs[0].max_seeds]
+        complain(f"note: seeds=auto: no check is asked; {_listed(seeds)} of reference={name} are run")
+        return tuple(replace(config, seeds=seeds, design="fixed") for config in configs)
     if own:
         complain(
             f"note: seeds=auto adds seeds for the checks of your own methods; comparisons with those of "
             f"reference={name} end at its {_listed(seeds)}"
         )
     return tuple(
-        config if set(config.checks) - {CONTROL} else replace(config, max_seeds=min(len(seeds), config.max_seeds))
-        for config in configs
+        config if has_checks else replace(config, max_seeds=min(len(seeds), config.max_seeds))
+        for config, has_checks in zip(configs, checked, strict=True)
     )
 
 

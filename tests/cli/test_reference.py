@@ -243,6 +243,13 @@ def test_auto_adds_seeds_for_checks_and_keeps_those_of_the_set_elsewhere(
     assert set(frame["seed"]) == {0, 1, 2}
 
 
+def test_auto_without_a_check_is_the_fixed_seeds_of_the_set(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Under the sequential design so few seeds could decide nothing."""
+    configs = runs({"reference": "tiny", "seeds": "auto", "methods": "gmp"})
+    assert {(config.seeds, config.design) for config in configs} == {((0, 1), "fixed")}
+    assert "seeds=auto: no check is asked; seeds 0, 1 of reference=tiny are run" in capsys.readouterr().err
+
+
 def test_auto_is_refused_for_a_set_whose_seeds_do_not_count_from_zero(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
