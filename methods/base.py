@@ -15,11 +15,12 @@ from methods.budget import held_to_the_budget
 from methods.data import ScoringData
 from methods.moments import Watch
 from methods.registry import REGISTRY
+from methods.scores import check_scores, products_are_the_saliency
 from methods.scoring_copy import remember, restore, scoring_copy, statistics_needed, zero
 from methods.settings import Settings
 from sanity.config.source_hash import code_key
 from sanity.errors import UserError, of_ones_own
-from sanity.masks import Mask, RankedMask, Scores, Survivors, check_feasible, check_finite, kept, prunable
+from sanity.masks import Mask, RankedMask, Scores, Survivors, check_feasible, kept, prunable
 from sanity.masks.allocation import Allocation, kept_after
 from sanity.masks.products import Products
 from sanity.masks.ranking import as_ranked
@@ -275,39 +276,18 @@ class Method(Settings, ABC):
 
     def _to_rank(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> Scores | Products:
         """Returns what a round ranks: products where that will do, else scores."""
-        if not self.invert and not self.revive and self._products_are_the_saliency():
+        if not self.invert and not self.revive and products_are_the_saliency(self):
             with statistics_needed(self.called):
                 products = self.products(net, batches, generator)
             if products is not None:
                 return products
         return self._scores(net, batches, generator)
 
-    def _products_are_the_saliency(self) -> bool:
-        """Returns whether no later formula, of a subclass, a mixin or this object alone, stands over `products`."""
-        owners = [vars(owner) for owner in (self, *type(self).__mro__)]
-        first = {name: [name in owner for owner in owners].index(True) for name in ("products", "saliency")}
-        return first["products"] <= first["saliency"]
-
     def _scores(self, net: nn.Module, batches: Batches, generator: torch.Generator) -> dict[str, Tensor]:
         with statistics_needed(self.called):
             by_name = self.saliency(net, batches, generator)
-        self._check(net, by_name)
+        weights = self.targets(net)
+        check_scores(by_name, weights, self.called)
         # Always in module order: ties between scores are broken by position.
-        scores = {name: as_ranked(by_name[name].detach()) for name in self.targets(net)}
+        scores = {name: as_ranked(by_name[name].detach()) for name in weights}
         return {name: -score for name, score in scores.items()} if self.invert else scores
-
-    def _check(self, net: nn.Module, scores: Scores) -> None:
-        owner, weights = self.called, self.targets(net)
-        if not isinstance(scores, Mapping):
-            raise UserError(f"{owner}: saliency returned {type(scores).__name__}, not scores by name")
-        if missing := [name for name in weights if name not in scores]:
-            raise UserError(f"{owner} gives no score for '{missing[0]}'")
-        for name, score in scores.items():
-            if name not in weights:
-                raise UserError(f"{owner} scores '{name}', which is none of the weights: {', '.join(weights)}")
-            if not isinstance(score, Tensor):
-                raise UserError(f"{owner} scores '{name}' with {type(score).__name__}, not with a tensor")
-            if score.shape != weights[name].shape or not score.is_floating_point():
-                score_type, weight_type = (f"{value.dtype} {tuple(value.shape)}" for value in (score, weights[name]))
-                raise UserError(f"{owner} scores '{name}' with {score_type}, but its weight has {weight_type}")
-        check_finite(scores)
