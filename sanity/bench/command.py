@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 from rich.console import RenderableType
 
 from sanity.bench.busyness import Watch
-from sanity.bench.output import circumstances, show, with_file, write
+from sanity.bench.output import show, with_file, write
 from sanity.config import pairs
 from sanity.config.options import fill, texts
 from sanity.console.allocator import keep_memory
@@ -35,6 +35,8 @@ class Row(Protocol):
 
 A = TypeVar("A", bound=Asked)
 R = TypeVar("R", bound=Row)
+Work = tuple[Callable[[A], list[R]], Callable[[A, list[R]], RenderableType]]
+"""What measures, and what makes a table of the rows measured."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +44,13 @@ class Benchmark(Generic[A, R]):
     """A benchmark that `key=value` words ask for.
 
     usage: the first lines of the help. options: the class of the options. owner: what stands before their names in an
-    error. rows: what JSON calls what was measured. code: the exit code of that.
+    error. work: imports what measures, and torch with it; the help and mistakes do without. rows: what JSON calls what
+    was measured. code: the exit code of that.
     """
 
     usage: Sequence[str]
     options: type[A]
-    measure: Callable[[A], list[R]]
-    table: Callable[[A, list[R]], RenderableType]
+    work: Callable[[], Work[A, R]]
     owner: str = ""
     rows: str = "figures"
     code: Callable[[list[R]], int] = lambda rows: 0
@@ -70,11 +72,14 @@ class Benchmark(Generic[A, R]):
         asked = fill(self.options, pairs(with_file(words)), self.owner)
         _check_place(asked.json)
         keep_memory()
+        measure, table = self.work()
         with Watch() as watch:
-            rows = self.measure(asked)
+            rows = measure(asked)
         busyness = watch.seen(max((row.spread for row in rows), default=0.0))
-        show(self.table(asked, rows), busyness.text())
+        show(table(asked, rows), busyness.text())
         if asked.json:
+            from sanity.bench.machine import circumstances  # which imports torch
+
             measured = [asdict(row) for row in rows]  # type: ignore[call-overload]  # rows are dataclasses
             write(asked.json, {**circumstances(asked, asked.device, busyness), self.rows: measured})
         return self.code(rows)

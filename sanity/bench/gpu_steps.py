@@ -16,8 +16,9 @@ from torch import Tensor
 
 import methods
 from sanity import models
-from sanity.bench.loops import BARE, OURS, Bench
+from sanity.bench.loops import BARE, OURS
 from sanity.bench.measurement import measure
+from sanity.bench.options import Bench
 from sanity.data.dataset import load
 from sanity.masks import prunable
 from sanity.recipes import Recipe

@@ -2,15 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor
 
 from sanity import models, recipes, seeds
-from sanity.bench.image_shape import CIFAR, Shape
+from sanity.bench.options import Bench
 from sanity.bench.plain_loop import ReferenceLoop
 from sanity.data.dataset import Dataset
 from sanity.masks import prunable
@@ -25,42 +23,6 @@ from sanity.training.stacked_linear import why_not_stacked
 from sanity.training.trainer import Trainer
 
 REFERENCE, OURS, BARE = "reference loop", "ours", "bare step"
-
-
-@dataclass(frozen=True)
-class Bench:
-    """Holds the options of the benchmark.
-
-    model: network
-    shape: images, CxHxW
-    classes: classes
-    batch: images a step
-    device: auto, cpu, cuda or cuda:N
-    precision: of ours; fp32 is always measured too
-    tickets: trainings side by side
-    density: fraction of weights kept; 1: no mask
-    augment: crop from 4 zeros around, and flip
-    workers: processes of the reference's DataLoader
-    reference: measure the reference loop
-    seconds: length of one turn
-    turns: turns of each contender
-    json: file that gets the figures; also as --json FILE
-    """
-
-    model: str = "resnet20"
-    shape: Shape = CIFAR
-    classes: Annotated[int, Field(ge=2)] = 10
-    batch: Annotated[int, Field(ge=1)] = 128
-    device: str = "auto"
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    tickets: Annotated[int, Field(ge=1)] = 1
-    density: Annotated[float, Field(gt=0, le=1)] = 0.05
-    augment: bool = True
-    workers: Annotated[int, Field(ge=0)] = 0
-    reference: bool = True
-    seconds: Annotated[float, Field(gt=0)] = 2.0
-    turns: Annotated[int, Field(ge=1)] = 5
-    json: str = ""
 
 
 @dataclass

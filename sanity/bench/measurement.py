@@ -3,14 +3,19 @@
 import resource
 import statistics
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from rich import box
+from rich.table import Table
 
 from sanity.bench.busyness import spread_of
-from sanity.bench.loops import BARE, Bench, Contender, contenders
+from sanity.bench.loops import BARE, OURS, REFERENCE, Contender, contenders
+from sanity.bench.machine import machine_name
+from sanity.bench.options import Bench
 from sanity.training.precision import numerics, resolve, resolve_device
 
 
@@ -65,6 +70,45 @@ def measure(bench: Bench) -> list[Figures]:
         )
         for loop, seconds, spread, peak in zip(loops, times, spreads, peaks, strict=True)
     ]
+
+
+def table(bench: Bench, figures: Sequence[Figures]) -> Table:
+    """Returns a row for each contender, beside the plain loop and beside one ticket."""
+    title = f"{bench.model}, {bench.shape}, batch {bench.batch}, {machine_name(resolve_device(bench.device))}"
+    rows = Table(title=title, box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    for heading in ("loop", "dtype"):
+        rows.add_column(heading, no_wrap=True)
+    for heading in (
+        "tickets",
+        "images\n/s",
+        "ms\n/step",
+        "±\n%",
+        "times\nplain",
+        "times\none",
+        "over-\nhead",
+        "peak\nMB",
+    ):
+        rows.add_column(heading, justify="right", no_wrap=True)
+    reference = next((row for row in figures if row.name == REFERENCE), None)
+    alone = {row.precision: row for row in figures if (row.name, row.tickets) == (OURS, 1)}
+    for row in figures:
+        rows.add_row(
+            row.name,
+            row.precision,
+            str(row.tickets),
+            f"{row.images_per_s:.0f}",
+            f"{row.ms_per_step:.2f}",
+            f"{100 * row.spread:.0f}",
+            _ratio(row, reference),
+            _ratio(row, alone[row.precision]),
+            "" if row.overhead is None else f"{100 * row.overhead:.0f} %",
+            "" if row.peak_mb is None else f"{row.peak_mb:.0f}",
+        )
+    return rows
+
+
+def _ratio(row: Figures, base: Figures | None) -> str:
+    return "" if base is None else f"{row.images_per_s / base.images_per_s:.2f}"
 
 
 def _turn(contender: Contender, seconds: float, device: torch.device) -> tuple[float, float | None]:

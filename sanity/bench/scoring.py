@@ -1,155 +1,26 @@
 """Runs `python -m sanity.scoring_cost`: times the search for a mask beside the bare passes of its formula.
 
-`--help` lists the keys. The reference of a method is the time of
-the bare forward and backward passes of its formula, on the same data and in the same precision and process: SNIP one of
-each, GraSP two forward and backward passes and the second derivative, SynFlow a hundred of each in float64.
+`--help` lists the keys; see `sanity.bench.search_cost` for what is measured.
 """
 
-import copy
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from statistics import median
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import torch
-from pydantic import Field
-from rich import box
-from rich.table import Table
-from torch import nn
+from sanity.bench.command import Benchmark, Work
+from sanity.bench.options import Searches
 
-import methods
-from methods.base import Batches, Method
-from methods.scoring_copy import full_precision
-from sanity import models
-from sanity.bench.busyness import spread_of
-from sanity.bench.command import Benchmark
-from sanity.bench.image_shape import CIFAR, Shape
-from sanity.seeds import generator
-from sanity.store.environment import describe
-from sanity.training.precision import resolve_device
-from sanity.training.speed import Clock, device_for, in_turns
-
-Count = Annotated[int, Field(ge=1)]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Setting:
-    """Holds the options of the measurement.
-
-    model: network
-    shape: images, CxHxW
-    classes: classes
-    examples: examples to score with
-    ratio: fraction of the prunable weights to remove
-    methods: methods, by commas
-    device: auto, cpu, cuda or cuda:N
-    repeats: times that each is measured, in turn with the bare passes; the median counts
-    clock: wall, or cpu: processor seconds of all threads (user and system), of use on a busy machine
-    json: file that gets the figures; also as --json FILE
-    """
-
-    model: str = "vgg19"
-    shape: Shape = CIFAR
-    classes: Count = 10
-    examples: Count = 100
-    ratio: Annotated[float, Field(gt=0, lt=1)] = 0.98
-    methods: str = "snip,grasp,synflow"
-    device: str = "auto"
-    repeats: Count = 3
-    clock: Clock = "wall"
-    json: str = ""
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Holds what one method's search costs.
-
-    mask_s: seconds of the whole search. bare_s: of the passes of its formula; None for a formula without passes.
-    times: mask_s / bare_s, the median over the repeats. spread: half of the range of these, or of mask_s where there
-    are none, as a share of the median. peak_mb: memory at most.
-    """
-
-    method: str
-    mask_s: float
-    bare_s: float | None
-    times: float | None
-    spread: float
-    peak_mb: float
-
-
-def bare(method: Method, net: nn.Module, batches: Batches) -> Callable[[], None] | None:
-    """Runs the passes of the method's formula and nothing else, as many times as it has rounds; None: it has none."""
-    if type(method).bare_passes is Method.bare_passes:
-        return None
-    precision = torch.float64 if method.double else torch.float32
-    net = copy.deepcopy(net).to(precision).eval()
-    method.prepare(net, generator(0, "cost"))
-    converted = [(examples.to(precision), targets) for examples, targets in batches]
-
-    def passes() -> None:
-        with full_precision(converted[0][0].device):  # as the method itself computes
-            for _ in range(method.rounds):
-                method.bare_passes(net, converted)
-
-    return passes
-
-
-def measure(setting: Setting) -> list[Cost]:
-    """Measures every method. Raises `UserError` for an unknown name, and for the clock of the CPU on a GPU."""
-    device = device_for(setting.clock, setting.device)
-    shape = setting.shape
-    source = generator(0, "cost")
-    net = models.build(setting.model, shape, setting.classes, generator=source).to(device)
-    examples = torch.randn(setting.examples, *shape, generator=source).to(device)
-    targets = torch.randint(setting.classes, (setting.examples,), generator=source).to(device)
-    batches = [(examples, targets)]
-    return [_cost(name, methods.get(name), net, batches, setting, device) for name in setting.methods.split(",")]
-
-
-def _cost(name: str, method: Method, net: nn.Module, batches: Batches, setting: Setting, device: torch.device) -> Cost:
-    """Measures a method and its bare passes in turn, after a first turn that does not count."""
-    passes = bare(method, net, batches)
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-    works: dict[str, Callable[[], object]] = {"whole": lambda: method.mask(net, batches, setting.ratio)}
-    if passes is not None:
-        works = {"alone": passes, **works}
-    times = in_turns(works, device, setting.repeats, setting.clock)
-    whole, alone = times["whole"], times.get("alone")
-    if not alone:
-        return Cost(name, median(whole), None, None, spread_of(whole, median(whole)), peak_memory(device))
-    ratios = [mask_s / bare_s for mask_s, bare_s in zip(whole, alone, strict=True)]
-    middle = median(ratios)
-    return Cost(name, median(whole), median(alone), middle, spread_of(ratios, middle), peak_memory(device))
-
-
-def table(setting: Setting, costs: Sequence[Cost]) -> Table:
-    """Returns a row for each method."""
-    setup = f"{setting.model} {setting.shape}, {setting.examples} examples, ratio {setting.ratio}"
-    clock = "processor seconds" if setting.clock == "cpu" else "seconds"
-    title = f"{setup}; {describe(resolve_device(setting.device))}, {clock}, median of {setting.repeats}"
-    rows = Table(title=title, box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
-    rows.add_column("method")
-    for heading in ("mask, s", "bare, s", "times", "spread", "peak MB"):
-        rows.add_column(heading, justify="right", no_wrap=True)
-    for cost in costs:
-        spread = f"±{100 * cost.spread:.0f} %"
-        bare_s, times = ("none" if value is None else f"{value:.2f}" for value in (cost.bare_s, cost.times))
-        rows.add_row(cost.method, f"{cost.mask_s:.2f}", bare_s, times, spread, f"{cost.peak_mb:.0f}")
-    return rows
-
-
-def peak_memory(device: torch.device) -> float:
-    """Returns the peak memory in megabytes: of the device's allocator, or of the process."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    import resource  # which Windows lacks
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+if TYPE_CHECKING:
+    from sanity.bench.search_cost import Cost
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; see `sanity.bench.command`."""
     words = sys.argv[1:] if arguments is None else arguments
-    return Benchmark(["python -m sanity.scoring_cost key=value ..."], Setting, measure, table).run(words)
+    return Benchmark(["python -m sanity.scoring_cost key=value ..."], Searches, _work).run(words)
+
+
+def _work() -> "Work[Searches, Cost]":
+    from sanity.bench.search_cost import measure, table  # which imports torch
+
+    return measure, table

@@ -1,133 +1,26 @@
-"""Runs `python -m sanity.bench.structured`: how much faster a network is without the channels that a method removes.
+"""Runs `python -m sanity.bench.structured`: how much faster a network is without the channels that a method removes."""
 
-The networks take turns, so that a machine that others use too slows all of them alike; figures are medians over turns.
-"""
-
-import statistics
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import torch
-from pydantic import Field
-from rich import box
-from rich.table import Table
+from sanity.bench.command import Benchmark, Work
+from sanity.bench.options import ChannelRemoval
 
-import methods
-from sanity import models
-from sanity.bench.busyness import spread_of
-from sanity.bench.command import Benchmark
-from sanity.bench.image_shape import CIFAR, Shape
-from sanity.masks.patterns import PatternName
-from sanity.masks.small_network import Size, size_of, small_network
-from sanity.seeds import generator
-from sanity.store.environment import describe
-from sanity.training.precision import resolve_device
-from sanity.training.speed import Clock, device_for, forward_pass, in_turns, training_step
-
-Count = Annotated[int, Field(ge=1)]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Setting:
-    """Holds the options of the measurement.
-
-    model: network
-    shape: images, CxHxW
-    classes: classes
-    batch: images at a time
-    ratio: share of channels to remove
-    method: whose channels go, at initialisation
-    pattern: channel or inner_channel
-    allocation: global or uniform
-    device: auto, cpu, cuda or cuda:N
-    turns: turns of each network; the median counts
-    clock: wall, or cpu: processor seconds of all threads (user and system), of use on a busy machine
-    json: file that gets the figures; also as --json FILE
-    """
-
-    model: str = "resnet20"
-    shape: Shape = CIFAR
-    classes: Count = 10
-    batch: Count = 128
-    ratio: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    method: str = "l1_filters"
-    pattern: PatternName = "channel"
-    allocation: str = "uniform"
-    device: str = "auto"
-    turns: Count = 9
-    clock: Clock = "wall"
-    json: str = ""
-
-
-@dataclass(frozen=True)
-class Figures:
-    """Holds what was measured of one network: seconds of a forward pass, and of a training step.
-
-    spread: half of the range of the turns of either as a share of its median, the larger of both.
-    """
-
-    name: str
-    size: Size
-    forward_s: float
-    step_s: float
-    spread: float
-
-
-def measure(setting: Setting) -> list[Figures]:
-    """Measures the whole, the masked and the small network. Raises `UserError` for names that there are not."""
-    device = device_for(setting.clock, setting.device)
-    shape = setting.shape
-    source = generator(0, "structured")
-    whole = models.build(setting.model, shape, setting.classes, generator=source)
-    method = methods.get(setting.method, pattern=setting.pattern, allocation=setting.allocation)
-    mask = method.mask(whole, [(torch.zeros(2, *shape), torch.zeros(2, dtype=torch.long))], setting.ratio, source)
-    masked = {name: layer.to(device) for name, layer in mask.items()}
-    nets = {
-        "whole": (whole, {}),
-        "masked": (models.build(setting.model, shape, setting.classes, generator=source), masked),
-        "small": (small_network(whole, mask), {}),
-    }
-    images = torch.randn(setting.batch, *shape, generator=source).to(device)
-    works: dict[tuple[str, str], Callable[[], object]] = {}
-    for name, (net, zeroed) in nets.items():
-        works[name, "forward"] = forward_pass(net.to(device), images)
-        works[name, "step"] = training_step(net, zeroed, images)
-    turns = in_turns(works, device, setting.turns, setting.clock)
-    times = {key: statistics.median(seconds) for key, seconds in turns.items()}
-    spreads = {key: spread_of(seconds, times[key]) for key, seconds in turns.items()}
-    return [
-        Figures(
-            name,
-            size_of(net, shape),
-            forward_s=times[name, "forward"],
-            step_s=times[name, "step"],
-            spread=max(spreads[name, "forward"], spreads[name, "step"]),
-        )
-        for name, (net, _) in nets.items()
-    ]
-
-
-def _table(setting: Setting, figures: Sequence[Figures]) -> Table:
-    first = figures[0]
-    about = f"{setting.model} {setting.shape}, batch {setting.batch}, {setting.method}, ratio {setting.ratio:g}"
-    title = f"{about}, {setting.pattern}, {setting.allocation}; {describe(resolve_device(setting.device))}"
-    table = Table(title=title, box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("network")
-    for heading in ("parameters", "operations", "forward\nms", "times", "step\nms", "times", "spread"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in figures:
-        seconds = [(row.forward_s, first.forward_s), (row.step_s, first.step_s)]
-        cells = [text for own, base in seconds for text in (f"{1000 * own:.2f}", f"{base / own:.2f}")]
-        table.add_row(row.name, f"{row.size.parameters:,}", f"{row.size.flops:,}", *cells, f"±{100 * row.spread:.0f} %")
-    return table
+if TYPE_CHECKING:
+    from sanity.bench.small_networks import Figures
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; see `sanity.bench.command`."""
     words = sys.argv[1:] if arguments is None else arguments
-    return Benchmark(["python -m sanity.bench.structured key=value ..."], Setting, measure, _table).run(words)
+    return Benchmark(["python -m sanity.bench.structured key=value ..."], ChannelRemoval, _work).run(words)
+
+
+def _work() -> "Work[ChannelRemoval, Figures]":
+    from sanity.bench.small_networks import measure, table  # which imports torch
+
+    return measure, table
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -16,12 +16,11 @@ from torch import Tensor, nn
 
 from sanity.errors import UserError
 from sanity.store.environment import describe
+from sanity.training.clock import Clock
 from sanity.training.cpu_threads import limited
 from sanity.training.memory_format import memory_format
 from sanity.training.precision import numerics, resolve_device
 
-Clock = Literal["wall", "cpu"]
-"""`cpu`: processor seconds of all threads (user and system), which other work on the machine lengthens little."""
 _IMAGES, _TURNS = 32, 3
 Name = TypeVar("Name", bound=Hashable)
 

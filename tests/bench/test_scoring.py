@@ -7,7 +7,7 @@ import pytest
 from torch import nn
 
 import methods
-from sanity.bench import scoring
+from sanity.bench import scoring, search_cost
 from sanity.invariants import nets
 
 SMALL = ["model=lenet_300_100", "shape=1x8x8", "examples=8", "ratio=0.5", "repeats=1", "device=cpu"]
@@ -42,7 +42,7 @@ def test_a_learnt_mask_passes_through_the_network_once_a_batch_and_epoch() -> No
             return self.net(x)
 
     batches = nets.batches()
-    passes = scoring.bare(methods.get("gem_miner", epochs=3), Counting(), batches)
+    passes = search_cost.bare(methods.get("gem_miner", epochs=3), Counting(), batches)
     assert passes is not None
     passes()
     assert len(seen) == 3 * len(batches)

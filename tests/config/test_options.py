@@ -10,8 +10,7 @@ from pydantic import Field
 import methods
 from methods.base import Method
 from methods.magnitude import Magnitude
-from sanity.bench.loops import Bench
-from sanity.bench.scoring import Setting
+from sanity.bench.options import Bench, Searches
 from sanity.bench.scoring import main as scoring_cost
 from sanity.cli import help as pages
 from sanity.config import RunConfig, from_mapping, options, parse
@@ -131,7 +130,7 @@ def test_what_options_mean_stands_in_the_docstring() -> None:
     assert options.texts(Plain) == {"count": "how many, and in which order.", "weight": same, "bias": same}
 
 
-@pytest.mark.parametrize("cls", [RunConfig, Bench, Setting, Recipe])
+@pytest.mark.parametrize("cls", [RunConfig, Bench, Searches, Recipe])
 def test_every_option_is_explained_in_one_way(cls: type) -> None:
     assert list(options.texts(cls)) == options.names(cls)
 

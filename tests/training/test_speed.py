@@ -12,7 +12,8 @@ import methods
 from sanity.invariants import nets
 from sanity.masks.small_network import small_network
 from sanity.seeds import generator
-from sanity.training.speed import Clock, in_turns, speed_up, training_step
+from sanity.training.clock import Clock
+from sanity.training.speed import in_turns, speed_up, training_step
 
 CPU = torch.device("cpu")
 
