@@ -205,7 +205,7 @@ class Method(Settings, ABC):
     def _reported(self, mask: RankedMask) -> Mask:
         """Returns `mask`; says so in the log where position decided on many of its weights."""
         if mask.ties > _MANY_TIES * kept(mask):
-            tied = f"{mask.ties} of {kept(mask)} kept weights score the same as removed ones"
+            tied = f"{mask.ties} of {kept(mask)} kept weights scored the same as removed ones"
             log.warning("%s: %s; their position in the network decided", self.called, tied)
         return mask
 

@@ -100,7 +100,7 @@ class _Freezes(MaskLearning):
         freezes = self.method.freezes(self.ratio)
         if epoch not in freezes:
             return alive
-        survivors = Survivors(scores, alive, self.pattern, alive.ties)
+        survivors = Survivors(scores, alive, self.pattern)
         keep = self.method.keep(survivors, self.ratio) if epoch == max(freezes) else None
         survivors.prune_round(scores, freezes[epoch], self.method.rule(), keep)
         return survivors.mask()

@@ -114,7 +114,7 @@ class Attempts:
         facts, layers = store.facts(path), store.load(path)
         if facts is not None and layers is not None:
             self.earlier_s += facts["seconds"]
-            earlier = RankedMask({name: layers[name] for name in learning.method.targets(learning.net)})
+            earlier = RankedMask({name: layers[name] for name in learning.method.targets(learning.net)}, {})
             earlier.ties = facts["ties"]
             return earlier
         began, data = time.perf_counter(), self.experiment.part(self.search.cell, "corrupt")

@@ -87,8 +87,11 @@ def _of_check(cell: Cell, source: TicketSource, ticket: Ticket, experiment: Expe
 def _of_searches(cell: Cell, experiment: Experiment) -> dict[str, Any]:
     """Returns what the records of the cell's searches say.
 
-    `ties` counts the weights that the method kept by position alone, of the round that had most; None where it is not
-    known: for a dense network, a mask that did not come from scores, or a search of before `ties` was written.
+    `ties` counts the weights of a search's mask that some round of it kept by position alone, since a removed one
+    scored the same. Where weights are trained between searches it is that of the search that had most, which may be
+    more than the last one keeps; searches of before 2026-11-28 have that of the round that had most, which may be so
+    too. None where it is not known: for a dense network, a mask that did not come from scores, or a search of before
+    `ties` was written.
     `repeat_differs`: in how many entries somebody else's mask differs from that of a second call; None for our methods.
     `early_bird`, of one that was drawn early: `epoch`, `emerged`, and the `distances` of the masks up to then.
     `solver`, of one that solved optimisation problems under a time limit, see `sanity.masks.solved.solver`.

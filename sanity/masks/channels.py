@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from sanity.errors import UserError
 from sanity.masks.allocation import Allocation, Shapes, Uniform, budget
 from sanity.masks.layerwise import name_of
-from sanity.masks.pattern_base import Pattern, Selection, Shape, among
+from sanity.masks.pattern_base import Pattern, Selection, Shape, among, by_layer
 from sanity.masks.ranking import joined, ranked
 from sanity.masks.wiring import Units, hidden_units
 from sanity.seeds import derive
@@ -89,15 +89,15 @@ class Channels(Pattern):
         channels = sum(width for (width,) in widths.values())
         count = max(budget(channels, ratio) if keep is None else keep, len(spaces))
         if rule is None:
-            kept, ties = _ranked_together(means, count)
+            kept, tied = _ranked_together(means, count)
         else:
             shares = Uniform().counts(widths, 1 - count / channels) if count < channels else {}
             counts = among({first: max(shares.get(first, len(mean)), 1) for first, mean in means.items()}, means)
-            by_layer = {first: ranked(mean, counts[first]) for first, mean in means.items()}
-            kept = {first: mask for first, (mask, _) in by_layer.items()}
-            ties = sum(tied for _, tied in by_layer.values())
+            ranks = {first: ranked(mean, counts[first]) for first, mean in means.items()}
+            kept, tied = ({first: pair[place] for first, pair in ranks.items()} for place in (0, 1))
         selected = {name: torch.ones_like(score, dtype=torch.bool) for name, score in scores.items()}
-        return Selection(selected | {name: kept[first] for first, names in spaces.items() for name in names}, ties)
+        selected |= {name: kept[first] for first, names in spaces.items() for name in names}
+        return Selection(selected, {name: tied[first] for first in tied for name in spaces[first]})
 
     def spread(self, scores: Mapping[str, Tensor], like: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Returns scores of the shapes of `like` whose sum over a filter is its channel's score.
@@ -115,15 +115,14 @@ class Channels(Pattern):
         return [names for names in self.spaces if all(name in layers for name in names)]
 
 
-def _ranked_together(scores: Mapping[str, Tensor], count: int) -> tuple[dict[str, Tensor], int]:
-    """Returns the `count` highest of all layers, the best of every layer among them, and how many of them tie."""
+def _ranked_together(scores: Mapping[str, Tensor], count: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Returns the `count` highest of all layers, the best of every layer among them, and which of them tie."""
     protected = []
     for score in scores.values():
         score = score.clone()
         score[score.argmax()] = torch.inf
         protected.append(score)
-    mask, ties = ranked(joined(protected), count)
-    return dict(zip(scores, mask.split([len(score) for score in protected]), strict=True)), ties
+    return by_layer(*ranked(joined(protected), count), scores)
 
 
 def of_network(name: str, network: nn.Module | None) -> Channels:

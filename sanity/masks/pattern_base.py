@@ -6,7 +6,7 @@ groups' weights. A further pattern is a small class: `members` says which weight
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import ClassVar
 
@@ -25,11 +25,12 @@ Shape = Sequence[int]
 class Selection:
     """The groups that one round keeps: by layer a boolean tensor over the groups that could be kept.
 
-    ties: how many of them are kept by position alone, since a group of equal score is not kept.
+    tied: which of them are kept by position alone, since a group of equal score is not kept; as indices, by layer. A
+        layer without any may be missing.
     """
 
     kept: dict[str, Tensor]
-    ties: int = 0
+    tied: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class Pattern(ABC):
@@ -114,16 +115,26 @@ class Pattern(ABC):
         weights = rule.counts(shapes, ratio if keep is None else 1 - keep / total)
         counts = among({name: weights[name] // sizes[name] for name in scores}, scores)
         kept = {name: ranked(score, counts[name]) for name, score in scores.items()}
-        return Selection({name: mask for name, (mask, _) in kept.items()}, sum(ties for _, ties in kept.values()))
+        masks, tied = ({name: pair[place] for name, pair in kept.items()} for place in (0, 1))
+        return Selection(masks, tied)
 
 
 def _ranked_together(scores: Mapping[str, Tensor], sizes: Mapping[str, int], keep: int) -> Selection:
     """Returns the highest of all layers, until the next group would exceed `keep` weights."""
     flat = joined(list(scores.values()))
     count = keep if set(sizes.values()) == {1} else _fitting(flat, scores, sizes, keep)
-    mask, ties = ranked(flat, count)
-    parts = mask.split([len(score) for score in scores.values()])
-    return Selection(dict(zip(scores, parts, strict=True)), ties)
+    return Selection(*by_layer(*ranked(flat, count), scores))
+
+
+def by_layer(
+    mask: Tensor, positions: Tensor, scores: Mapping[str, Tensor]
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Returns a mask over the joined groups of all layers, and ascending positions among them, layer by layer."""
+    lengths = [len(score) for score in scores.values()]
+    starts = torch.tensor(lengths).cumsum(0).to(positions.device) - torch.tensor(lengths).to(positions.device)
+    parts = positions.tensor_split(torch.searchsorted(positions, starts)[1:].cpu())
+    within = {name: part - start for name, part, start in zip(scores, parts, starts, strict=True) if len(part)}
+    return dict(zip(scores, mask.split(lengths), strict=True)), within
 
 
 def _fitting(flat: Tensor, scores: Mapping[str, Tensor], sizes: Mapping[str, int], keep: int) -> int:

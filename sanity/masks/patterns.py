@@ -16,6 +16,7 @@ from sanity.masks import channels
 from sanity.masks.allocation import Allocation, Shapes
 from sanity.masks.layerwise import name_of
 from sanity.masks.pattern_base import Pattern, Selection, Shape
+from sanity.masks.ranking import places as positions_of
 
 _LARGEST = 1024
 _ALLOWED = f"should be unstructured or N:M with 0 < N < M <= {_LARGEST}, as in 2:4, or channel or inner_channel"
@@ -92,17 +93,17 @@ class NofM(Unstructured):
         keep: int | None = None,
     ) -> Selection:
         kept: dict[str, Tensor] = {}
-        ties = 0
+        tied: dict[str, Tensor] = {}
         for name, score in scores.items():
             if not self.fits(shapes[name]):
                 kept[name] = torch.ones_like(score, dtype=torch.bool)
                 continue
             whole = score.new_full((prod(shapes[name]),), -torch.inf)
             whole[slice(None) if places is None else places[name]] = score
-            mask, by_position = self._best_of_each(whole.view(-1, self.m), self._quota(ratio))
-            kept[name] = mask.flatten() if places is None else mask.flatten()[places[name]]
-            ties += by_position
-        return Selection(kept, ties)
+            masks = self._best_of_each(whole.view(-1, self.m), self._quota(ratio))
+            mask, ties = (each.flatten() if places is None else each.flatten()[places[name]] for each in masks)
+            kept[name], tied[name] = mask, positions_of(ties)
+        return Selection(kept, tied)
 
     def exchange_width(self, shape: Shape) -> int:
         return self.m if self.fits(shape) else prod(shape[1:])
@@ -118,15 +119,15 @@ class NofM(Unstructured):
     def _quota(self, ratio: float) -> int:
         return min(max(round((1 - ratio) * self.m), self.n), self.m)
 
-    def _best_of_each(self, groups: Tensor, quota: int) -> tuple[Tensor, int]:
-        """Selects the highest `quota` of each row of (groups, M) scores, the first among equals, and counts ties."""
+    def _best_of_each(self, groups: Tensor, quota: int) -> tuple[Tensor, Tensor]:
+        """Returns the highest `quota` of each row of (groups, M) scores, the first among equals, and those that tie."""
         order = groups.argsort(dim=1, descending=True, stable=True)
         mask = torch.zeros_like(groups, dtype=torch.bool).scatter_(1, order[:, :quota], True)
         if quota == self.m:
-            return mask, 0
+            return mask, torch.zeros_like(mask)
         last, next_best = (groups.gather(1, order[:, place : place + 1]) for place in (quota - 1, quota))
         tied = mask & (groups == last) & (last == next_best) & torch.isfinite(groups)
-        return mask, int(tied.sum())
+        return mask, tied
 
 
 UNSTRUCTURED = Unstructured()

@@ -78,9 +78,13 @@ class LayerLeft:
         """Returns the flat positions of all that are left."""
         return np.flatnonzero(self._stays) if self._places is None else self._places[self._stays]
 
+    def positions(self, which: Array) -> Array:
+        """Returns the flat positions of those with these indices."""
+        return which if self._places is None else self._places[which]
+
     def remove(self, which: Array) -> Array:
         """Removes those with these indices; returns their flat positions."""
-        positions = which if self._places is None else self._places[which]
+        positions = self.positions(which)
         self._stays[which] = False
         self.count -= len(which)
         if len(self._stays) - self.count > _GONE * len(self._stays):
@@ -97,12 +101,13 @@ class LayerLeft:
         return np.abs(scores, out=out)
 
 
-def weakest(slopes: Mapping[str, Tensor], left: Mapping[str, LayerLeft], keep: int) -> tuple[dict[str, Array], int]:
-    """Returns by layer which of those `left` go so that `keep` stay, as indices, and the ties of those that stay.
+def weakest(
+    slopes: Mapping[str, Tensor], left: Mapping[str, LayerLeft], keep: int
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Returns by layer which of those `left` go so that `keep` stay, as indices, and which of those that stay tie.
 
-    What stays is what `ranking.keep_best` keeps: the highest scores of all layers, among equals the first. ties: how
-    many of them score the same as one that goes. All tensors are on the CPU. keep: 1 at least; where no more are left,
-    none go.
+    What stays is what `ranking.keep_best` keeps: the highest scores of all layers, among equals the first. Those tie
+    that score the same as one that goes. All tensors are on the CPU. keep: 1 at least; where no more are left, none go.
 
     Raises `UserError` where a score is not finite.
     """
@@ -114,17 +119,22 @@ def weakest(slopes: Mapping[str, Tensor], left: Mapping[str, LayerLeft], keep: i
         if len(values) <= removed:  # the sample misled
             found, values = _up_to(np.inf, flat, left)
     if not removed:
-        return {name: which[:0] for name, which in found.items()}, 0
+        return {name: which[:0] for name, which in found.items()}, {}
     threshold = np.partition(values, removed)[removed]
     goes = values < threshold
-    surplus, ties = removed - int(np.count_nonzero(goes)), 0
-    if surplus:
-        tied = np.flatnonzero(values == threshold)
-        goes[tied[len(tied) - surplus :]] = True
-        ties = len(tied) - surplus
-    ends = np.cumsum([len(which) for which in found.values()])[:-1]
-    parts = np.split(goes, ends)
-    return {name: which[part] for (name, which), part in zip(found.items(), parts, strict=True)}, ties
+    surplus = removed - int(np.count_nonzero(goes))
+    if not surplus:
+        return _by_layer(found, goes), {}
+    equal = values == threshold
+    tied = np.flatnonzero(equal)
+    goes[tied[len(tied) - surplus :]] = True
+    return _by_layer(found, goes), _by_layer(found, equal & ~goes)
+
+
+def _by_layer(found: Mapping[str, Array], which: Array) -> dict[str, Array]:
+    """Returns those of the indices by layer at which `which`, over those of all layers, is true."""
+    ends = np.cumsum([len(indices) for indices in found.values()])[:-1]
+    return {name: indices[part] for (name, indices), part in zip(found.items(), np.split(which, ends), strict=True)}
 
 
 def _bound(slopes: Mapping[str, Array], left: Mapping[str, LayerLeft], share: float, total: int) -> float:

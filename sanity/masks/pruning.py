@@ -13,7 +13,7 @@ from sanity.masks.pattern_base import Pattern
 from sanity.masks.patterns import UNSTRUCTURED
 from sanity.masks.products import LayerLeft, Products, weakest
 from sanity.masks.ranking import check_finite as check_finite
-from sanity.masks.ranking import chosen, places, taken
+from sanity.masks.ranking import chosen, number, places, taken
 from sanity.masks.ranking import keep_best as keep_best
 from sanity.prunable import Mask
 
@@ -43,9 +43,15 @@ def allocate(
 
 
 class RankedMask(Mask):
-    """Holds a mask and how many of its weights were kept by position alone, since a removed one scored the same."""
+    """Holds a mask and which of its weights a round kept by position alone, since a removed one scored the same.
 
-    ties: int = 0
+    tied: true for these, by layer; a layer without any may be missing. ties: how many they are.
+    """
+
+    def __init__(self, mask: Mapping[str, Tensor], tied: Mapping[str, Tensor]) -> None:
+        super().__init__(mask)
+        self.tied = tied
+        self.ties = sum(map(number, tied.values()))
 
 
 def chosen_at_once(
@@ -59,8 +65,8 @@ def chosen_at_once(
     shapes = {name: tuple(score.shape) for name, score in scores.items()}
     flat = {name: score.flatten() for name, score in scores.items()}
     selection = pattern.select(flat, None, shapes, ratio, get_allocation(allocation), keep)
-    mask = RankedMask({name: kept.view(shapes[name]) for name, kept in selection.kept.items()})
-    mask.ties = selection.ties
+    mask = RankedMask({name: kept.view(shapes[name]) for name, kept in selection.kept.items()}, {})
+    mask.ties = sum(map(len, selection.tied.values()))
     return mask
 
 
@@ -68,11 +74,11 @@ class Survivors:
     """Stores indices of the surviving weights' groups after each round: later rounds then cost little."""
 
     def __init__(
-        self, weights: Scores, alive: Mapping[str, Tensor] | None = None, pattern: Pattern = UNSTRUCTURED, ties: int = 0
+        self, weights: Scores, alive: Mapping[str, Tensor] | None = None, pattern: Pattern = UNSTRUCTURED
     ) -> None:
         """Starts from all of `weights` (only names, shapes and device matter), or from those that are `alive`.
 
-        ties: those of the rounds before.
+        alive: of a `RankedMask`, those that rounds before kept by position alone count on.
         """
         self._like, self._pattern = weights, pattern
         self._shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
@@ -80,7 +86,8 @@ class Survivors:
         self._left: dict[str, LayerLeft] | None = None  # in place of them where scores are products
         if alive is not None:  # a group is alive where one of its weights is
             self._places = {name: places(pattern.reduce(alive[name].float()) > 0) for name in weights}
-        self._ties = ties
+        tied = alive.tied if isinstance(alive, RankedMask) else {}
+        self._tied = {name: marks.clone() for name, marks in tied.items()}  # true for weights, also for some that went
 
     def prune_round(
         self,
@@ -108,7 +115,8 @@ class Survivors:
         if before is not None:
             groups = {name: taken(score, before[name]) for name, score in groups.items()}
         selection = self._pattern.select(groups, before, self._shapes, ratio, get_allocation(allocation), keep)
-        self._ties = max(self._ties, selection.ties)
+        for name, tied in selection.tied.items():
+            self._mark(name, tied if before is None else before[name][tied])
         if before is None:
             kept = {name: places(part) for name, part in selection.kept.items()}
             gone = {name: places(~part) for name, part in selection.kept.items()}
@@ -121,10 +129,18 @@ class Survivors:
     def _prune_products(self, scores: Products, keep: int) -> dict[str, Tensor]:
         before = self._places or {}
         if self._left is None:
-            self._left = {name: LayerLeft(factors, before.get(name)) for name, factors in scores.factors.items()}
-        gone, ties = weakest(scores.slopes, self._left, keep)
-        self._ties = max(self._ties, ties)
+            self._left = {name: LayerLeft(scores.factors[name], before.get(name)) for name in self._like}
+        gone, tied = weakest(scores.slopes, self._left, keep)
+        for name, which in tied.items():
+            self._mark(name, torch.from_numpy(self._left[name].positions(which)))
         return {name: torch.from_numpy(layer.remove(gone[name])) for name, layer in self._left.items()}
+
+    def _mark(self, name: str, groups: Tensor) -> None:
+        """Notes which groups of a layer a round kept by position alone."""
+        if len(groups):
+            like = self._like[name]
+            marks = self._tied.setdefault(name, torch.zeros(like.shape, dtype=torch.bool, device=like.device))
+            marks.view(-1)[self._pattern.positions(groups, self._shapes[name])] = True
 
     def _present(self) -> dict[str, Tensor] | None:
         """Returns the positions of the groups that are left, None for all."""
@@ -149,20 +165,19 @@ class Survivors:
         return self._pattern.tally({name: len(part) for name, part in self._places.items()}, self._shapes)
 
     def mask(self) -> RankedMask:
-        """Returns True where a weight is left. Its `ties` are those of the round that had most."""
-        mask, present = RankedMask(), self._present()
+        """Returns True where a weight is left. Those tie that are left and that some round kept by position alone."""
+        mask, present = Mask(), self._present()
         for name, like in self._like.items():
             mask[name] = torch.zeros(like.shape, dtype=torch.bool, device=like.device)
             if present is None:
                 mask[name].fill_(True)
             else:
                 mask[name].view(-1)[self._pattern.positions(present[name], self._shapes[name])] = True
-        mask.ties = self._ties
-        return mask
+        return RankedMask(mask, {name: marks & mask[name] for name, marks in self._tied.items()})
 
 
 def ties(mask: Mapping[str, Tensor]) -> int | None:
-    """Returns how many weights a method kept by position alone; None for a mask that did not come from scores."""
+    """Returns how many weights of a mask were kept by position alone; None where it did not come from scores."""
     return mask.ties if isinstance(mask, RankedMask) else None
 
 

@@ -21,21 +21,23 @@ def as_ranked(score: Tensor) -> Tensor:
     return score.float() if score.dtype == torch.bfloat16 else score
 
 
-def ranked(scores: Tensor, count: int) -> tuple[Tensor, int]:
-    """Returns what `keep_best` keeps, and how many of these tie with a score that is not kept."""
+def ranked(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Returns what `keep_best` keeps, and the flat positions of those of these that tie with a score not kept."""
     flat = scores.flatten()
+    none = torch.empty(0, dtype=torch.int64, device=flat.device)
     if count >= flat.numel():
-        return torch.ones_like(scores, dtype=torch.bool), 0
+        return torch.ones_like(scores, dtype=torch.bool), none
     if count <= 0:
-        return torch.zeros_like(scores, dtype=torch.bool), 0
+        return torch.zeros_like(scores, dtype=torch.bool), none
     threshold = _kth_smallest(flat, flat.numel() - count)
     kept = _at_least(flat, threshold)
     surplus = number(kept) - count
     if not surplus:
-        return kept.view_as(scores), 0
+        return kept.view_as(scores), none
     tied = places(flat == threshold)
-    kept[tied[len(tied) - surplus :]] = False
-    return kept.view_as(scores), len(tied) - surplus
+    by_position, gone = tied[: len(tied) - surplus], tied[len(tied) - surplus :]
+    kept[gone] = False
+    return kept.view_as(scores), by_position
 
 
 def _at_least(flat: Tensor, threshold: Tensor) -> Tensor:

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from sanity.masks import Mask
+from sanity.masks import Mask, RankedMask
 from sanity.training.job import LearntScores
 from sanity.training.ticket_share import Shares, Single, Stacked
 
-_TIES = "ties"
+_TIED = "tied/"
 
 
 class LearntMasks:
@@ -84,7 +84,7 @@ class LearntMasks:
         state = {f"scores/{name}": self._shares(score).read(ticket) for name, score in self._trained.items()}
         alive = self._alive[ticket]
         state |= {f"alive/{name}": layer.cpu() for name, layer in alive.items()}
-        return {**state, _TIES: torch.tensor(alive.ties)}
+        return state | {f"{_TIED}{name}": layer.cpu() for name, layer in alive.tied.items()}
 
     @torch.no_grad()
     def load(self, states: Sequence[Mapping[str, Tensor]]) -> None:
@@ -94,7 +94,9 @@ class LearntMasks:
                 self._shares(score).write(ticket, state[f"scores/{name}"])
             for name, layer in self._alive[ticket].items():
                 layer.copy_(state[f"alive/{name}"])
-            self._alive[ticket].ties = int(state[_TIES])
+            alive = self._alive[ticket]
+            tied = {name: state[key].to(alive[name].device) for name in alive if (key := f"{_TIED}{name}") in state}
+            self._alive[ticket] = RankedMask(alive, tied)
         self.apply()
 
     def tensors(self) -> list[Tensor]:

@@ -8,9 +8,11 @@ import methods
 from methods.gem_miner import GemMiner
 from methods.learnt_mask import learn_on_batches, loss_and_gradients
 from sanity.invariants import nets
-from sanity.masks import Survivors, kept, prunable, size
+from sanity.masks import Survivors, kept, prunable, size, ties
 from sanity.models import initialise
 from sanity.seeds import generator
+from sanity.training.job import LearntScores
+from sanity.training.learnt_masks import LearntMasks
 from tests.methods import golden_values
 
 STORED = golden_values.values("raregems")
@@ -76,3 +78,18 @@ def test_the_mask_alone_learns_and_keeps_exactly_the_budget(epochs: int, period:
     assert kept(mask) == round(0.2 * size(mask))
     if period == 5:
         assert _accuracy(net, mask, nets.batches()) == 1.0
+
+
+def test_ties_of_a_freeze_last_over_a_stop_as_far_as_the_ticket_keeps_them() -> None:
+    """Of a hundred equal scores the first freeze keeps some by position; the second, by scores, few of these."""
+    method, net = GemMiner(epochs=3), nn.Linear(10, 10)
+    learnt = [LearntScores(method.learning(net, 0.75), {"weight": torch.full((10, 10), 0.5)})]
+    stopped, continued = (LearntMasks(nn.Linear(10, 10), learnt) for _ in range(2))
+    stopped.end_epoch(1)
+    first = stopped.mask(0)
+    assert ties(first) == kept(first) == 50
+    continued.load([stopped.state(0)])
+    for masks in (stopped, continued):
+        masks.tensors()[0].copy_(torch.linspace(0, 1, 100).view(10, 10))
+        masks.end_epoch(2)
+        assert ties(masks.mask(0)) == kept(masks.mask(0)) == 25

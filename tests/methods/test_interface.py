@@ -149,8 +149,16 @@ def test_scores_that_are_all_equal_are_marked(caplog: pytest.LogCaptureFixture) 
     with caplog.at_level(logging.WARNING, logger="sanity"):
         mask = Level().mask(nets.net("perceptron"), [], 0.5)
     assert ties(mask) == kept(mask) == 492
-    assert "Level: 492 of 492 kept weights score the same as removed ones; their position" in caplog.text
+    assert "Level: 492 of 492 kept weights scored the same as removed ones; their position" in caplog.text
     assert ties(methods.get("magnitude").mask(nets.net("perceptron"), [], 0.5)) == 0
+
+
+def test_no_more_weights_tie_than_many_rounds_keep(caplog: pytest.LogCaptureFixture) -> None:
+    """Inverted, SynFlow keeps weights that no signal reaches any more, all of which score zero from then on."""
+    with caplog.at_level(logging.WARNING, logger="sanity"):
+        mask = SynFlow(rounds=20, invert=True).mask(nets.net("perceptron"), nets.batches(), 0.95)
+    assert 0 < (ties(mask) or 0) <= kept(mask)
+    assert f"{ties(mask)} of {kept(mask)} kept weights scored the same as removed ones" in caplog.text
 
 
 def test_a_pattern_is_an_option_of_every_method() -> None:

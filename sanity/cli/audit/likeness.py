@@ -27,7 +27,7 @@ class Overlap:
 
     counts: `total` for a method's own mask with as many weights, `layers` for its best weights in every layer.
     common: weights that both keep. chance: expected where positions within the layers are random; spread: its standard
-    deviation. ties: how many weights the method kept by position alone. same_counts: whether each layer keeps as
+    deviation. ties: how many of its weights the method kept by position alone. same_counts: whether each layer keeps as
     many weights in both. reason: why it was not compared, else empty.
     """
 
