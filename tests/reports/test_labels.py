@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from methods.registry import REGISTRY
 from reports.labels import Part, join, parse
+from reports.wording import METHODS, method_name
 
 
 @pytest.mark.parametrize(
@@ -28,3 +30,8 @@ def test_a_label_is_read_with_its_brackets(label: str, parts: tuple[Part, ...]) 
 @given(st.text(alphabet="ab+[]=,@() ", max_size=12))
 def test_what_is_read_spells_the_same_label(label: str) -> None:
     assert join(parse(label)) == label
+
+
+def test_every_method_is_named_as_the_field_names_it() -> None:
+    assert set(METHODS) == {"dense", *REGISTRY.names()}
+    assert method_name("npb[chains=2]") == "NPB [chains=2]"
