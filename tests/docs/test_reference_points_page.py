@@ -55,6 +55,9 @@ def test_what_the_readme_says_of_tickets_at_98_percent() -> None:
     own = {cell.method: cell.accuracy.mean for cell in cells if cell.check == "none"}
     assert f"Of {len(own)} kinds of tickets" in README
     leading = [own[method] for method in LEADING]
+    learnt = own["edge_popup"], own["gem_miner"]
+    assert "({:.1f} and {:.1f} %)".format(*learnt) in README
+    assert max(leading) < min(learnt) < own["partially_trained[rewind=weights]"]
     assert max(leading) - min(leading) < 0.5
     assert min(leading) - max(mean for method, mean in own.items() if method.startswith("random")) > 0.5
     by_check = {
