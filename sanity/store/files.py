@@ -4,6 +4,7 @@ import logging
 import os
 import re
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -43,8 +44,15 @@ def append_line(path: Path, line: str) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yields a temporary file beside `path` and renames it over `path` on exit. Raises `CannotWrite`."""
+    """Yields a temporary file beside `path` and renames it over `path` on exit. Raises `CannotWrite`.
+
+    A link stays: the file that it leads to is replaced. A device or a pipe cannot be replaced, and is yielded itself.
+    """
     try:
+        if _is_device(path):
+            yield path
+            return
+        path = path.resolve() if path.is_symlink() else path
         path.parent.mkdir(parents=True, exist_ok=True)
         half = path.with_name(f".{path.name[:40]}.{current().name}.{secrets.token_hex(4)}{_HALF}")
         os.close(os.open(half, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666))
@@ -61,6 +69,15 @@ def replacing(path: Path) -> Iterator[Path]:
         raise
     except OSError as error:
         raise CannotWrite(f"{path}: {error.strerror or error}") from error
+
+
+def _is_device(path: Path) -> bool:
+    """Returns whether `path` is there and neither a regular file nor a folder, such as /dev/stdout or a named pipe."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def sweep(folder: Path) -> None:
