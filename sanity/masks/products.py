@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sanity.masks.ranking import check_finite, sampling_step, window
+from sanity.masks.ranking import as_ranked, check_finite, sampling_step, window
 
 Array = NDArray[Any]
 _CHUNK = 1 << 14
@@ -34,7 +34,13 @@ class Products:
 
     def multiplied(self) -> dict[str, Tensor]:
         """Returns the scores of all weights, in the memory of the slopes."""
-        return {name: slope.mul_(self.factors[name]).abs_() for name, slope in self.slopes.items()}
+        slopes, factors = ({name: _plain(t) for name, t in part.items()} for part in (self.slopes, self.factors))
+        return {name: slope.mul_(factors[name]).abs_() for name, slope in slopes.items()}
+
+
+def _plain(values: Tensor) -> Tensor:
+    """Returns values without their graph, in a type that can be ranked."""
+    return as_ranked(values.detach())
 
 
 class LayerLeft:
@@ -49,7 +55,7 @@ class LayerLeft:
     def __init__(self, factors: Tensor, places: Tensor | None) -> None:
         """Starts from the weights at these flat positions, None: from all. factors: of the whole layer."""
         self._places = None if places is None else places.numpy()
-        flat = factors.detach().flatten().numpy()
+        flat = _plain(factors).flatten().numpy()
         self._factors = flat if self._places is None else flat[self._places]
         self._stays = np.ones(len(self._factors), dtype=bool)
         self.count = len(self._factors)
@@ -111,7 +117,7 @@ def weakest(
 
     Raises `UserError` where a score is not finite.
     """
-    flat = {name: slopes[name].flatten().numpy() for name in left}
+    flat = {name: _plain(slopes[name]).flatten().numpy() for name in left}
     total = sum(layer.count for layer in left.values())
     removed = max(total - keep, 0)
     with np.errstate(all="ignore"):

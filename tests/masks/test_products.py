@@ -86,3 +86,13 @@ def test_patterns_get_the_products_multiplied() -> None:
     by_products.prune_round(Products(slopes, weights), 0.5)
     by_scores.prune_round(scores, 0.5)
     assert all(torch.equal(by_products.mask()[name], layer) for name, layer in by_scores.mask().items())
+
+
+@pytest.mark.parametrize(("pattern", "expected"), [("unstructured", [4, 5, 6, 7]), ("2:4", [2, 3, 6, 7])])
+def test_products_in_bf16_or_with_a_graph_are_ranked_as_scores_are(pattern: str, expected: list[int]) -> None:
+    """A method of one's own may return either, as a saliency may."""
+    weights = {"only": torch.linspace(1, 2, 8).view(1, 8).bfloat16().requires_grad_()}
+    slopes = {"only": (-weights["only"]).square()}
+    left = Survivors(weights, pattern=get_pattern(pattern))
+    left.prune_round(Products(slopes, weights), 0.5)
+    assert left.mask()["only"].flatten().nonzero().flatten().tolist() == expected
