@@ -88,7 +88,7 @@ def assemble(
         tuple(method_sentences(summary)),
         (*(placement_shown.tables(placed) if placed else ()), *tables(summary)),
         tuple((term, say(f"glossary.{term}")) for term in terms),
-        tuple(provenance.entries(cleaned(frame), origin)),
+        tuple(provenance.entries(cleaned(frame.drop(columns=provenance.UNREAD, errors="ignore")), origin)),
         summary,
         placed,
     )

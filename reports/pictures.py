@@ -7,8 +7,6 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.artist import Artist
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.colors import same_color
 
 from reports import canvas, plots
@@ -46,7 +44,6 @@ def _png(picture: Picture) -> bytes:
 def _drawn(picture: Picture, kind: str, metadata: dict[str, str | None]) -> bytes:
     with mpl.rc_context(canvas.style(picture.name) | _PLAIN):
         figure = picture.drawing.draw()
-        (FigureCanvasPdf if kind == "pdf" else FigureCanvasAgg)(figure)
         for artist in figure.findobj():
             _darken(artist)
         file = io.BytesIO()

@@ -31,6 +31,8 @@ COLUMNS = {
 
 COMMAND, TRAINED_BY, REPORTED_BY = "command", "trained by", "report made by"
 COMMANDS = (COMMAND, TRAINED_BY, REPORTED_BY)
+UNREAD = ("layers", "collapsed", "curve", "moments", "small", "early_bird", "check_words", "search_cost", "operations")
+"""Columns of which nothing here is said; some take long to check."""
 
 
 def entries(frame: pd.DataFrame, origin: Origin = UNKNOWN) -> list[Entry]:
