@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 import reports
-from reports.provenance import entries
+from reports.provenance import COLUMNS, UNREAD, entries
 from reports.validation import cleaned
 
 SNIP, GRASP = "python -m sanity.run methods=snip", "python -m sanity.run methods=grasp"
@@ -37,3 +37,11 @@ def test_a_solvers_time_limit_is_said_with_the_slowest_problem(frame: pd.DataFra
     solved = [{"time_limit_s": 600.0, "slowest_s": seconds} for seconds in (0.5, 2.0)]
     some = cleaned(frame.assign(solver=pd.Series([*solved, *[None] * (len(frame) - 3), "?"], dtype=object)))
     assert dict(entries(some))[label] == "600 s for each problem of a search, not reached (the slowest took 2 s)"
+
+
+def test_what_it_does_without_is_none_of_what_it_says(frame: pd.DataFrame) -> None:
+    assert not set(UNREAD) & {*COLUMNS, "versions", "item_versions", "left_dense", "prunable", "solver"}
+    records = frame.copy()
+    for name in UNREAD:
+        records[name] = pd.Series([{"conv": 1}] * len(frame), index=frame.index)
+    assert entries(cleaned(records.drop(columns=[*UNREAD]))) == entries(cleaned(records))
