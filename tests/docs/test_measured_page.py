@@ -29,9 +29,9 @@ def fresh_weights(outcome: str) -> Comparison:
 
 def test_fresh_weights_cost_as_many_points_and_epochs_as_the_page_says() -> None:
     stopped, last = fresh_weights("early_stop_test_accuracy"), fresh_weights("last_test_accuracy")
-    cost = f"{-stopped.difference.mean:.2f} [{-stopped.high:.2f}, {-stopped.low:.2f}] at the smallest"
-    assert f"{cost} validation loss, and {-last.difference.mean:.2f} at the end" in PAGE
-    assert (stopped.verdict, last.open) == ("different", True)
+    cost = [f"{-one.difference.mean:.2f} [{-one.high:.2f}, {-one.low:.2f}]" for one in (stopped, last)]
+    assert f"{cost[0]} at the smallest validation loss, and {cost[1]} at the end" in PAGE
+    assert (stopped.verdict, last.verdict) == ("different", "different")
     epochs = fresh_weights("early_stop_epoch")
     times, low, high = (1 + value / 100 for value in (epochs.difference.mean, epochs.low, epochs.high))
     assert f"after {times:.1f} times as many epochs [{low:.1f}, {high:.1f}]" in PAGE
