@@ -9,7 +9,7 @@ from rich.console import Console, RenderableType
 
 from sanity.console.output import printing
 from sanity.errors import UserError
-from sanity.store.files import write_atomically
+from sanity.store.files import write_where_asked
 
 WIDTH = 80  # columns of a table that is piped
 
@@ -36,4 +36,4 @@ def with_file(words: Sequence[str]) -> list[str]:
 
 def write(path: str, content: Mapping[str, Any]) -> None:
     """Writes figures as JSON. Raises `CannotWrite`."""
-    write_atomically(Path(path), json.dumps(content, indent=1) + "\n")
+    write_where_asked(Path(path), json.dumps(content, indent=1) + "\n")

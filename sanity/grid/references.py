@@ -33,12 +33,14 @@ def spec_of_counts(spec: MethodSpec) -> MethodSpec | None:
 
     Raises `UserError` where no method is called so, and for one that has no layer counts to be found.
     """
-    return None if spec.name == DENSE else _spec_of_counts(methods.REGISTRY.load(spec.name), spec)
+    if spec.name == DENSE:
+        return None
+    return _spec_of_counts(methods.REGISTRY.load(spec.name) if ":" in spec.name else None, spec)
 
 
 @cache
 def _spec_of_counts(cls: object, spec: MethodSpec) -> MethodSpec | None:
-    """cls: the class that has this name now; another may have had it before."""
+    """cls: the class that one's own name has now, since another may have had it before; those of ours stay."""
     if method_of_counts(method := spec.build()) is None:
         return None
     return MethodSpec(*named(method.counts_from, spec.label))

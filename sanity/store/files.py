@@ -28,6 +28,20 @@ def write_atomically(path: Path, data: bytes | str) -> None:
         temporary.write_bytes(data.encode(errors="backslashreplace") if isinstance(data, str) else data)
 
 
+def write_where_asked(path: Path, text: str) -> None:
+    """Writes `text` to a path that a user named: a link stays and its file is replaced, a device or pipe is written to.
+
+    Raises `CannotWrite` if the system refuses.
+    """
+    if not _is_device(path):
+        write_atomically(path.resolve() if path.is_symlink() else path, text)
+        return
+    try:
+        path.write_text(text, errors="backslashreplace")
+    except OSError as error:
+        raise CannotWrite(f"{path}: {error.strerror or error}") from error
+
+
 def append_line(path: Path, line: str) -> None:
     """Adds a line to `path` in one write, so that processes that share the file mix no lines. Raises `CannotWrite`."""
     try:
@@ -44,15 +58,8 @@ def append_line(path: Path, line: str) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yields a temporary file beside `path` and renames it over `path` on exit. Raises `CannotWrite`.
-
-    A link stays: the file that it leads to is replaced. A device or a pipe cannot be replaced, and is yielded itself.
-    """
+    """Yields a temporary file beside `path` and renames it over `path` on exit. Raises `CannotWrite`."""
     try:
-        if _is_device(path):
-            yield path
-            return
-        path = path.resolve() if path.is_symlink() else path
         path.parent.mkdir(parents=True, exist_ok=True)
         half = path.with_name(f".{path.name[:40]}.{current().name}.{secrets.token_hex(4)}{_HALF}")
         os.close(os.open(half, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666))

@@ -12,7 +12,7 @@ from sanity.cli.audit.measures import Layer
 from sanity.cli.audit.proxies import Proxy
 from sanity.cli.audit.subject import Subject, load
 from sanity.errors import UserError
-from sanity.store.files import write_atomically
+from sanity.store.files import write_where_asked
 
 Rows = list[list[str]]
 _SAME = 0.001  # of the kept weights in other layers than a rule has them
@@ -201,7 +201,7 @@ def write_page(audit: Audit, path: Path) -> None:
         parts += [_table(_proxy_rows(audit)), _list(_meanings(audit))]
     parts.append(_list([*_left_out(audit), *audit.about]))
     head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style>'
-    write_atomically(path, f"{head}\n" + "\n".join(parts) + "\n</html>\n")
+    write_where_asked(path, f"{head}\n" + "\n".join(parts) + "\n</html>\n")
 
 
 def _list(lines: list[str] | tuple[str, ...]) -> str:
