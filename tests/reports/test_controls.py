@@ -71,7 +71,7 @@ def test_the_first_sentences_count_the_controls(make_record: Record) -> None:
     assert content.trust[0].state == "good"
     failed = verdict_on_controls(compared(make_record, LOWER, "better"))
     assert failed.startswith("Controls: 0 of 1")
-    assert "NOT as it must be, 1 control: blind layerwise_rearrange 90 %" in failed
+    assert "NOT as it must be, 1 control: Blind layerwise_rearrange 90 %" in failed
     still_open = verdict_on_controls(compared(make_record, WIDE, "better"))
     assert still_open.startswith("None contradicted, 1 control still open")
     other = [row | {"ratio": 0.5} for row in rows(make_record, WIDE, "better")]

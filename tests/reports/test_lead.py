@@ -57,7 +57,7 @@ def test_some_methods_are_not_said_to_be_all(make_record: Record) -> None:
     assert "(both methods at some sparsities)" in whole  # neither at every one
 
 
-@pytest.mark.parametrize("method", ["mine:Scaled", "adapter.py:find", "npb", "ours/scaled.py:Scaled[power=1]"])
+@pytest.mark.parametrize("method", ["mine:Scaled", "adapter.py:find", "ours/scaled.py:Scaled[power=1]"])
 def test_a_name_that_begins_a_sentence_stays_as_it_is_found(make_record: Record, method: str) -> None:
     cases = {method: ["effect", "none"]}
     whole, *_ = answer(together(panel(make_record, cases), panel(make_record, cases, "invert")))
