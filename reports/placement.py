@@ -74,8 +74,7 @@ def placement(own: pd.DataFrame, reference: pd.DataFrame, analysis: Analysis) ->
     """
     theirs = _others(own, reference)
     frame = pd.concat([own, theirs], ignore_index=True)
-    fixed = replace(analysis, design=FIXED)
-    judged = {by: summarise(frame, replace(by, compare="none")) for by in {fixed, analysis}}
+    analysis = replace(analysis, compare="none")
     done = {key: runs.by_seed() for key, runs in Runs.of(prepare(frame)).groups(GROUP).items()}
     labels = tuple(label for label in dict.fromkeys(own["method"]) if label != DENSE)
     settings: dict[tuple[str, ...], dict[tuple[str, float], Runs]] = {}
@@ -87,10 +86,10 @@ def placement(own: pd.DataFrame, reference: pd.DataFrame, analysis: Analysis) ->
         versus = partial(_versus, where, tickets, analysis)
         for label in labels:
             places += _places(where, label, tickets, labels, analysis.metric, versus)
-    ours = [cell for cell in judged[analysis].cells if cell.comparison and cell.method in labels]
+    ours = [cell for cell in summarise(own, analysis).cells if cell.comparison]
     asked = {(*setting_of(cell), cell.check, cell.ratio) for cell in ours}
-    beside = [cell for cell in judged[fixed].cells if cell.comparison and cell.method not in labels]
-    beside = [cell for cell in beside if (*setting_of(cell), cell.check, cell.ratio) in asked]
+    of_set = summarise(theirs, replace(analysis, design=FIXED)).cells if asked and len(theirs) else ()
+    beside = [cell for cell in of_set if cell.comparison and (*setting_of(cell), cell.check, cell.ratio) in asked]
     return Placement(tuple(places), (*ours, *beside), labels)
 
 

@@ -10,9 +10,9 @@ from rich.table import Table
 
 from sanity.bench import gpu_steps
 from sanity.bench.gpu_steps import Finding
-from sanity.bench.machine import machine_name
 from sanity.bench.options import GpuCheck
 from sanity.errors import UserError
+from sanity.store.environment import describe
 from sanity.training.precision import resolve_device
 
 SIGNS = {True: "yes", False: "NO", None: "?"}
@@ -53,7 +53,7 @@ def _findings(asked: GpuCheck, device: torch.device) -> Iterator[Finding]:
 def table(asked: GpuCheck, findings: Sequence[Finding]) -> Table:
     """Returns a row for each step."""
     device = _device(asked)
-    about = machine_name(device)
+    about = describe(device)
     if device.type == "cuda":
         about += f", CUDA {torch.version.cuda}, {torch.cuda.get_device_properties(device).total_memory / 1e9:.0f} GB"
     else:

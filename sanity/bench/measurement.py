@@ -14,8 +14,8 @@ from rich.table import Table
 
 from sanity.bench.busyness import spread_of
 from sanity.bench.loops import BARE, OURS, REFERENCE, Contender, contenders
-from sanity.bench.machine import machine_name
 from sanity.bench.options import Bench
+from sanity.store.environment import describe
 from sanity.training.precision import numerics, resolve, resolve_device
 
 
@@ -74,7 +74,7 @@ def measure(bench: Bench) -> list[Figures]:
 
 def table(bench: Bench, figures: Sequence[Figures]) -> Table:
     """Returns a row for each contender, beside the plain loop and beside one ticket."""
-    title = f"{bench.model}, {bench.shape}, batch {bench.batch}, {machine_name(resolve_device(bench.device))}"
+    title = f"{bench.model}, {bench.shape}, batch {bench.batch}, {describe(resolve_device(bench.device))}"
     rows = Table(title=title, box=box.SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
     for heading in ("loop", "dtype"):
         rows.add_column(heading, no_wrap=True)

@@ -128,6 +128,11 @@ def load(name: str, /, data_dir: str | Path | None = None, **options: Any) -> tu
     images. Raises `UserError` for an unknown name or option, for missing data (naming the files to fetch), for corrupt
     files and for data that a network cannot be trained on.
     """
+    return load_by_name(name, options, data_dir)
+
+
+def load_by_name(name: str, options: Mapping[str, Any], data_dir: str | Path | None = None) -> tuple[Dataset, Dataset]:
+    """Loads a data set as `load` does. options: as somebody typed them; one that is called `data_dir` is unknown."""
     source = _source(name, options)
     folder = expanded(Path(data_dir or DEFAULT_DIR), "data_dir")
     train, test, classes = validated(name, source, _read(name, source, folder))
@@ -136,7 +141,7 @@ def load(name: str, /, data_dir: str | Path | None = None, **options: Any) -> tu
     return Dataset(*train, classes, mean, std, name, folder), Dataset(*test, classes, mean, std, name, folder)
 
 
-def stand_in(name: str, /, **options: Any) -> tuple[Dataset, Dataset] | None:
+def stand_in(name: str, options: Mapping[str, Any]) -> tuple[Dataset, Dataset] | None:
     """Returns black images of the numbers, shape and classes of a published data set, which a plan can count.
 
     None for a data set of which these are not known without its files. Options: as for `load`.

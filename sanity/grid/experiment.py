@@ -20,6 +20,7 @@ from sanity.masks.files import formats
 from sanity.masks.files.imports import load_weights, show_match, split_init
 from sanity.masks.files.paths import fill_in, find, naming
 from sanity.masks.ticket import Ticket, tied_names
+from sanity.models.building import build_by_name
 from sanity.recipes import Recipe
 from sanity.seeds import generator
 from sanity.store.environment import Machine
@@ -137,14 +138,14 @@ class Experiment:
 
     def build(self, source: torch.Generator, again: bool = False) -> nn.Module:
         """Builds the network on the CPU with weights drawn from `source`; `again`: as `reinit` draws them."""
-        return models.build(
+        return build_by_name(
             self.config.model,
             self.train.input_shape,
             self.train.classes,
+            self.config.section("model"),
             init=split_init(self.config.init)[0] or None,
             generator=source,
             again=again,
-            **self.config.section("model"),
         )
 
     def initial(self, seed: int) -> nn.Module:

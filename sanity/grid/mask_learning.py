@@ -88,7 +88,7 @@ class Learning:
 
 
 @dataclass
-class Attempts:
+class LearntAttempts:
     """Learns masks of several ratios for one search (`match=live`), each in a training by itself.
 
     Masks that were learnt before the search was stopped are read again, and the training at hand goes on from its
@@ -114,9 +114,8 @@ class Attempts:
         facts, layers = store.facts(path), store.load(path)
         if facts is not None and layers is not None:
             self.earlier_s += facts["seconds"]
-            earlier = RankedMask({name: layers[name] for name in learning.method.targets(learning.net)}, {})
-            earlier.ties = facts["ties"]
-            return earlier
+            ordered = {name: layers[name] for name in learning.method.targets(learning.net)}
+            return RankedMask(ordered, ties=facts["ties"])
         began, data = time.perf_counter(), self.experiment.part(self.search.cell, "corrupt")
         seed = self.search.cell.seed
         (result,) = run_loop([learning.job], data, seed, learning.recipe, self.experiment, Callbacks(stop=self.stop))

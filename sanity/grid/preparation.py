@@ -14,8 +14,7 @@ from sanity import models, recipes
 from sanity.config import RunConfig
 from sanity.config.options import names
 from sanity.data import REGISTRY
-from sanity.data.dataset import Dataset, stand_in
-from sanity.data.dataset import load as load_dataset
+from sanity.data.dataset import Dataset, load_by_name, stand_in
 from sanity.data.examples import View
 from sanity.data.source import MissingDataError
 from sanity.errors import UserError
@@ -88,13 +87,13 @@ def _splits(config: RunConfig) -> tuple[Dataset, Dataset]:
     """Reads the data; a plan fetches none, and counts with a stand-in for published data that are not there."""
     options = config.section("dataset")
     if not config.dry_run:
-        return load_dataset(config.dataset, config.data_dir, **options)
+        return load_by_name(config.dataset, options, config.data_dir)
     if "download" in names(REGISTRY.load(config.dataset)):
         options["download"] = False
     try:
-        return load_dataset(config.dataset, config.data_dir, **options)
+        return load_by_name(config.dataset, options, config.data_dir)
     except MissingDataError:
-        if (splits := stand_in(config.dataset, **options)) is None:
+        if (splits := stand_in(config.dataset, options)) is None:
             raise
         return splits
 

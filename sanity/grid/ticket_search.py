@@ -18,7 +18,7 @@ from sanity.grid.cells import Cell
 from sanity.grid.early_bird import Find, drawn, training_ahead
 from sanity.grid.experiment import Experiment
 from sanity.grid.live_match import matched
-from sanity.grid.mask_learning import Attempts, method_of
+from sanity.grid.mask_learning import LearntAttempts, method_of
 from sanity.grid.passes import Passes, counted
 from sanity.grid.scoring_batches import scoring_batches
 from sanity.grid.task import DenseTraining, MaskSearch
@@ -42,7 +42,7 @@ def find_mask(search: MaskSearch, experiment: Experiment, stop: Callable[[], boo
     began = time.perf_counter()
     method, passes = method_of(search, experiment), Passes()
     further: dict[str, Any] = {}
-    attempts = Attempts(search, experiment, passes, stop)
+    attempts = LearntAttempts(search, experiment, passes, stop)
     if isinstance(method, LearntMask):
         mask = _met(attempts.learnt, search, method, experiment, _alive(search, method, experiment))
     elif method.watch is None:

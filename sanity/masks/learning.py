@@ -41,7 +41,7 @@ class MaskLearning(ABC):
 
     def first_alive(self, scores: Scores) -> RankedMask:
         """Returns `alive` before the first epoch."""
-        return RankedMask({}, {})
+        return RankedMask({})
 
     def ended(self, epoch: int, scores: Scores, alive: RankedMask) -> RankedMask:
         """Returns `alive` after the epoch of that number, from 1."""

@@ -45,13 +45,16 @@ def allocate(
 class RankedMask(Mask):
     """Holds a mask and which of its weights a round kept by position alone, since a removed one scored the same.
 
-    tied: true for these, by layer; a layer without any may be missing. ties: how many they are.
+    tied: true for these, by layer; a layer without any may be missing. ties: how many they are, to be stated where
+    only their number is known.
     """
 
-    def __init__(self, mask: Mapping[str, Tensor], tied: Mapping[str, Tensor]) -> None:
+    def __init__(
+        self, mask: Mapping[str, Tensor], tied: Mapping[str, Tensor] | None = None, ties: int | None = None
+    ) -> None:
         super().__init__(mask)
-        self.tied = tied
-        self.ties = sum(map(number, tied.values()))
+        self.tied = tied or {}
+        self.ties = sum(map(number, self.tied.values())) if ties is None else ties
 
 
 def chosen_at_once(
@@ -65,9 +68,8 @@ def chosen_at_once(
     shapes = {name: tuple(score.shape) for name, score in scores.items()}
     flat = {name: score.flatten() for name, score in scores.items()}
     selection = pattern.select(flat, None, shapes, ratio, get_allocation(allocation), keep)
-    mask = RankedMask({name: kept.view(shapes[name]) for name, kept in selection.kept.items()}, {})
-    mask.ties = sum(map(len, selection.tied.values()))
-    return mask
+    kept = {name: layer.view(shapes[name]) for name, layer in selection.kept.items()}
+    return RankedMask(kept, ties=sum(map(len, selection.tied.values())))
 
 
 class Survivors:

@@ -50,7 +50,7 @@ def build(
     """
     from sanity.models.building import build_by_name  # which imports torch
 
-    return build_by_name(name, input_shape, classes, init=init, generator=generator, again=again, **options)
+    return build_by_name(name, input_shape, classes, options, init=init, generator=generator, again=again)
 
 
 def initialise(model: "nn.Module", init: str, generator: "torch.Generator | None" = None) -> None:

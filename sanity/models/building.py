@@ -1,7 +1,7 @@
 """Builds a network by the name of its model, and draws its weights."""
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,16 +20,18 @@ from sanity.prunable import check_weights_are_parameters
 
 def build_by_name(
     name: str,
-    /,
     input_shape: Sequence[int],
     classes: int,
+    options: Mapping[str, Any],
     *,
-    init: str | None,
-    generator: torch.Generator | None,
-    again: bool,
-    **options: Any,
+    init: str | None = None,
+    generator: torch.Generator | None = None,
+    again: bool = False,
 ) -> nn.Module:
-    """Builds a network; see `sanity.models.build`. With a `generator`, global generators do not change."""
+    """Builds a network; see `sanity.models.build`. With a `generator`, global generators do not change.
+
+    options: the model's, as somebody typed them; one that is called as a parameter of this function is unknown too.
+    """
     model: Model = fill(REGISTRY.load_subclass(name, Model), options, f"model {name}")
     shape = _checked(name, model, input_shape, classes)
     if generator is None:

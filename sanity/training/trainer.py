@@ -277,9 +277,7 @@ class Trainer:
         if self.updater is None and (model.learnt is None or self.diverged[index] is not None):
             return None
         mask = model.mask() if model.learnt is None else model.learnt.mask(index)
-        on_cpu = RankedMask({name: layer.cpu() for name, layer in mask.items()}, {})
-        on_cpu.ties = masks.ties(mask) or 0
-        return on_cpu
+        return RankedMask({name: layer.cpu() for name, layer in mask.items()}, ties=masks.ties(mask) or 0)
 
     def _result(self, index: int) -> TrainingResult:
         device = self.setting.device

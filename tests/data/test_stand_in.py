@@ -12,7 +12,7 @@ PUBLISHED = ("mnist", "fashion_mnist", "cifar10", "cifar100", "tiny_imagenet")
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_every_published_data_set_can_be_counted(name: str) -> None:
-    splits = stand_in(name)
+    splits = stand_in(name, {})
     assert splits is not None
     for split in splits:
         assert split.is_stand_in
@@ -30,11 +30,11 @@ def test_the_numbers_are_those_of_the_class_that_its_help_tells() -> None:
 
 
 def test_limits_hold_and_data_of_ones_own_have_none() -> None:
-    splits = stand_in("cifar10", limit=30, test_limit=7)
+    splits = stand_in("cifar10", {"limit": 30, "test_limit": 7})
     assert splits is not None
     assert [len(split) for split in splits] == [30, 7]
-    assert stand_in("digits") is None
-    small = stand_in("tiny_imagenet", size=32)
+    assert stand_in("digits", {}) is None
+    small = stand_in("tiny_imagenet", {"size": 32})
     assert small is not None
     assert small[0].input_shape == (3, 32, 32)
 

@@ -20,6 +20,9 @@ KEYS: dict[str, Any] = {
     "seeds": 0, "device": "cpu", "methods": "snip", "checks": "none",
 }  # fmt: skip
 
+OF_BUILD = ("name", "input_shape", "classes", "init", "generator", "again")
+"""Parameters of what builds a network, which are no options of it."""
+
 
 @pytest.mark.parametrize(
     ("change", "message"),
@@ -52,7 +55,8 @@ KEYS: dict[str, Any] = {
         ({"snip.name": "x"}, "unknown option of snip 'name'"),
         ({"recipe.model": "x"}, "unknown option of recipe 'model'"),
         ({"dataset.name": "x"}, "unknown option of dataset digits 'name'"),
-        ({"model.name": "x"}, "lenet_300_100 .*'name'"),
+        ({"dataset.data_dir": "x"}, "unknown option of dataset digits 'data_dir'"),
+        *(({f"model.{name}": "1"}, f"lenet_300_100 .*'{name}'") for name in OF_BUILD),
         ({"snip.scored_at": "2ep"}, "scored_at=2 lies beyond the 1 epochs"),
         ({"snip.scored_at": "9999it"}, r"scored_at=9999it lies beyond the 1 epochs \(\d+ iterations\)"),
     ],
@@ -64,10 +68,10 @@ def test_a_mistake_is_told_before_anything_is_trained(change: dict[str, Any], me
 
 def test_a_split_without_examples_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def empty(*words: Any, **options: Any) -> Any:
-        train, test = dataset.load(*words, **options)
+        train, test = dataset.load_by_name(*words, **options)
         return train, test.subset(torch.arange(0))
 
-    monkeypatch.setattr(preparation, "load_dataset", empty)
+    monkeypatch.setattr(preparation, "load_by_name", empty)
     with pytest.raises(UserError, match="dataset=digits: its test split holds no examples"):
         prepare(from_mapping(KEYS))
 

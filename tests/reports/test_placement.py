@@ -69,6 +69,8 @@ def test_a_set_is_judged_by_the_seeds_that_it_names_whatever_seeds_the_own_metho
     (own, *theirs), (own_sequential, *theirs_sequential) = (placed.cells for placed in (fixed, sequential))
     assert theirs == theirs_sequential
     assert own.compared != own_sequential.compared, "its own checks are those of the design"
+    looked_at = placement(records(OWN).assign(earlier_look=3), few, reports.Analysis())
+    assert looked_at.cells == (own_sequential, *theirs), "looks at one's own records are none at those of the set"
 
 
 def test_nothing_is_claimed_across_settings_and_ones_own_rows_count_once() -> None:

@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from sanity import models
 from sanity.cli.audit.config import AuditConfig
 from sanity.config.options import fill
-from sanity.data.dataset import Dataset
-from sanity.data.dataset import load as load_dataset
+from sanity.data.dataset import Dataset, load_by_name
 from sanity.errors import UserError
 from sanity.masks import Mask, prunable
 from sanity.masks.files.contents import FileMasks, masks_of, weights_of
@@ -23,6 +22,7 @@ from sanity.masks.files.imports import fitted, load_weights
 from sanity.masks.files.matching import match
 from sanity.masks.files.paths import naming
 from sanity.models.base import Model
+from sanity.models.building import build_by_name
 from sanity.recipes import Recipe
 from sanity.seeds import generator
 from sanity.training.evaluation import accuracy
@@ -70,11 +70,11 @@ def load(path: Path, config: AuditConfig) -> Subject:
         lines.append(f"layers matched {imported.match.how}")
     initial = None
     if config.init and network is not None:
-        with naming("init", _path(config.init)):
+        with naming(_key(config.init), _path(config.init)):
             load_weights(network, _path(config.init))
         initial = {name: prunable(network)[name].detach() for name in mask}
     elif config.init:
-        initial = _weights("init", _path(config.init), mask)
+        initial = _weights(_key(config.init), _path(config.init), mask)
     final = _weights("final", Path(config.final), mask) if config.final else _beside(file, mask)
     correct = None
     if config.final and network is not None and test is not None:
@@ -106,7 +106,7 @@ def _data(config: AuditConfig) -> tuple[Dataset | None, Dataset | None]:
     """The training set, and the test set normalised like it; None where no data set is named."""
     if not config.dataset:
         return None, None
-    train, test = load_dataset(config.dataset, config.data_dir, **config.options.get("dataset", {}))
+    train, test = load_by_name(config.dataset, config.options.get("dataset", {}), config.data_dir)
     return train, replace(test, mean=train.mean, std=train.std)
 
 
@@ -124,7 +124,7 @@ def _network(
             except UserError as error:
                 problem = problem or error
                 continue
-            built = models.build(name, inputs, classes, generator=generator(0, "init"), **options)
+            built = build_by_name(name, inputs, classes, options, generator=generator(0, "init"))
             how = "" if config.model else " (recognised by the shapes of its layers)"
             return built, inputs, f"network {name} on inputs of {'x'.join(map(str, inputs))}{how}"
     if config.model and problem is not None:
@@ -146,6 +146,11 @@ def _on_meta(name: str, shape: Shape, classes: int, options: Mapping[str, Any]) 
         raise UserError(f"model {name}: inputs of {shape[1]}x{shape[2]} are too small")
     with torch.device("meta"):
         return model.build(shape, classes)
+
+
+def _key(init: str) -> str:
+    """Returns what stands before the path of `init=`, as it was written."""
+    return "init=file:" if init.startswith("file:") else "init"
 
 
 def _path(init: str) -> Path:
